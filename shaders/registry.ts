@@ -1,0 +1,24 @@
+import type { WorkloadEntry } from '../shared/workload.ts';
+import { spec as render } from './render/spec.ts';
+
+/** The explicit list of workloads. A new one is a folder beside `render/` and an entry here. */
+const entries = {
+  render: {
+    spec: render,
+    prepare: () => import('./render/prepare.ts'),
+    run: () => import('./render/run.ts'),
+    check: () => import('./render/check.ts'),
+    view: () => import('./render/view.ts'),
+    assemble: () => import('./render/assemble.ts'),
+    samples: () => import('./render/samples.ts'),
+  },
+} as const;
+
+export type WorkloadId = keyof typeof entries;
+
+export const workloadIds = Object.keys(entries) as WorkloadId[];
+
+/** The entry of a workload, or undefined for an unknown name: ids come from outside. */
+export function workload(id: string): WorkloadEntry | undefined {
+  return Object.hasOwn(entries, id) ? (entries[id as WorkloadId] as unknown as WorkloadEntry) : undefined;
+}

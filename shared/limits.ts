@@ -1,0 +1,45 @@
+/** Every cap in one place; the unit is the last word of the name. */
+export const KIB = 1024;
+export const MIB = 1024 * KIB;
+export const SECOND_MS = 1000;
+export const MINUTE_MS = 60 * SECOND_MS;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+
+export const limits = {
+  /** A `PartMask` is a signed 32-bit integer in JavaScript's bit operators; 30 keeps it positive. */
+  partsPerTileMax: 30,
+  tilesPerJobMax: 1_000_000,
+  openJobsPerOwnerMax: 50,
+  titleCharsMax: 80,
+
+  uploadBytesMax: 64 * MIB,
+  uploadsPerOwnerHourMax: 100,
+  resultBytesMax: 8 * MIB,
+  /** Results up to this size travel inside the socket message, larger ones as a blob PUT. */
+  inlineResultBytesMax: 32 * KIB,
+  socketMessageBytesMax: 64 * KIB,
+  jsonBodyBytesMax: 64 * KIB,
+  nestingMax: 16,
+
+  leaseDeadlineMsMin: 30 * SECOND_MS,
+  leaseDeadlineMsMax: 5 * MINUTE_MS,
+  /** How long a lease token alone is good for handing work in, also after a restart of the coordinator. */
+  leaseTokenMsMax: 30 * MINUTE_MS,
+  leasesPerContributorMax: 64,
+  /** A contributor that lost its connection keeps its leases this long. */
+  absenceGraceMsMax: 5 * SECOND_MS,
+
+  auditElementsMax: 4096,
+  auditCpuMsPerTileMax: 500,
+  replicaWaitMsMax: 20 * SECOND_MS,
+
+  prepareMsMax: 90 * SECOND_MS,
+  prepareHeapMibMax: 4096,
+
+  challengeMsMax: 5 * MINUTE_MS,
+  sessionMsMax: 30 * DAY_MS,
+  consentMsMax: 30 * DAY_MS,
+  testGrantMicroCredits: 100_000_000n,
+  grantsPerAddressHourMax: 20,
+} as const;

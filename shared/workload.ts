@@ -1,0 +1,209 @@
+import type { Static, TSchema } from 'typebox';
+import type { Evidence, JobContext, MicroUnits, PartMask, TileRef } from './model.ts';
+
+/**
+ * The contract of a workload: one folder under shaders/, one file per place it runs in.
+ *
+ *   spec.ts      pure, both sides           `WorkloadSpec`
+ *   prepare.ts   server thread              `WorkloadPrepare`
+ *   run.ts       WebGPU, browser and Node   `WorkloadRun`
+ *   check.ts     server threads             `WorkloadCheck`
+ *   view.ts      pages                      `WorkloadView`
+ *   assemble.ts  server thread              `WorkloadAssemble`
+ *   samples.ts   server                     `WorkloadSamples`
+ */
+
+/** Work is passes of fixed ranges over tiles; no list of tiles exists anywhere. */
+export interface TileGrid {
+  readonly passes: number;
+  readonly tiles: number;
+}
+
+/** One control of the submit form. The form is data: one component draws all workloads' forms. */
+export type Field =
+  | { readonly kind: 'file'; readonly name: string; readonly label: string; readonly help: string; readonly accept: string; readonly required: boolean }
+  | {
+      readonly kind: 'integer' | 'number';
+      readonly name: string;
+      readonly label: string;
+      readonly help: string;
+      readonly unit?: string;
+      readonly advanced?: boolean;
+      readonly step?: number;
+    }
+  | {
+      readonly kind: 'choice';
+      readonly name: string;
+      readonly label: string;
+      readonly help: string;
+      readonly options: readonly { readonly value: string; readonly label: string }[];
+      readonly advanced?: boolean;
+    };
+
+/** How far apart two honest results may be, and how often they are further. Measured, see the workload's README. */
+export interface Tolerance {
+  /** What a distance is measured in, for people. */
+  readonly unit: string;
+  /** An element is differing when its distance exceeds this. */
+  readonly allowed: number;
+  /** Share of elements that two honest, different devices produce further apart than `allowed`. An upper bound from measurement. */
+  readonly honestMissRate: number;
+}
+
+export interface Output {
+  readonly id: string;
+  readonly title: string;
+  readonly mediaType: string;
+  readonly extension: string;
+}
+
+export interface WorkloadSpec<S extends TSchema = TSchema, Prepared = unknown, Params = Static<S>> {
+  readonly id: string;
+  /** Raised whenever equal inputs may give other bytes. Part of every job. */
+  readonly version: number;
+  readonly title: string;
+  /** One sentence for contributors: what will run on their GPU. */
+  readonly summary: string;
+  readonly params: S;
+  readonly defaults: Params;
+  readonly fields: readonly Field[];
+  readonly outputs: readonly Output[];
+  readonly tolerance: Tolerance;
+  split(params: Params, prepared: Prepared): TileGrid;
+  /** Number of parts of a tile, 1 to `limits.partsPerTileMax`. */
+  parts(job: JobContext<Params, Prepared>, tile: TileRef): number;
+  /** Bytes of every part of this tile. A result is `encodeResult` over its parts. */
+  partBytes(job: JobContext<Params, Prepared>, tile: TileRef): number;
+  /** Checkable elements of every part of this tile. */
+  elements(job: JobContext<Params, Prepared>, tile: TileRef): number;
+  /** Micro-units of one part of this tile, at least 1, known before it runs. */
+  work(job: JobContext<Params, Prepared>, tile: TileRef): MicroUnits;
+  /** Expected CPU milliseconds to recompute one element on the coordinator; bounds how many are drawn. */
+  auditMs(job: JobContext<Params, Prepared>, tile: TileRef): number;
+  /** The region of the picture that a tile covers, for pages that outline tiles. Null when there is no picture. */
+  region(job: JobContext<Params, Prepared>, tile: TileRef): { x: number; y: number; width: number; height: number } | null;
+  /** Size of the whole picture in pixels. Null when there is no picture. */
+  picture(job: JobContext<Params, Prepared>): { width: number; height: number } | null;
+}
+
+/** A refusal of an input, shown beside the field it names. `limit` says what would have been fine. */
+export class InputError extends Error {
+  override readonly name = 'InputError';
+  readonly field: string;
+  readonly limit: string | undefined;
+
+  constructor(field: string, message: string, limit?: string) {
+    super(message);
+    this.field = field;
+    this.limit = limit;
+  }
+}
+
+export interface Preparation<Prepared> {
+  readonly prepared: Prepared;
+  /** Named blobs for the other faces; identical bytes are stored and downloaded once. */
+  readonly inputs: Readonly<Record<string, Uint8Array>>;
+  /** What was ignored or repaired, in plain sentences, shown before paying. */
+  readonly report: readonly string[];
+  /** Figures for people, such as `{ triangles: 36 }`. */
+  readonly facts: Readonly<Record<string, number>>;
+}
+
+export interface WorkloadPrepare<Params, Prepared> {
+  /** Throws `InputError` for anything wrong with the files. Deterministic: equal arguments give equal bytes. */
+  prepare(params: Params, files: Readonly<Record<string, Uint8Array>>): Promise<Preparation<Prepared>>;
+}
+
+/** Keeps the GPU's owner comfortable: `budgetMs` bounds one dispatch, `between` is awaited after each (power share, pause, stop). */
+export interface SlicePolicy {
+  budgetMs(): number;
+  between(measuredMs: number): Promise<void>;
+}
+
+export interface PartialResult {
+  readonly part: number;
+  /** Exactly `spec.partBytes` long, not shared with later parts. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export interface Runner {
+  /** Yields every part of `parts` in ascending order as it finishes. Throws `signal.reason` within one slice of an abort. */
+  run(tile: TileRef, parts: PartMask, slice: SlicePolicy, signal: AbortSignal): AsyncIterable<PartialResult>;
+  /** Frees the GPU memory of this job. */
+  dispose(): void;
+}
+
+export interface WorkloadRun<Params, Prepared> {
+  /** Uploads the inputs and compiles the kernels (asynchronously). Throws when the adapter's limits do not suffice, with the numbers. */
+  open(device: GPUDevice, job: JobContext<Params, Prepared>, inputs: Readonly<Record<string, Uint8Array<ArrayBuffer>>>): Promise<Runner>;
+}
+
+/** Which elements of which parts are looked at: parallel arrays. */
+export interface ElementSample {
+  readonly parts: readonly number[];
+  readonly elements: readonly number[];
+}
+
+export interface WorkloadCheck<Params, Prepared, Loaded = unknown> {
+  /** Parses a job's inputs once; the host caches what comes back. */
+  load(job: JobContext<Params, Prepared>, inputs: Readonly<Record<string, Uint8Array>>): Loaded;
+  /** `count` different elements of `parts`, by a generator keyed with the 32-byte digest; the same every time. */
+  draw(job: JobContext<Params, Prepared>, tile: TileRef, parts: PartMask, digest: Uint8Array, count: number): ElementSample;
+  /** Recomputes the sample on the CPU and compares it with the claimed result. */
+  audit(loaded: Loaded, job: JobContext<Params, Prepared>, tile: TileRef, result: Uint8Array, sample: ElementSample): Omit<Evidence, 'cpuMs'>;
+  /** Compares two results over the parts they share; `differing` elements are returned for a referee, at most `most`. */
+  compare(
+    job: JobContext<Params, Prepared>,
+    tile: TileRef,
+    a: Uint8Array,
+    b: Uint8Array,
+    most: number,
+  ): { evidence: Omit<Evidence, 'cpuMs'>; sample: ElementSample };
+  /** The whole tile on the CPU: what an honest contributor hands in. Slow; for references and tests. */
+  render(loaded: Loaded, job: JobContext<Params, Prepared>, tile: TileRef, parts: PartMask): Uint8Array<ArrayBuffer>;
+}
+
+export interface Painter {
+  /** Adds the named parts of a result and returns the region to draw again. Order never matters. */
+  add(tile: TileRef, parts: PartMask, result: Uint8Array): { x: number; y: number; width: number; height: number };
+  /** Straight-alpha sRGB pixels of a region, ready for `putImageData`. Pixels with no samples yet are transparent. */
+  pixels(x: number, y: number, width: number, height: number): Uint8ClampedArray<ArrayBuffer>;
+}
+
+export interface WorkloadView<Params, Prepared> {
+  createPainter(job: JobContext<Params, Prepared>): Painter;
+}
+
+export interface AcceptedResult {
+  readonly tile: TileRef;
+  readonly parts: PartMask;
+  readonly bytes: Uint8Array;
+}
+
+export interface WorkloadAssemble<Params, Prepared> {
+  /** The file of one of `spec.outputs`, complete in memory. */
+  assemble(job: JobContext<Params, Prepared>, output: string, results: AsyncIterable<AcceptedResult>): Promise<Uint8Array>;
+}
+
+export interface WorkloadSample<Params = unknown> {
+  readonly id: string;
+  readonly title: string;
+  readonly params: Params;
+  readonly files: Readonly<Record<string, Uint8Array>>;
+}
+
+export interface WorkloadSamples<Params> {
+  /** Public sample jobs: the gallery keeps contributors busy with them, the demo submits the first. */
+  samples(): Promise<readonly WorkloadSample<Params>[]>;
+}
+
+/** One line of shaders/registry.ts: the spec, and the other faces where they run. */
+export interface WorkloadEntry {
+  readonly spec: WorkloadSpec;
+  readonly prepare: () => Promise<WorkloadPrepare<unknown, unknown>>;
+  readonly run: () => Promise<WorkloadRun<unknown, unknown>>;
+  readonly check: () => Promise<WorkloadCheck<unknown, unknown>>;
+  readonly view: () => Promise<WorkloadView<unknown, unknown>>;
+  readonly assemble: () => Promise<WorkloadAssemble<unknown, unknown>>;
+  readonly samples: () => Promise<WorkloadSamples<unknown>>;
+}
