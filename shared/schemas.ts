@@ -22,13 +22,23 @@ const address = Type.String({ pattern: '^[1-9A-HJ-NP-Za-km-z]{32,44}$' });
 
 /* Errors: the same shape in an HTTP body and in a socket acknowledgement. */
 
+const errorCodes = [
+  Type.Literal('bad_input'),
+  Type.Literal('not_found'),
+  Type.Literal('forbidden'),
+  Type.Literal('signed_out'),
+  Type.Literal('insufficient_credits'),
+  Type.Literal('too_many'),
+  Type.Literal('too_large'),
+  Type.Literal('stale'),
+  Type.Literal('busy'),
+  Type.Literal('conflict'),
+  Type.Literal('internal'),
+] as const;
+
 export const errorBody = Type.Object({
   error: Type.Object({
-    code: Type.Union(
-      (
-        ['bad_input', 'not_found', 'forbidden', 'signed_out', 'insufficient_credits', 'too_many', 'too_large', 'stale', 'busy', 'conflict', 'internal'] as const
-      ).map((code) => Type.Literal(code)),
-    ),
+    code: Type.Union([...errorCodes]),
     message: Type.String(),
     /** Which input is wrong, as a path like `params.width`. */
     field: Type.Optional(Type.String()),

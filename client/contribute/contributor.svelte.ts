@@ -1,0 +1,132 @@
+import { workloadIds } from '../../shaders/registry.ts';
+import type { Device } from '../../shared/schemas.ts';
+import type { PartFact, Snapshot, TileFact } from '../engine/api.ts';
+import type { PageEngine } from '../engine/host.ts';
+import { asApiError } from '../net/api.ts';
+import { type AdapterKind, probeAdapter } from './gpu.ts';
+import { obtainConsent } from './identity.ts';
+
+/** `software`: only a software renderer was found, and it waits for a second yes. `ended`: `ending` says why. */
+export type Phase = 'idle' | 'starting' | 'software' | 'running' | 'stopping' | 'ended';
+
+export interface Ending {
+  readonly title: string;
+  readonly message: string;
+  /** The page itself is too old: it must be loaded again. */
+  readonly reload: boolean;
+}
+
+export interface FactListener {
+  tile(fact: TileFact): void;
+  part(fact: PartFact): void;
+}
+
+const titles = { stale: 'This page is out of date', suspended: 'The coordinator has suspended this browser', gpu: 'The GPU cannot be used', internal: 'Sharing has stopped' } as const;
+
+/** Sharing this GPU. One for the whole app: the engine goes on while one moves between pages. */
+class Contributor {
+  #phase = $state<Phase>('idle');
+  #snapshot = $state.raw<Snapshot | null>(null);
+  #ending = $state.raw<Ending | null>(null);
+  #power = $state(100);
+  #softwareAllowed = false;
+  #engine: PageEngine | null = null;
+  readonly #listeners = new Set<FactListener>();
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+  get snapshot(): Snapshot | null {
+    return this.#snapshot;
+  }
+  get ending(): Ending | null {
+    return this.#ending;
+  }
+  get power(): number {
+    return this.#power;
+  }
+  get device(): Device | null {
+    return this.#snapshot?.device ?? null;
+  }
+  get active(): boolean {
+    return this.#phase === 'starting' || this.#phase === 'running' || this.#phase === 'stopping';
+  }
+
+  /** The yes. Everything before it asks nothing of the GPU and opens no contributor's socket. */
+  async start(): Promise<void> {
+    if (this.active) return;
+    this.#phase = 'starting';
+    this.#ending = null;
+    this.#snapshot = null;
+    try {
+      const adapter: AdapterKind = await probeAdapter(navigator.gpu);
+      if (adapter === 'none') return this.#end(titles.gpu, 'The browser offers no GPU adapter. Check that hardware acceleration is switched on in its settings.');
+      if (adapter === 'software' && !this.#softwareAllowed) {
+        this.#phase = 'software';
+        return;
+      }
+      const { consent, contributor } = await obtainConsent(workloadIds);
+      const { openEngine } = await import('../engine/host.ts');
+      this.#engine = await openEngine(
+        { origin: location.origin, identity: { contributor, consent: consent.id }, kinds: consent.kinds, powerPercent: this.#power },
+        {
+          onState: (snapshot) => this.#take(snapshot),
+          onTile: (fact) => this.#tell((listener) => listener.tile(fact)),
+          onPart: (fact) => this.#tell((listener) => listener.part(fact)),
+        },
+      );
+      if (this.#phase === 'starting') this.#phase = 'running';
+    } catch (error) {
+      this.#end('Sharing could not start', asApiError(error).message);
+    }
+  }
+
+  async startWithSoftware(): Promise<void> {
+    this.#softwareAllowed = true;
+    this.#phase = 'idle';
+    await this.start();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#phase === 'software') this.#phase = 'idle';
+    if (!this.#engine || this.#phase !== 'running') return;
+    this.#phase = 'stopping';
+    await this.#engine.stop();
+    this.#engine = null;
+    this.#phase = 'idle';
+  }
+
+  async togglePause(): Promise<void> {
+    if (this.#snapshot?.mode === 'paused') await this.#engine?.resume();
+    else await this.#engine?.pause();
+  }
+
+  async setPower(percent: number): Promise<void> {
+    this.#power = percent;
+    await this.#engine?.setPower(percent);
+  }
+
+  /** Facts for the live picture. Returns the way to unsubscribe. */
+  listen(listener: FactListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #tell(how: (listener: FactListener) => void): void {
+    for (const listener of this.#listeners) how(listener);
+  }
+
+  #take(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+    if (snapshot.mode === 'failed') this.#end(titles[snapshot.error?.kind ?? 'internal'], snapshot.error?.message ?? '', snapshot.error?.kind === 'stale');
+    else if (snapshot.mode === 'stopped' && this.#phase !== 'stopping') this.#end('Sharing has stopped', snapshot.reason ?? '');
+  }
+
+  #end(title: string, message: string, reload = false): void {
+    this.#engine = null;
+    this.#phase = 'ended';
+    this.#ending = { title, message, reload };
+  }
+}
+
+export const contributor = new Contributor();

@@ -1,0 +1,125 @@
+import type { JobContext, JobId } from '../../shared/model.ts';
+import type { JobBrief } from '../../shared/protocol.ts';
+import type { Runner, WorkloadEntry } from '../../shared/workload.ts';
+import type { Blobs } from './blobs.ts';
+import type { GpuKeeper } from './device.ts';
+
+/** A runner holds a job's scene on the GPU: the one at work, the next one, and one to come back to. */
+const RUNNERS_MAX = 3;
+
+export interface OpenJob {
+  readonly brief: JobBrief;
+  readonly entry: WorkloadEntry;
+  readonly context: JobContext;
+  readonly runner: Runner;
+}
+
+type Opening = { readonly promise: Promise<OpenJob>; readonly cancel: AbortController; opened: OpenJob | null; failed: unknown };
+
+export interface JobsDeps {
+  readonly blobs: Pick<Blobs, 'get'>;
+  readonly gpu: GpuKeeper;
+  readonly workload: (id: string) => WorkloadEntry | undefined;
+  readonly kinds: ReadonlySet<string>;
+  /** Some job has become ready, or has turned out not to be doable. */
+  readonly changed: () => void;
+}
+
+/** What this engine knows of jobs. Inputs are fetched and kernels compiled as soon as a lease names a job, while another one runs. */
+export class Jobs {
+  readonly #deps: JobsDeps;
+  readonly #briefs = new Map<JobId, JobBrief>();
+  /** Least recently used first. */
+  readonly #openings = new Map<JobId, Opening>();
+
+  constructor(deps: JobsDeps) {
+    this.#deps = deps;
+  }
+
+  learn(briefs: readonly JobBrief[]): void {
+    for (const brief of briefs) this.#briefs.set(brief.id, brief);
+  }
+
+  brief(id: JobId): JobBrief | undefined {
+    return this.#briefs.get(id);
+  }
+
+  /** Why a lease of this job is to be given back unseen; null when there is no reason. */
+  refusal(id: JobId): string | null {
+    const brief = this.#briefs.get(id);
+    if (!brief) return 'unknown job';
+    if (!this.#deps.kinds.has(brief.workload)) return `no consent to run ${brief.workload}`;
+    const entry = this.#deps.workload(brief.workload);
+    if (entry?.spec.version !== brief.version) return `${brief.workload} version ${brief.version} is not part of this page`;
+    return null;
+  }
+
+  /** Starts to open a job unless it is open or being opened. `busy` names jobs whose runners must stay. */
+  prefetch(id: JobId, busy: ReadonlySet<JobId>): void {
+    const known = this.#openings.get(id);
+    if (known) {
+      this.#openings.delete(id);
+      this.#openings.set(id, known);
+      return;
+    }
+    if (!this.#makeRoom(busy)) return;
+    const cancel = new AbortController();
+    const promise = this.#open(id, cancel.signal);
+    const opening: Opening = { promise, cancel, opened: null, failed: null };
+    this.#openings.set(id, opening);
+    promise.then(
+      (job) => {
+        if (cancel.signal.aborted) return job.runner.dispose();
+        opening.opened = job;
+        this.#deps.changed();
+      },
+      (error) => {
+        opening.failed = error;
+        this.#deps.changed();
+      },
+    );
+  }
+
+  ready(id: JobId): OpenJob | null {
+    return this.#openings.get(id)?.opened ?? null;
+  }
+
+  /** Why a job could not be opened, once; asking again later tries again. */
+  takeFailure(id: JobId): unknown {
+    const failed = this.#openings.get(id)?.failed ?? null;
+    if (failed !== null) this.#openings.delete(id);
+    return failed;
+  }
+
+  /** After a device was lost, or at the end: nothing of the old device stays. */
+  closeAll(): void {
+    for (const id of [...this.#openings.keys()]) this.#close(id);
+  }
+
+  async #open(id: JobId, signal: AbortSignal): Promise<OpenJob> {
+    const brief = this.#briefs.get(id);
+    const entry = brief && this.#deps.workload(brief.workload);
+    if (!brief || !entry) throw new Error(`job ${id} is not known`);
+    const context: JobContext = { id, seed: brief.seed, params: brief.params, prepared: brief.prepared };
+    const fetched = brief.inputs.map(async (input) => [input.name, await this.#deps.blobs.get(input, signal)] as const);
+    const [face, inputs] = await Promise.all([entry.run(), Promise.all(fetched)]);
+    signal.throwIfAborted();
+    const runner = await face.open(this.#deps.gpu.device, context, Object.fromEntries(inputs));
+    return { brief, entry, context, runner };
+  }
+
+  #makeRoom(busy: ReadonlySet<JobId>): boolean {
+    for (const id of [...this.#openings.keys()]) {
+      if (this.#openings.size < RUNNERS_MAX) break;
+      if (!busy.has(id)) this.#close(id);
+    }
+    return this.#openings.size < RUNNERS_MAX;
+  }
+
+  #close(id: JobId): void {
+    const opening = this.#openings.get(id);
+    this.#openings.delete(id);
+    opening?.cancel.abort(new Error('the job was closed'));
+    opening?.opened?.runner.dispose();
+  }
+}

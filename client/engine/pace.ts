@@ -1,0 +1,89 @@
+import type { SlicePolicy } from '../../shared/workload.ts';
+import { Bell, type Clock } from './clock.ts';
+
+/** Sleeps shorter than this are collected: browsers round nested timers up to 4 ms. */
+const SLEEP_MS_MIN = 4;
+/** Idle time beyond this is not saved up: after a long wait the GPU must not run flat out for as long. */
+const CREDIT_MS_MAX = 50;
+export const powerPercents = { min: 5, max: 100 } as const;
+
+/**
+ * Keeps the owner of the GPU comfortable: bounds every dispatch, keeps the GPU's share of the time at the power that was
+ * asked for by sleeping after slices, and holds the kernel between two slices while paused.
+ */
+export class Pace {
+  /** GPU time used so far, in milliseconds. */
+  busyMs = 0;
+  readonly #clock: Clock;
+  readonly #changed = new Bell();
+  #sliceMs: number;
+  #scale = 1;
+  #powerPercent = powerPercents.max as number;
+  #paused = false;
+  /** Idle milliseconds owed; negative when more was slept than owed. */
+  #owedMs = 0;
+
+  constructor(clock: Clock, sliceMs: number) {
+    this.#clock = clock;
+    this.#sliceMs = sliceMs;
+  }
+
+  get powerPercent(): number {
+    return this.#powerPercent;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  setSliceMs(ms: number): void {
+    if (!(ms >= 1 && ms <= 100)) throw new RangeError(`a slice is 1 to 100 ms, got ${ms}`);
+    this.#sliceMs = ms;
+  }
+
+  setPower(percent: number): void {
+    if (!(percent >= powerPercents.min && percent <= powerPercents.max)) throw new RangeError(`power is 5 to 100 percent, got ${percent}`);
+    this.#powerPercent = percent;
+  }
+
+  /** For ever after: a device that was lost had dispatches that were too long for it. */
+  halveSlices(): void {
+    this.#scale /= 2;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#changed.notify();
+  }
+
+  /** Resolves when not paused. Rejects with the signal's reason. */
+  async unpaused(signal: AbortSignal): Promise<void> {
+    while (this.#paused) await this.#changed.wait(signal);
+    signal.throwIfAborted();
+  }
+
+  /** The policy for one run; its waits end with the run's signal. */
+  policy(signal: AbortSignal): SlicePolicy {
+    return {
+      budgetMs: () => Math.max(1, this.#sliceMs * this.#scale),
+      between: async (measuredMs) => {
+        this.busyMs += measuredMs;
+        await this.#rest(measuredMs, signal);
+        await this.unpaused(signal);
+      },
+    };
+  }
+
+  /** A share p means p ms of work to (100 - p) ms of rest. What timers oversleep is taken off the next rest. */
+  async #rest(measuredMs: number, signal: AbortSignal): Promise<void> {
+    this.#owedMs = Math.max(this.#owedMs, -CREDIT_MS_MAX) + (measuredMs * (100 - this.#powerPercent)) / this.#powerPercent;
+    if (this.#owedMs < SLEEP_MS_MIN) return;
+    const beganMs = this.#clock.now();
+    await this.#clock.sleep(this.#owedMs, signal);
+    this.#owedMs -= this.#clock.now() - beganMs;
+  }
+}

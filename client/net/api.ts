@@ -1,0 +1,113 @@
+import type { ContributorId, JobId, ResultId } from '../../shared/model.ts';
+import type {
+  AcceptedView,
+  AccountView,
+  Challenge,
+  ConsentGrant,
+  ConsentRequest,
+  ConsentView,
+  ErrorBody,
+  ErrorCode,
+  JobRequest,
+  JobView,
+  Quote,
+  QuoteRequest,
+  SignIn,
+  SiteRequest,
+  SiteView,
+  StatementRow,
+} from '../../shared/schemas.ts';
+
+/** A refusal by the coordinator, or `offline` when no answer came at all. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: ErrorCode | 'offline';
+  /** Which input is wrong, as a path like `params.width`. */
+  readonly field: string | undefined;
+  readonly limit: string | undefined;
+
+  constructor(code: ErrorCode | 'offline', message: string, field?: string, limit?: string) {
+    super(message);
+    this.code = code;
+    this.field = field;
+    this.limit = limit;
+  }
+}
+
+const isErrorBody = (value: unknown): value is ErrorBody =>
+  typeof value === 'object' && value !== null && 'error' in value && typeof (value as ErrorBody).error?.message === 'string';
+
+/** The error of an answer that is not 2xx. Bodies that are not ours (a proxy's page) still give a readable sentence. */
+export function errorOf(status: number, body: unknown): ApiError {
+  if (!isErrorBody(body)) return new ApiError('internal', `The coordinator answered with status ${status}.`);
+  const { code, message, field, limit } = body.error;
+  return new ApiError(code, message, field, limit);
+}
+
+export const offline = (): ApiError => new ApiError('offline', 'No connection to the coordinator. Check the network, then try again.');
+
+/** Any thrown value -> `ApiError`, so that pages show one kind. */
+export const asApiError = (error: unknown): ApiError =>
+  error instanceof ApiError ? error : new ApiError('internal', error instanceof Error ? error.message : String(error));
+
+async function request(path: string, init: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, { credentials: 'same-origin', ...init });
+  } catch (error) {
+    if (init.signal?.aborted) throw error;
+    throw offline();
+  }
+  if (!response.ok) throw errorOf(response.status, await response.json().catch(() => null));
+  return response;
+}
+
+async function call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const response = await request(path, {
+    method,
+    ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    ...(signal ? { signal } : {}),
+  });
+  return (await response.json()) as T;
+}
+
+export interface ContributorKey {
+  readonly id: ContributorId;
+  readonly secret: string;
+}
+
+/** Every HTTP route that pages use, with the shared types. Each throws `ApiError`. */
+export const api = {
+  /** Makes the device session when there is none. */
+  session: () => call<AccountView>('POST', '/api/session', {}),
+  statement: (before: string | null) =>
+    call<{ rows: StatementRow[]; next: string | null }>('GET', `/api/account/statement?limit=50${before ? `&before=${encodeURIComponent(before)}` : ''}`),
+  consents: async () => (await call<{ consents: ConsentView[] }>('GET', '/api/account/consents')).consents,
+  challenge: (address: string) => call<Challenge>('POST', '/api/account/challenge', { address }),
+  signIn: (body: SignIn) => call<AccountView>('POST', '/api/account/sign-in', body),
+  signOut: () => call<AccountView>('POST', '/api/account/sign-out', {}),
+
+  grantConsent: (body: ConsentRequest) => call<ConsentGrant>('POST', '/api/consents', body),
+  /** What the coordinator knows of a contributor, asked with the contributor's own secret. */
+  contributor: async ({ id, secret }: ContributorKey) =>
+    (await (await request('/api/contributors/me', { headers: { authorization: `Contributor ${id}.${secret}` } })).json()) as {
+      earnedMicroCredits: string;
+      consents: ConsentView[];
+    },
+  revokeConsent: (id: string) => call<unknown>('DELETE', `/api/consents/${id}`),
+
+  quote: (body: QuoteRequest, signal: AbortSignal) => call<Quote>('POST', '/api/quotes', body, signal),
+  submitJob: (body: JobRequest) => call<JobView>('POST', '/api/jobs', body),
+  jobs: async (scope: 'public' | 'mine') => (await call<{ jobs: JobView[] }>('GET', `/api/jobs?scope=${scope}`)).jobs,
+  job: (id: JobId) => call<JobView>('GET', `/api/jobs/${id}`),
+  cancelJob: (id: JobId) => call<JobView>('POST', `/api/jobs/${id}/cancel`, {}),
+  results: async (id: JobId) => (await call<{ results: AcceptedView[] }>('GET', `/api/jobs/${id}/results`)).results,
+  resultBytes: async (job: JobId, result: ResultId, signal: AbortSignal) =>
+    new Uint8Array(await (await request(`/api/jobs/${job}/results/${result}`, { signal })).arrayBuffer()),
+
+  sites: async () => (await call<{ sites: SiteView[] }>('GET', '/api/sites')).sites,
+  makeSite: (body: SiteRequest) => call<SiteView>('POST', '/api/sites', body),
+};
+
+/** Address of an assembled output, for links and images. */
+export const outputUrl = (job: JobId, output: string): string => `/api/jobs/${job}/files/${output}`;

@@ -1,0 +1,35 @@
+import type { AccountView } from '../../shared/schemas.ts';
+import { type ApiError, api, asApiError } from './api.ts';
+
+/** The account this browser's session belongs to; made when a page first needs one, not when the site is opened. */
+class Session {
+  #account = $state.raw<AccountView | null>(null);
+  #error = $state.raw<ApiError | null>(null);
+
+  get account(): AccountView | null {
+    return this.#account;
+  }
+  set account(account: AccountView) {
+    this.#account = account;
+  }
+  get error(): ApiError | null {
+    return this.#error;
+  }
+
+  /** All test credits of this account in micro-credits, spendable for jobs. */
+  get testMicroCredits(): bigint | null {
+    const test = this.#account?.balances.find(({ unit }) => unit === 'test');
+    return test ? BigInt(test.grantMicroCredits) + BigInt(test.earnedMicroCredits) : null;
+  }
+
+  async refresh(): Promise<void> {
+    try {
+      this.#account = await api.session();
+      this.#error = null;
+    } catch (error) {
+      this.#error = asApiError(error);
+    }
+  }
+}
+
+export const session = new Session();

@@ -1,0 +1,58 @@
+import type { JobId } from '../shared/model.ts';
+
+export type Route =
+  | { readonly page: 'contribute' | 'submit' | 'gallery' | 'account' | 'ui' | 'missing' }
+  | { readonly page: 'watch'; readonly job: JobId };
+
+const fixed: Readonly<Record<string, Route>> = {
+  '/': { page: 'contribute' },
+  '/submit': { page: 'submit' },
+  '/gallery': { page: 'gallery' },
+  '/account': { page: 'account' },
+  '/ui': { page: 'ui' },
+};
+
+/** Path of a URL -> page. A trailing slash means the same page; anything unknown is `missing`. */
+export function parseRoute(path: string): Route {
+  const plain = path.length > 1 ? path.replace(/\/$/, '') : path;
+  const job = /^\/jobs\/(j_[A-Za-z0-9_-]{16})$/.exec(plain)?.[1];
+  if (job) return { page: 'watch', job: job as JobId };
+  return Object.hasOwn(fixed, plain) ? (fixed[plain] as Route) : { page: 'missing' };
+}
+
+/** Whether a click on a link is ours to handle: plain left clicks on our own pages. Downloads, new tabs and /api stay with the browser. */
+export function isPageClick(event: MouseEvent, link: HTMLAnchorElement, origin: string): boolean {
+  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return false;
+  if (link.target || link.hasAttribute('download')) return false;
+  const url = new URL(link.href, origin);
+  return url.origin === origin && parseRoute(url.pathname).page !== 'missing';
+}
+
+/** History-API navigation without reloading the document, so that a contributing engine goes on while one reads. */
+class Router {
+  #path = $state(location.pathname);
+  readonly route = $derived(parseRoute(this.#path));
+
+  constructor() {
+    addEventListener('popstate', () => {
+      this.#path = location.pathname;
+    });
+    addEventListener('click', (event) => {
+      const link = event.target instanceof Element ? event.target.closest('a') : null;
+      if (!link || !isPageClick(event, link, location.origin)) return;
+      if (new URL(link.href).pathname === location.pathname && new URL(link.href).hash) return;
+      event.preventDefault();
+      this.go(new URL(link.href).pathname);
+    });
+  }
+
+  go(path: string): void {
+    if (path !== location.pathname) history.pushState(null, '', path);
+    this.#path = path;
+    scrollTo(0, 0);
+  }
+}
+
+let router: Router | undefined;
+/** Made on first use: the pure functions above are tested without a browser. */
+export const useRouter = (): Router => (router ??= new Router());

@@ -1,0 +1,60 @@
+import { formatCredits, MICRO } from '../../shared/credits.ts';
+import { KIB, MIB } from '../../shared/limits.ts';
+
+/** Everything that turns numbers into words. One locale, so that pages read the same everywhere and tests can check them. */
+
+const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const dateTime = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' });
+const dateOnly = new Intl.DateTimeFormat('en', { dateStyle: 'medium' });
+
+export const count = (value: number): string => whole.format(value);
+export const plural = (value: number, one: string, many = `${one}s`): string => `${count(value)} ${value === 1 ? one : many}`;
+
+/** 0 to 1 -> `41 %`; 100 % only when it is complete. */
+export function percent(share: number): string {
+  const rounded = Math.floor(Math.min(1, Math.max(0, share)) * 100 + 1e-9);
+  return `${rounded} %`;
+}
+
+/** Micro-credits -> decimals that matter: two from 1 upwards, four from 0.01, all six below. Rounded half away from zero. */
+export function credits(microCredits: string | bigint): string {
+  const amount = BigInt(microCredits);
+  const abs = amount < 0n ? -amount : amount;
+  const step = abs >= MICRO ? 10_000n : abs >= MICRO / 100n ? 100n : 1n;
+  const rounded = ((abs + step / 2n) / step) * step;
+  return formatCredits(amount < 0n ? -rounded : rounded);
+}
+
+/** All amounts of the embedded coordinator are test credits, and every amount says so. */
+export const testCredits = (microCredits: string | bigint): string => `${credits(microCredits)} test credits`;
+
+/** With its sign, all decimals: for statements, where rows must add up. */
+export const signedCredits = (microCredits: string): string => (microCredits.startsWith('-') ? '' : '+') + formatCredits(BigInt(microCredits)).replace('-', '−');
+
+export function bytes(value: number): string {
+  if (value < KIB) return `${value} B`;
+  return value < MIB ? `${(value / KIB).toFixed(0)} KiB` : `${(value / MIB).toFixed(1)} MiB`;
+}
+
+/** Seconds -> the two largest units: `45 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
+export function duration(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds));
+  const pair = (big: number, bigUnit: string, small: number, smallUnit: string): string =>
+    small > 0 ? `${big} ${bigUnit} ${small} ${smallUnit}` : `${big} ${bigUnit}`;
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return pair(Math.floor(s / 60), 'min', s % 60, 's');
+  if (s < 86_400) return pair(Math.floor(s / 3600), 'h', Math.floor((s % 3600) / 60), 'min');
+  return pair(Math.floor(s / 86_400), 'd', Math.floor((s % 86_400) / 3600), 'h');
+}
+
+export const moment = (ms: number): string => dateTime.format(ms);
+export const day = (ms: number): string => dateOnly.format(ms);
+
+/** `7xKX…9fQz`: enough of an address to recognise it. */
+export const shortAddress = (address: string): string => (address.length > 12 ? `${address.slice(0, 4)}…${address.slice(-4)}` : address);
+
+/** `triangles` -> `Triangles`, `peakBytes` -> `Peak bytes`: names of facts come from workloads as identifiers. */
+export function words(identifier: string): string {
+  const spaced = identifier.replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase();
+  return spaced.charAt(0).toUpperCase() + spaced.slice(1);
+}

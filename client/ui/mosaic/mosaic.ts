@@ -1,0 +1,122 @@
+import { type JobContext, type PartMask, type TileRef, withoutParts } from '../../../shared/model.ts';
+import type { Painter, TileGrid, WorkloadSpec, WorkloadView } from '../../../shared/workload.ts';
+import { type Layout, layoutOf, type Rect } from './layout.ts';
+import { Outlines } from './outlines.svelte.ts';
+
+/** Longest stretch of painting inside one animation frame; a frame has 16 ms and the page needs some of them too. */
+const FRAME_BUDGET_MS = 6;
+const MAP_EDGE_MAX = 1024;
+
+interface Pending {
+  readonly at: TileRef;
+  readonly parts: PartMask;
+  /** Null in a map, where only the place counts. */
+  readonly result: Uint8Array | null;
+  readonly painted: () => void;
+}
+
+/**
+ * The picture of one job as its tiles arrive, painted in batches per animation frame, only where something changed.
+ * Where nothing can be painted (no picture, or one too large for a tab) it is a map of the tiles that are done.
+ */
+export class Mosaic {
+  readonly layout: Layout;
+  readonly outlines: Outlines;
+  readonly #painter: Painter | null;
+  /** By pass and tile: which parts are in the picture. Parts may come twice, early from one's own GPU and again when accepted. */
+  readonly #painted = new Map<string, { readonly at: TileRef; readonly parts: PartMask }>();
+  readonly #arrived = new Set<number>();
+  #queue: Pending[] = [];
+  #context: CanvasRenderingContext2D | null = null;
+  #image: CanvasImageSource | null = null;
+  #frame = 0;
+
+  constructor(spec: WorkloadSpec, job: JobContext, grid: TileGrid, view: WorkloadView<unknown, unknown> | null) {
+    this.layout = layoutOf(spec, job, grid);
+    this.outlines = new Outlines(this.layout);
+    this.#painter = this.layout.paints && view ? view.createPainter(job) : null;
+  }
+
+  attach(canvas: HTMLCanvasElement): void {
+    canvas.width = Math.max(1, Math.round(this.layout.width * this.#scale));
+    canvas.height = Math.max(1, Math.round(this.layout.height * this.#scale));
+    this.#context = canvas.getContext('2d');
+    if (this.#image) this.showImage(this.#image);
+    else if (this.#painter && this.#painted.size > 0) this.#draw({ x: 0, y: 0, width: this.layout.width, height: this.layout.height });
+    else for (const { at } of this.#painted.values()) this.#drawCell(this.layout.region(at));
+  }
+
+  /** Resolves when the parts are on the canvas, so that whoever fetches does not run ahead of the screen. */
+  add(at: TileRef, parts: PartMask, result: Uint8Array | null): Promise<void> {
+    return new Promise((painted) => {
+      this.#queue.push({ at, parts, result, painted });
+      this.#schedule();
+    });
+  }
+
+  /** The finished picture, in place of thousands of results. */
+  showImage(image: CanvasImageSource): void {
+    this.#image = image;
+    const canvas = this.#context?.canvas;
+    if (canvas) this.#context?.drawImage(image, 0, 0, canvas.width, canvas.height);
+  }
+
+  close(): void {
+    cancelAnimationFrame(this.#frame);
+    for (const { painted } of this.#queue) painted();
+    this.#queue = [];
+  }
+
+  /** Canvas pixels per picture pixel. */
+  get #scale(): number {
+    return this.#painter ? 1 : Math.min(1, MAP_EDGE_MAX / Math.max(this.layout.width, this.layout.height));
+  }
+
+  #schedule(): void {
+    if (this.#frame !== 0) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#paint();
+    });
+  }
+
+  #paint(): void {
+    const until = performance.now() + FRAME_BUDGET_MS;
+    let done = 0;
+    for (const pending of this.#queue) {
+      if (done > 0 && performance.now() > until) break;
+      this.#paintOne(pending);
+      pending.painted();
+      done++;
+    }
+    this.#queue.splice(0, done);
+    if (this.#queue.length > 0) this.#schedule();
+  }
+
+  #paintOne({ at, parts, result }: Pending): void {
+    this.outlines.release(at, performance.now());
+    const key = `${at.pass}:${at.tile}`;
+    const before = this.#painted.get(key)?.parts ?? (0 as PartMask);
+    const fresh = withoutParts(parts, before);
+    if (fresh === 0) return;
+    this.#painted.set(key, { at, parts: (before | fresh) as PartMask });
+    if (this.#painter && result) this.#draw(this.#painter.add(at, fresh, result));
+    else if (!this.#painter && before === 0) this.#drawCell(this.layout.region(at));
+    if (!this.#arrived.has(at.tile)) this.outlines.cover('arrival', at);
+    this.#arrived.add(at.tile);
+  }
+
+  #draw({ x, y, width, height }: Rect): void {
+    if (!this.#painter || !this.#context || width < 1 || height < 1) return;
+    this.#context.putImageData(new ImageData(this.#painter.pixels(x, y, width, height), width, height), x, y);
+  }
+
+  /** One pass of one tile in a map: the more passes, the more solid. */
+  #drawCell({ x, y, width, height }: Rect): void {
+    if (!this.#context) return;
+    const scale = this.#scale;
+    this.#context.fillStyle = getComputedStyle(this.#context.canvas).color;
+    this.#context.globalAlpha = 1 / this.layout.passes;
+    this.#context.fillRect(x * scale, y * scale, width * scale, height * scale);
+  }
+}

@@ -1,0 +1,38 @@
+import { argv } from 'node:process';
+import { buildPages } from './pages.ts';
+
+/** `npm start`: builds the pages if they changed, then runs the coordinator in this process. `npm start -- --demo` runs scripts/demo.ts instead. */
+async function start(): Promise<void> {
+  const startedMs = Date.now();
+  if (await buildPages()) console.log(`Pages built in ${((Date.now() - startedMs) / 1000).toFixed(1)} s.`);
+  const { main } = await import('../server/main.ts');
+  const coordinator = await main();
+
+  let stopping = false;
+  const stop = async (): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    try {
+      await coordinator.close();
+      process.exit(0);
+    } catch (error) {
+      console.error(error);
+      process.exit(1);
+    }
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+}
+
+const extra = argv.slice(2).filter((argument) => argument !== '--demo');
+if (extra.length > 0) {
+  console.error(`Unknown argument: ${extra.join(' ')}. Known: --demo. Settings are environment variables, see README.md.`);
+  process.exit(2);
+}
+try {
+  if (argv.includes('--demo')) await (await import('./demo.ts')).demo();
+  else await start();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+}

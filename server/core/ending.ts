@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import type { ContributorId } from '../../shared/model.ts';
+import type { JobView } from '../../shared/schemas.ts';
+import type { JobSummary, StoredJob } from '../store/store.ts';
+import { refunds } from './ledger.ts';
+import type { Event, Job, State } from './state.ts';
+
+/** Over: every part is accepted, or it was cancelled and nothing waits for a verdict. Releases the rest of the hold. */
+export function endJobIfOver(state: State, job: Job, now: number): Event[] {
+  const finished = job.partsAccepted === job.partsTotal;
+  const waiting = [...state.pending.values()].some(({ stored }) => stored.job === job.stored.id);
+  if (waiting || !(finished || job.closing)) return [];
+  const id = job.stored.id;
+  const left = job.stored.workHeld + job.stored.checksHeld - job.paid;
+  state.jobs.delete(id);
+  const summary = summaryOf(job);
+  return [
+    ...refunds(job.stored, left, now).map((transfer): Event => ({ type: 'write', write: { kind: 'transfer', transfer } })),
+    { type: 'write', write: { kind: 'jobEnded', id, status: finished ? 'done' : 'cancelled', atMs: now, summary } },
+    { type: 'jobEnded', job: id, summary },
+  ];
+}
+
+const summaryOf = (job: Job): JobSummary => ({
+  parts: { total: job.partsTotal, accepted: job.partsAccepted, checking: job.partsChecking, leased: job.partsLeased },
+  contributors: job.contributors.size,
+  checksDone: { audits: job.audits, replicas: job.replicas, refuted: job.refuted, elements: job.elements },
+  paidMicroCredits: job.paid.toString(),
+});
+
+/** A job as pages see it. Open jobs are described from memory, ended ones from their stored summary. */
+export function describeJob(stored: StoredJob, job: Job | undefined, grid: JobView['grid'], mine: boolean, now: number): JobView {
+  const summary = job ? summaryOf(job) : stored.summary;
+  if (!summary) throw new Error(`job ${stored.id} is neither open in memory nor ended`);
+  const rate = job ? currentRate(job, now) : 0;
+  return {
+    id: stored.id,
+    title: stored.title,
+    workload: stored.workload,
+    version: stored.version,
+    status: stored.status,
+    visibility: stored.visibility,
+    gallery: stored.gallery,
+    mine,
+    seed: stored.seed,
+    params: stored.params,
+    prepared: stored.prepared,
+    checks: stored.checks,
+    grid: { ...grid },
+    ...summary,
+    heldMicroCredits: (stored.workHeld + stored.checksHeld).toString(),
+    createdMs: stored.createdMs,
+    endedMs: stored.endedMs,
+    secondsLeft: job && rate > 0 ? (summary.parts.total - summary.parts.accepted) / rate : null,
+  };
+}
+
+const RATE_WINDOW_MS = 20_000;
+
+/** Accepted parts a second as an exponential average over 20 s. */
+export const currentRate = (job: Job, now: number): number => job.rate * Math.exp((job.rateAtMs - now) / RATE_WINDOW_MS);
+
+export function countRate(job: Job, parts: number, now: number): void {
+  job.rate = currentRate(job, now) + (parts * 1000) / RATE_WINDOW_MS;
+  job.rateAtMs = now;
+}
+
+/** A name for a contributor that does not tell its id. */
+export const aliasOf = (id: ContributorId): string => createHash('sha256').update(`tessera/alias/${id}`).digest('hex').slice(0, 6);

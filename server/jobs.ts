@@ -1,0 +1,294 @@
+import { createHash } from 'node:crypto';
+import { MessageChannel } from 'node:worker_threads';
+import type { Static, TSchema } from 'typebox';
+import { Value } from 'typebox/value';
+import { workload } from '../shaders/registry.ts';
+import type { MicroCredits } from '../shared/credits.ts';
+import { limits } from '../shared/limits.ts';
+import type { BlobHash, JobContext, JobId, OwnerId, ResultId } from '../shared/model.ts';
+import { type AcceptedView, type ChecksPolicy, defaultChecks, type JobRequest, type JobView, type Quote, type QuoteRequest } from '../shared/schemas.ts';
+import { type AcceptedResult, InputError, type WorkloadSpec } from '../shared/workload.ts';
+import type { Pool } from './checks/pool.ts';
+import type { Coordinator } from './coordinator.ts';
+import { describeJob } from './core/ending.ts';
+import { grantAccount, holds, splitHold } from './core/ledger.ts';
+import { priceJob } from './core/pricing.ts';
+import { acceptedView } from './core/verdicts.ts';
+import { newJobId } from './ids.ts';
+import type { AccountId, BlobStore, Store, StoredJob, StoredResult } from './store/store.ts';
+
+export interface JobDeps {
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  readonly coordinator: Coordinator;
+  readonly preparing: Pool;
+  readonly ratePerUnit: MicroCredits;
+  readonly clock: () => number;
+  readonly randomBytes: (length: number) => Uint8Array;
+}
+
+/** What went wrong, in the words of `ErrorCode`; the HTTP edge turns it into a status. */
+export class JobError extends Error {
+  override readonly name = 'JobError';
+  readonly code: 'not_found' | 'forbidden' | 'conflict' | 'too_many' | 'internal';
+
+  constructor(code: JobError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+interface Prepared {
+  readonly prepared: unknown;
+  readonly inputs: StoredJob['inputs'];
+  readonly report: readonly string[];
+  readonly facts: Readonly<Record<string, number>>;
+}
+
+/** Who orders a job, and out of which account when it is not his own. */
+export interface Orderer {
+  readonly owner: OwnerId;
+  readonly gallery: boolean;
+}
+
+const PREPARED_MAX = 32;
+
+/** Jobs as requesters see them: quote, submit, look, cancel, download. */
+export class Jobs {
+  readonly #deps: JobDeps;
+  readonly #prepared = new Map<string, Promise<Prepared>>();
+  readonly #files = new Map<string, Promise<BlobHash>>();
+
+  constructor(deps: JobDeps) {
+    this.#deps = deps;
+  }
+
+  /** Prepares the inputs and prices the job. Throws `InputError` naming the field. */
+  async quote(request: QuoteRequest): Promise<Quote> {
+    const { spec, params, checks } = readRequest(request);
+    const prepared = await this.#prepare(spec, params, request.files);
+    const job = { id: 'j_quote' as JobId, seed: 0, params, prepared: prepared.prepared };
+    const { tiles, passes } = gridOf(spec, job);
+    const price = priceJob(spec, job, checks, this.#deps.ratePerUnit);
+    return {
+      tiles,
+      passes,
+      units: price.units / 1e6,
+      workMicroCredits: price.work.toString(),
+      checksMicroCredits: price.checks.toString(),
+      holdMicroCredits: (price.work + price.checks).toString(),
+      report: [...prepared.report],
+      facts: { ...prepared.facts },
+    };
+  }
+
+  /** Holds the price and opens the job. Throws `InputError`, `InsufficientCredits` or `JobError`; then nothing was stored. */
+  async submit(request: JobRequest, { owner, gallery }: Orderer): Promise<JobView> {
+    const { store, clock, randomBytes, ratePerUnit, coordinator } = this.#deps;
+    const { spec, params, checks } = readRequest(request);
+    if (!gallery && (await store.jobs.countOpen(owner)) >= limits.openJobsPerOwnerMax)
+      throw new JobError('too_many', `At most ${limits.openJobsPerOwnerMax} jobs may be open at a time.`);
+    const { prepared, inputs } = await this.#prepare(spec, params, request.files);
+    const seed = request.seed ?? new DataView(randomBytes(4).buffer).getUint32(0);
+    const context = { id: newJobId(randomBytes), seed, params, prepared };
+    gridOf(spec, context);
+    const price = priceJob(spec, context, checks, ratePerUnit);
+    const hold = price.work + price.checks;
+    const job: StoredJob = {
+      id: context.id,
+      title: request.title,
+      workload: spec.id,
+      version: spec.version,
+      status: 'open',
+      visibility: request.visibility,
+      gallery,
+      owner,
+      seed,
+      params,
+      prepared,
+      inputs,
+      checks,
+      unit: 'test',
+      ratePerUnit,
+      workHeld: price.work,
+      checksHeld: price.checks,
+      heldFrom: gallery ? [{ account: ISSUANCE, microCredits: hold }] : splitHold(owner, hold, await store.ledger.balance(grantAccount(owner), 'test')),
+      createdMs: clock(),
+      endedMs: null,
+      summary: null,
+    };
+    await store.jobs.create(job, holds(job));
+    await coordinator.dispatch({ type: 'openJob', job, results: [] });
+    return this.#describe(job, owner);
+  }
+
+  async #prepare(spec: WorkloadSpec, params: unknown, files: QuoteRequest['files']): Promise<Prepared> {
+    const key = createHash('sha256')
+      .update(JSON.stringify([spec.id, spec.version, params, Object.entries(files).sort()]))
+      .digest('hex');
+    const known = this.#prepared.get(key);
+    if (known) return known;
+    const fresh = this.#prepareNow(spec, params, files);
+    this.#prepared.set(key, fresh);
+    fresh.catch(() => this.#prepared.delete(key));
+    const oldest = this.#prepared.keys().next().value;
+    if (this.#prepared.size > PREPARED_MAX && oldest !== undefined) this.#prepared.delete(oldest);
+    return fresh;
+  }
+
+  async #prepareNow(spec: WorkloadSpec, params: unknown, files: QuoteRequest['files']): Promise<Prepared> {
+    const { blobs, preparing } = this.#deps;
+    const names = new Set(spec.fields.filter(({ kind }) => kind === 'file').map(({ name }) => name));
+    const bytes: Record<string, Uint8Array> = {};
+    for (const [name, hash] of Object.entries(files)) {
+      if (!names.has(name)) throw new InputError(`files.${name}`, 'This workload takes no such file.', [...names].join(', '));
+      const file = await blobs.get(hash);
+      if (!file) throw new InputError(`files.${name}`, 'No upload with this hash is here. Upload the file again.');
+      bytes[name] = file;
+    }
+    try {
+      const { prepared, inputs, report, facts } = await preparing.ask('prepare', { workload: spec.id, params, files: bytes });
+      const stored = await Promise.all(
+        Object.entries(inputs).map(async ([name, input]) => ({ name, ...(await blobs.put(once(input), { bytesMax: Number.MAX_SAFE_INTEGER })) })),
+      );
+      return { prepared, inputs: stored, report, facts };
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      const group = names.has(error.field) ? 'files.' : Object.hasOwn(Object(params), error.field) ? 'params.' : '';
+      throw new InputError(group + error.field, error.message, error.limit);
+    }
+  }
+
+  async list(scope: 'public' | 'mine', owner: OwnerId | undefined): Promise<JobView[]> {
+    if (scope === 'mine' && owner === undefined) return [];
+    const jobs = await this.#deps.store.jobs.list({
+      ...(scope === 'mine' && owner !== undefined ? { owner } : { visibility: 'public' as const }),
+      limit: LIST_MAX,
+    });
+    return jobs.map((job) => this.#describe(job, owner));
+  }
+
+  async view(id: JobId, owner: OwnerId | undefined): Promise<JobView> {
+    return this.#describe(await this.#stored(id), owner);
+  }
+
+  async cancel(id: JobId, owner: OwnerId | undefined): Promise<JobView> {
+    const job = await this.#stored(id);
+    if (job.owner !== owner) throw new JobError('forbidden', 'Only the requester can cancel a job.');
+    const events = await this.#deps.coordinator.dispatch({ type: 'cancelJob', job: id });
+    const refused = events.find((event) => event.type === 'refused');
+    if (refused) throw new JobError('conflict', refused.message);
+    return this.view(id, owner);
+  }
+
+  async accepted(id: JobId): Promise<AcceptedView[]> {
+    await this.#stored(id);
+    return (await this.#acceptedResults(id)).map(acceptedView);
+  }
+
+  async resultBytes(job: JobId, id: ResultId): Promise<Uint8Array> {
+    const result = await this.#deps.store.jobs.result(id);
+    if (!result || result.job !== job || result.accepted === 0) throw new JobError('not_found', 'There is no such result.');
+    return this.#deps.coordinator.bytesOf(result);
+  }
+
+  /** The assembled file of a finished job; made at the first request, then kept. */
+  async file(id: JobId, output: string): Promise<{ hash: BlobHash; name: string; mediaType: string }> {
+    const job = await this.#stored(id);
+    const spec = workload(job.workload)?.spec;
+    const kind = spec?.outputs.find((candidate) => candidate.id === output);
+    if (!spec || !kind) throw new JobError('not_found', 'This workload has no such output.');
+    if (job.status !== 'done') throw new JobError('conflict', 'The file is there once the job is done.');
+    const key = `${id}/${output}`;
+    const known = await this.#deps.store.jobs.file(id, output);
+    const making = this.#files.get(key) ?? (known ? Promise.resolve(known) : this.#assemble(job, output).finally(() => this.#files.delete(key)));
+    if (!known) this.#files.set(key, making);
+    return { hash: await making, name: `${fileName(job.title)}.${kind.extension}`, mediaType: kind.mediaType };
+  }
+
+  async #assemble(job: StoredJob, output: string): Promise<BlobHash> {
+    const { preparing, blobs, store, coordinator } = this.#deps;
+    const results = (await this.#acceptedResults(job.id)).values();
+    const { port1, port2 } = new MessageChannel();
+    port1.on('message', async () => {
+      const next = results.next();
+      const message: AcceptedResult | null = next.done
+        ? null
+        : { tile: next.value.at, parts: next.value.accepted, bytes: await coordinator.bytesOf(next.value) };
+      port1.postMessage(message);
+    });
+    try {
+      const context = { id: job.id, seed: job.seed, params: job.params, prepared: job.prepared };
+      const file = await preparing.ask('assemble', { workload: job.workload, job: context, output, source: port2 }, [port2]);
+      const { hash } = await blobs.put(once(file), { bytesMax: Number.MAX_SAFE_INTEGER });
+      await store.jobs.setFile(job.id, output, hash);
+      return hash;
+    } finally {
+      port1.close();
+    }
+  }
+
+  async #acceptedResults(id: JobId): Promise<StoredResult[]> {
+    return (await this.#deps.store.jobs.results(id)).filter(({ accepted }) => accepted !== 0);
+  }
+
+  async #stored(id: JobId): Promise<StoredJob> {
+    const job = await this.#deps.store.jobs.get(id);
+    if (!job) throw new JobError('not_found', 'There is no such job.');
+    return job;
+  }
+
+  #describe(stored: StoredJob, owner: OwnerId | undefined): JobView {
+    const spec = workload(stored.workload)?.spec;
+    const grid = spec ? spec.split(stored.params, stored.prepared) : { passes: 0, tiles: 0 };
+    return describeJob(stored, this.#deps.coordinator.openJob(stored.id), grid, stored.owner === owner, this.#deps.clock());
+  }
+}
+
+const LIST_MAX = 50;
+const ISSUANCE: AccountId = 'operator/issuance';
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+/** Letters, digits and dashes of a title, so that a header or a file system never sees anything else. */
+const fileName = (title: string): string =>
+  title
+    .normalize('NFKD')
+    .replace(/[^\w]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 60) || 'tessera';
+
+function gridOf(spec: WorkloadSpec, job: JobContext): { tiles: number; passes: number } {
+  const grid = spec.split(job.params, job.prepared);
+  if (grid.tiles * grid.passes > limits.tilesPerJobMax)
+    throw new InputError(
+      'params',
+      `This job has ${grid.tiles * grid.passes} tiles. Make it smaller or order fewer samples.`,
+      `at most ${limits.tilesPerJobMax} tiles`,
+    );
+  return grid;
+}
+
+function readRequest(request: QuoteRequest): { spec: WorkloadSpec; params: Static<TSchema>; checks: ChecksPolicy } {
+  const spec = workload(request.workload)?.spec;
+  if (!spec) throw new InputError('workload', `There is no workload called ${JSON.stringify(request.workload)}.`);
+  const error = Value.Errors(spec.params, request.params)[0];
+  if (error)
+    throw new InputError(
+      `params${error.instancePath.replaceAll('/', '.')}`,
+      `${error.instancePath.slice(1) || 'params'} ${error.message}`,
+      limitOf(spec.params, error.instancePath),
+    );
+  const checks = request.checks ?? defaultChecks;
+  if (checks.auditElements === 0 && checks.replicaShare < 1)
+    throw new InputError('checks', 'Without audits every tile needs a second contributor.', 'auditElements at least 1, or replicaShare 1');
+  return { spec, params: request.params, checks };
+}
+
+/** What a numeric field would have accepted, from its schema. */
+function limitOf(schema: TSchema, path: string): string | undefined {
+  const field = (schema as { properties?: Record<string, { minimum?: number; maximum?: number }> }).properties?.[path.slice(1)];
+  return field?.minimum !== undefined && field.maximum !== undefined ? `${field.minimum} to ${field.maximum}` : undefined;
+}

@@ -1,0 +1,64 @@
+import { resolve } from 'node:path';
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig, type Plugin } from 'vite';
+
+const root = import.meta.dirname;
+
+/** Faces of a workload that only the coordinator runs; the registry names them all. */
+const serverFace = /\/shaders\/[^/]+\/(prepare|check|assemble|samples)\.ts$/;
+
+/** Replaces server-only faces by a module that throws, so that no page ever carries them or the native modules behind them. */
+export function withoutServerFaces(): Plugin {
+  const prefix = '\0server-only:';
+  return {
+    name: 'tessera:without-server-faces',
+    enforce: 'pre',
+    async resolveId(source, importer) {
+      if (!importer || !source.startsWith('.')) return null;
+      const path = resolve(importer, '..', source).replaceAll('\\', '/');
+      return serverFace.test(path) ? `${prefix}${path.slice(path.indexOf('/shaders/') + 1)}` : null;
+    },
+    load(id) {
+      if (!id.startsWith(prefix)) return null;
+      const message = `${id.slice(prefix.length)} runs on the coordinator only`;
+      return `throw new Error(${JSON.stringify(message)});`;
+    },
+  };
+}
+
+/** widget.js is embedded by pages of other origins under one name for ever: it must be one file that loads nothing else of ours. */
+function selfContainedWidget(): Plugin {
+  return {
+    name: 'tessera:self-contained-widget',
+    generateBundle(_options, bundle) {
+      const loader = bundle['widget.js'];
+      if (loader?.type !== 'chunk') this.error('widget.js was not built');
+      const imports = [...loader.imports, ...loader.dynamicImports];
+      if (imports.length > 0) this.error(`widget.js must import nothing, it imports ${imports.join(', ')}`);
+    },
+  };
+}
+
+export default defineConfig({
+  root: resolve(root, 'client'),
+  cacheDir: resolve(root, '.cache/vite'),
+  plugins: [withoutServerFaces(), svelte({ configFile: false }), selfContainedWidget()],
+  worker: { format: 'es', plugins: () => [withoutServerFaces()] },
+  build: {
+    target: 'es2023',
+    outDir: resolve(root, 'dist/client'),
+    emptyOutDir: true,
+    // The content security policy allows no data: fonts or scripts, and nothing inline.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: {
+      input: {
+        index: resolve(root, 'client/index.html'),
+        frame: resolve(root, 'client/widget/frame.html'),
+        consent: resolve(root, 'client/widget/consent.html'),
+        widget: resolve(root, 'client/widget/loader.ts'),
+      },
+      output: { entryFileNames: (chunk) => (chunk.name === 'widget' ? 'widget.js' : 'assets/[name]-[hash].js') },
+    },
+  },
+});
