@@ -7,6 +7,7 @@ async function start(): Promise<void> {
   if (await buildPages()) console.log(`Pages built in ${((Date.now() - startedMs) / 1000).toFixed(1)} s.`);
   const { main } = await import('../server/main.ts');
   const coordinator = await main();
+  console.log(`Tessera is ready: ${coordinator.url}`);
 
   let stopping = false;
   const stop = async (): Promise<void> => {

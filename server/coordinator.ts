@@ -1,9 +1,11 @@
-import { workload } from '../shaders/registry.ts';
+import type { WorkloadSpec } from '../shared/workload.ts';
+import type { LeaseBody } from '../shared/formats.ts';
 import { limits } from '../shared/limits.ts';
 import type { ContributorId, JobContext, JobId, OwnerId } from '../shared/model.ts';
 import type { JobHandle } from './checks/messages.ts';
 import type { Pool } from './checks/pool.ts';
 import { step } from './core/coordinator.ts';
+import { openLease } from './core/lease.ts';
 import type { CheckOutcome, CheckRequest, Command, Event, Job, RandomBytes, State } from './core/state.ts';
 import type { BlobStore, Store, StoredJob, StoredResult } from './store/store.ts';
 
@@ -11,7 +13,9 @@ export interface CoordinatorDeps {
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly blobPath: (hash: string) => string;
-  readonly checks: Pool;
+  /** Answers checks; worker threads in the coordinator. */
+  readonly checks: Pick<Pool, 'ask'>;
+  readonly spec: (workload: string) => WorkloadSpec | undefined;
   readonly clock: () => number;
   readonly random: RandomBytes;
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
@@ -55,15 +59,16 @@ export class Coordinator {
 
   static async open(deps: CoordinatorDeps): Promise<Coordinator> {
     const [leaseKey, drawKey, epoch] = [await deps.store.secret('lease'), await deps.store.secret('draw'), await deps.store.nextEpoch()];
-    const config = { leaseKey, drawKey, epoch, spec: (id: string) => workload(id)?.spec };
+    const config = { leaseKey, drawKey, epoch, spec: deps.spec };
     const coordinator = new Coordinator(deps, { config, jobs: new Map(), contributors: new Map(), leases: new Map(), pending: new Map(), checksInFlight: 0 });
     await coordinator.#load();
     coordinator.#ticker = setInterval(() => void coordinator.dispatch({ type: 'tick' }).catch(() => undefined), TICK_MS);
     return coordinator;
   }
 
-  get leaseKey(): Uint8Array {
-    return this.#state.config.leaseKey;
+  /** Opens a lease token. Throws `FormatError` on one that this coordinator did not make; expiry is judged where it is used. */
+  readLease(token: string): LeaseBody {
+    return openLease(this.#state.config.leaseKey, token);
   }
 
   openJob(id: JobId): Job | undefined {

@@ -30,7 +30,7 @@ export interface JobDeps {
 /** What went wrong, in the words of `ErrorCode`; the HTTP edge turns it into a status. */
 export class JobError extends Error {
   override readonly name = 'JobError';
-  readonly code: 'not_found' | 'forbidden' | 'conflict' | 'too_many' | 'internal';
+  readonly code: 'not_found' | 'forbidden' | 'signed_out' | 'conflict' | 'too_many';
 
   constructor(code: JobError['code'], message: string) {
     super(message);

@@ -68,6 +68,7 @@ export const resultBytes = (parts: PartMask, partBytes: number): number => RESUL
 /** `parts` ascending by part, each exactly `partBytes` long. */
 export function encodeResult(parts: readonly { part: number; bytes: Uint8Array }[], partBytes: number): Uint8Array<ArrayBuffer> {
   const mask = parts.reduce((sum, { part }) => sum | (1 << part), 0) as PartMask;
+  if (countParts(mask) !== parts.length) throw new FormatError('a part is named twice');
   const out = new Uint8Array(resultBytes(mask, partBytes));
   const view = viewOf(out);
   view.setUint32(0, RESULT_MAGIC, true);
@@ -79,7 +80,6 @@ export function encodeResult(parts: readonly { part: number; bytes: Uint8Array }
     out.set(bytes, at);
     at += partBytes;
   }
-  if (at !== out.byteLength) throw new FormatError('a part is named twice');
   return out;
 }
 

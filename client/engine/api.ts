@@ -105,10 +105,13 @@ export const sliceMsOf = { visible: 8, hidden: 40 } as const;
 export class Refused extends Error {
   override readonly name = 'Refused';
   readonly code: ErrorCode;
+  /** Which input was refused, where the coordinator named one. */
+  readonly field: string | undefined;
 
-  constructor(code: ErrorCode, message: string) {
+  constructor(code: ErrorCode, message: string, field?: string) {
     super(message);
     this.code = code;
+    this.field = field;
   }
 }
 

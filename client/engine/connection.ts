@@ -25,7 +25,7 @@ export interface ConnectionEvents {
   readonly welcome: (welcome: Welcome) => void;
   readonly offline: () => void;
   /** The coordinator will not have us: the connection is closed for good. */
-  readonly refused: (error: ErrorBody['error']) => void;
+  readonly refused: (error: Refused) => void;
   /** The coordinator hung up deliberately: another connection of this contributor took over. */
   readonly replaced: () => void;
   readonly facts: { readonly [F in keyof ContributorFacts]: ContributorFacts[F] };
@@ -41,6 +41,8 @@ export const connectionTiming: ConnectionTiming = { ackMsMax: 15_000, retryMsFir
 
 /** Refusals that pass by themselves. */
 const passing: ReadonlySet<ErrorCode> = new Set(['busy', 'internal', 'too_many']);
+
+const refusedBy = ({ error }: ErrorBody): Refused => new Refused(error.code, error.message, error.field);
 
 export class Connection {
   readonly #socket: Socket<ContributorFacts, ContributorCommands>;
@@ -95,7 +97,7 @@ export class Connection {
       either.throwIfAborted();
       const ack = await unlessAborted(this.#emit(command, message), either);
       if (ack && 'data' in ack) return ack.data;
-      if (ack && !passing.has(ack.error.code)) throw new Refused(ack.error.code, ack.error.message);
+      if (ack && !passing.has(ack.error.code)) throw refusedBy(ack);
       await this.#clock.sleep(jitteredMs(attempt, this.#timing.retryMsFirst, this.#timing.retryMsMost), either);
     }
   }
@@ -140,7 +142,7 @@ export class Connection {
       this.#welcomed.notify();
     } else if (ack && !passing.has(ack.error.code)) {
       this.close();
-      this.#events.refused(ack.error);
+      this.#events.refused(refusedBy(ack));
     } else {
       this.#socket.disconnect();
       const delayMs = jitteredMs(this.#greetingsFailed++, this.#timing.retryMsFirst, this.#timing.retryMsMost);

@@ -39,9 +39,10 @@ export interface HandInDeps {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** How many leases to ask for with a hand-in. */
-  readonly leasesWanted: () => number;
+  readonly ask: () => number;
   readonly stored: (lease: Lease, parts: PartMask, answer: HandedIn, asked: number) => void;
-  readonly refused: (lease: Lease, parts: PartMask, error: Refused, asked: number) => void;
+  /** Not stored and not tried again: refused, or null when the lease was taken back or the engine ended. */
+  readonly lost: (lease: Lease, parts: PartMask, error: Refused | null, asked: number) => void;
 }
 
 /**
@@ -144,13 +145,12 @@ export class HandIns {
       const hash = await unlessAborted(sha256(bytes), either);
       const isSmall = bytes.byteLength <= limits.inlineResultBytesMax;
       if (!isSmall) await blobs.put(hash, bytes, lease.token, either);
-      asked = this.#deps.leasesWanted();
+      asked = this.#deps.ask();
       const message = { token: lease.token, parts, hash, inline: isSmall ? wireBytes(bytes) : null, computeMs, leasesMax: asked };
       this.#deps.stored(lease, parts, await connection.call('handIn', message, either), asked);
     } catch (error) {
-      if (error instanceof Refused) this.#deps.refused(lease, parts, error, asked);
-      else if (either.aborted) this.#deps.refused(lease, parts, new Refused('conflict', 'dropped'), asked);
-      else throw error;
+      if (!(error instanceof Refused) && !either.aborted) throw error;
+      this.#deps.lost(lease, parts, error instanceof Refused ? error : null, asked);
     }
   }
 }

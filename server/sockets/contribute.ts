@@ -6,7 +6,6 @@ import type { BlobHash, ConsentId, ContributorId, JobId } from '../../shared/mod
 import { type HandedIn, namespaces, PROTOCOL_VERSION, type VerdictMessage, type Welcome, type Work } from '../../shared/protocol.ts';
 import * as schemas from '../../shared/schemas.ts';
 import type { Coordinator } from '../coordinator.ts';
-import { openLease } from '../core/lease.ts';
 import { earnedAccount } from '../core/ledger.ts';
 import type { ActiveLease, Event } from '../core/state.ts';
 import { newResultId } from '../ids.ts';
@@ -128,9 +127,9 @@ function refuse(events: readonly Event[]): void {
 }
 
 /** Throws a `Refusal` unless the token is ours and this contributor's. Expiry is judged by the core, which knows repeats. */
-export function readLease(coordinator: Coordinator, token: string): LeaseBody {
+function readLease(coordinator: Coordinator, token: string): LeaseBody {
   try {
-    return openLease(coordinator.leaseKey, token);
+    return coordinator.readLease(token);
   } catch (error) {
     if (error instanceof FormatError) throw new Refusal('forbidden', error.message, 'token');
     throw error;

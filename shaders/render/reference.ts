@@ -4,7 +4,7 @@ import { enterFrame, evaluate, Scattered, sample as sampleDirection } from './re
 import { loadScene, type Scene, words } from './reference/scene.ts';
 import { describe, emissionAt, NO_LIGHT, Surface } from './reference/surface.ts';
 import { DISTANCE_MAX, Hit, traverse } from './reference/trace.ts';
-import { addScaled, cross, dot, f32, load, normalize, scale, set, type Vector, vector } from './reference/vector.ts';
+import { cross, dot, f32, load, normalize, scale, set, type Vector, vector } from './reference/vector.ts';
 import type { RenderJob } from './spec.ts';
 
 /**

@@ -2,18 +2,11 @@ import { workload } from '../../../shaders/registry.ts';
 import type { JobContext, JobId } from '../../../shared/model.ts';
 import type { AcceptedView, JobView } from '../../../shared/schemas.ts';
 import type { WorkloadSpec } from '../../../shared/workload.ts';
-import { type ApiError, api, asApiError, outputUrl } from '../../net/api.ts';
+import { type ApiError, api, asApiError } from '../../net/api.ts';
 import { watchJob } from '../../net/live.ts';
 import { ResultQueue } from '../../net/result-queue.ts';
 import { Mosaic } from './mosaic.ts';
-
-/** What browsers draw in an <img>; decides whether a finished job is shown by its file instead of its results. */
-const drawable = ['image/png', 'image/jpeg', 'image/webp', 'image/avif'];
-
-export function pictureUrl(job: JobView, spec: WorkloadSpec): string | null {
-  const output = job.status === 'done' ? spec.outputs.find(({ mediaType }) => drawable.includes(mediaType)) : undefined;
-  return output ? outputUrl(job.id, output.id) : null;
-}
+import { pictureUrl } from './picture-url.ts';
 
 const contextOf = ({ id, seed, params, prepared }: JobView): JobContext => ({ id, seed, params, prepared });
 

@@ -1,0 +1,15 @@
+import { PROTOCOL_VERSION, type VerdictMessage, type Welcome } from '../../shared/protocol.ts';
+import type { WorkloadEntry } from '../../shared/workload.ts';
+import { workload as registered } from '../../shaders/registry.ts';
+import { type EngineError, type EngineListeners, type EngineMode, type EngineSettings, Refused, type Snapshot, sliceMsOf, type TileStep } from './api.ts';
+import { Blobs } from './blobs.ts';
+import { type Clock, realClock } from './clock.ts';
+import { Connection, type ConnectionTiming, connectionTiming } from './connection.ts';
+import { GpuError, GpuKeeper, type GpuSource } from './device.ts';
+import { HandIns } from './handin.ts';
+import { Jobs } from './jobs.ts';
+import { Pace, powerPercents } from './pace.ts';
+import { Meter, Tally } from './tally.ts';
+import { WorkLoop } from './work.ts';
+import type { Lease } from '../../shared/protocol.ts';
+import { countParts } from '../../shared/model.ts';

@@ -1,0 +1,51 @@
+import type { BlobHash } from '../../shared/model.ts';
+import { type ApiError, asApiError } from '../net/api.ts';
+import { upload } from '../net/upload.ts';
+
+/** One chosen file on its way to the coordinator. */
+export class Attachment {
+  readonly name: string;
+  readonly bytes: number;
+  readonly #file: File;
+  readonly #abort = new AbortController();
+  #share = $state(0);
+  #hash = $state<BlobHash | null>(null);
+  #error = $state.raw<ApiError | null>(null);
+
+  constructor(file: File) {
+    this.name = file.name;
+    this.bytes = file.size;
+    this.#file = file;
+  }
+
+  get share(): number {
+    return this.#share;
+  }
+  get hash(): BlobHash | null {
+    return this.#hash;
+  }
+  get error(): ApiError | null {
+    return this.#error;
+  }
+
+  /** Resolves when it is stored, refused or cancelled. */
+  async send(): Promise<void> {
+    this.#error = null;
+    try {
+      const { hash } = await upload(
+        this.#file,
+        (share) => {
+          this.#share = share;
+        },
+        this.#abort.signal,
+      );
+      this.#hash = hash;
+    } catch (error) {
+      if (!this.#abort.signal.aborted) this.#error = asApiError(error);
+    }
+  }
+
+  cancel(): void {
+    this.#abort.abort();
+  }
+}

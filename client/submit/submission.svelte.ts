@@ -1,0 +1,134 @@
+import type { BlobHash } from '../../shared/model.ts';
+import type { JobRequest, JobView, Quote, QuoteRequest } from '../../shared/schemas.ts';
+import type { WorkloadSpec } from '../../shared/workload.ts';
+import { type ApiError, api, asApiError } from '../net/api.ts';
+import { session } from '../net/session.svelte.ts';
+import { Attachment } from './attachment.svelte.ts';
+import { type CheckPreset, checkPresets } from './checks.ts';
+import { errorBeside, type FieldErrors, paramErrors } from './validation.ts';
+
+/** Typing is one question, not ten. */
+const QUOTE_DELAY_MS = 400;
+
+/** One job being put together: parameters and files of a workload, what is wrong with them, and what it would cost. */
+export class Submission {
+  readonly spec: WorkloadSpec;
+  params = $state<Record<string, unknown>>({});
+  title = $state('');
+  visibility = $state<JobRequest['visibility']>('public');
+  checks = $state<CheckPreset>('some');
+  #files = $state.raw<Readonly<Record<string, Attachment>>>({});
+  #quote = $state.raw<Quote | null>(null);
+  #refusal = $state.raw<ApiError | null>(null);
+  #busy = $state<'quoting' | 'submitting' | null>(null);
+  #touched = $state(false);
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #asking = new AbortController();
+
+  readonly #local = $derived.by((): FieldErrors => paramErrors(this.spec.params, this.params));
+  readonly #remote = $derived.by((): FieldErrors | null => (this.#refusal ? errorBeside(this.#refusal, this.#names) : null));
+
+  constructor(spec: WorkloadSpec) {
+    this.spec = spec;
+    this.params = { ...(spec.defaults as Record<string, unknown>) };
+  }
+
+  get files(): Readonly<Record<string, Attachment>> {
+    return this.#files;
+  }
+  get quote(): Quote | null {
+    return this.#quote;
+  }
+  get busy(): 'quoting' | 'submitting' | null {
+    return this.#busy;
+  }
+  get touched(): boolean {
+    return this.#touched;
+  }
+  get errors(): FieldErrors {
+    return { ...this.#remote, ...this.#local };
+  }
+  /** A refusal that belongs to no control on the page. */
+  get problem(): ApiError | null {
+    return this.#refusal && !this.#remote ? this.#refusal : null;
+  }
+  /** What the account is short of, in micro-credits; null when it has enough or nothing is known. */
+  get missing(): bigint | null {
+    const balance = session.testMicroCredits;
+    const short = this.#quote && balance !== null ? BigInt(this.#quote.holdMicroCredits) - balance : 0n;
+    return short > 0n ? short : null;
+  }
+  get ready(): boolean {
+    return this.#quote !== null && this.#busy === null && this.missing === null && this.title.trim() !== '' && Object.keys(this.#local).length === 0;
+  }
+
+  set(name: string, value: unknown): void {
+    this.params[name] = value;
+    this.quoteSoon();
+  }
+
+  async attach(field: string, file: File | null): Promise<void> {
+    this.#files[field]?.cancel();
+    const { [field]: _, ...others } = this.#files;
+    const attachment = file ? new Attachment(file) : null;
+    this.#files = attachment ? { ...others, [field]: attachment } : others;
+    this.#quote = null;
+    if (!attachment) return this.quoteSoon();
+    if (this.title.trim() === '') this.title = attachment.name.replace(/\.[^.]+$/, '').slice(0, 80);
+    await attachment.send();
+    this.quoteSoon();
+  }
+
+  quoteSoon(): void {
+    this.#touched = true;
+    this.#quote = null;
+    this.#refusal = null;
+    this.#asking.abort();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#ask(), QUOTE_DELAY_MS);
+  }
+
+  async submit(): Promise<JobView | null> {
+    this.#busy = 'submitting';
+    this.#refusal = null;
+    try {
+      return await api.submitJob({ ...this.#request(), title: this.title.trim(), visibility: this.visibility });
+    } catch (error) {
+      this.#refusal = asApiError(error);
+      return null;
+    } finally {
+      this.#busy = null;
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#asking.abort();
+    for (const attachment of Object.values(this.#files)) attachment.cancel();
+  }
+
+  get #names(): readonly string[] {
+    return [...this.spec.fields.map(({ name }) => name), 'title', 'checks', 'visibility'];
+  }
+
+  #request(): QuoteRequest {
+    const files: Record<string, BlobHash> = {};
+    for (const [name, { hash }] of Object.entries(this.#files)) if (hash) files[name] = hash;
+    return { workload: this.spec.id, params: $state.snapshot(this.params), files, checks: checkPresets[this.checks].policy };
+  }
+
+  async #ask(): Promise<void> {
+    const sending = Object.values(this.#files).some(({ hash }) => !hash);
+    if (sending || Object.keys(this.#local).length > 0) return;
+    const asking = new AbortController();
+    this.#asking = asking;
+    this.#busy = 'quoting';
+    try {
+      this.#quote = await api.quote(this.#request(), asking.signal);
+    } catch (error) {
+      if (!asking.signal.aborted) this.#refusal = asApiError(error);
+    } finally {
+      if (this.#asking === asking) this.#busy = null;
+    }
+  }
+}

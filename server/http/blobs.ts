@@ -1,0 +1,45 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { resultBytes } from '../../shared/formats.ts';
+import * as schemas from '../../shared/schemas.ts';
+import type { Coordinator } from '../coordinator.ts';
+import { JobError } from '../jobs.ts';
+import type { BlobStore } from '../store/store.ts';
+
+export interface BlobRouteDeps {
+  readonly blobs: BlobStore;
+  readonly coordinator: Coordinator;
+  readonly clock: () => number;
+}
+
+const path = Type.Object({ hash: schemas.blobHash });
+
+/**
+ * Content-addressed bytes. Reading needs nothing but the hash. Writing needs a standing lease and is capped at what a result
+ * of that lease can have; the answer is the same whether the bytes were here before or not.
+ */
+export const blobRoutes =
+  ({ blobs, coordinator, clock }: BlobRouteDeps): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    app.get('/blobs/:hash', { schema: { params: path } }, async (request, reply) => {
+      const { hash } = request.params;
+      const size = await blobs.size(hash);
+      if (size === undefined) throw new JobError('not_found', 'There is no such blob.');
+      return reply
+        .header('cache-control', 'public, max-age=31536000, immutable')
+        .header('content-length', size)
+        .type('application/octet-stream')
+        .send(blobs.stream(hash));
+    });
+
+    app.put('/blobs/:hash', { schema: { params: path }, config: { rateLimit: false } }, async (request) => {
+      const token = /^Lease ([A-Za-z0-9_-]{40,400})$/.exec(request.headers.authorization ?? '')?.[1];
+      if (token === undefined) throw new JobError('forbidden', 'Send the header authorization: Lease <token>.');
+      const lease = coordinator.readLease(token);
+      const job = coordinator.openJob(lease.job);
+      if (!job || lease.expiresMs < clock()) throw new JobError('conflict', 'This lease has expired or its job has ended.');
+      const bytesMax = resultBytes(lease.parts, job.spec.partBytes(job.context, lease.at));
+      await blobs.put(request.body as AsyncIterable<Uint8Array>, { bytesMax, expected: request.params.hash });
+      return {};
+    });
+  };

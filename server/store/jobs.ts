@@ -1,0 +1,264 @@
+import type { Insertable, Kysely, Selectable } from 'kysely';
+import type { MicroCredits } from '../../shared/credits.ts';
+import type { BlobHash, JobId, JobStatus, OwnerId, ResultId } from '../../shared/model.ts';
+import { inBatches } from './batches.ts';
+import { postTransfers, readBalance } from './ledger.ts';
+import type { JobsTable, ResultsTable, Tables } from './schema.ts';
+import { InsufficientCredits, type JobStore, type StoredJob, type StoredResult, type Transfer, type Write } from './store.ts';
+
+type Db = Kysely<Tables>;
+type WriteOf<Kind extends Write['kind']> = Extract<Write, { kind: Kind }>;
+
+const heldFromJson = (heldFrom: StoredJob['heldFrom']): string =>
+  JSON.stringify(heldFrom.map(({ account, microCredits }) => ({ account, microCredits: microCredits.toString() })));
+
+const heldFromOf = (json: string): StoredJob['heldFrom'] =>
+  (JSON.parse(json) as { account: StoredJob['heldFrom'][number]['account']; microCredits: string }[]).map(({ account, microCredits }) => ({
+    account,
+    microCredits: BigInt(microCredits),
+  }));
+
+const jobRow = (job: StoredJob): Insertable<JobsTable> => ({
+  id: job.id,
+  title: job.title,
+  workload: job.workload,
+  version: job.version,
+  status: job.status,
+  visibility: job.visibility,
+  gallery: job.gallery ? 1 : 0,
+  owner: job.owner,
+  seed: job.seed,
+  params_json: JSON.stringify(job.params),
+  prepared_json: JSON.stringify(job.prepared),
+  inputs_json: JSON.stringify(job.inputs),
+  checks_json: JSON.stringify(job.checks),
+  unit: job.unit,
+  rate_per_unit: job.ratePerUnit,
+  work_held: job.workHeld,
+  checks_held: job.checksHeld,
+  held_from_json: heldFromJson(job.heldFrom),
+  created_ms: job.createdMs,
+  ended_ms: job.endedMs,
+  summary_json: job.summary === null ? null : JSON.stringify(job.summary),
+});
+
+const jobOf = (row: Selectable<JobsTable>): StoredJob => ({
+  id: row.id,
+  title: row.title,
+  workload: row.workload,
+  version: row.version,
+  status: row.status,
+  visibility: row.visibility,
+  gallery: row.gallery === 1,
+  owner: row.owner,
+  seed: row.seed,
+  params: JSON.parse(row.params_json),
+  prepared: JSON.parse(row.prepared_json),
+  inputs: JSON.parse(row.inputs_json),
+  checks: JSON.parse(row.checks_json),
+  unit: row.unit,
+  ratePerUnit: row.rate_per_unit,
+  workHeld: row.work_held,
+  checksHeld: row.checks_held,
+  heldFrom: heldFromOf(row.held_from_json),
+  createdMs: row.created_ms,
+  endedMs: row.ended_ms,
+  summary: row.summary_json === null ? null : JSON.parse(row.summary_json),
+});
+
+const resultRow = (result: StoredResult): Insertable<ResultsTable> => ({
+  id: result.id,
+  job: result.job,
+  pass: result.at.pass,
+  tile: result.at.tile,
+  parts: result.parts,
+  claimed: result.claimed,
+  epoch: result.epoch,
+  attempt: result.attempt,
+  contributor: result.contributor,
+  owner: result.owner,
+  site: result.site,
+  hash: result.hash,
+  size_bytes: result.sizeBytes,
+  commitment: result.commitment,
+  nonce: result.nonce,
+  replica_of: result.replicaOf,
+  compute_ms: result.computeMs,
+  committed_ms: result.committedMs,
+  state: result.state,
+  accepted: result.accepted,
+  evidence_json: JSON.stringify(result.evidence),
+  decided_ms: null,
+  inline: result.inline,
+});
+
+const resultOf = (row: Omit<Selectable<ResultsTable>, 'seq' | 'decided_ms'>): StoredResult => ({
+  id: row.id,
+  job: row.job,
+  at: { pass: row.pass, tile: row.tile },
+  parts: row.parts,
+  claimed: row.claimed,
+  epoch: row.epoch,
+  attempt: row.attempt,
+  contributor: row.contributor,
+  owner: row.owner,
+  site: row.site,
+  hash: row.hash,
+  sizeBytes: row.size_bytes,
+  inline: row.inline,
+  commitment: row.commitment,
+  nonce: row.nonce,
+  replicaOf: row.replica_of,
+  computeMs: row.compute_ms,
+  committedMs: row.committed_ms,
+  state: row.state,
+  accepted: row.accepted,
+  evidence: JSON.parse(row.evidence_json),
+});
+
+/** All but the bytes. */
+const resultColumns = [
+  'id',
+  'job',
+  'pass',
+  'tile',
+  'parts',
+  'claimed',
+  'epoch',
+  'attempt',
+  'contributor',
+  'owner',
+  'site',
+  'hash',
+  'size_bytes',
+  'commitment',
+  'nonce',
+  'replica_of',
+  'compute_ms',
+  'committed_ms',
+  'state',
+  'accepted',
+  'evidence_json',
+] as const;
+
+/** Inside the caller's transaction. A result whose id is known is ignored. */
+export async function insertResults(trx: Db, results: readonly StoredResult[]): Promise<void> {
+  await inBatches(results, async (batch) => {
+    await trx
+      .insertInto('results')
+      .values(batch.map(resultRow))
+      .onConflict((conflict) => conflict.column('id').doNothing())
+      .execute();
+  });
+}
+
+export async function writeVerdict(trx: Db, verdict: WriteOf<'verdict'>): Promise<void> {
+  const { numUpdatedRows } = await trx
+    .updateTable('results')
+    .set({ state: verdict.state, accepted: verdict.accepted, evidence_json: JSON.stringify(verdict.evidence), decided_ms: verdict.atMs })
+    .where('id', '=', verdict.id)
+    .executeTakeFirstOrThrow();
+  if (numUpdatedRows !== 1n) throw new Error(`a verdict names the unknown result ${verdict.id}`);
+}
+
+export async function writeJobEnd(trx: Db, end: WriteOf<'jobEnded'>): Promise<void> {
+  const { numUpdatedRows } = await trx
+    .updateTable('jobs')
+    .set({ status: end.status, ended_ms: end.atMs, summary_json: JSON.stringify(end.summary) })
+    .where('id', '=', end.id)
+    .where('status', '=', 'open')
+    .executeTakeFirstOrThrow();
+  if (numUpdatedRows !== 1n) throw new Error(`job ${end.id} ended, but is not open`);
+}
+
+/** A hold is spread over several accounts; what people need to know is the whole of it against all they have. */
+async function assertCovered(trx: Db, holds: readonly Transfer[]): Promise<void> {
+  let needed: MicroCredits = 0n;
+  let available: MicroCredits = 0n;
+  const counted = new Set<string>();
+  for (const { debit, unit, microCredits } of holds) {
+    needed += microCredits;
+    if (!counted.has(`${debit} ${unit}`)) available += await readBalance(trx, debit, unit);
+    counted.add(`${debit} ${unit}`);
+  }
+  if (available < needed) throw new InsufficientCredits(needed, available);
+}
+
+export class SqlJobs implements JobStore {
+  readonly #db: Db;
+
+  constructor(db: Db) {
+    this.#db = db;
+  }
+
+  async create(job: StoredJob, holds: readonly Transfer[]): Promise<void> {
+    await this.#db.transaction().execute(async (trx) => {
+      await assertCovered(trx, holds);
+      await trx.insertInto('jobs').values(jobRow(job)).execute();
+      await postTransfers(trx, holds);
+    });
+  }
+
+  async get(id: JobId): Promise<StoredJob | undefined> {
+    const row = await this.#db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst();
+    return row && jobOf(row);
+  }
+
+  async list(filter: {
+    readonly visibility?: 'public';
+    readonly owner?: OwnerId;
+    readonly status?: JobStatus;
+    readonly gallery?: boolean;
+    readonly limit: number;
+  }): Promise<StoredJob[]> {
+    let query = this.#db.selectFrom('jobs').selectAll().orderBy('seq', 'desc').limit(filter.limit);
+    if (filter.visibility !== undefined) query = query.where('visibility', '=', filter.visibility);
+    if (filter.owner !== undefined) query = query.where('owner', '=', filter.owner);
+    if (filter.status !== undefined) query = query.where('status', '=', filter.status);
+    if (filter.gallery !== undefined) query = query.where('gallery', '=', filter.gallery ? 1 : 0);
+    return (await query.execute()).map(jobOf);
+  }
+
+  async countOpen(owner: OwnerId): Promise<number> {
+    const row = await this.#db
+      .selectFrom('jobs')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('owner', '=', owner)
+      .where('status', '=', 'open')
+      .executeTakeFirstOrThrow();
+    return row.count;
+  }
+
+  async results(job: JobId): Promise<StoredResult[]> {
+    const rows = await this.#db
+      .selectFrom('results')
+      .select(resultColumns)
+      .where('job', '=', job)
+      .where('state', 'in', ['committed', 'accepted'])
+      .orderBy('seq')
+      .execute();
+    return rows.map((row) => resultOf({ ...row, inline: null }));
+  }
+
+  async result(id: ResultId): Promise<StoredResult | undefined> {
+    const row = await this.#db
+      .selectFrom('results')
+      .select([...resultColumns, 'inline'])
+      .where('id', '=', id)
+      .executeTakeFirst();
+    return row && resultOf(row);
+  }
+
+  async setFile(job: JobId, output: string, blob: BlobHash): Promise<void> {
+    await this.#db
+      .insertInto('job_files')
+      .values({ job, output, hash: blob })
+      .onConflict((conflict) => conflict.columns(['job', 'output']).doUpdateSet({ hash: blob }))
+      .execute();
+  }
+
+  async file(job: JobId, output: string): Promise<BlobHash | undefined> {
+    const row = await this.#db.selectFrom('job_files').select('hash').where('job', '=', job).where('output', '=', output).executeTakeFirst();
+    return row?.hash;
+  }
+}

@@ -1,0 +1,15 @@
+import type { Kysely } from 'kysely';
+import { type Migration, Migrator } from 'kysely/migration';
+import * as start from './0001_start.ts';
+
+/** Append-only: a released migration is never edited, the next one gets the next number. */
+const migrations: Readonly<Record<string, Migration>> = {
+  '0001_start': start,
+};
+
+/** Brings a database up to date, each migration in a transaction of its own. Throws when a newer version of the project wrote it. */
+export async function migrate<Schema>(db: Kysely<Schema>): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve({ ...migrations }) } });
+  const { error } = await migrator.migrateToLatest();
+  if (error) throw new Error(`the database could not be brought up to date: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+}

@@ -1,0 +1,207 @@
+import type { Kysely, Selectable } from 'kysely';
+import { limits } from '../../shared/limits.ts';
+import type { ConsentId, ContributorId, OwnerId, SiteId } from '../../shared/model.ts';
+import { postTransfers } from './ledger.ts';
+import type { ChallengesTable, ConsentsTable, ContributorsTable, SitesTable, Tables } from './schema.ts';
+import type { AccountId, PeopleStore, StoredChallenge, StoredConsent, StoredContributor, StoredSite, Transfer, Write } from './store.ts';
+
+type Db = Kysely<Tables>;
+
+const LISTED_ROWS_MAX = 100;
+
+const challengeOf = (row: Selectable<ChallengesTable>): StoredChallenge => ({
+  nonce: row.nonce,
+  address: row.address,
+  text: row.text,
+  sessionHash: row.session_hash,
+  expiresMs: row.expires_ms,
+});
+
+const contributorOf = (row: Selectable<ContributorsTable>): StoredContributor => ({
+  id: row.id,
+  secretHash: row.secret_hash,
+  owner: row.owner,
+  createdMs: row.created_ms,
+  accepted: row.accepted,
+  refuted: row.refuted,
+  suspendedUntilMs: row.suspended_until_ms,
+});
+
+const consentOf = (row: Selectable<ConsentsTable>): StoredConsent => ({
+  id: row.id,
+  contributor: row.contributor,
+  kinds: JSON.parse(row.kinds_json),
+  site: row.site,
+  grantedMs: row.granted_ms,
+  expiresMs: row.expires_ms,
+  revokedMs: row.revoked_ms,
+});
+
+const siteOf = (row: Selectable<SitesTable>): StoredSite => ({
+  id: row.id,
+  owner: row.owner,
+  name: row.name,
+  origin: row.origin,
+  sharePercent: row.share_percent,
+  createdMs: row.created_ms,
+});
+
+export async function writeReputation(trx: Db, { contributor, accepted, refuted, suspendedUntilMs }: Extract<Write, { kind: 'reputation' }>): Promise<void> {
+  const { numUpdatedRows } = await trx
+    .updateTable('contributors')
+    .set({ accepted, refuted, suspended_until_ms: suspendedUntilMs })
+    .where('id', '=', contributor)
+    .executeTakeFirstOrThrow();
+  if (numUpdatedRows !== 1n) throw new Error(`a reputation names the unknown contributor ${contributor}`);
+}
+
+/** Everything that `from` earned goes to `to`, unit by unit. Nothing earned: no transfer. */
+async function claimEarnings(trx: Db, from: OwnerId, to: OwnerId, nonce: string, atMs: number): Promise<void> {
+  const debit: AccountId = `${from}/earned`;
+  const credit: AccountId = `${to}/earned`;
+  const balances = await trx.selectFrom('accounts').select(['unit', 'balance']).where('id', '=', debit).where('balance', '>', 0n).execute();
+  const claims = balances.map(({ unit, balance }): Transfer => {
+    const id = unit === 'test' ? `claim/${nonce}` : `claim/${nonce}/${unit}`;
+    return { id, unit, debit, credit, microCredits: balance, kind: 'claim', job: null, at: null, atMs };
+  });
+  await postTransfers(trx, claims);
+}
+
+export class SqlPeople implements PeopleStore {
+  readonly #db: Db;
+
+  constructor(db: Db) {
+    this.#db = db;
+  }
+
+  async createDevice(owner: OwnerId, sessionHash: Uint8Array, expiresMs: number, grant: Transfer | null): Promise<void> {
+    await this.#db.transaction().execute(async (trx) => {
+      await trx.insertInto('sessions').values({ hash: sessionHash, owner, expires_ms: expiresMs }).execute();
+      if (grant) await postTransfers(trx, [grant]);
+    });
+  }
+
+  async sessionOwner(sessionHash: Uint8Array, nowMs: number): Promise<OwnerId | undefined> {
+    const row = await this.#db.selectFrom('sessions').select('owner').where('hash', '=', sessionHash).where('expires_ms', '>', nowMs).executeTakeFirst();
+    return row?.owner;
+  }
+
+  async endSession(sessionHash: Uint8Array): Promise<void> {
+    await this.#db.deleteFrom('sessions').where('hash', '=', sessionHash).execute();
+  }
+
+  async putChallenge({ nonce, address, text, sessionHash, expiresMs }: StoredChallenge): Promise<void> {
+    await this.#db.transaction().execute(async (trx) => {
+      // Every challenge lives equally long, so this removes those that have expired by now.
+      await trx
+        .deleteFrom('challenges')
+        .where('expires_ms', '<', expiresMs - limits.challengeMsMax)
+        .execute();
+      await trx.insertInto('challenges').values({ nonce, address, text, session_hash: sessionHash, expires_ms: expiresMs }).execute();
+    });
+  }
+
+  async takeChallenge(nonce: string): Promise<StoredChallenge | undefined> {
+    const row = await this.#db.deleteFrom('challenges').where('nonce', '=', nonce).returningAll().executeTakeFirst();
+    return row && challengeOf(row);
+  }
+
+  async signIn(
+    wallet: OwnerId,
+    device: OwnerId,
+    oldSession: Uint8Array,
+    newSession: Uint8Array,
+    expiresMs: number,
+    nonce: string,
+    atMs: number,
+  ): Promise<void> {
+    await this.#db.transaction().execute(async (trx) => {
+      await trx.deleteFrom('sessions').where('hash', '=', oldSession).execute();
+      await trx.insertInto('sessions').values({ hash: newSession, owner: wallet, expires_ms: expiresMs }).execute();
+      await trx.updateTable('contributors').set({ owner: wallet }).where('owner', '=', device).execute();
+      await trx.updateTable('sites').set({ owner: wallet }).where('owner', '=', device).execute();
+      await claimEarnings(trx, device, wallet, nonce, atMs);
+    });
+  }
+
+  async createContributor(contributor: StoredContributor): Promise<void> {
+    await this.#db
+      .insertInto('contributors')
+      .values({
+        id: contributor.id,
+        secret_hash: contributor.secretHash,
+        owner: contributor.owner,
+        created_ms: contributor.createdMs,
+        accepted: contributor.accepted,
+        refuted: contributor.refuted,
+        suspended_until_ms: contributor.suspendedUntilMs,
+      })
+      .execute();
+  }
+
+  async contributor(id: ContributorId): Promise<StoredContributor | undefined> {
+    const row = await this.#db.selectFrom('contributors').selectAll().where('id', '=', id).executeTakeFirst();
+    return row && contributorOf(row);
+  }
+
+  async contributorsOf(owner: OwnerId): Promise<StoredContributor[]> {
+    const rows = await this.#db.selectFrom('contributors').selectAll().where('owner', '=', owner).orderBy('seq', 'desc').limit(LISTED_ROWS_MAX).execute();
+    return rows.map(contributorOf);
+  }
+
+  async createConsent(consent: StoredConsent): Promise<void> {
+    await this.#db
+      .insertInto('consents')
+      .values({
+        id: consent.id,
+        contributor: consent.contributor,
+        kinds_json: JSON.stringify(consent.kinds),
+        site: consent.site,
+        granted_ms: consent.grantedMs,
+        expires_ms: consent.expiresMs,
+        revoked_ms: consent.revokedMs,
+      })
+      .execute();
+  }
+
+  async consent(id: ConsentId): Promise<StoredConsent | undefined> {
+    const row = await this.#db.selectFrom('consents').selectAll().where('id', '=', id).executeTakeFirst();
+    return row && consentOf(row);
+  }
+
+  async consentsOf(owner: OwnerId): Promise<StoredConsent[]> {
+    const rows = await this.#db
+      .selectFrom('consents')
+      .innerJoin('contributors', 'contributors.id', 'consents.contributor')
+      .selectAll('consents')
+      .where('contributors.owner', '=', owner)
+      .orderBy('consents.seq', 'desc')
+      .limit(LISTED_ROWS_MAX)
+      .execute();
+    return rows.map(consentOf);
+  }
+
+  async consentsOfContributor(id: ContributorId): Promise<StoredConsent[]> {
+    const rows = await this.#db.selectFrom('consents').selectAll().where('contributor', '=', id).orderBy('seq', 'desc').limit(LISTED_ROWS_MAX).execute();
+    return rows.map(consentOf);
+  }
+
+  /** The first revocation counts. */
+  async revokeConsent(id: ConsentId, atMs: number): Promise<void> {
+    await this.#db.updateTable('consents').set({ revoked_ms: atMs }).where('id', '=', id).where('revoked_ms', 'is', null).execute();
+  }
+
+  async createSite({ id, owner, name, origin, sharePercent, createdMs }: StoredSite): Promise<void> {
+    await this.#db.insertInto('sites').values({ id, owner, name, origin, share_percent: sharePercent, created_ms: createdMs }).execute();
+  }
+
+  async site(id: SiteId): Promise<StoredSite | undefined> {
+    const row = await this.#db.selectFrom('sites').selectAll().where('id', '=', id).executeTakeFirst();
+    return row && siteOf(row);
+  }
+
+  async sitesOf(owner: OwnerId): Promise<StoredSite[]> {
+    const rows = await this.#db.selectFrom('sites').selectAll().where('owner', '=', owner).orderBy('seq', 'desc').execute();
+    return rows.map(siteOf);
+  }
+}

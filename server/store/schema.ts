@@ -1,0 +1,157 @@
+import type { Generated } from 'kysely';
+import type { BlobHash, ConsentId, ContributorId, CreditUnit, JobId, JobStatus, OwnerId, PartMask, ResultId, ResultState, SiteId } from '../../shared/model.ts';
+import type { AccountId, TransferKind } from './store.ts';
+
+/** Tables as Kysely sees them. Times are milliseconds since 1970, `*_json` is JSON text, booleans are 0 or 1. */
+export interface Tables {
+  accounts: AccountsTable;
+  transfers: TransfersTable;
+  jobs: JobsTable;
+  results: ResultsTable;
+  job_files: JobFilesTable;
+  sessions: SessionsTable;
+  challenges: ChallengesTable;
+  contributors: ContributorsTable;
+  consents: ConsentsTable;
+  sites: SitesTable;
+  secrets: SecretsTable;
+  counters: CountersTable;
+}
+
+/** Columns, and names given to sums in queries, that hold credits. They alone come back as bigint; every other integer is a number. */
+export const creditColumns: ReadonlySet<string> = new Set(['micro_credits', 'balance', 'rate_per_unit', 'work_held', 'checks_held']);
+
+export interface AccountsTable {
+  id: AccountId;
+  unit: CreditUnit;
+  balance: bigint;
+}
+
+export interface TransfersTable {
+  /** Order of posting. */
+  seq: Generated<number>;
+  id: string;
+  unit: CreditUnit;
+  debit: AccountId;
+  credit: AccountId;
+  micro_credits: bigint;
+  kind: TransferKind;
+  job: JobId | null;
+  pass: number | null;
+  tile: number | null;
+  at_ms: number;
+}
+
+export interface JobsTable {
+  seq: Generated<number>;
+  id: JobId;
+  title: string;
+  workload: string;
+  version: number;
+  status: JobStatus;
+  visibility: 'public' | 'unlisted';
+  gallery: number;
+  owner: OwnerId;
+  seed: number;
+  params_json: string;
+  prepared_json: string;
+  inputs_json: string;
+  checks_json: string;
+  unit: CreditUnit;
+  rate_per_unit: bigint;
+  work_held: bigint;
+  checks_held: bigint;
+  held_from_json: string;
+  created_ms: number;
+  ended_ms: number | null;
+  summary_json: string | null;
+}
+
+export interface ResultsTable {
+  seq: Generated<number>;
+  id: ResultId;
+  job: JobId;
+  pass: number;
+  tile: number;
+  parts: PartMask;
+  claimed: PartMask;
+  epoch: number;
+  attempt: number;
+  contributor: ContributorId;
+  owner: OwnerId;
+  site: SiteId | null;
+  hash: BlobHash;
+  size_bytes: number;
+  commitment: Uint8Array;
+  nonce: Uint8Array;
+  replica_of: ResultId | null;
+  compute_ms: number;
+  committed_ms: number;
+  state: ResultState;
+  accepted: PartMask;
+  evidence_json: string;
+  decided_ms: number | null;
+  inline: Uint8Array | null;
+}
+
+export interface JobFilesTable {
+  job: JobId;
+  output: string;
+  hash: BlobHash;
+}
+
+export interface SessionsTable {
+  hash: Uint8Array;
+  owner: OwnerId;
+  expires_ms: number;
+}
+
+export interface ChallengesTable {
+  nonce: string;
+  address: string;
+  text: string;
+  session_hash: Uint8Array;
+  expires_ms: number;
+}
+
+export interface ContributorsTable {
+  seq: Generated<number>;
+  id: ContributorId;
+  secret_hash: Uint8Array;
+  owner: OwnerId;
+  created_ms: number;
+  accepted: number;
+  refuted: number;
+  suspended_until_ms: number;
+}
+
+export interface ConsentsTable {
+  seq: Generated<number>;
+  id: ConsentId;
+  contributor: ContributorId;
+  kinds_json: string;
+  site: SiteId | null;
+  granted_ms: number;
+  expires_ms: number;
+  revoked_ms: number | null;
+}
+
+export interface SitesTable {
+  seq: Generated<number>;
+  id: SiteId;
+  owner: OwnerId;
+  name: string;
+  origin: string;
+  share_percent: number;
+  created_ms: number;
+}
+
+export interface SecretsTable {
+  name: string;
+  bytes: Uint8Array;
+}
+
+export interface CountersTable {
+  name: string;
+  value: number;
+}

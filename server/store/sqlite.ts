@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Kysely } from 'kysely';
+import { EmbeddedDialect, openDatabaseFile } from './dialect.ts';
+import { insertResults, SqlJobs, writeJobEnd, writeVerdict } from './jobs.ts';
+import { postTransfers, SqlLedger } from './ledger.ts';
+import { migrate } from './migrations/migrate.ts';
+import { SqlPeople, writeReputation } from './people.ts';
+import type { Tables } from './schema.ts';
+import type { JobStore, LedgerStore, PeopleStore, Store, StoredResult, Transfer, Write } from './store.ts';
+
+const SECRET_BYTES = 32;
+
+/**
+ * Opens, or makes, the database in this folder and holds it for this process alone. Throws a plain sentence when another
+ * coordinator has it. What `commit` has acknowledged survives a kill of the process and a loss of power.
+ */
+export async function openSqliteStore(folder: string): Promise<Store> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const db = new Kysely<Tables>({ dialect: new EmbeddedDialect(openDatabaseFile(join(folder, 'tessera.sqlite'), folder)) });
+  try {
+    await migrate(db);
+    await db.deleteFrom('sessions').where('expires_ms', '<=', Date.now()).execute();
+    return new SqlStore(db);
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
+}
+
+class SqlStore implements Store {
+  readonly jobs: JobStore;
+  readonly ledger: LedgerStore;
+  readonly people: PeopleStore;
+  readonly #db: Kysely<Tables>;
+
+  constructor(db: Kysely<Tables>) {
+    this.#db = db;
+    this.jobs = new SqlJobs(db);
+    this.ledger = new SqlLedger(db);
+    this.people = new SqlPeople(db);
+  }
+
+  /**
+   * Results and transfers go in together, in batches. That equals one by one in order: a verdict is the only write that
+   * needs another one (its result), and writes of one kind keep their order.
+   */
+  async commit(writes: readonly Write[]): Promise<void> {
+    if (writes.length === 0) return;
+    const results: StoredResult[] = [];
+    const transfers: Transfer[] = [];
+    const updates: ((trx: Kysely<Tables>) => Promise<void>)[] = [];
+    for (const write of writes) {
+      if (write.kind === 'result') results.push(write.result);
+      else if (write.kind === 'transfer') transfers.push(write.transfer);
+      else if (write.kind === 'verdict') updates.push((trx) => writeVerdict(trx, write));
+      else if (write.kind === 'reputation') updates.push((trx) => writeReputation(trx, write));
+      else if (write.kind === 'jobEnded') updates.push((trx) => writeJobEnd(trx, write));
+      else throw new Error(`unknown write ${(write satisfies never as Write).kind}`);
+    }
+    await this.#db.transaction().execute(async (trx) => {
+      await insertResults(trx, results);
+      await postTransfers(trx, transfers);
+      for (const update of updates) await update(trx);
+    });
+  }
+
+  async secret(name: string): Promise<Uint8Array> {
+    return this.#db.transaction().execute(async (trx) => {
+      await trx
+        .insertInto('secrets')
+        .values({ name, bytes: randomBytes(SECRET_BYTES) })
+        .onConflict((conflict) => conflict.column('name').doNothing())
+        .execute();
+      return (await trx.selectFrom('secrets').select('bytes').where('name', '=', name).executeTakeFirstOrThrow()).bytes;
+    });
+  }
+
+  async nextEpoch(): Promise<number> {
+    const row = await this.#db
+      .insertInto('counters')
+      .values({ name: 'epoch', value: 1 })
+      .onConflict((conflict) => conflict.column('name').doUpdateSet((eb) => ({ value: eb('counters.value', '+', 1) })))
+      .returning('value')
+      .executeTakeFirstOrThrow();
+    return row.value;
+  }
+
+  async close(): Promise<void> {
+    await this.#db.destroy();
+  }
+}

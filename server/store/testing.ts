@@ -1,0 +1,130 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BlobHash, ConsentId, ContributorId, JobId, OwnerId, PartMask, ResultId, SiteId } from '../../shared/model.ts';
+import { openSqliteStore } from './sqlite.ts';
+import type { Store, StoredConsent, StoredContributor, StoredJob, StoredResult, StoredSite, Transfer } from './store.ts';
+
+/** Example rows for tests of the store and of what stands on it. Each is complete; tests name what they care about. */
+
+export const device = (name: string): OwnerId => `device:${name.padEnd(16, '0')}` as OwnerId;
+export const wallet = (address: string): OwnerId => `wallet:${address}` as OwnerId;
+const id = <Id extends string>(prefix: string, name: string | number): Id => `${prefix}_${String(name).padStart(16, '0')}` as Id;
+export const jobIdOf = (name: string | number): JobId => id('j', name);
+export const resultIdOf = (name: string | number): ResultId => id('r', name);
+export const contributorIdOf = (name: string | number): ContributorId => id('c', name);
+export const consentIdOf = (name: string | number): ConsentId => id('k', name);
+export const siteIdOf = (name: string | number): SiteId => id('s', name);
+export const bytesOf = (value: number, length = 32): Uint8Array => new Uint8Array(length).fill(value);
+
+export const exampleTransfer = (own: Partial<Transfer> & Pick<Transfer, 'id'>): Transfer => ({
+  unit: 'test',
+  debit: 'operator/issuance',
+  credit: `${device('ada')}/grant`,
+  microCredits: 1_000_000n,
+  kind: 'grant',
+  job: null,
+  at: null,
+  atMs: 1000,
+  ...own,
+});
+
+export const exampleJob = (own: Partial<StoredJob> = {}): StoredJob => ({
+  id: jobIdOf(1),
+  title: 'Kitchen at dusk',
+  workload: 'example',
+  version: 1,
+  status: 'open',
+  visibility: 'public',
+  gallery: false,
+  owner: device('ada'),
+  seed: 0xffff_ffff,
+  params: { width: 64, list: [1, { deep: null }] },
+  prepared: { triangles: 36 },
+  inputs: [{ name: 'scene', hash: 'ab'.repeat(32) as BlobHash, bytes: 5000 }],
+  checks: { auditElements: 64, replicaShare: 0.1 },
+  unit: 'test',
+  ratePerUnit: 2n ** 53n + 1n,
+  workHeld: 900n,
+  checksHeld: 100n,
+  heldFrom: [{ account: `${device('ada')}/grant`, microCredits: 1000n }],
+  createdMs: 1_700_000_000_000,
+  endedMs: null,
+  summary: null,
+  ...own,
+});
+
+export const exampleContributor = (own: Partial<StoredContributor> = {}): StoredContributor => ({
+  id: contributorIdOf(1),
+  secretHash: bytesOf(7),
+  owner: device('ada'),
+  createdMs: 1000,
+  accepted: 0,
+  refuted: 0,
+  suspendedUntilMs: 0,
+  ...own,
+});
+
+export const exampleResult = (own: Partial<StoredResult> = {}): StoredResult => ({
+  id: resultIdOf(1),
+  job: jobIdOf(1),
+  at: { pass: 2, tile: 3 },
+  parts: 0b111 as PartMask,
+  claimed: 0b011 as PartMask,
+  epoch: 4,
+  attempt: 5,
+  contributor: contributorIdOf(1),
+  owner: device('ada'),
+  site: null,
+  hash: 'cd'.repeat(32) as BlobHash,
+  sizeBytes: 48,
+  inline: bytesOf(9, 48),
+  commitment: bytesOf(1),
+  nonce: bytesOf(2, 16),
+  replicaOf: null,
+  computeMs: 12.5,
+  committedMs: 2000,
+  state: 'committed',
+  accepted: 0 as PartMask,
+  evidence: [],
+  ...own,
+});
+
+export const exampleConsent = (own: Partial<StoredConsent> = {}): StoredConsent => ({
+  id: consentIdOf(1),
+  contributor: contributorIdOf(1),
+  kinds: ['example'],
+  site: null,
+  grantedMs: 1000,
+  expiresMs: 2000,
+  revokedMs: null,
+  ...own,
+});
+
+export const exampleSite = (own: Partial<StoredSite> = {}): StoredSite => ({
+  id: siteIdOf(1),
+  owner: device('ada'),
+  name: 'Museum',
+  origin: 'https://museum.example',
+  sharePercent: 20,
+  createdMs: 1000,
+  ...own,
+});
+
+/** An empty folder below the system's temporary folder. `remove` deletes it. */
+export function temporaryFolder(): { path: string; remove: () => void } {
+  const path = mkdtempSync(join(tmpdir(), 'tessera-test-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Runs with a fresh store of its own, closes it and removes its folder. */
+export async function withStore<T>(run: (store: Store, folder: string) => Promise<T>): Promise<T> {
+  const folder = temporaryFolder();
+  const store = await openSqliteStore(folder.path);
+  try {
+    return await run(store, folder.path);
+  } finally {
+    await store.close();
+    folder.remove();
+  }
+}
