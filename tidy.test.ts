@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseSource, readSources, type Source, scriptsOf } from './scripts/sources.ts';
+import { isTest, parseSource, readSources, type Source, scriptsOf } from './scripts/sources.ts';
 import {
   type Finding,
   faces,
@@ -89,6 +89,11 @@ describe('reading', () => {
     expect(imports.map(({ typeOnly }) => typeOnly)).toEqual([false, true, false, false, false, false, true, false, false]);
     expect(imports.map(({ lazy }) => lazy)).toEqual([false, false, false, false, true, true, true, false, false]);
     expect(imports.at(-1)).toMatchObject({ names: ['hash'], line: 9 });
+  });
+  test('tests and their helpers', () => {
+    for (const path of ['a/b.test.ts', 'a/b.browser.test.ts', 'a/b.testing.ts', 'a/testing.ts', 'a/testing/b.ts', 'e2e/support/b.ts'])
+      expect(isTest(path), path).toBe(true);
+    for (const path of ['a/b.ts', 'a/contesting.ts', 'a/testing-ground/b.ts', 'a/b.bench.ts']) expect(isTest(path), path).toBe(false);
   });
   test('scripts of a component keep their lines', () => {
     const svelte = `<p>'x'</p>\n<script module lang="ts">\nimport './a.ts';\n</script>\n<script lang="ts">\nimport './b.ts';\n</script>`;

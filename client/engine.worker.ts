@@ -16,10 +16,11 @@ const host = {
     engine = createEngine({
       ...settings,
       gpu: async () => navigator.gpu,
+      backend: backendOf(navigator.userAgent),
       onState,
       ...(onTile && { onTile }),
       // The bytes are this listener's own copy: they move to the page instead of being copied once more.
-      ...(onPart && { onPart: (fact) => onPart(Comlink.transfer(fact, [fact.bytes.buffer])) }),
+      ...(onPart && { onPart: (fact: PartFact) => onPart(Comlink.transfer(fact, [fact.bytes.buffer])) }),
     });
     engine.start();
   },
@@ -29,6 +30,12 @@ const host = {
   setPower: (percent: number): void => engine?.setPower(percent),
   setSliceMs: (ms: number): void => engine?.setSliceMs(ms),
 };
+
+/** Browser and major version: WebGPU implementations differ by these, and nothing finer is sent. Chromium's relatives name it too. */
+function backendOf(userAgent: string): string {
+  const [, name = 'browser', major = '0'] = /(Firefox|Chrome|Version)\/(\d+)/.exec(userAgent) ?? [];
+  return `${{ Firefox: 'firefox', Chrome: 'chromium', Version: 'safari' }[name] ?? name}-${major}`;
+}
 
 export type EngineHost = typeof host;
 

@@ -1,8 +1,6 @@
 import type { JobId } from '../shared/model.ts';
 
-export type Route =
-  | { readonly page: 'contribute' | 'submit' | 'gallery' | 'account' | 'ui' | 'missing' }
-  | { readonly page: 'watch'; readonly job: JobId };
+export type Route = { readonly page: 'contribute' | 'submit' | 'gallery' | 'account' | 'ui' | 'missing' } | { readonly page: 'watch'; readonly job: JobId };
 
 const fixed: Readonly<Record<string, Route>> = {
   '/': { page: 'contribute' },

@@ -48,23 +48,29 @@ function succeeds(command: string, args: readonly string[]): boolean {
   return spawnSync(command, args, { stdio: 'inherit' }).status === 0;
 }
 
+export interface Installer {
+  readonly find: () => string | undefined;
+  /** Runs a command, true when it succeeded. */
+  readonly run: (command: string, args: readonly string[]) => boolean;
+  readonly isRoot: boolean;
+  readonly hasApt: boolean;
+}
+
+const thisMachine: Installer = { find: findChromium, run: succeeds, isRoot: process.getuid?.() === 0, hasApt: isExecutable('/usr/bin/apt-get') };
+
 /** Finds a Chromium, or installs one: Playwright's download, else, on Debian as root, the package. Throws with what to do where neither works. */
-export function ensureChromium(): string {
-  const found = findChromium();
+export function ensureChromium({ find, run, isRoot, hasApt }: Installer = thisMachine): string {
+  const found = find();
   if (found) return found;
-  const isRoot = process.getuid?.() === 0;
   console.log('No Chromium found; installing one for the browser tests.');
   // Only root may install the system libraries that a bare machine lacks.
-  if (succeeds('npx', ['playwright', 'install', ...(isRoot ? ['--with-deps'] : []), 'chromium'])) {
-    const downloaded = findChromium();
-    if (downloaded) return downloaded;
-  }
-  if (isRoot && isExecutable('/usr/bin/apt-get') && succeeds('apt-get', ['update'])) {
-    succeeds('apt-get', ['install', '-y', '--no-install-recommends', 'chromium']);
-    const packaged = findChromium();
-    if (packaged) return packaged;
-  }
+  run('npx', ['playwright', 'install', ...(isRoot ? ['--with-deps'] : []), 'chromium']);
+  const downloaded = find();
+  if (downloaded) return downloaded;
+  if (isRoot && hasApt && run('apt-get', ['update'])) run('apt-get', ['install', '-y', '--no-install-recommends', 'chromium']);
+  const packaged = find();
+  if (packaged) return packaged;
   throw new Error(
-    'The browser tests need Chromium 140 or later. Run `npx playwright install --with-deps chromium`, or install your system’s chromium package, or set CHROMIUM_PATH to one.',
+    'The browser tests need a recent Chromium. Run `npx playwright install --with-deps chromium`, or install your system’s chromium package, or set CHROMIUM_PATH to one.',
   );
 }

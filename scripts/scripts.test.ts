@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { withoutServerFaces } from '../vite.config.ts';
 import { findSuites, table } from './bench.ts';
 import { startChild } from './child.ts';
-import { findChromium } from './chromium.ts';
+import { ensureChromium, findChromium, type Installer } from './chromium.ts';
 import { productionPackages, renderList, renderTexts } from './notices.ts';
 import { sourceHash } from './pages.ts';
 import { countTests } from './test.ts';
@@ -122,4 +122,24 @@ test('notices: production packages only, and equal texts once', () => {
 test('CHROMIUM_PATH decides, and must name a program', () => {
   expect(findChromium({ CHROMIUM_PATH: process.execPath })).toBe(process.execPath);
   expect(() => findChromium({ CHROMIUM_PATH: '/no/such/chromium' })).toThrow(/CHROMIUM_PATH.*\/no\/such\/chromium/);
+});
+
+test('a missing Chromium is installed: downloaded, else packaged, else said what to do', () => {
+  /** A machine on which the named command brings a Chromium. */
+  const machine = (works: string | null, isRoot: boolean): Installer & { commands: string[] } => {
+    const commands: string[] = [];
+    const run = (command: string, args: readonly string[]): boolean => {
+      commands.push([command, ...args].join(' '));
+      return true;
+    };
+    return { commands, run, isRoot, hasApt: true, find: () => (works !== null && commands.some((command) => command.includes(works)) ? '/found' : undefined) };
+  };
+  const user = machine('playwright install chromium', false);
+  expect(ensureChromium(user)).toBe('/found');
+  expect(user.commands).toEqual(['npx playwright install chromium']);
+  const root = machine('apt-get install', true);
+  expect(ensureChromium(root)).toBe('/found');
+  expect(root.commands).toEqual(['npx playwright install --with-deps chromium', 'apt-get update', 'apt-get install -y --no-install-recommends chromium']);
+  expect(() => ensureChromium(machine(null, false))).toThrow(/CHROMIUM_PATH/);
+  expect(ensureChromium({ ...machine(null, false), find: () => '/there' })).toBe('/there');
 });

@@ -14,8 +14,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   shaders: ['shared', 'shaders'],
   server: ['shared', 'shaders', 'server'],
   client: ['shared', 'shaders', 'client'],
-  scripts: ['shared', 'shaders', 'scripts', 'server/main.ts'],
-  e2e: ['e2e', 'scripts/chromium.ts', 'scripts/child.ts'],
+  scripts: ['shared', 'shaders', 'scripts', 'server/main.ts', 'vite.config.ts'],
+  e2e: ['e2e', 'scripts/chromium.ts', 'scripts/child.ts', 'scripts/pages.ts'],
 };
 
 const roomOf = (path: string): string => {

@@ -12,7 +12,6 @@ import type { BlobStore, Store, StoredJob, StoredResult } from './store/store.ts
 export interface CoordinatorDeps {
   readonly store: Store;
   readonly blobs: BlobStore;
-  readonly blobPath: (hash: string) => string;
   /** Answers checks; worker threads in the coordinator. */
   readonly checks: Pick<Pool, 'ask'>;
   readonly spec: (workload: string) => WorkloadSpec | undefined;
@@ -190,7 +189,7 @@ export class Coordinator {
   }
 
   handle(stored: StoredJob, job: JobContext): JobHandle {
-    return { workload: stored.workload, job, inputs: stored.inputs.map(({ name, hash }) => ({ name, path: this.#deps.blobPath(hash) })) };
+    return { workload: stored.workload, job, inputs: stored.inputs.map(({ name, hash }) => ({ name, path: this.#deps.blobs.path(hash) })) };
   }
 
   /** The bytes of a result, from memory, its row or the blob store. */

@@ -13,7 +13,7 @@ import { Jobs } from './jobs.ts';
 import { createSockets } from './sockets/connect.ts';
 import { serveContributors } from './sockets/contribute.ts';
 import { serveViewers } from './sockets/watch.ts';
-import { blobPath, openBlobStore } from './store/blobs.ts';
+import { openBlobStore } from './store/blobs.ts';
 import { openSqliteStore } from './store/sqlite.ts';
 
 const CHECK_TIMEOUT_MS = MINUTE_MS;
@@ -28,8 +28,7 @@ const PREPARE_QUEUED_MAX = 64;
 export async function main(): Promise<{ readonly url: string; close(): Promise<void> }> {
   const config = loadConfig(process.env);
   const store = await openSqliteStore(config.dataDir);
-  const blobFolder = join(config.dataDir, 'blobs');
-  const blobs = await openBlobStore(blobFolder);
+  const blobs = openBlobStore(join(config.dataDir, 'blobs'));
   // One core is left for the main thread; checks never wait behind the preparation of somebody's scene.
   const checks = new Pool({
     threads: Math.max(1, availableParallelism() - 1),
@@ -51,7 +50,7 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
     ownerChanged: (from, to) => coordinator.changeOwner(from, to),
   });
   const log = app.log;
-  const coordinator = await Coordinator.open({ store, blobs, blobPath: (hash) => blobPath(blobFolder, hash), checks, spec: (id) => workload(id)?.spec, clock, random: randomBytes, log });
+  const coordinator = await Coordinator.open({ store, blobs, checks, spec: (id) => workload(id)?.spec, clock, random: randomBytes, log });
   const jobs = new Jobs({ store, blobs, coordinator, preparing, ratePerUnit: config.ratePerUnit, clock, randomBytes });
   const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host));
   ({ endConsent } = serveContributors(io, { store, blobs, coordinator, clock, randomBytes, log }));

@@ -21,7 +21,12 @@ export interface FactListener {
   part(fact: PartFact): void;
 }
 
-const titles = { stale: 'This page is out of date', suspended: 'The coordinator has suspended this browser', gpu: 'The GPU cannot be used', internal: 'Sharing has stopped' } as const;
+const titles = {
+  stale: 'This page is out of date',
+  suspended: 'The coordinator has suspended this browser',
+  gpu: 'The GPU cannot be used',
+  internal: 'Sharing has stopped',
+} as const;
 
 /** Sharing this GPU. One for the whole app: the engine goes on while one moves between pages. */
 class Contributor {
@@ -60,7 +65,8 @@ class Contributor {
     this.#snapshot = null;
     try {
       const adapter: AdapterKind = await probeAdapter(navigator.gpu);
-      if (adapter === 'none') return this.#end(titles.gpu, 'The browser offers no GPU adapter. Check that hardware acceleration is switched on in its settings.');
+      if (adapter === 'none')
+        return this.#end(titles.gpu, 'The browser offers no GPU adapter. Check that hardware acceleration is switched on in its settings.');
       if (adapter === 'software' && !this.#softwareAllowed) {
         this.#phase = 'software';
         return;

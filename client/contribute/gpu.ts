@@ -1,5 +1,8 @@
 /** What can be known before the yes: nothing is asked of the GPU. */
-export type Support = { readonly kind: 'ready' } | { readonly kind: 'insecure'; readonly message: string } | { readonly kind: 'unsupported'; readonly message: string };
+export type Support =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'insecure'; readonly message: string }
+  | { readonly kind: 'unsupported'; readonly message: string };
 
 export function supportOf(secure: boolean, hasGpu: boolean, place: { hostname: string; port: string }): Support {
   if (!secure) {

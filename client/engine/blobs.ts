@@ -125,7 +125,9 @@ export class Blobs {
   async put(hash: BlobHash, bytes: Uint8Array<ArrayBuffer>, token: string, signal: AbortSignal): Promise<void> {
     if (bytes.byteLength > limits.resultBytesMax) throw new Refused('too_large', `a result of ${bytes.byteLength} bytes, ${limits.resultBytesMax} are allowed`);
     const headers = { authorization: `Lease ${token}`, 'content-type': 'application/octet-stream' };
-    await this.#retried(signal, async (once) => this.#answer(await fetch(`${this.#origin}/blobs/${hash}`, { method: 'PUT', headers, body: bytes, signal: once })));
+    await this.#retried(signal, async (once) =>
+      this.#answer(await fetch(`${this.#origin}/blobs/${hash}`, { method: 'PUT', headers, body: bytes, signal: once })),
+    );
   }
 
   /** 4xx but for 408 and 429 will not change by asking again. */

@@ -24,7 +24,10 @@ export const realClock: Clock = {
   },
 };
 
-/** Settles as `promise` does, but rejects with `signal.reason` at once when the signal aborts: nothing the engine waits for may outlive a stop. */
+/**
+ * Settles as `promise` does, but rejects with `signal.reason` at once when the signal aborts: nothing the engine waits for
+ * may outlive a stop. A rejection of `promise` that comes after that is heard by nobody, and is not reported as unhandled.
+ */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = (): void => reject(signal.reason);

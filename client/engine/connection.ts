@@ -1,13 +1,6 @@
 import { io, type Socket } from 'socket.io-client';
 import msgpack from 'socket.io-msgpack-parser';
-import {
-  type Ack,
-  type ContributorCommands,
-  type ContributorFacts,
-  namespaces,
-  type Reply,
-  type Welcome,
-} from '../../shared/protocol.ts';
+import { type Ack, type ContributorCommands, type ContributorFacts, namespaces, type Reply, type Welcome } from '../../shared/protocol.ts';
 import type { ErrorBody, ErrorCode, Hello } from '../../shared/schemas.ts';
 import { Refused } from './api.ts';
 import { Bell, type Clock, jitteredMs, unlessAborted } from './clock.ts';
@@ -147,7 +140,10 @@ export class Connection {
       this.#socket.disconnect();
       const delayMs = jitteredMs(this.#greetingsFailed++, this.#timing.retryMsFirst, this.#timing.retryMsMost);
       // Rejects when the connection was closed meanwhile: then there is nothing left to do.
-      await this.#clock.sleep(delayMs, this.#closed.signal).then(() => this.#socket.connect(), () => undefined);
+      await this.#clock.sleep(delayMs, this.#closed.signal).then(
+        () => this.#socket.connect(),
+        () => undefined,
+      );
     }
   }
 }

@@ -1,3 +1,4 @@
+import { requestDevice } from '../../shaders/common/device.ts';
 import type { Device } from '../../shared/schemas.ts';
 import type { Pace } from './pace.ts';
 
@@ -52,12 +53,12 @@ export class GpuKeeper {
 
   /** Throws `GpuError` when there is none. */
   async acquire(): Promise<void> {
-    const gpu = await this.#source();
-    if (!gpu) throw new GpuError('This browser offers no WebGPU here. It needs a current Chrome, Edge, Safari or Firefox, and https or localhost.');
-    const { device, info } = await openDevice(gpu, this.#backend);
+    const { adapter, device } = await requestDevice(await this.#source()).catch((error: Error) => {
+      throw new GpuError(error.message);
+    });
     const lost = new AbortController();
     this.#device = device;
-    this.#info = info;
+    this.#info = describe(adapter.info, this.#backend);
     this.#lost = lost;
     void device.lost.then(({ message }) => lost.abort(new DeviceLost(message || 'the GPU was lost')));
   }
@@ -75,22 +76,6 @@ export class GpuKeeper {
     this.#device?.destroy();
     this.#device = null;
   }
-}
-
-/** One machine with a GPU answered null to the empty request and its GPU to `high-performance`: all are tried. */
-const REQUESTS: readonly GPURequestAdapterOptions[] = [{ powerPreference: 'high-performance' }, {}, { powerPreference: 'low-power' }, { forceFallbackAdapter: true }];
-/** Scenes are bound whole: the default limits (128 MiB) are less than most adapters offer. */
-const RAISED_LIMITS = ['maxStorageBufferBindingSize', 'maxBufferSize', 'maxStorageBuffersPerShaderStage'] as const;
-
-async function openDevice(gpu: GPU, backend: string): Promise<{ device: GPUDevice; info: Device }> {
-  for (const request of REQUESTS) {
-    const adapter = await gpu.requestAdapter(request);
-    if (!adapter) continue;
-    const requiredLimits = Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]]));
-    const requiredFeatures: GPUFeatureName[] = adapter.features.has('timestamp-query') ? ['timestamp-query'] : [];
-    return { device: await adapter.requestDevice({ requiredLimits, requiredFeatures }), info: describe(adapter.info, backend) };
-  }
-  throw new GpuError('No GPU was found. Check that hardware acceleration is switched on in the settings of the browser.');
 }
 
 function describe({ vendor, architecture, description, isFallbackAdapter }: GPUAdapterInfo, backend: string): Device {

@@ -1,15 +1,347 @@
-import { PROTOCOL_VERSION, type VerdictMessage, type Welcome } from '../../shared/protocol.ts';
-import type { WorkloadEntry } from '../../shared/workload.ts';
 import { workload as registered } from '../../shaders/registry.ts';
-import { type EngineError, type EngineListeners, type EngineMode, type EngineSettings, Refused, type Snapshot, sliceMsOf, type TileStep } from './api.ts';
+import { countParts, type PartMask } from '../../shared/model.ts';
+import { type Lease, PROTOCOL_VERSION, type VerdictMessage, type Welcome } from '../../shared/protocol.ts';
+import type { PartialResult, WorkloadEntry } from '../../shared/workload.ts';
+import {
+  type CurrentTile,
+  type EngineError,
+  type EngineListeners,
+  type EngineMode,
+  type EngineSettings,
+  Refused,
+  type Snapshot,
+  sliceMsOf,
+  type TileStep,
+} from './api.ts';
 import { Blobs } from './blobs.ts';
 import { type Clock, realClock } from './clock.ts';
 import { Connection, type ConnectionTiming, connectionTiming } from './connection.ts';
 import { GpuError, GpuKeeper, type GpuSource } from './device.ts';
 import { HandIns } from './handin.ts';
-import { Jobs } from './jobs.ts';
+import { Jobs, type OpenJob } from './jobs.ts';
 import { Pace, powerPercents } from './pace.ts';
 import { Meter, Tally } from './tally.ts';
 import { WorkLoop } from './work.ts';
-import type { Lease } from '../../shared/protocol.ts';
-import { countParts } from '../../shared/model.ts';
+
+/**
+ * The contributor's engine: lease -> fetch inputs -> run -> hand in. It knows WebGPU, fetch and the socket, not the DOM:
+ * a Web Worker and Node run it unchanged. An engine lives once: after `stopped` or `failed` make another one.
+ *
+ * Modes
+ *   idle        Made, nothing happened: no GPU, no connection.
+ *               -> connecting by start().
+ *   connecting  A GPU is being acquired, or the coordinator has not welcomed us yet.
+ *               -> working by its first welcome · paused by pause() · stopping · failed.
+ *   working     Computing, or waiting for work (`Snapshot.waiting`). A lost connection (`Snapshot.online`) changes no mode:
+ *               held tiles are computed on, results kept, and it comes back by itself. Tiles not begun are given back
+ *               then, for they may be with others already.
+ *               -> paused by pause() · stopping · failed.
+ *   paused      The kernel stands still between two slices; finished parts are handed in, tiles not begun given back.
+ *               -> connecting or working by resume() · stopping · failed.
+ *   stopping    By stop(), by the end of the consent, or because another connection of this contributor took over.
+ *               The kernel ends within a slice, finished parts are handed in if that takes less than a second, what is
+ *               held is given back. Never longer than about two seconds, whatever hangs.
+ *               -> stopped.
+ *   stopped     Nothing of ours is left on the GPU or the network. `reason` says why when the host did not ask. Final.
+ *   failed      As stopped, with `error`: page too old, suspended, no GPU, GPU lost for good, kernels failing. Final.
+ *               Entered through the same winding down as `stopping`, so held tiles are given back here too.
+ *
+ * `stopping`, `stopped` and `failed` are left for nothing but what is listed: calls that come then do nothing.
+ */
+
+const PUBLISH_MS_MIN = 100;
+const DELIVER_MS_MAX = 1000;
+const GIVE_BACK_MS_MAX = 500;
+/** A driver that does not let go of a kernel is left behind. */
+const LET_GO_MS_MAX = 1000;
+
+export interface EngineOptions extends EngineSettings, EngineListeners {
+  readonly gpu: GpuSource;
+  /** What runs the kernels, for the coordinator: `chromium-156`, `dawn-node`. */
+  readonly backend: string;
+  readonly workload?: (id: string) => WorkloadEntry | undefined;
+  readonly clock?: Clock;
+  readonly connectionTiming?: ConnectionTiming;
+}
+
+type Stage = 'idle' | 'active' | 'stopping' | 'stopped' | 'failed';
+
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #clock: Clock;
+  readonly #pace: Pace;
+  readonly #gpu: GpuKeeper;
+  readonly #connection: Connection;
+  readonly #jobs: Jobs;
+  readonly #handIns: HandIns;
+  readonly #loop: WorkLoop;
+  readonly #tally = new Tally();
+  readonly #meter: Meter;
+  /** Ends with the engine, after its last message. */
+  readonly #life = new AbortController();
+
+  #stage: Stage = 'idle';
+  #running: Promise<void> = Promise.resolve();
+  #ending: Promise<void> | null = null;
+  #wasWelcomed = false;
+  #earnedMicroCredits = '0';
+  #sitePercent = 0;
+  #error: EngineError | null = null;
+  #reason: string | null = null;
+  #publishing: ReturnType<typeof setTimeout> | null = null;
+  #publishedMode: EngineMode = 'idle';
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? realClock;
+    const clock = this.#clock;
+    const signal = this.#life.signal;
+    this.#pace = new Pace(clock, options.sliceMs ?? sliceMsOf.hidden);
+    this.#pace.setPower(options.powerPercent ?? powerPercents.max);
+    this.#meter = new Meter(clock.now());
+    this.#gpu = new GpuKeeper(options.gpu, options.backend, this.#pace);
+    this.#connection = this.#makeConnection();
+    const [connection, gpu, pace] = [this.#connection, this.#gpu, this.#pace];
+    const blobs = new Blobs(options.origin, clock);
+    this.#jobs = new Jobs({ blobs, gpu, workload: options.workload ?? registered, kinds: new Set(options.kinds), changed: () => this.#loop.wake() });
+    this.#handIns = new HandIns({
+      connection,
+      blobs,
+      clock,
+      signal,
+      ask: () => this.#loop.ask(),
+      stored: (lease, parts, { work }, asked) => {
+        this.#loop.take(work, asked);
+        this.#stored(lease, parts);
+      },
+      lost: (lease, parts, error, asked) => this.#lost(lease, parts, error, asked),
+    });
+    const events = {
+      begun: (lease: Lease) => this.#tell(lease, lease.parts, { step: 'begun' }),
+      part: (job: OpenJob, lease: Lease, part: PartialResult) => this.#part(job, lease, part),
+      dropped: (lease: Lease, reason: string) => this.#tell(lease, lease.parts, { step: 'dropped', reason }),
+      changed: () => this.#publish(),
+    };
+    this.#loop = new WorkLoop({ connection, gpu, pace, clock, events, jobs: this.#jobs, handIns: this.#handIns });
+  }
+
+  get snapshot(): Snapshot {
+    const { handedIn, accepted, refuted } = this.#tally;
+    return {
+      mode: this.#mode,
+      online: this.#connection.online,
+      waiting: this.#mode === 'working' && this.#loop.waiting,
+      device: this.#gpu.info,
+      partsPerMinute: this.#meter.perMinute(this.#clock.now()),
+      current: this.#current,
+      tiles: { handedIn, accepted, refuted },
+      earnedMicroCredits: this.#earnedMicroCredits,
+      sitePercent: this.#sitePercent,
+      busyMs: this.#pace.busyMs,
+      powerPercent: this.#pace.powerPercent,
+      error: this.#error,
+      reason: this.#reason,
+    };
+  }
+
+  /** Throws when it was called before. Everything else that goes wrong arrives as mode `failed`. */
+  start(): void {
+    if (this.#stage !== 'idle') throw new Error('this engine was started before');
+    this.#stage = 'active';
+    this.#publish();
+    void this.#begin().catch((error) => this.#fail(error));
+  }
+
+  pause(): void {
+    if (this.#stage !== 'active') return;
+    this.#pace.pause();
+    this.#handIns.flush();
+    this.#loop.giveBackQueue();
+    this.#publish();
+  }
+
+  resume(): void {
+    this.#pace.resume();
+    this.#loop.wake();
+    this.#publish();
+  }
+
+  /** Resolves when nothing runs any more, within about two seconds. */
+  stop(): Promise<void> {
+    return this.#end('stopped', null, null, true);
+  }
+
+  /** Percent of the GPU's time, 5 to 100. Throws a `RangeError` outside. */
+  setPower(percent: number): void {
+    this.#pace.setPower(percent);
+    this.#publish();
+  }
+
+  /** Longest dispatch in milliseconds, 1 to 100. Throws a `RangeError` outside. */
+  setSliceMs(ms: number): void {
+    this.#pace.setSliceMs(ms);
+  }
+
+  get #mode(): EngineMode {
+    if (this.#stage !== 'active') return this.#stage;
+    if (this.#pace.paused) return 'paused';
+    return this.#wasWelcomed ? 'working' : 'connecting';
+  }
+
+  get #current(): CurrentTile | null {
+    const current = this.#loop.current;
+    if (!current) return null;
+    const { job, lease, partsDone } = current;
+    const { brief, entry, context } = job;
+    return {
+      job: brief.id,
+      title: brief.title,
+      at: lease.at,
+      progress: partsDone / countParts(lease.parts),
+      region: entry.spec.region(context, lease.at),
+      jobProgress: brief.progress,
+    };
+  }
+
+  #makeConnection(): Connection {
+    const { origin, identity } = this.#options;
+    const hello = () => {
+      const device = this.#gpu.info;
+      if (!device) throw new GpuError('hello before a GPU was found');
+      return { protocol: PROTOCOL_VERSION, contributor: identity.contributor.id, secret: identity.contributor.secret, consent: identity.consent, device };
+    };
+    const events = {
+      welcome: (welcome: Welcome) => this.#welcomed(welcome),
+      offline: () => this.#publish(),
+      refused: (error: Refused) => this.#refused(error),
+      replaced: () => void this.#end('stopped', null, 'Another window of this browser took over.', false),
+      facts: {
+        verdict: (message: VerdictMessage) => this.#verdict(message),
+        'work:available': () => this.#loop.available(),
+        'leases:void': ({ tokens, reason }: { tokens: readonly string[]; reason: string }) => this.#loop.drop(tokens, reason),
+        'consent:ended': ({ reason }: { reason: string }) => void this.#end('stopped', null, reason, false),
+      },
+    };
+    return new Connection(origin, hello, events, this.#clock, this.#options.connectionTiming ?? connectionTiming);
+  }
+
+  async #begin(): Promise<void> {
+    await this.#gpu.acquire();
+    if (this.#stage !== 'active') return this.#gpu.destroy();
+    this.#connection.open();
+    this.#running = this.#loop.run().catch((error) => this.#fail(error));
+  }
+
+  #welcomed({ earnedMicroCredits, sharePercent }: Welcome): void {
+    this.#wasWelcomed = true;
+    this.#earnedMicroCredits = earnedMicroCredits;
+    this.#sitePercent = sharePercent;
+    this.#loop.giveBackQueue();
+    this.#publish();
+  }
+
+  #stored(lease: Lease, parts: PartMask): void {
+    const isComplete = this.#loop.settle(lease, parts);
+    this.#tally.stored(lease.job, lease.at, parts, isComplete);
+    if (isComplete) this.#tell(lease, lease.parts, { step: 'handedIn' });
+    this.#publish();
+  }
+
+  #lost(lease: Lease, parts: PartMask, error: Refused | null, asked: number): void {
+    this.#loop.unanswered(asked);
+    if (!error) return;
+    this.#loop.settle(lease, parts);
+    this.#tell(lease, parts, { step: 'dropped', reason: error.message });
+    // Anything else concerns this one result: somebody else was faster, the job has ended, the lease is too old.
+    if (error.code === 'forbidden') this.#refused(error);
+  }
+
+  #verdict(message: VerdictMessage): void {
+    const { job, at, parts, verdict, reason } = message;
+    this.#tally.verdict(message);
+    this.#earnedMicroCredits = message.earnedMicroCredits;
+    this.#tell({ job, at }, parts, verdict === 'accepted' ? { step: 'accepted' } : { step: 'refuted', reason });
+    this.#publish();
+  }
+
+  #part(job: OpenJob, lease: Lease, { part, bytes }: PartialResult): void {
+    this.#meter.add(this.#clock.now());
+    this.#options.onPart?.({ job: job.brief, at: lease.at, part, bytes: bytes.slice() });
+  }
+
+  #tell({ job: id, at }: Pick<Lease, 'job' | 'at'>, parts: PartMask, step: TileStep): void {
+    const job = this.#jobs.brief(id);
+    if (job) this.#options.onTile?.({ ...step, job, at, parts });
+  }
+
+  /** The coordinator will not work with us. */
+  #refused({ code, field, message }: Refused): void {
+    if (field === 'consent') void this.#end('stopped', null, message, false);
+    else if (code === 'stale') void this.#end('failed', { kind: 'stale', message: 'This page is older than the coordinator. Reload it.' }, null, false);
+    else void this.#end('failed', { kind: code === 'forbidden' ? 'suspended' : 'internal', message }, null, false);
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof Refused) this.#refused(error);
+    else if (error instanceof GpuError) void this.#end('failed', { kind: 'gpu', message: error.message }, null, true);
+    else void this.#end('failed', { kind: 'internal', message: error instanceof Error ? error.message : String(error) }, null, true);
+  }
+
+  #end(stage: 'stopped' | 'failed', error: EngineError | null, reason: string | null, isPolite: boolean): Promise<void> {
+    this.#ending ??= this.#windDown(stage, error, reason, isPolite);
+    return this.#ending;
+  }
+
+  /** `isPolite`: the coordinator still listens, so what is finished is delivered and the rest given back. */
+  async #windDown(stage: 'stopped' | 'failed', error: EngineError | null, reason: string | null, isPolite: boolean): Promise<void> {
+    const wasIdle = this.#stage === 'idle';
+    this.#stage = 'stopping';
+    this.#publish();
+    this.#loop.stop();
+    await this.#atMost(LET_GO_MS_MAX, () => this.#running);
+    if (isPolite && !wasIdle) {
+      this.#handIns.flush();
+      await this.#atMost(DELIVER_MS_MAX, (signal) => this.#handIns.delivered(signal));
+      const tokens = this.#loop.heldTokens;
+      if (tokens.length > 0) await this.#atMost(GIVE_BACK_MS_MAX, (signal) => this.#connection.call('giveBack', { tokens }, signal));
+    }
+    this.#connection.close();
+    this.#life.abort(new Error('the engine has ended'));
+    this.#jobs.closeAll();
+    this.#gpu.destroy();
+    this.#stage = stage;
+    this.#error = error;
+    this.#reason = reason;
+    this.#publish();
+  }
+
+  async #atMost(ms: number, wait: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+    const over = new AbortController();
+    const done = wait(over.signal).then(
+      () => undefined,
+      () => undefined,
+    );
+    await Promise.race([done, this.#clock.sleep(ms, over.signal).catch(() => undefined)]);
+    over.abort(new Error('it took too long'));
+  }
+
+  /** Tells the host: at once when the mode changed, otherwise at most every 100 ms. */
+  #publish(): void {
+    if (this.#mode === this.#publishedMode) {
+      // Answers that come after the end change nothing that anybody looks at.
+      if (this.#mode === 'stopped' || this.#mode === 'failed') return;
+      this.#publishing ??= setTimeout(() => this.#send(), PUBLISH_MS_MIN);
+      return;
+    }
+    this.#send();
+  }
+
+  #send(): void {
+    if (this.#publishing !== null) clearTimeout(this.#publishing);
+    this.#publishing = null;
+    this.#publishedMode = this.#mode;
+    this.#options.onState(this.snapshot);
+  }
+}
+
+export const createEngine = (options: EngineOptions): Engine => new Engine(options);

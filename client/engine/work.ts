@@ -62,6 +62,8 @@ export class WorkLoop {
   #current: (Current & { readonly cancel: AbortController }) | null = null;
   #waiting = false;
   #failures = 0;
+  /** GPU time that hand-ins account for. The slice that finished a part is counted after it, so with the next one. */
+  #reportedMs = 0;
 
   constructor(deps: LoopDeps) {
     this.#deps = deps;
@@ -174,7 +176,8 @@ export class WorkLoop {
     this.#ring();
   }
 
-  resumed(): void {
+  /** Something this loop may wait for has changed: a job was opened, a pause has ended. */
+  wake(): void {
     this.#ring();
   }
 
@@ -251,7 +254,6 @@ export class WorkLoop {
     const partBytes = job.entry.spec.partBytes(job.context, lease.at);
     const parts = withoutParts(lease.parts, handIns.done(lease));
     const iterator = job.runner.run(lease.at, parts, pace.policy(signal), signal)[Symbol.asyncIterator]();
-    let busyMs = pace.busyMs;
     for (let left = countParts(parts); ; left--) {
       const next = iterator.next();
       const step = await unlessAborted(next, signal).catch(async (error) => {
@@ -263,8 +265,8 @@ export class WorkLoop {
         return;
       }
       events.part(job, lease, step.value);
-      handIns.add(lease, step.value, partBytes, pace.busyMs - busyMs);
-      busyMs = pace.busyMs;
+      handIns.add(lease, step.value, partBytes, pace.busyMs - this.#reportedMs);
+      this.#reportedMs = pace.busyMs;
       if (this.#current) this.#current = { ...this.#current, partsDone: this.#current.partsDone + 1 };
       events.changed();
     }
@@ -277,7 +279,13 @@ export class WorkLoop {
       () => true,
       () => true,
     );
-    const isSettled = await Promise.race([settled, clock.sleep(SETTLE_MS_MAX, hung.signal).then(() => false, () => true)]);
+    const isSettled = await Promise.race([
+      settled,
+      clock.sleep(SETTLE_MS_MAX, hung.signal).then(
+        () => false,
+        () => true,
+      ),
+    ]);
     hung.abort();
     if (!isSettled) throw new GpuError('The GPU does not answer any more. Restart the browser.');
   }

@@ -5,7 +5,9 @@ import { ApiError, errorOf, offline } from './api.ts';
 /** XMLHttpRequest because fetch cannot tell how much of a body has been sent. `progress` is called with 0 to 1. */
 export function upload(file: Blob, progress: (share: number) => void, signal: AbortSignal): Promise<{ hash: BlobHash; bytes: number }> {
   if (file.size > limits.uploadBytesMax)
-    return Promise.reject(new ApiError('too_large', `The file has ${(file.size / MIB).toFixed(1)} MiB.`, undefined, `At most ${limits.uploadBytesMax / MIB} MiB.`));
+    return Promise.reject(
+      new ApiError('too_large', `The file has ${(file.size / MIB).toFixed(1)} MiB.`, undefined, `At most ${limits.uploadBytesMax / MIB} MiB.`),
+    );
   return new Promise((resolve, reject) => {
     const http = new XMLHttpRequest();
     http.open('POST', '/api/uploads');

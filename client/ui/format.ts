@@ -29,7 +29,8 @@ export function credits(microCredits: string | bigint): string {
 export const testCredits = (microCredits: string | bigint): string => `${credits(microCredits)} test credits`;
 
 /** With its sign, all decimals: for statements, where rows must add up. */
-export const signedCredits = (microCredits: string): string => (microCredits.startsWith('-') ? '' : '+') + formatCredits(BigInt(microCredits)).replace('-', '−');
+export const signedCredits = (microCredits: string): string =>
+  (microCredits.startsWith('-') ? '' : '+') + formatCredits(BigInt(microCredits)).replace('-', '−');
 
 export function bytes(value: number): string {
   if (value < KIB) return `${value} B`;

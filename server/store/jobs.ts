@@ -2,7 +2,7 @@ import type { Insertable, Kysely, Selectable } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
 import type { BlobHash, JobId, JobStatus, OwnerId, ResultId } from '../../shared/model.ts';
 import { inBatches } from './batches.ts';
-import { postTransfers, readBalance } from './ledger.ts';
+import { mayBeNegative, postTransfers, readBalance } from './ledger.ts';
 import type { JobsTable, ResultsTable, Tables } from './schema.ts';
 import { InsufficientCredits, type JobStore, type StoredJob, type StoredResult, type Transfer, type Write } from './store.ts';
 
@@ -177,6 +177,8 @@ async function assertCovered(trx: Db, holds: readonly Transfer[]): Promise<void>
   let available: MicroCredits = 0n;
   const counted = new Set<string>();
   for (const { debit, unit, microCredits } of holds) {
+    // The operator issues test credits and may owe any amount of them.
+    if (mayBeNegative(debit)) continue;
     needed += microCredits;
     if (!counted.has(`${debit} ${unit}`)) available += await readBalance(trx, debit, unit);
     counted.add(`${debit} ${unit}`);

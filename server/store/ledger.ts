@@ -10,7 +10,7 @@ type Db = Kysely<Tables>;
 type Account = Pick<AccountsTable, 'id' | 'unit'>;
 
 /** Only these may be negative: they issue credits. */
-const mayBeNegative = (account: AccountId): boolean => account.startsWith('operator/');
+export const mayBeNegative = (account: AccountId): boolean => account.startsWith('operator/');
 
 const transferOf = (row: Selectable<TransfersTable>): Transfer => ({
   id: row.id,

@@ -1,5 +1,5 @@
 import type { Kysely, Selectable } from 'kysely';
-import { limits } from '../../shared/limits.ts';
+import { DAY_MS, limits } from '../../shared/limits.ts';
 import type { ConsentId, ContributorId, OwnerId, SiteId } from '../../shared/model.ts';
 import { postTransfers } from './ledger.ts';
 import type { ChallengesTable, ConsentsTable, ContributorsTable, SitesTable, Tables } from './schema.ts';
@@ -81,8 +81,12 @@ export class SqlPeople implements PeopleStore {
     });
   }
 
+  /** A session in use lives on: a device's balance must not end with a cookie that is a month old. Written at most once a day. */
   async sessionOwner(sessionHash: Uint8Array, nowMs: number): Promise<OwnerId | undefined> {
-    const row = await this.#db.selectFrom('sessions').select('owner').where('hash', '=', sessionHash).where('expires_ms', '>', nowMs).executeTakeFirst();
+    const row = await this.#db.selectFrom('sessions').selectAll().where('hash', '=', sessionHash).where('expires_ms', '>', nowMs).executeTakeFirst();
+    const expiresMs = nowMs + limits.sessionMsMax;
+    if (row && row.expires_ms < expiresMs - DAY_MS)
+      await this.#db.updateTable('sessions').set({ expires_ms: expiresMs }).where('hash', '=', sessionHash).execute();
     return row?.owner;
   }
 

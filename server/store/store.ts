@@ -266,6 +266,8 @@ export interface BlobStore {
   get(hash: BlobHash): Promise<Uint8Array<ArrayBuffer> | undefined>;
   size(hash: BlobHash): Promise<number | undefined>;
   stream(hash: BlobHash): NodeJS.ReadableStream;
+  /** Where worker threads read it. */
+  path(hash: BlobHash): string;
 }
 
 export class BlobTooLarge extends Error {

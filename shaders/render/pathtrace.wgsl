@@ -21,8 +21,7 @@ const DIRECTION_V = 5u;
 const SHADOW_SHARE = 0.9999f;
 
 // `radiancePart` of shared/formats.ts.
-const SAMPLE_STEPS_MAX = 67108863.0f;
-const SAMPLE_STEPS_MAX_U32 = 67108863u;
+const SAMPLE_STEPS_MAX = 67108863u;
 const STEP_SHARE = 0x1p-12f;
 const SQUARE_LUMINANCE_MAX = 1023.0f;
 const SQUARES_PER_UNIT = 64.0f;
@@ -134,8 +133,8 @@ fn stochasticSteps(value: f32, u: f32) -> u32 {
   if (!(finite && value > 0.0)) {
     return 0u;
   }
-  if (value >= SAMPLE_STEPS_MAX) {
-    return SAMPLE_STEPS_MAX_U32;
+  if (value >= f32(SAMPLE_STEPS_MAX)) {
+    return SAMPLE_STEPS_MAX;
   }
   let whole = floor(value);
   return u32(whole) + select(0u, 1u, u < value - whole);

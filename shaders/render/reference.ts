@@ -123,8 +123,8 @@ function directLight(scene: Scene, triangle: number, key: number, base: number):
   traverse(scene, surface.origin, toLight, triangle, f32(distance * SHADOW_SHARE), true, shadowHit);
   if (shadowHit.triangle >= 0) return;
   const weight = f32(1 / f32(density + scattered.pdf[0]!));
-  for (let channel = 0; channel < 3; channel++) emission[channel] = emission[channel]! * scattered.value[channel]!;
-  gather(emission, weight);
+  for (let channel = 0; channel < 3; channel++) emission[channel] = f32(emission[channel]! * scattered.value[channel]!) * weight;
+  gather(emission, 1);
 }
 
 /** Traces one path into `radiance` and returns its steps. */
@@ -176,7 +176,7 @@ export function tracePath(scene: Scene, job: RenderJob, x: number, y: number, sa
 /** Whole steps of `value` steps, the fraction rounded up with its own probability. NaN and infinities count as nothing. */
 function stochasticSteps(value: number, u: number): number {
   if (!(value > 0 && value < Infinity)) return 0;
-  if (value >= radiancePart.sampleStepsMax) return radiancePart.sampleStepsMax;
+  if (value >= f32(radiancePart.sampleStepsMax)) return radiancePart.sampleStepsMax;
   const whole = Math.floor(value);
   return u < f32(value - whole) ? whole + 1 : whole;
 }

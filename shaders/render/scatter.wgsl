@@ -29,8 +29,8 @@ fn turn(u: f32) -> vec2f {
   let whole = floor(quarters + 0.5);
   let x = quarters - whole;
   let s = x * x;
-  let sine = x * (1.5707963705062866f + s * (-0.6459640860557556f + s * (0.0796926245f + s * (-0.0046817542f + s * 0.00016044118f))));
-  let cosine = 1.0 + s * (-1.2337005138397217f + s * (0.2536695077f + s * (-0.0208634808f + s * 0.00091926027f)));
+  let sine = x * (1.5707963705062866f + s * (-0.6459640860557556f + s * (0.07969262450933456f + s * (-0.004681753925979137f + s * 0.00016044118092395365f))));
+  let cosine = 1.0 + s * (-1.2337005138397217f + s * (0.25366950035095215f + s * (-0.020863480865955353f + s * 0.0009192602592520416f)));
   let quadrant = u32(whole);
   let point = select(vec2f(cosine, sine), vec2f(sine, cosine), (quadrant & 1u) == 1u);
   return point * select(vec2f(1.0), vec2f(-1.0), vec2<bool>(quadrant == 1u || quadrant == 2u, quadrant == 2u || quadrant == 3u));

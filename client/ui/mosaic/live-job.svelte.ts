@@ -3,7 +3,6 @@ import type { JobContext, JobId } from '../../../shared/model.ts';
 import type { AcceptedView, JobView } from '../../../shared/schemas.ts';
 import type { WorkloadSpec } from '../../../shared/workload.ts';
 import { type ApiError, api, asApiError } from '../../net/api.ts';
-import { watchJob } from '../../net/live.ts';
 import { ResultQueue } from '../../net/result-queue.ts';
 import { Mosaic } from './mosaic.ts';
 import { pictureUrl } from './picture-url.ts';
@@ -59,7 +58,7 @@ export class LiveJob {
     try {
       this.#job = await api.job(this.id);
       await this.rebuild();
-      if (!this.#closed) this.#watch();
+      await this.#watch();
     } catch (error) {
       this.#error = asApiError(error);
     }
@@ -115,10 +114,18 @@ export class LiveJob {
     }
   }
 
-  #watch(): void {
-    this.#unwatch = watchJob(this.id, {
+  /** Viewers' sockets have no account, so whose job it is comes from HTTP alone. */
+  #learn(job: JobView): void {
+    this.#job = { ...job, mine: this.#job?.mine ?? false };
+  }
+
+  /** The socket client comes after the first picture: a page is readable without it. */
+  async #watch(): Promise<void> {
+    const { watchJob } = await import('../../net/live.ts');
+    if (this.#closed) return;
+    this.#unwatch ??= watchJob(this.id, {
       snapshot: (job, accepted) => {
-        this.#job = job;
+        this.#learn(job);
         if (job.status !== 'done') this.#take(accepted);
       },
       leased: (at) => this.#mosaic?.outlines.lease(at, performance.now()),
@@ -127,9 +134,7 @@ export class LiveJob {
         this.#mosaic?.outlines.release(at, performance.now());
         this.#mosaic?.outlines.cover('refusal', at);
       },
-      progress: (job) => {
-        this.#job = job;
-      },
+      progress: (job) => this.#learn(job),
       connected: (yes) => {
         this.#connected = yes;
       },

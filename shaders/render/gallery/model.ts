@@ -1,4 +1,4 @@
-import { Document, type Material, type Mesh, type Texture, WebIO } from '@gltf-transform/core';
+import { type Accessor, Document, type Material, type Mesh, type Texture, WebIO } from '@gltf-transform/core';
 import { KHRMaterialsEmissiveStrength } from '@gltf-transform/extensions';
 import type { Shape } from './shapes.ts';
 
@@ -22,6 +22,8 @@ export interface Place {
   readonly scale?: Triple;
 }
 
+type Geometry = Readonly<Record<'position' | 'normal' | 'uv' | 'indices', Accessor>>;
+
 /** Quaternion of a rotation about an axis of length 1, counter-clockwise seen against it. */
 export function turn(axis: Triple, degrees: number): [number, number, number, number] {
   const half = (degrees * Math.PI) / 360;
@@ -35,6 +37,7 @@ export class Model {
   readonly #scene = this.#document.createScene();
   readonly #strength = this.#document.createExtension(KHRMaterialsEmissiveStrength).setRequired(false);
   readonly #textures = new Map<Uint8Array, Texture>();
+  readonly #geometries = new Map<Shape, Geometry>();
 
   material({ color = [1, 1, 1], metallic = 0, roughness = 1, texture, emission }: Look): Material {
     const material = this.#document
@@ -57,17 +60,24 @@ export class Model {
   }
 
   mesh(shape: Shape, material: Material): Mesh {
-    const accessor = (values: readonly number[], type: 'VEC2' | 'VEC3') =>
-      this.#document.createAccessor().setArray(Float32Array.from(values)).setType(type).setBuffer(this.#buffer);
-    const indices = this.#document.createAccessor().setArray(Uint32Array.from(shape.indices)).setType('SCALAR').setBuffer(this.#buffer);
-    const primitive = this.#document
-      .createPrimitive()
-      .setAttribute('POSITION', accessor(shape.positions, 'VEC3'))
-      .setAttribute('NORMAL', accessor(shape.normals, 'VEC3'))
-      .setAttribute('TEXCOORD_0', accessor(shape.uvs, 'VEC2'))
-      .setIndices(indices)
-      .setMaterial(material);
+    const { position, normal, uv, indices } = this.#geometryOf(shape);
+    const primitive = this.#document.createPrimitive().setIndices(indices).setMaterial(material);
+    primitive.setAttribute('POSITION', position).setAttribute('NORMAL', normal).setAttribute('TEXCOORD_0', uv);
     return this.#document.createMesh().addPrimitive(primitive);
+  }
+
+  /** Meshes of one shape share its numbers. */
+  #geometryOf(shape: Shape): Geometry {
+    const accessor = (values: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>, type: 'SCALAR' | 'VEC2' | 'VEC3') =>
+      this.#document.createAccessor().setArray(values).setType(type).setBuffer(this.#buffer);
+    const geometry = this.#geometries.get(shape) ?? {
+      position: accessor(Float32Array.from(shape.positions), 'VEC3'),
+      normal: accessor(Float32Array.from(shape.normals), 'VEC3'),
+      uv: accessor(Float32Array.from(shape.uvs), 'VEC2'),
+      indices: accessor(Uint32Array.from(shape.indices), 'SCALAR'),
+    };
+    this.#geometries.set(shape, geometry);
+    return geometry;
   }
 
   place(mesh: Mesh, { at = [0, 0, 0], rotation = [0, 0, 0, 1], scale = [1, 1, 1] }: Place = {}): void {

@@ -1,8 +1,8 @@
 import { Rng } from '../../../shared/rng.ts';
 import { Model, turn } from './model.ts';
-import { bevelledBox, quad } from './shapes.ts';
+import { bevelledBox, panel, quad } from './shapes.ts';
 
-const COLUMNS = 30;
+const COLUMNS = 36;
 const ROWS = 15;
 const PITCH = 0.2;
 const SEED = 2024;
@@ -14,7 +14,7 @@ export async function mosaic(): Promise<Uint8Array> {
   const tile = bevelledBox(0.188, 0.188, 0.07, 0.012);
   const enamel = (color: readonly [number, number, number], roughness: number) => model.mesh(tile, model.material({ color, roughness }));
   const lamp = (emission: readonly [number, number, number]) => model.mesh(tile, model.material({ color: [0.1, 0.1, 0.1], roughness: 0.4, emission }));
-  // Meshes with how often each is drawn, out of the sum.
+  // Meshes with how many of each are in the bag.
   const palette = [
     { mesh: enamel([0.012, 0.2, 0.125], 0.22), weight: 22 },
     { mesh: enamel([0.03, 0.32, 0.2], 0.3), weight: 16 },
@@ -27,11 +27,8 @@ export async function mosaic(): Promise<Uint8Array> {
     { mesh: lamp([7.5, 4.1, 1.5]), weight: 4 },
     { mesh: lamp([0.7, 3.4, 2.2]), weight: 2 },
   ];
-  const sum = palette.reduce((total, { weight }) => total + weight, 0);
-  const draw = () => {
-    let left = rng.below(sum);
-    return palette.find(({ weight }) => (left -= weight) < 0)!.mesh;
-  };
+  const bag = palette.flatMap(({ mesh, weight }) => new Array<typeof mesh>(weight).fill(mesh));
+  const draw = () => bag[rng.below(bag.length)]!;
   for (let row = 0; row < ROWS; row++) {
     for (let column = 0; column < COLUMNS; column++) {
       const angle = rng.unit() * 2 * Math.PI;
@@ -42,8 +39,8 @@ export async function mosaic(): Promise<Uint8Array> {
   // The wall behind the joints, a polished floor, and the last blue of the sky.
   model.add(quad([-4, -0.1, -0.05], [8, 0, 0], [0, 3.6, 0]), model.material({ color: [0.1, 0.1, 0.1] }));
   model.add(quad([-9, 0, 7], [18, 0, 0], [0, 0, -8]), model.material({ color: [0.05, 0.052, 0.058], roughness: 0.18 }));
-  model.add(quad([-7, 5.5, 1.5], [14, 0, 0], [0, 0.8, 5.5]), model.material({ color: [0, 0, 0], emission: [0.38, 0.52, 0.95] }));
-  model.add(quad([-8.5, 0.3, 2.2], [1.2, 0, 4.5], [0, 1.4, 0]), model.material({ color: [0, 0, 0], emission: [3.4, 1.5, 0.55] }));
-  model.camera([-1.9, 1.15, 4.3], [0.35, 1.22, 0], 36);
+  model.add(panel([1, 5.5, 6], [0, 1, 0], 12, 4), model.material({ color: [0, 0, 0], emission: [0.75, 1.0, 1.75] }));
+  model.add(panel([-7.5, 1.4, 4.5], [0, 1.2, 0], 3, 2), model.material({ color: [0, 0, 0], emission: [9, 4.2, 1.6] }));
+  model.camera([-1.7, 1.2, 4.2], [0.15, 1.3, 0], 36);
   return model.write();
 }

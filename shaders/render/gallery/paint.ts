@@ -8,8 +8,13 @@ type Rgb = readonly [number, number, number];
 /** `color` gives sRGB bytes at (u, v), both in [0, 1) from the top left. */
 async function paint(width: number, height: number, color: (u: number, v: number) => Rgb): Promise<Uint8Array> {
   const pixels = new Uint8Array(width * height * 3);
-  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) pixels.set(color((x + 0.5) / width, (y + 0.5) / height).map(Math.round), (y * width + x) * 3);
-  return new Uint8Array(await sharp(pixels, { raw: { width, height, channels: 3 } }).png({ compressionLevel: 9 }).toBuffer());
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) pixels.set(color((x + 0.5) / width, (y + 0.5) / height).map(Math.round), (y * width + x) * 3);
+  return new Uint8Array(
+    await sharp(pixels, { raw: { width, height, channels: 3 } })
+      .png({ compressionLevel: 9 })
+      .toBuffer(),
+  );
 }
 
 const mix = (a: Rgb, b: Rgb, share: number): Rgb => [a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share, a[2] + (b[2] - a[2]) * share];

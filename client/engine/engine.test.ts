@@ -1,0 +1,355 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { decodeResult } from '../../shared/formats.ts';
+import { limits } from '../../shared/limits.ts';
+import type { ConsentId, ContributorId, PartMask } from '../../shared/model.ts';
+import type { EngineMode, PartFact, Snapshot, TileFact } from './api.ts';
+import { createEngine, type Engine, type EngineOptions } from './engine.ts';
+import { FakeCoordinator, type Script } from './testing/coordinator.ts';
+import { FakeGpu, type FakeWork, type FakeWorkOptions, fakeWork, partContent } from './testing/workload.ts';
+
+const identity = { contributor: { id: 'c_0000000000000000' as ContributorId, secret: 's'.repeat(43) }, consent: 'k_0000000000000000' as ConsentId };
+const timing = { ackMsMax: 300, retryMsFirst: 20, retryMsMost: 100 };
+
+interface World {
+  readonly coordinator: FakeCoordinator;
+  readonly gpu: FakeGpu;
+  readonly work: FakeWork;
+  readonly engine: Engine;
+  readonly modes: EngineMode[];
+  readonly tiles: TileFact[];
+  readonly parts: PartFact[];
+  readonly last: () => Snapshot;
+}
+
+const open: World[] = [];
+
+async function world(script: Script, workOptions: FakeWorkOptions = {}, options: Partial<EngineOptions> = {}): Promise<World> {
+  const coordinator = new FakeCoordinator(script);
+  await coordinator.start();
+  const gpu = new FakeGpu();
+  const work = fakeWork(workOptions);
+  const snapshots: Snapshot[] = [];
+  const modes: EngineMode[] = [];
+  const tiles: TileFact[] = [];
+  const parts: PartFact[] = [];
+  const engine = createEngine({
+    origin: coordinator.origin,
+    identity,
+    kinds: ['fake'],
+    gpu: gpu.source,
+    backend: 'test',
+    workload: () => work.entry,
+    connectionTiming: timing,
+    onState(snapshot) {
+      snapshots.push(snapshot);
+      if (modes.at(-1) !== snapshot.mode) modes.push(snapshot.mode);
+    },
+    onTile: (fact) => tiles.push(fact),
+    onPart: (fact) => parts.push(fact),
+    ...options,
+  });
+  const made = { coordinator, gpu, work, engine, modes, tiles, parts, last: () => snapshots.at(-1)! };
+  open.push(made);
+  return made;
+}
+
+afterEach(async () => {
+  for (const { engine, coordinator } of open.splice(0)) {
+    await engine.stop();
+    await coordinator.stop();
+  }
+});
+
+async function until(condition: () => boolean, what: string, msMax = 5000): Promise<void> {
+  const deadline = performance.now() + msMax;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`waited ${msMax} ms for: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Tiles whose parts are all stored, each part exactly once and with the right bytes. */
+function storedTiles(coordinator: FakeCoordinator, partBytes = 64): number[] {
+  const done = new Map<number, number>();
+  for (const { at, parts, bytes } of coordinator.stored.values()) {
+    const read = decodeResult(bytes, parts, partBytes);
+    for (let part = 0; part < 4; part++) if (parts & (1 << part)) expect(read(part)).toEqual(Buffer.from(partContent(at.tile, part, partBytes)));
+    expect((done.get(at.tile) ?? 0) & parts).toBe(0);
+    done.set(at.tile, (done.get(at.tile) ?? 0) | parts);
+  }
+  return [...done].filter(([, mask]) => mask === 15).map(([tile]) => tile);
+}
+
+describe('the ordinary way', () => {
+  it('computes every tile once and hands it in', async () => {
+    const { coordinator, engine, work, modes, tiles, parts, last } = await world({});
+    coordinator.addJob('a', 7, new Uint8Array(100).fill(3));
+    engine.start();
+    await until(() => storedTiles(coordinator).length === 7, 'seven tiles');
+    await until(() => last().waiting, 'waiting for more work');
+    expect(modes).toEqual(['connecting', 'working']);
+    expect(work.log.filter((line) => line.startsWith('open'))).toEqual(['open a with 100 bytes']);
+    expect(work.computed).toHaveLength(28);
+    expect(parts).toHaveLength(28);
+    expect(parts[0]!.bytes).toEqual(partContent(parts[0]!.at.tile, parts[0]!.part, 64));
+    expect(tiles.filter(({ step }) => step === 'begun')).toHaveLength(7);
+    expect(tiles.filter(({ step }) => step === 'handedIn')).toHaveLength(7);
+    expect(last()).toMatchObject({ online: true, earnedMicroCredits: '7', tiles: { handedIn: 7, accepted: 0, refuted: 0 } });
+    expect(last().device).toMatchObject({ vendor: 'fake', backend: 'test', software: false });
+  });
+
+  it('opens the next job while the first one runs', async () => {
+    const { coordinator, engine, work } = await world({ grantMax: 2 }, { slicesPerPart: 10, sliceMs: 5 });
+    coordinator.addJob('a', 1, new Uint8Array(10));
+    coordinator.addJob('b', 1, new Uint8Array(20));
+    engine.start();
+    await until(() => work.log.includes('run b/0 parts 0123'), 'job b at work');
+    const openedB = work.log.indexOf('open b with 20 bytes');
+    expect(openedB).toBeGreaterThan(-1);
+    // `b` was open before the first part of `a`, 50 ms long, could have been finished four times over.
+    expect(work.log.indexOf('run b/0 parts 0123')).toBeGreaterThan(openedB);
+    expect(work.log.slice(0, 3).toSorted()).toEqual(['open a with 10 bytes', 'open b with 20 bytes', 'run a/0 parts 0123']);
+  });
+
+  it('counts verdicts', async () => {
+    const { coordinator, engine, last } = await world({});
+    const job = coordinator.addJob('a', 2);
+    engine.start();
+    await until(() => last().tiles.handedIn === 2, 'two tiles');
+    const judged = { job, parts: 15 as PartMask, microCredits: '5', reason: 'checked' };
+    coordinator.fact('verdict', { ...judged, at: { pass: 0, tile: 0 }, verdict: 'accepted', earnedMicroCredits: '12' });
+    coordinator.fact('verdict', { ...judged, at: { pass: 0, tile: 1 }, verdict: 'refuted', earnedMicroCredits: '12' });
+    await until(() => last().tiles.refuted === 1, 'the second verdict');
+    expect(last()).toMatchObject({ earnedMicroCredits: '12', tiles: { handedIn: 2, accepted: 1, refuted: 1 } });
+  });
+
+  it('puts large results to /blobs with the token of the lease', async () => {
+    const partBytes = limits.inlineResultBytesMax;
+    const { coordinator, engine } = await world({}, { partBytes });
+    coordinator.addJob('a', 1);
+    engine.start();
+    await until(() => storedTiles(coordinator, partBytes).length === 1, 'the tile');
+    expect(coordinator.blobRequests).toHaveLength(1);
+    expect(coordinator.blobRequests[0]).toMatch(/^PUT [0-9a-f]{64} Lease t0{39}1$/);
+  });
+
+  it('gives back what there is no consent for', async () => {
+    const { coordinator, engine, work } = await world({});
+    coordinator.addJob('other', 1, null, 'mining');
+    engine.start();
+    await until(() => coordinator.givenBack.length > 0, 'the lease to come back');
+    expect(work.log).toEqual([]);
+  });
+});
+
+describe('back-pressure', () => {
+  it('stops computing when results cannot be delivered, and goes on when they can', async () => {
+    let isStuck = true;
+    const { coordinator, engine, work } = await world({ grantMax: 64, onHandIn: () => !isStuck }, { sliceMs: 0 });
+    coordinator.addJob('a', 64);
+    engine.start();
+    await until(() => work.computed.length >= 48 * 4, 'a full queue');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(work.computed).toHaveLength(48 * 4);
+    isStuck = false;
+    await until(() => storedTiles(coordinator).length === 64, 'all tiles', 15_000);
+  });
+});
+
+describe('a network that breaks', () => {
+  it('stores exactly one result when the answer to a hand-in is lost', async () => {
+    let lost = 0;
+    const { coordinator, engine, last } = await world({
+      onHandIn: (_message, socket) => {
+        if (lost++ > 0) return true;
+        socket.conn.close();
+        return false;
+      },
+    });
+    coordinator.addJob('a', 1);
+    engine.start();
+    await until(() => last()?.tiles.handedIn === 1, 'the acknowledgement');
+    expect(coordinator.handIns).toBe(2);
+    expect(coordinator.hellos).toBe(2);
+    expect(coordinator.stored.size).toBe(1);
+  });
+
+  it('hands in what it computed while the coordinator restarted', async () => {
+    const { coordinator, engine, last, modes } = await world({ grantMax: 1 }, { slicesPerPart: 4, sliceMs: 20 });
+    coordinator.addJob('a', 3);
+    engine.start();
+    await until(() => last()?.current !== null && (last()?.current?.progress ?? 0) > 0, 'a first part');
+    const [token] = coordinator.tokensOf(last().current!.job);
+    await coordinator.restart();
+    await until(() => [...coordinator.stored.values()].some((result) => result.token === token), 'the tile of before the restart');
+    await until(() => new Set([...coordinator.stored.values()].map(({ at }) => at.tile)).size === 3, 'all tiles');
+    expect(modes).toEqual(['connecting', 'working']);
+    expect(coordinator.hellos).toBe(2);
+  });
+
+  it('asks again when an answer is lost, and after a coordinator that was busy', async () => {
+    let busy = 2;
+    const { coordinator, engine, last } = await world({ onHandIn: () => (busy-- > 0 ? { error: { code: 'busy', message: 'try again' } } : true) });
+    coordinator.addJob('a', 1);
+    engine.start();
+    await until(() => last()?.tiles.handedIn === 1, 'the tile');
+    expect(coordinator.handIns).toBe(3);
+  });
+});
+
+describe('leases that end', () => {
+  it('drops what the coordinator takes back', async () => {
+    const { coordinator, engine, work, tiles, last } = await world({ grantMax: 2 }, { slicesPerPart: 20, sliceMs: 5 });
+    const job = coordinator.addJob('a', 2);
+    engine.start();
+    await until(() => last()?.current !== null && last() !== undefined, 'a tile at work');
+    coordinator.fact('leases:void', { tokens: coordinator.tokensOf(job), reason: 'The job was cancelled.' });
+    await until(() => tiles.filter(({ step }) => step === 'dropped').length === 2, 'both to be dropped');
+    const { slices } = work;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(work.slices).toBeLessThanOrEqual(slices + 1);
+    expect(coordinator.stored.size).toBe(0);
+    expect(last().mode).toBe('working');
+  });
+
+  it('takes no more of a job that cannot run here', async () => {
+    const { coordinator, engine, tiles, last } = await world({ grantMax: 1 }, { failOpen: (job) => job.startsWith('j_bad') });
+    coordinator.addJob('bad', 1);
+    coordinator.addJob('good', 2);
+    engine.start();
+    await until(() => tiles.some((fact) => fact.step === 'dropped' && fact.reason.includes('more than this GPU has')), 'the refusal');
+    expect(coordinator.givenBack).toHaveLength(1);
+    expect(last().mode).toBe('working');
+  });
+});
+
+describe('pause and stop', () => {
+  it('pauses within a slice, hands in finished parts, gives back the rest, and goes on', async () => {
+    const { coordinator, engine, work, last } = await world({ grantMax: 3 }, { slicesPerPart: 4, sliceMs: 5 });
+    coordinator.addJob('a', 3);
+    engine.start();
+    await until(() => work.computed.length === 1, 'the first part');
+    engine.pause();
+    expect(last().mode).toBe('paused');
+    const { slices } = work;
+    await until(() => coordinator.stored.size === 1 && coordinator.givenBack.length === 2, 'the part, and two leases back');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(work.slices).toBeLessThanOrEqual(slices + 1);
+    engine.resume();
+    await until(() => storedTiles(coordinator).length === 3, 'all tiles');
+    expect(work.computed).toHaveLength(12);
+  });
+
+  it('hands in finished parts and gives back the lease at a stop', async () => {
+    const { coordinator, engine, work, modes } = await world({ grantMax: 2 }, { slicesPerPart: 10, sliceMs: 5 });
+    coordinator.addJob('a', 2);
+    engine.start();
+    await until(() => work.computed.length === 2, 'two parts');
+    const { slices } = work;
+    const beganMs = performance.now();
+    await engine.stop();
+    expect(performance.now() - beganMs).toBeLessThan(1000);
+    expect(work.slices).toBeLessThanOrEqual(slices + 1);
+    expect([...coordinator.stored.values()].map(({ parts }) => parts)).toEqual([3]);
+    expect(coordinator.givenBack).toHaveLength(2);
+    expect(modes.slice(-2)).toEqual(['stopping', 'stopped']);
+    expect(work.log.at(-1)).toBe('dispose a');
+  });
+
+  it('stops in about two seconds when the coordinator is gone', async () => {
+    const { coordinator, engine, work, last } = await world({ grantMax: 1 }, { slicesPerPart: 10, sliceMs: 5 });
+    coordinator.addJob('a', 1);
+    engine.start();
+    await until(() => work.computed.length === 1, 'a part');
+    await coordinator.stop();
+    const beganMs = performance.now();
+    await engine.stop();
+    expect(performance.now() - beganMs).toBeLessThan(2500);
+    expect(last().mode).toBe('stopped');
+  });
+});
+
+describe('a GPU that is lost', () => {
+  it('asks for a new one, halves the slices, and keeps finished parts', async () => {
+    const { coordinator, engine, gpu, work } = await world({ grantMax: 1 }, { slicesPerPart: 4, sliceMs: 5 }, { sliceMs: 40 });
+    coordinator.addJob('a', 1);
+    engine.start();
+    await until(() => work.computed.length === 2, 'two parts');
+    gpu.lose();
+    await until(() => storedTiles(coordinator).length === 1, 'the tile');
+    expect(gpu.devices).toBe(2);
+    expect(new Set(work.budgetsMs)).toEqual(new Set([40, 20]));
+    expect(work.log.filter((line) => line.startsWith('run'))[1]).toMatch(/^run a\/0 parts 2?3$/);
+    expect(coordinator.givenBack).toEqual([]);
+  });
+
+  it('fails with the reason when there is none any more, and gives the lease back', async () => {
+    const { coordinator, engine, gpu, work, last } = await world({ grantMax: 1 }, { slicesPerPart: 4, sliceMs: 5 });
+    coordinator.addJob('a', 1);
+    engine.start();
+    await until(() => work.computed.length === 1, 'a part');
+    gpu.gone = true;
+    gpu.lose();
+    await until(() => last().mode === 'failed', 'the end');
+    expect(last().error).toMatchObject({ kind: 'gpu', message: expect.stringContaining('no usable GPU') });
+    expect(coordinator.givenBack).toHaveLength(1);
+  });
+
+  it('gives up after five losses', async () => {
+    const { coordinator, engine, gpu, work, last } = await world({ grantMax: 1 }, { slicesPerPart: 1000, sliceMs: 5 });
+    coordinator.addJob('a', 1);
+    engine.start();
+    for (let loss = 1; loss <= 5; loss++) {
+      await until(() => work.log.filter((line) => line.startsWith('run')).length === loss, `run ${loss}`);
+      gpu.lose();
+    }
+    await until(() => last().mode === 'failed', 'the end');
+    expect(last().error?.message).toContain('lost 5 times');
+  });
+});
+
+describe('refusals', () => {
+  const refusal = (code: 'stale' | 'forbidden', field?: string) => ({ error: { code, message: `the ${code} message`, ...(field && { field }) } });
+
+  it.each([
+    ['stale', refusal('stale'), 'failed', { kind: 'stale', message: expect.stringContaining('Reload') }, null],
+    ['suspended', refusal('forbidden'), 'failed', { kind: 'suspended', message: 'the forbidden message' }, null],
+    ['no standing consent', refusal('forbidden', 'consent'), 'stopped', null, 'the forbidden message'],
+  ] as const)('hello answered with %s', async (_name, answer, mode, error, reason) => {
+    const { engine, last, coordinator } = await world({ onHello: () => answer });
+    engine.start();
+    await until(() => last()?.mode === mode, mode);
+    expect(last()).toMatchObject({ error, reason });
+    expect(coordinator.workRequests).toBe(0);
+  });
+
+  it('says hello again to a coordinator that was busy', async () => {
+    let busy = 2;
+    const { engine, last, coordinator } = await world({ onHello: () => (busy-- > 0 ? { error: { code: 'busy', message: 'later' } } : null) });
+    engine.start();
+    await until(() => last()?.mode === 'working', 'working');
+    expect(coordinator.hellos).toBe(3);
+  });
+
+  it('stops when the consent ends, when another window takes over, and fails when suspended', async () => {
+    const first = await world({});
+    first.engine.start();
+    await until(() => first.last()?.mode === 'working', 'working');
+    first.coordinator.fact('consent:ended', { reason: 'The consent was withdrawn.' });
+    await until(() => first.last().mode === 'stopped', 'stopped');
+    expect(first.last().reason).toBe('The consent was withdrawn.');
+
+    const second = await world({});
+    second.engine.start();
+    await until(() => second.last()?.mode === 'working', 'working');
+    second.coordinator.hangUp();
+    await until(() => second.last().mode === 'stopped', 'stopped');
+    expect(second.last().reason).toContain('took over');
+
+    const third = await world({ onHandIn: () => refusal('forbidden') });
+    third.coordinator.addJob('a', 1);
+    third.engine.start();
+    await until(() => third.last()?.mode === 'failed', 'failed');
+    expect(third.last().error).toEqual({ kind: 'suspended', message: 'the forbidden message' });
+  });
+});

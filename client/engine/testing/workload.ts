@@ -1,0 +1,88 @@
+import { partsOf } from '../../../shared/model.ts';
+import type { PartialResult, Runner, SlicePolicy, WorkloadEntry } from '../../../shared/workload.ts';
+
+/** A GPU and a workload whose bytes are known beforehand, in slices of a few milliseconds of waiting. */
+
+export class FakeGpu {
+  devices = 0;
+  /** Fails to find an adapter from now on. */
+  gone = false;
+  #lose: (message: string) => void = () => undefined;
+
+  readonly source = async (): Promise<GPU | undefined> => ({ requestAdapter: async () => (this.gone ? null : this.#adapter()) }) as unknown as GPU;
+
+  /** The present device goes the way of a driver's watchdog. */
+  lose(): void {
+    this.#lose('the watchdog bit');
+  }
+
+  #adapter(): GPUAdapter {
+    const info = { vendor: 'fake', architecture: 'test', description: '', isFallbackAdapter: false };
+    return { info, limits: {}, features: new Set(), requestDevice: async () => this.#device() } as unknown as GPUAdapter;
+  }
+
+  #device(): GPUDevice {
+    this.devices++;
+    const lost = new Promise<GPUDeviceLostInfo>((resolve) => {
+      this.#lose = (message) => resolve({ reason: 'unknown', message } as GPUDeviceLostInfo);
+    });
+    return { lost, destroy: this.#lose, number: this.devices } as unknown as GPUDevice;
+  }
+}
+
+export interface FakeWork {
+  readonly entry: WorkloadEntry;
+  /** In order: `open <job>`, `run <job>/<tile> parts <list>`, `dispose <job>`. */
+  readonly log: string[];
+  /** Parts computed, by tile, however often. */
+  readonly computed: string[];
+  budgetsMs: number[];
+  slices: number;
+}
+
+export interface FakeWorkOptions {
+  readonly partBytes?: number;
+  readonly slicesPerPart?: number;
+  readonly sliceMs?: number;
+  /** Throws what a kernel that cannot run here throws. */
+  readonly failOpen?: (job: string) => boolean;
+}
+
+export const partContent = (tile: number, part: number, partBytes: number): Uint8Array<ArrayBuffer> => new Uint8Array(partBytes).fill((tile * 7 + part) % 256);
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+export function fakeWork({ partBytes = 64, slicesPerPart = 1, sliceMs = 2, failOpen = () => false }: FakeWorkOptions = {}): FakeWork {
+  const work: Omit<FakeWork, 'entry'> = { log: [], computed: [], budgetsMs: [], slices: 0 };
+  const runner = (job: string): Runner => ({
+    async *run(at, parts, slice: SlicePolicy, signal): AsyncGenerator<PartialResult> {
+      work.log.push(`run ${job}/${at.tile} parts ${partsOf(parts).join('')}`);
+      for (const part of partsOf(parts)) {
+        for (let index = 0; index < slicesPerPart; index++) {
+          signal.throwIfAborted();
+          work.budgetsMs.push(slice.budgetMs());
+          work.slices++;
+          await sleep(sliceMs);
+          if (index === slicesPerPart - 1) {
+            work.computed.push(`${at.tile}.${part}`);
+            yield { part, bytes: partContent(at.tile, part, partBytes) };
+          }
+          await slice.between(sliceMs);
+        }
+      }
+    },
+    dispose: () => void work.log.push(`dispose ${job}`),
+  });
+  const entry = {
+    spec: { id: 'fake', version: 1, partBytes: () => partBytes, region: () => ({ x: 0, y: 0, width: 1, height: 1 }) },
+    run: async () => ({
+      async open(_device: GPUDevice, { id }: { id: string }, inputs: Record<string, Uint8Array>) {
+        if (failOpen(id)) throw new Error('needs more than this GPU has');
+        const name = id.slice(2).replace(/0+$/, '');
+        work.log.push(`open ${name}${inputs.scene ? ` with ${inputs.scene.byteLength} bytes` : ''}`);
+        return runner(name);
+      },
+    }),
+  } as unknown as WorkloadEntry;
+  return Object.assign(work, { entry });
+}

@@ -1,0 +1,38 @@
+import { type Browser, type BrowserContext, type ConsoleMessage, chromium, type Page } from 'playwright';
+import { findChromium, softwareGpuFlags } from '../../scripts/chromium.ts';
+
+/** Long enough for a software GPU on two busy cores. */
+export const WORK_MS_MAX = 180_000;
+
+export async function launchBrowser(): Promise<Browser> {
+  const executablePath = findChromium();
+  if (!executablePath) throw new Error('no Chromium; run npm test, which installs one');
+  return chromium.launch({ executablePath, args: [...softwareGpuFlags] });
+}
+
+/** A visitor: a browser profile of his own. What goes wrong in his pages is kept for the test to look at. */
+export class Visitor {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  /** Uncaught exceptions, refused content policies and other console errors. */
+  readonly problems: string[] = [];
+
+  private constructor(context: BrowserContext, page: Page) {
+    this.context = context;
+    this.page = page;
+    const keep = (message: ConsoleMessage): void => {
+      if (message.type() === 'error') this.problems.push(message.text());
+    };
+    context.on('console', keep);
+    context.on('weberror', (error) => this.problems.push(error.error().message));
+  }
+
+  static async enter(browser: Browser): Promise<Visitor> {
+    const context = await browser.newContext();
+    return new Visitor(context, await context.newPage());
+  }
+
+  async leave(): Promise<void> {
+    await this.context.close();
+  }
+}

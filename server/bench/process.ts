@@ -1,0 +1,114 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { ConsentId, ContributorId, JobId, OwnerId } from '../../shared/model.ts';
+import type { Answer, Kind } from '../checks/messages.ts';
+import { Coordinator } from '../coordinator.ts';
+import { holds } from '../core/ledger.ts';
+import { priceJob } from '../core/pricing.ts';
+import { simSpec } from '../sim/world.ts';
+import { createSockets } from '../sockets/connect.ts';
+import { serveContributors } from '../sockets/contribute.ts';
+import { openBlobStore } from '../store/blobs.ts';
+import { openSqliteStore } from '../store/sqlite.ts';
+import type { StoredJob } from '../store/store.ts';
+
+/**
+ * The process that `coordinator.bench.ts` loads: the real sockets, core and SQLite store, with one endless job of a workload
+ * without a kernel. Audits are answered at once as passed: what is left out is recomputing elements, nothing else.
+ * Arguments: data folder, number of contributors. Prints one line of JSON: port and identities.
+ */
+const [folder = '', contributors = '1'] = process.argv.slice(2);
+const NEVER_MS = 1e15;
+const GRID = { passes: 1, tiles: 1_000_000 };
+const spec = { ...simSpec(GRID), parts: () => 1, partBytes: () => 48 };
+
+const passed = async (kind: Kind, question: { readonly count?: number }): Promise<Answer[Kind]> => {
+  if (kind !== 'audit') throw new Error(`no ${kind} is expected here`);
+  return { kind: 'audit', drawn: question.count ?? 0, differing: 0, worst: 0, cpuMs: 0 };
+};
+
+const store = await openSqliteStore(folder);
+const blobs = openBlobStore(join(folder, 'blobs'));
+const checks = { ask: passed } as Parameters<typeof Coordinator.open>[0]['checks'];
+const log = { info: () => undefined, error: (fields: object, message: string) => console.error(message, fields) };
+const coordinator = await Coordinator.open({
+  store,
+  blobs,
+ 
+  checks,
+  spec: () => spec,
+  clock: Date.now,
+  random: randomBytes,
+  log,
+});
+
+const owner = 'device:bench00000000000' as OwnerId;
+const context = { id: 'j_bench00000000000' as JobId, seed: 1, params: {}, prepared: {} };
+const policy = { auditElements: 64, replicaShare: 0 };
+const price = priceJob(spec, context, policy, 1_000_000n);
+const job: StoredJob = {
+  ...context,
+  title: 'bench',
+  workload: spec.id,
+  version: spec.version,
+  status: 'open',
+  visibility: 'unlisted',
+  gallery: true,
+  owner,
+  inputs: [],
+  checks: policy,
+  unit: 'test',
+  ratePerUnit: 1_000_000n,
+  workHeld: price.work,
+  checksHeld: price.checks,
+  heldFrom: [{ account: 'operator/issuance', microCredits: price.work }],
+  createdMs: Date.now(),
+  endedMs: null,
+  summary: null,
+};
+await store.jobs.create(job, holds(job));
+await coordinator.dispatch({ type: 'openJob', job, results: [] });
+
+const identities = await Promise.all(
+  Array.from({ length: Number(contributors) }, async (_, index) => {
+    const secret = randomBytes(32);
+    const suffix = index.toString().padStart(16, '0');
+    const id = `c_${suffix}` as ContributorId;
+    const consent = `k_${suffix}` as ConsentId;
+    await store.people.createContributor({
+      id,
+      secretHash: createHash('sha256').update(secret).digest(),
+      owner: `device:${suffix}` as OwnerId,
+      createdMs: Date.now(),
+      accepted: 0,
+      refuted: 0,
+      suspendedUntilMs: 0,
+    });
+    await store.people.createConsent({
+      id: consent,
+      contributor: id,
+      kinds: [spec.id],
+      site: null,
+      grantedMs: Date.now(),
+      expiresMs: NEVER_MS,
+      revokedMs: null,
+    });
+    return { id, secret: secret.toString('base64url'), consent };
+  }),
+);
+
+const server = createServer();
+const io = createSockets(server, () => true);
+serveContributors(io, { store, blobs, coordinator, clock: Date.now, randomBytes, log });
+server.listen(0, '127.0.0.1', () => console.log(JSON.stringify({ port: (server.address() as AddressInfo).port, identities })));
+
+process.once('SIGTERM', async () => {
+  await io.close();
+  await coordinator.close();
+  const [books] = await store.ledger.audit();
+  console.log(JSON.stringify({ sum: String(books?.sum), wrongAccounts: books?.wrongAccounts, transfers: books?.transfers }));
+  await store.close();
+  process.exit(0);
+});

@@ -1,0 +1,77 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+import { expect, test } from 'vitest';
+import { readConfig } from './config.ts';
+
+test('defaults', () => {
+  const defaults = {
+    host: '127.0.0.1',
+    port: 8080,
+    dataDir: './data',
+    publicOrigin: null,
+    ratePerUnit: 1_000_000n,
+    gallery: true,
+    trustProxy: false,
+    logLevel: 'info',
+  };
+  expect(readConfig({})).toEqual(defaults);
+  expect(readConfig({ PORT: '', GALLERY: '', UNHEARD_OF: 'x', PATH: '/bin' })).toEqual(defaults);
+});
+
+test('every variable', () => {
+  const env = {
+    HOST: '0.0.0.0',
+    PORT: '0',
+    DATA_DIR: '/var/lib/tessera',
+    PUBLIC_ORIGIN: 'https://tessera.example',
+    RATE_MICRO_CREDITS_PER_UNIT: '999999999999999',
+    GALLERY: 'off',
+    TRUST_PROXY: 'on',
+    LOG_LEVEL: 'silent',
+  };
+  expect(readConfig(env)).toEqual({
+    host: '0.0.0.0',
+    port: 0,
+    dataDir: '/var/lib/tessera',
+    publicOrigin: 'https://tessera.example',
+    ratePerUnit: 999_999_999_999_999n,
+    gallery: false,
+    trustProxy: true,
+    logLevel: 'silent',
+  });
+  for (const origin of ['http://localhost:8080', 'http://192.168.1.5:8080', 'http://[::1]:3000'])
+    expect(readConfig({ PUBLIC_ORIGIN: origin }).publicOrigin).toBe(origin);
+});
+
+test.each([
+  ['PORT', '65536', '0 to 65535'],
+  ['PORT', '-1', '0 to 65535'],
+  ['PORT', '80.5', '0 to 65535'],
+  ['PORT', '0x50', '0 to 65535'],
+  ['PORT', 'http', '0 to 65535'],
+  ['PUBLIC_ORIGIN', 'tessera.example', 'such as https://tessera.example'],
+  ['PUBLIC_ORIGIN', 'https://tessera.example/', 'without a path'],
+  ['PUBLIC_ORIGIN', 'https://Tessera.example', 'lower case'],
+  ['PUBLIC_ORIGIN', 'https://tessera.example:443', 'without a default port'],
+  ['PUBLIC_ORIGIN', 'https://tessera.example:99999', 'such as'],
+  ['RATE_MICRO_CREDITS_PER_UNIT', '0', 'from 1'],
+  ['RATE_MICRO_CREDITS_PER_UNIT', '1e6', 'whole number'],
+  ['GALLERY', 'yes', 'on or off'],
+  ['TRUST_PROXY', 'true', 'on or off'],
+  ['LOG_LEVEL', 'loud', 'silent'],
+])('%s=%s is refused by name', (name, value, allowed) => {
+  expect(() => readConfig({ [name]: value })).toThrow(`${name} is ${JSON.stringify(value)}; it must be`);
+  expect(() => readConfig({ [name]: value })).toThrow(allowed);
+});
+
+test('all wrong variables are named at once, and the process ends with 2', () => {
+  const script = `import { loadConfig } from ${JSON.stringify(join(import.meta.dirname, 'config.ts'))}; loadConfig(process.env); console.log('went on');`;
+  const ended = spawnSync(execPath, ['--input-type=module', '-e', script], { env: { PORT: 'x', GALLERY: 'maybe' }, encoding: 'utf8' });
+  expect(ended.status).toBe(2);
+  expect(ended.stdout).toBe('');
+  expect(ended.stderr.trim().split('\n')).toEqual([
+    'PORT is "x"; it must be a port from 0 to 65535; 0 lets the system choose.',
+    'GALLERY is "maybe"; it must be on or off.',
+  ]);
+});

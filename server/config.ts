@@ -1,0 +1,101 @@
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import type { MicroCredits } from '../shared/credits.ts';
+
+/** Every environment variable that the coordinator reads. */
+const environment = Type.Object({
+  HOST: Type.String({ minLength: 1, default: '127.0.0.1' }),
+  PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8080 }),
+  DATA_DIR: Type.String({ minLength: 1, default: './data' }),
+  PUBLIC_ORIGIN: Type.Optional(Type.String({ pattern: '^https?://([a-z0-9.-]{1,253}|\\[[0-9a-f:.]{2,45}\\])(:[0-9]{1,5})?$' })),
+  RATE_MICRO_CREDITS_PER_UNIT: Type.String({ pattern: '^[1-9][0-9]{0,14}$', default: '1000000' }),
+  GALLERY: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'on' }),
+  TRUST_PROXY: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off' }),
+  LOG_LEVEL: Type.Union(
+    [
+      Type.Literal('trace'),
+      Type.Literal('debug'),
+      Type.Literal('info'),
+      Type.Literal('warn'),
+      Type.Literal('error'),
+      Type.Literal('fatal'),
+      Type.Literal('silent'),
+    ],
+    { default: 'info' },
+  ),
+});
+
+/** What a wrong value is answered with. */
+const allowed: Readonly<Record<keyof Environment, string>> = {
+  HOST: 'an address to listen on, such as 127.0.0.1 (this machine only) or 0.0.0.0',
+  PORT: 'a port from 0 to 65535; 0 lets the system choose',
+  DATA_DIR: 'a folder',
+  PUBLIC_ORIGIN: 'the address that people type, in lower case, without a path and without a default port, such as https://tessera.example',
+  RATE_MICRO_CREDITS_PER_UNIT: 'a whole number from 1 to 999999999999999',
+  GALLERY: 'on or off',
+  TRUST_PROXY: 'on or off; on only behind a proxy of your own',
+  LOG_LEVEL: 'trace, debug, info, warn, error, fatal or silent',
+};
+type Environment = Static<typeof environment>;
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly dataDir: string;
+  /** Scheme, host and port that browsers see; null: the coordinator is used as localhost or under a bare address. */
+  readonly publicOrigin: string | null;
+  readonly ratePerUnit: MicroCredits;
+  readonly gallery: boolean;
+  /** Believe a proxy's X-Forwarded-* headers. */
+  readonly trustProxy: boolean;
+  readonly logLevel: Environment['LOG_LEVEL'];
+}
+
+/** Names the variable, what it is, and what is allowed. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+const schemas = environment.properties;
+const names = Object.keys(schemas) as (keyof Environment)[];
+
+/** Throws `ConfigError` naming every wrong variable. An empty value counts as not set. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const given: Record<string, unknown> = {};
+  for (const name of names) {
+    const text = env[name];
+    if (text) given[name] = name === 'PORT' && /^[0-9]+$/.test(text) ? Number(text) : text;
+  }
+  const wrong = names.filter((name) => name in given && !Value.Check(schemas[name], given[name]));
+  if (wrong.length > 0) throw new ConfigError(wrong.map((name) => refusal(name, env[name])).join('\n'));
+  const own: Environment = Value.Parse(environment, Value.Default(environment, given));
+  const publicOrigin = own.PUBLIC_ORIGIN ?? null;
+  // One spelling only: it is compared with what browsers send, which leave out the default port.
+  if (publicOrigin !== null && (!URL.canParse(publicOrigin) || new URL(publicOrigin).origin !== publicOrigin))
+    throw new ConfigError(refusal('PUBLIC_ORIGIN', publicOrigin));
+  return {
+    host: own.HOST,
+    port: own.PORT,
+    dataDir: own.DATA_DIR,
+    publicOrigin,
+    ratePerUnit: BigInt(own.RATE_MICRO_CREDITS_PER_UNIT),
+    gallery: own.GALLERY === 'on',
+    trustProxy: own.TRUST_PROXY === 'on',
+    logLevel: own.LOG_LEVEL,
+  };
+}
+
+const refusal = (name: keyof Environment, value: unknown): string => `${name} is ${JSON.stringify(value)}; it must be ${allowed[name]}.`;
+
+const WRONG_USAGE = 2;
+
+/** As `readConfig`, for the process: prints what is wrong and exits with 2. */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  try {
+    return readConfig(env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    console.error(error.message);
+    process.exit(WRONG_USAGE);
+  }
+}

@@ -1,0 +1,78 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { type Static, Type } from 'typebox';
+import { HOUR_MS, limits } from '../../shared/limits.ts';
+import type { OwnerId } from '../../shared/model.ts';
+import type * as schemas from '../../shared/schemas.ts';
+import type { AccountView, StatementRow } from '../../shared/schemas.ts';
+import type { StatementEntry, Store } from '../store/store.ts';
+import { consentView } from './consents.ts';
+import type { AppDeps } from './deps.ts';
+import type { Sessions } from './session.ts';
+
+const STATEMENT_ROWS_MAX = 100;
+const statementQuery = Type.Object({
+  before: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: STATEMENT_ROWS_MAX })),
+});
+const STATEMENT_ROWS = 50;
+
+const WALLET = 'wallet:';
+export const walletOf = (owner: OwnerId): string | null => (owner.startsWith(WALLET) ? owner.slice(WALLET.length) : null);
+
+async function balanceOf(store: Store, owner: OwnerId, unit: 'test' | 'credit'): Promise<Static<typeof schemas.balance>> {
+  const [grant, earned] = await Promise.all([store.ledger.balance(`${owner}/grant`, unit), store.ledger.balance(`${owner}/earned`, unit)]);
+  return { unit, grantMicroCredits: grant.toString(), earnedMicroCredits: earned.toString() };
+}
+
+/** Test credits always; credits once there are any. `jobs` counts the open ones. */
+export async function accountView(store: Store, owner: OwnerId): Promise<AccountView> {
+  const [test, credit, jobs] = await Promise.all([balanceOf(store, owner, 'test'), balanceOf(store, owner, 'credit'), store.jobs.countOpen(owner)]);
+  const hasCredit = credit.grantMicroCredits !== '0' || credit.earnedMicroCredits !== '0';
+  return { owner, wallet: walletOf(owner), balances: hasCredit ? [test, credit] : [test], jobs };
+}
+
+const statementRow = ({ transfer: { id, atMs, unit, kind, job, at }, account, microCredits }: StatementEntry): StatementRow => ({
+  id,
+  atMs,
+  unit,
+  account,
+  microCredits: microCredits.toString(),
+  kind,
+  job,
+  pass: at?.pass ?? null,
+  tile: at?.tile ?? null,
+});
+
+/** A session of one's own, and what it holds. */
+export const accountRoutes =
+  ({ store }: AppDeps, sessions: Sessions): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    const countGrant = app.createRateLimit({ max: limits.grantsPerAddressHourMax, timeWindow: HOUR_MS });
+
+    app.post('/api/session', async (request, reply) => {
+      const standing = await sessions.find(request);
+      if (standing) {
+        sessions.renewCookie(request, reply);
+        return accountView(store, standing.owner);
+      }
+      const grants = await countGrant(request);
+      const { owner } = await sessions.startDevice(request, reply, grants.isAllowed || !grants.isExceeded);
+      return accountView(store, owner);
+    });
+
+    app.get('/api/account', async (request) => accountView(store, (await sessions.require(request)).owner));
+
+    app.get('/api/account/statement', { schema: { querystring: statementQuery } }, async (request) => {
+      const { owner } = await sessions.require(request);
+      const { before, limit = STATEMENT_ROWS } = request.query;
+      const entries = await store.ledger.statement(owner, { limit, ...(before === undefined ? {} : { before }) });
+      const last = entries.at(-1);
+      return { rows: entries.map(statementRow), next: entries.length === limit && last ? last.transfer.id : null };
+    });
+
+    app.get('/api/account/consents', async (request) => {
+      const { owner } = await sessions.require(request);
+      const consents = await store.people.consentsOf(owner);
+      return { consents: await Promise.all(consents.map((consent) => consentView(store, consent))) };
+    });
+  };

@@ -1,0 +1,122 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { workloadIds } from '../../shaders/registry.ts';
+import { fromBase64Url, toBase64Url } from '../../shared/formats.ts';
+import { HOUR_MS, limits } from '../../shared/limits.ts';
+import type { ContributorId, OwnerId } from '../../shared/model.ts';
+import type { ConsentGrant, ConsentRequest, ConsentView } from '../../shared/schemas.ts';
+import * as schemas from '../../shared/schemas.ts';
+import { InputError } from '../../shared/workload.ts';
+import { newConsentId, newContributorId, newDeviceOwner } from '../ids.ts';
+import type { Store, StoredConsent, StoredContributor } from '../store/store.ts';
+import type { AppDeps } from './deps.ts';
+import { HttpError } from './errors.ts';
+import { digestOf, type Sessions } from './session.ts';
+
+const SECRET_BYTES = 32;
+const CONSENTS_PER_ADDRESS_HOUR_MAX = 600;
+const credential = /^Contributor (c_[A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]{43})$/;
+
+export async function consentView(store: Store, { id, kinds, site, grantedMs, expiresMs, revokedMs }: StoredConsent): Promise<ConsentView> {
+  const siteName = site === null ? null : ((await store.people.site(site))?.name ?? null);
+  return { id, kinds: [...kinds], site, siteName, grantedMs, expiresMs, revokedMs };
+}
+
+/** The contributor that knows this secret; undefined for anybody else. */
+async function contributorWith(store: Store, id: ContributorId, secret: string): Promise<StoredContributor | undefined> {
+  const contributor = await store.people.contributor(id);
+  return contributor && timingSafeEqual(contributor.secretHash, digestOf(fromBase64Url(secret))) ? contributor : undefined;
+}
+
+/** By the header `authorization: Contributor <id>.<secret>`; undefined without one. Throws on one that is wrong. */
+async function contributorOf(store: Store, request: FastifyRequest): Promise<StoredContributor | undefined> {
+  const { authorization } = request.headers;
+  if (authorization === undefined) return undefined;
+  const [, id, secret] = credential.exec(authorization) ?? [];
+  const contributor = id && secret ? await contributorWith(store, id as ContributorId, secret) : undefined;
+  if (!contributor) throw new HttpError('forbidden', 'This contributor is not known here.', 'authorization');
+  return contributor;
+}
+
+type Identity = ConsentGrant['contributor'];
+
+/** An identity goes on as long as it belongs to the one who asks; a browser that changed hands gets a new one. */
+async function identityFor({ store, clock, randomBytes }: AppDeps, known: ConsentRequest['contributor'], owner: OwnerId | undefined): Promise<Identity> {
+  if (known) {
+    const contributor = await contributorWith(store, known.id, known.secret);
+    if (!contributor) throw new HttpError('forbidden', 'This contributor is not known here.', 'contributor');
+    if (owner === undefined || contributor.owner === owner) return known;
+  }
+  const id = newContributorId(randomBytes);
+  const secret = randomBytes(SECRET_BYTES);
+  await store.people.createContributor({
+    id,
+    secretHash: digestOf(secret),
+    owner: owner ?? newDeviceOwner(randomBytes),
+    createdMs: clock(),
+    accepted: 0,
+    refuted: 0,
+    suspendedUntilMs: 0,
+  });
+  return { id, secret: toBase64Url(secret) };
+}
+
+async function grant(deps: AppDeps, { kinds, site, contributor: known }: ConsentRequest, owner: OwnerId | undefined): Promise<ConsentGrant> {
+  const { store, clock, randomBytes } = deps;
+  const unknown = kinds.find((kind) => !(workloadIds as readonly string[]).includes(kind));
+  if (unknown !== undefined) throw new InputError('kinds', `There is no workload called ${JSON.stringify(unknown)}.`, workloadIds.join(', '));
+  if (site !== null && !(await store.people.site(site))) throw new HttpError('not_found', 'This site is not registered here.', 'site');
+  const contributor = await identityFor(deps, known, owner);
+  const grantedMs = clock();
+  const consent: StoredConsent = {
+    id: newConsentId(randomBytes),
+    contributor: contributor.id,
+    kinds: [...new Set(kinds)],
+    site,
+    grantedMs,
+    expiresMs: grantedMs + limits.consentMsMax,
+    revokedMs: null,
+  };
+  await store.people.createConsent(consent);
+  return { consent: await consentView(store, consent), contributor };
+}
+
+/** Consent comes before everything: it makes the identity under which a browser contributes, and ends it at once. */
+export const consentRoutes =
+  (deps: AppDeps, sessions: Sessions): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    const { store, clock, consentEnded } = deps;
+    const rateLimit = { max: CONSENTS_PER_ADDRESS_HOUR_MAX, timeWindow: HOUR_MS };
+
+    app.post('/api/consents', { config: { rateLimit }, schema: { body: schemas.consentRequest } }, async (request, reply): Promise<ConsentGrant> => {
+      const owner = await sessions.ownerOf(request);
+      if (owner !== undefined || request.body.site !== null) return grant(deps, request.body, owner);
+      // On our own pages earnings belong to a session. The test grant comes with POST /api/session only.
+      return grant(deps, request.body, (await sessions.startDevice(request, reply, false)).owner);
+    });
+
+    app.delete('/api/consents/:consent', { schema: { params: Type.Object({ consent: schemas.consentId }) } }, async (request) => {
+      const asking = await contributorOf(store, request);
+      const owner = asking ? undefined : (await sessions.require(request)).owner;
+      const consent = await store.people.consent(request.params.consent);
+      if (!consent) throw new HttpError('not_found', 'There is no such consent.');
+      const contributor = asking ?? (await store.people.contributor(consent.contributor));
+      const isTheirs = asking ? asking.id === consent.contributor : contributor?.owner === owner;
+      if (!isTheirs) throw new HttpError('forbidden', 'This consent was given by somebody else.');
+      await store.people.revokeConsent(consent.id, clock());
+      consentEnded(consent.id);
+      return {};
+    });
+
+    app.get('/api/contributors/me', async (request) => {
+      const contributor = await contributorOf(store, request);
+      if (!contributor) throw new HttpError('signed_out', 'Send the header authorization: Contributor <id>.<secret>.');
+      const [earned, consents] = await Promise.all([
+        store.ledger.balance(`${contributor.owner}/earned`, 'test'),
+        store.people.consentsOfContributor(contributor.id),
+      ]);
+      return { earnedMicroCredits: earned.toString(), consents: await Promise.all(consents.map((consent) => consentView(store, consent))) };
+    });
+  };

@@ -1,0 +1,132 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { TLocalizedValidationError } from 'typebox/error';
+import { formatCredits } from '../../shared/credits.ts';
+import { FormatError } from '../../shared/formats.ts';
+import type { ErrorBody, ErrorCode } from '../../shared/schemas.ts';
+import { InputError } from '../../shared/workload.ts';
+import { PoolBusy } from '../checks/pool.ts';
+import { CommitFailed } from '../coordinator.ts';
+import { JobError } from '../jobs.ts';
+import { BlobMismatch, BlobTooLarge, InsufficientCredits } from '../store/store.ts';
+
+/** A refusal in the words of `ErrorCode`. */
+export class HttpError extends Error {
+  override readonly name = 'HttpError';
+  readonly code: ErrorCode;
+  readonly field: string | undefined;
+  readonly limit: string | undefined;
+
+  constructor(code: ErrorCode, message: string, field?: string, limit?: string) {
+    super(message);
+    this.code = code;
+    this.field = field;
+    this.limit = limit;
+  }
+}
+
+const statusOf: Readonly<Record<ErrorCode, number>> = {
+  bad_input: 400,
+  signed_out: 401,
+  insufficient_credits: 402,
+  forbidden: 403,
+  not_found: 404,
+  stale: 409,
+  conflict: 409,
+  too_large: 413,
+  too_many: 429,
+  internal: 500,
+  busy: 503,
+};
+
+/** Understood, but the content is refused: 422 tells a wrong file or parameter from a request that is malformed. */
+const WRONG_CONTENT = 422;
+
+interface Answer {
+  readonly status: number;
+  readonly body: ErrorBody;
+}
+
+function answer(code: ErrorCode, message: string, field?: string, limit?: string, status = statusOf[code]): Answer {
+  return { status, body: { error: { code, message, ...(field ? { field } : {}), ...(limit ? { limit } : {}) } } };
+}
+
+/** What an error is answered with; undefined for one that nobody expected. */
+function expected(error: unknown): Answer | undefined {
+  if (error instanceof HttpError) return answer(error.code, error.message, error.field, error.limit);
+  if (error instanceof InputError) return answer('bad_input', error.message, error.field, error.limit, WRONG_CONTENT);
+  if (error instanceof JobError) return answer(error.code, error.message);
+  if (error instanceof InsufficientCredits) {
+    const { needed, available } = error;
+    return answer('insufficient_credits', `This needs ${formatCredits(needed)} credits.`, undefined, `${formatCredits(available)} available`);
+  }
+  if (error instanceof BlobTooLarge) return answer('too_large', `The bytes are too many: ${error.message}.`);
+  if (error instanceof BlobMismatch) return answer('bad_input', `${error.message}.`, 'hash', undefined, WRONG_CONTENT);
+  if (error instanceof FormatError) return answer('bad_input', `${error.message}.`);
+  if (error instanceof CommitFailed || error instanceof PoolBusy) return answer('busy', error.message);
+  return undefined;
+}
+
+const pathOf = (pointer: string): string => pointer.slice(1).replaceAll('/', '.');
+
+/** Plain words for the limit that a value broke; undefined where the message says it all. */
+function limitOf({ keyword, params }: TLocalizedValidationError, alternatives: readonly string[]): string | undefined {
+  if (alternatives.length > 0) return `one of ${alternatives.join(', ')}`;
+  const { limit, type, pattern } = params as { limit?: number; type?: string; pattern?: string };
+  switch (keyword) {
+    case 'minLength':
+      return `at least ${limit} characters`;
+    case 'maxLength':
+      return `at most ${limit} characters`;
+    case 'minItems':
+      return `at least ${limit} entries`;
+    case 'maxItems':
+    case 'maxProperties':
+      return `at most ${limit} entries`;
+    case 'minimum':
+      return `at least ${limit}`;
+    case 'maximum':
+      return `at most ${limit}`;
+    case 'type':
+      return `of type ${type}`;
+    case 'pattern':
+      return `like ${pattern}`;
+    default:
+      return undefined;
+  }
+}
+
+/** The first thing that is wrong with a request, by the path of its field and the limit that it broke. */
+function invalid(errors: readonly TLocalizedValidationError[]): Answer {
+  const [first] = errors;
+  if (!first) return answer('bad_input', 'The request is malformed.');
+  const missing = first.keyword === 'required' ? first.params.requiredProperties[0] : undefined;
+  const at = pathOf(first.instancePath);
+  const field = [at, missing].filter(Boolean).join('.');
+  if (missing !== undefined) return answer('bad_input', `${field} is missing.`, field);
+  if (first.keyword === 'boolean') return answer('bad_input', `${field} is not known here.`, field);
+  const alternatives = errors.flatMap((error) =>
+    error.instancePath === first.instancePath && error.keyword === 'const' ? [String(error.params.allowedValue)] : [],
+  );
+  const limit = limitOf(first, alternatives);
+  return answer('bad_input', `${field || 'The request'} ${limit ? `must be ${limit}` : first.message}.`, field, limit);
+}
+
+/** Fastify's own refusals: bad JSON, a body too large, an unknown media type. */
+function ofFramework({ statusCode = 500, code, message }: FastifyError): Answer | undefined {
+  if (statusCode < 400 || statusCode >= 500) return undefined;
+  if (statusCode === 413) return answer('too_large', 'The request is too large.');
+  if (statusCode === 404) return answer('not_found', 'There is nothing here.');
+  const text =
+    code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' ? 'Send application/json, or application/octet-stream for bytes.' : `The request is malformed: ${message}`;
+  return answer('bad_input', text, undefined, undefined, statusCode);
+}
+
+/** Every error leaves as an `ErrorBody`. What nobody expected is logged and answered without its text. */
+export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const known = error.validation
+    ? invalid(error.validation as unknown as readonly TLocalizedValidationError[])
+    : (expected(error) ?? (request.raw.aborted ? answer('bad_input', 'The request broke off.') : ofFramework(error)));
+  if (!known) request.log.error({ err: error }, 'a request failed');
+  const { status, body } = known ?? answer('internal', 'Something went wrong here; it was logged.');
+  return reply.code(status).header('cache-control', 'no-store').type('application/json').send(body);
+}

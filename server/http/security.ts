@@ -1,0 +1,93 @@
+import helmet from '@fastify/helmet';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { DAY_MS, SECOND_MS } from '../../shared/limits.ts';
+import type { Config } from '../config.ts';
+import { HttpError } from './errors.ts';
+
+type OriginConfig = Pick<Config, 'publicOrigin'>;
+
+/**
+ * Hosts that answer without PUBLIC_ORIGIN: localhost, names below it, and bare addresses. No foreign name can be pointed at
+ * us from outside (DNS rebinding) and count as our own.
+ */
+const bareHost = /^(localhost|([a-z0-9-]{1,63}\.){1,8}localhost|\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]{2,45}\])(:\d{1,5})?$/;
+
+const normal = (origin: string): string | null => (URL.canParse(origin) ? new URL(origin).origin : null);
+
+/** The origins that a request to this host may call its own. */
+function ownOrigins({ publicOrigin }: OriginConfig, host: string | undefined): (string | null)[] {
+  if (publicOrigin !== null) return [publicOrigin];
+  const name = host?.toLowerCase() ?? '';
+  return bareHost.test(name) ? [normal(`http://${name}`), normal(`https://${name}`)] : [];
+}
+
+/** Whether a page of this origin may change things. Without an origin it was no page: browsers send one with every such request. */
+export function isOwnOrigin(config: OriginConfig, origin: string | undefined, host: string | undefined): boolean {
+  return origin === undefined || ownOrigins(config, host).includes(origin);
+}
+
+/** Scheme, host and port under which this request reached us. Throws where that cannot be trusted. */
+export function originOf(config: OriginConfig, request: Pick<FastifyRequest, 'protocol' | 'host'>): string {
+  const own = config.publicOrigin ?? normal(`${request.protocol}://${request.host.toLowerCase()}`);
+  if (own === null || !ownOrigins(config, request.host).includes(own))
+    throw new HttpError('forbidden', 'The coordinator does not know this address as its own. Its operator sets PUBLIC_ORIGIN.');
+  return own;
+}
+
+/** Browsers keep `Secure` cookies from https and from localhost. */
+export function isSecureContext(config: OriginConfig, request: Pick<FastifyRequest, 'protocol' | 'host'>): boolean {
+  const origin = config.publicOrigin ?? `${request.protocol}://${request.host}`;
+  return origin.startsWith('https:') || /^http:\/\/([a-z0-9.-]+\.)?localhost(:\d+)?$/i.test(origin);
+}
+
+const readOnly = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** Refuses requests that change things and come from foreign pages. */
+function refuseForeign(config: OriginConfig, request: FastifyRequest): void {
+  if (readOnly.has(request.method)) return;
+  const { origin, 'sec-fetch-site': site } = request.headers;
+  if (origin === undefined ? site === 'cross-site' || site === 'same-site' : !isOwnOrigin(config, origin, request.host))
+    throw new HttpError(
+      'forbidden',
+      `Pages of ${origin ?? 'another origin'} may not do this. If it is the coordinator’s own address, its operator sets PUBLIC_ORIGIN.`,
+    );
+}
+
+/** Inline styles are Svelte's; `blob:` workers and images are the kernels' and the pictures'. */
+const policy = (frameAncestors: string): string =>
+  [
+    "default-src 'self'",
+    "script-src 'self'",
+    "connect-src 'self'",
+    "worker-src 'self' blob:",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob:",
+    "font-src 'self'",
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    `frame-ancestors ${frameAncestors}`,
+  ].join('; ');
+
+/** Lets pages of one origin, and of no other, show this page in a frame. */
+export function allowFraming(reply: FastifyReply, origin: string): void {
+  reply.raw.removeHeader('x-frame-options');
+  reply.header('content-security-policy', policy(origin)).header('cross-origin-resource-policy', 'cross-origin');
+}
+
+/** Origin checks and headers on every answer. */
+export async function secure(app: FastifyInstance, config: OriginConfig): Promise<void> {
+  await app.register(helmet, {
+    contentSecurityPolicy: false,
+    // Wallets open popups that must be able to talk back.
+    crossOriginOpenerPolicy: false,
+    frameguard: { action: 'deny' },
+    referrerPolicy: { policy: 'same-origin' },
+    strictTransportSecurity: config.publicOrigin?.startsWith('https:') ? { maxAge: (365 * DAY_MS) / SECOND_MS, includeSubDomains: false } : false,
+  });
+  const framedByNobody = policy("'none'");
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('content-security-policy', framedByNobody);
+    refuseForeign(config, request);
+  });
+}

@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { fromBase64Url, toBase64Url } from '../../shared/formats.ts';
+import { limits, SECOND_MS } from '../../shared/limits.ts';
+import type { OwnerId } from '../../shared/model.ts';
+import { newDeviceOwner } from '../ids.ts';
+import type { Transfer } from '../store/store.ts';
+import type { AppDeps } from './deps.ts';
+import { HttpError } from './errors.ts';
+import { isSecureContext } from './security.ts';
+
+const SECRET_BYTES = 32;
+const secretText = /^[A-Za-z0-9_-]{43}$/;
+
+/** Only the digest of a secret is stored: who reads the database cannot use what he finds. */
+export const digestOf = (secret: Uint8Array): Uint8Array => createHash('sha256').update(secret).digest();
+
+export interface Session {
+  readonly owner: OwnerId;
+  /** What the store knows the session by. */
+  readonly hash: Uint8Array;
+}
+
+/** Browser sessions: a random secret in a cookie that scripts cannot read, its digest in the store. */
+export class Sessions {
+  readonly #deps: Pick<AppDeps, 'config' | 'store' | 'clock' | 'randomBytes'>;
+
+  constructor(deps: Pick<AppDeps, 'config' | 'store' | 'clock' | 'randomBytes'>) {
+    this.#deps = deps;
+  }
+
+  /** `__Host-` keeps other hosts of the same domain from planting a session here. */
+  #cookieName(request: FastifyRequest): string {
+    return isSecureContext(this.#deps.config, request) ? '__Host-tessera' : 'tessera';
+  }
+
+  #secretOf(request: FastifyRequest): string | undefined {
+    const value = request.cookies[this.#cookieName(request)];
+    return value !== undefined && secretText.test(value) ? value : undefined;
+  }
+
+  async find(request: FastifyRequest): Promise<Session | undefined> {
+    const secret = this.#secretOf(request);
+    if (secret === undefined) return undefined;
+    const hash = digestOf(fromBase64Url(secret));
+    const owner = await this.#deps.store.people.sessionOwner(hash, this.#deps.clock());
+    return owner && { owner, hash };
+  }
+
+  async require(request: FastifyRequest): Promise<Session> {
+    const session = await this.find(request);
+    if (!session) throw new HttpError('signed_out', 'Start a session first: POST /api/session.');
+    return session;
+  }
+
+  /** Who the request's session belongs to; undefined without one. */
+  readonly ownerOf = async (request: FastifyRequest): Promise<OwnerId | undefined> => (await this.find(request))?.owner;
+
+  /** Makes a device owner with its session. A grant is given once, and only here. */
+  async startDevice(request: FastifyRequest, reply: FastifyReply, withGrant: boolean): Promise<Session> {
+    const owner = newDeviceOwner(this.#deps.randomBytes);
+    const { hash, expiresMs } = this.issue(request, reply);
+    await this.#deps.store.people.createDevice(owner, hash, expiresMs, withGrant ? grantTo(owner, this.#deps.clock()) : null);
+    return { owner, hash };
+  }
+
+  /** Puts a fresh secret into the answer's cookie. The caller stores its digest. */
+  issue(request: FastifyRequest, reply: FastifyReply): { readonly hash: Uint8Array; readonly expiresMs: number } {
+    const secret = this.#deps.randomBytes(SECRET_BYTES);
+    this.#setCookie(request, reply, toBase64Url(secret));
+    return { hash: digestOf(secret), expiresMs: this.#deps.clock() + limits.sessionMsMax };
+  }
+
+  /** The browser's copy lives on as long as the store's. */
+  renewCookie(request: FastifyRequest, reply: FastifyReply): void {
+    const secret = this.#secretOf(request);
+    if (secret !== undefined) this.#setCookie(request, reply, secret);
+  }
+
+  #setCookie(request: FastifyRequest, reply: FastifyReply, value: string): void {
+    const secure = isSecureContext(this.#deps.config, request);
+    reply.setCookie(this.#cookieName(request), value, { path: '/', httpOnly: true, sameSite: 'lax', secure, maxAge: limits.sessionMsMax / SECOND_MS });
+  }
+}
+
+const grantTo = (owner: OwnerId, atMs: number): Transfer => ({
+  id: `grant/${owner}`,
+  unit: 'test',
+  debit: 'operator/issuance',
+  credit: `${owner}/grant`,
+  microCredits: limits.testGrantMicroCredits,
+  kind: 'grant',
+  job: null,
+  at: null,
+  atMs,
+});

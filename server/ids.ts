@@ -1,0 +1,15 @@
+import { toBase64Url } from '../shared/formats.ts';
+import type { ConsentId, ContributorId, JobId, OwnerId, ResultId, SiteId } from '../shared/model.ts';
+
+type RandomBytes = (length: number) => Uint8Array;
+
+/** 96 random bits: ids are guessed by nobody and name their kind in a log. */
+const suffix = (random: RandomBytes): string => toBase64Url(random(12));
+
+export const newJobId = (random: RandomBytes): JobId => `j_${suffix(random)}` as JobId;
+export const newContributorId = (random: RandomBytes): ContributorId => `c_${suffix(random)}` as ContributorId;
+export const newResultId = (random: RandomBytes): ResultId => `r_${suffix(random)}` as ResultId;
+export const newConsentId = (random: RandomBytes): ConsentId => `k_${suffix(random)}` as ConsentId;
+export const newSiteId = (random: RandomBytes): SiteId => `s_${suffix(random)}` as SiteId;
+export const newDeviceOwner = (random: RandomBytes): OwnerId => `device:${suffix(random)}` as OwnerId;
+export const walletOwner = (address: string): OwnerId => `wallet:${address}` as OwnerId;

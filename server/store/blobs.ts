@@ -1,0 +1,115 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { access, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BlobHash } from '../../shared/model.ts';
+import { BlobMismatch, type BlobStore, BlobTooLarge } from './store.ts';
+
+/** Files that are still being written lie here, apart from the finished ones. */
+const TEMPORARY = 'tmp';
+
+/**
+ * Bytes in files named by their SHA-256, `ab/abcdef…`, below `folder`. Leftovers of interrupted writes are removed at once,
+ * so the folder must belong to this process alone (the database beside it sees to that).
+ */
+export function openBlobStore(folder: string): BlobStore {
+  const temporary = join(folder, TEMPORARY);
+  mkdirSync(temporary, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(temporary)) rmSync(join(temporary, name), { recursive: true, force: true });
+  for (let first = 0; first < 256; first++) mkdirSync(join(folder, first.toString(16).padStart(2, '0')), { recursive: true, mode: 0o700 });
+  return new FileBlobs(folder);
+}
+
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
+
+class FileBlobs implements BlobStore {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  path(hash: BlobHash): string {
+    if (!/^[0-9a-f]{64}$/.test(hash)) throw new RangeError(`not a blob hash: ${JSON.stringify(hash).slice(0, 80)}`);
+    return join(this.#folder, hash.slice(0, 2), hash);
+  }
+
+  async put(
+    source: AsyncIterable<Uint8Array>,
+    options: { readonly bytesMax: number; readonly expected?: BlobHash },
+  ): Promise<{ hash: BlobHash; bytes: number }> {
+    const temporary = join(this.#folder, TEMPORARY, randomUUID());
+    try {
+      const { hash, bytes } = await writeHashed(source, temporary, options.bytesMax);
+      if (options.expected !== undefined && hash !== options.expected) throw new BlobMismatch(`the bytes have the SHA-256 ${hash}, not ${options.expected}`);
+      await this.#keep(temporary, hash);
+      return { hash, bytes };
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  /** A rename is atomic; once the folder is synchronised it survives a loss of power too. */
+  async #keep(temporary: string, hash: BlobHash): Promise<void> {
+    const path = this.path(hash);
+    const exists = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (!exists) await rename(temporary, path);
+    // Also for a blob that exists: whoever wrote it may not have come this far yet.
+    if (process.platform !== 'win32') await synchronise(join(path, '..'));
+  }
+
+  async get(hash: BlobHash): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    try {
+      // A Buffer of a whole file has its memory to itself; a plain view of it can be transferred to a worker thread.
+      const bytes = await readFile(this.path(hash));
+      return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async size(hash: BlobHash): Promise<number | undefined> {
+    try {
+      return (await stat(this.path(hash))).size;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  stream(hash: BlobHash): NodeJS.ReadableStream {
+    return createReadStream(this.path(hash));
+  }
+}
+
+/** Writes a new file, on disk when this resolves. Stops reading as soon as the cap is passed. */
+async function writeHashed(source: AsyncIterable<Uint8Array>, path: string, bytesMax: number): Promise<{ hash: BlobHash; bytes: number }> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    const digest = createHash('sha256');
+    let bytes = 0;
+    for await (const chunk of source) {
+      bytes += chunk.byteLength;
+      if (bytes > bytesMax) throw new BlobTooLarge(`more than ${bytesMax} bytes`);
+      digest.update(chunk);
+      await file.writeFile(chunk);
+    }
+    await file.sync();
+    return { hash: digest.digest('hex') as BlobHash, bytes };
+  } finally {
+    await file.close();
+  }
+}
+
+async function synchronise(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,340 @@
+import { expect, test } from 'vitest';
+import { limits } from '../../shared/limits.ts';
+import type { BlobHash, CreditUnit, Evidence, JobId, PartMask } from '../../shared/model.ts';
+import { openSqliteStore } from './sqlite.ts';
+import { InsufficientCredits, type Store, type Transfer, type Write } from './store.ts';
+import {
+  bytesOf,
+  consentIdOf,
+  contributorIdOf,
+  device,
+  exampleConsent,
+  exampleContributor,
+  exampleJob,
+  exampleResult,
+  exampleSite,
+  exampleTransfer,
+  jobIdOf,
+  resultIdOf,
+  siteIdOf,
+  temporaryFolder,
+  wallet,
+  withStore,
+} from './testing.ts';
+
+const ada = device('ada');
+const evidence: Evidence = { kind: 'audit', drawn: 64, differing: 1, worst: 0.25, cpuMs: 3.5 };
+const summary = {
+  parts: { total: 3, accepted: 3, checking: 0, leased: 0 },
+  contributors: 1,
+  checksDone: { audits: 1, replicas: 0, refuted: 0, elements: 64 },
+  paidMicroCredits: '900',
+};
+
+/** A job with its hold and a contributor, so that results have something to refer to. */
+async function withJob(store: Store): Promise<void> {
+  await store.people.createContributor(exampleContributor());
+  await store.commit([{ kind: 'transfer', transfer: exampleTransfer({ id: 'grant/ada', microCredits: 1000n }) }]);
+  await store.jobs.create(exampleJob(), [holdOf(jobIdOf(1), 1000n)]);
+}
+const holdOf = (job: JobId, microCredits: bigint, unit: CreditUnit = 'test'): Transfer =>
+  exampleTransfer({ id: `hold/${job}`, kind: 'hold', debit: `${ada}/grant`, credit: `job/${job}`, microCredits, unit, job });
+
+test('a second opener of the folder is refused at once with a plain sentence; after closing it may', async () => {
+  const folder = temporaryFolder();
+  const store = await openSqliteStore(folder.path);
+  const startedMs = performance.now();
+  await expect(openSqliteStore(folder.path)).rejects.toThrow(`${folder.path} is in use by another coordinator.`);
+  expect(performance.now() - startedMs).toBeLessThan(1000);
+  expect(await store.nextEpoch()).toBe(1);
+  await store.close();
+  const reopened = await openSqliteStore(folder.path);
+  expect(await reopened.nextEpoch()).toBe(2);
+  await reopened.close();
+  folder.remove();
+});
+
+test('secrets are made once, differ by name and survive', async () => {
+  const folder = temporaryFolder();
+  const store = await openSqliteStore(folder.path);
+  const lease = await store.secret('lease');
+  expect(lease.byteLength).toBe(32);
+  expect(await store.secret('lease')).toEqual(lease);
+  expect(await store.secret('draw')).not.toEqual(lease);
+  await store.close();
+  const reopened = await openSqliteStore(folder.path);
+  expect(await reopened.secret('lease')).toEqual(lease);
+  await reopened.close();
+  folder.remove();
+});
+
+test('a job comes back as it went in, big integers included', () =>
+  withStore(async (store) => {
+    await withJob(store);
+    expect(await store.jobs.get(jobIdOf(1))).toEqual(exampleJob());
+    expect(await store.jobs.get(jobIdOf(2))).toBeUndefined();
+    expect(await store.ledger.balance(`job/${jobIdOf(1)}`, 'test')).toBe(1000n);
+    expect(await store.ledger.balance(`${ada}/grant`, 'test')).toBe(0n);
+  }));
+
+test('a job without cover is not made, and the whole hold is named', () =>
+  withStore(async (store) => {
+    const give = (id: string, credit: Transfer['credit'], microCredits: bigint): Write => ({
+      kind: 'transfer',
+      transfer: exampleTransfer({ id, credit, microCredits }),
+    });
+    await store.commit([give('g', `${ada}/grant`, 600n), give('e', `${ada}/earned`, 300n)]);
+    const earned = { ...holdOf(jobIdOf(1), 400n), id: 'hold/2', debit: `${ada}/earned` as const };
+    const refusal = await store.jobs.create(exampleJob(), [holdOf(jobIdOf(1), 600n), earned]).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(InsufficientCredits);
+    expect(refusal).toMatchObject({ needed: 1000n, available: 900n });
+    expect(await store.jobs.get(jobIdOf(1))).toBeUndefined();
+    expect(await store.ledger.balance(`${ada}/grant`, 'test')).toBe(600n);
+    // Enough in total, but not where it is to come from: refused as well.
+    await expect(store.jobs.create(exampleJob(), [holdOf(jobIdOf(1), 601n)])).rejects.toBeInstanceOf(InsufficientCredits);
+    await expect(
+      store.jobs.create(exampleJob(), [
+        { ...holdOf(jobIdOf(1), 200n), debit: `${ada}/grant` },
+        { ...earned, microCredits: 400n },
+      ]),
+    ).rejects.toMatchObject({
+      needed: 400n,
+      available: 300n,
+    });
+    expect(await store.jobs.get(jobIdOf(1))).toBeUndefined();
+  }));
+
+test('a hold that the operator issues needs no cover', () =>
+  withStore(async (store) => {
+    await store.jobs.create(exampleJob(), [{ ...holdOf(jobIdOf(1), 1000n), debit: 'operator/issuance' }]);
+    expect(await store.ledger.balance('operator/issuance', 'test')).toBe(-1000n);
+    expect(await store.ledger.balance(`job/${jobIdOf(1)}`, 'test')).toBe(1000n);
+  }));
+
+test('lists of jobs: newest first, by every filter', () =>
+  withStore(async (store) => {
+    const rows = [
+      exampleJob({ id: jobIdOf(1) }),
+      exampleJob({ id: jobIdOf(2), visibility: 'unlisted' }),
+      exampleJob({ id: jobIdOf(3), owner: device('bob'), gallery: true }),
+      exampleJob({ id: jobIdOf(4) }),
+    ];
+    for (const job of rows) await store.jobs.create(job, []);
+    await store.commit([{ kind: 'jobEnded', id: jobIdOf(4), status: 'cancelled', atMs: 5000, summary }]);
+    const ids = async (filter: Omit<Parameters<Store['jobs']['list']>[0], 'limit'>, limit = 50) =>
+      (await store.jobs.list({ ...filter, limit })).map(({ id }) => id);
+    expect(await ids({})).toEqual([jobIdOf(4), jobIdOf(3), jobIdOf(2), jobIdOf(1)]);
+    expect(await ids({}, 2)).toEqual([jobIdOf(4), jobIdOf(3)]);
+    expect(await ids({ visibility: 'public' })).toEqual([jobIdOf(4), jobIdOf(3), jobIdOf(1)]);
+    expect(await ids({ owner: ada })).toEqual([jobIdOf(4), jobIdOf(2), jobIdOf(1)]);
+    expect(await ids({ owner: ada, status: 'open' })).toEqual([jobIdOf(2), jobIdOf(1)]);
+    expect(await ids({ gallery: true })).toEqual([jobIdOf(3)]);
+    expect(await store.jobs.countOpen(ada)).toBe(2);
+    expect(await store.jobs.countOpen(device('nobody'))).toBe(0);
+  }));
+
+test('results: committed, decided, listed without their bytes, read with them', () =>
+  withStore(async (store) => {
+    await withJob(store);
+    const results = [1, 2, 3, 4].map((number) => exampleResult({ id: resultIdOf(number), at: { pass: 0, tile: number } }));
+    const replica = exampleResult({ id: resultIdOf(5), inline: null, replicaOf: resultIdOf(1), site: siteIdOf(1) });
+    await store.commit([...results, replica].map((result): Write => ({ kind: 'result', result })));
+    await store.commit([
+      { kind: 'verdict', id: resultIdOf(1), state: 'accepted', accepted: 0b011 as PartMask, evidence: [evidence], atMs: 3000 },
+      { kind: 'verdict', id: resultIdOf(2), state: 'refuted', accepted: 0 as PartMask, evidence: [], atMs: 3000 },
+      { kind: 'verdict', id: resultIdOf(3), state: 'discarded', accepted: 0 as PartMask, evidence: [], atMs: 3000 },
+    ]);
+    const listed = await store.jobs.results(jobIdOf(1));
+    expect(listed).toEqual([
+      { ...results[0], state: 'accepted', accepted: 0b011, evidence: [evidence], inline: null },
+      { ...results[3], inline: null },
+      replica,
+    ]);
+    expect(await store.jobs.result(resultIdOf(4))).toEqual(results[3]);
+    expect((await store.jobs.result(resultIdOf(2)))?.state).toBe('refuted');
+    expect(await store.jobs.result(resultIdOf(99))).toBeUndefined();
+  }));
+
+test('a repeated result changes nothing; the first hand-in counts', () =>
+  withStore(async (store) => {
+    await withJob(store);
+    await store.commit([{ kind: 'result', result: exampleResult() }]);
+    await store.commit([
+      { kind: 'result', result: exampleResult({ computeMs: 99 }) },
+      { kind: 'result', result: exampleResult({ id: resultIdOf(2) }) },
+    ]);
+    expect(await store.jobs.result(resultIdOf(1))).toEqual(exampleResult());
+    expect(await store.jobs.results(jobIdOf(1))).toHaveLength(2);
+  }));
+
+test('one commit is all or nothing, whatever is wrong in it', () =>
+  withStore(async (store) => {
+    await withJob(store);
+    const good: Write[] = [
+      { kind: 'result', result: exampleResult() },
+      { kind: 'transfer', transfer: exampleTransfer({ id: 'grant/more' }) },
+      { kind: 'reputation', contributor: contributorIdOf(1), accepted: 1, refuted: 2, suspendedUntilMs: 3 },
+    ];
+    const bad: Write[] = [
+      { kind: 'verdict', id: resultIdOf(77), state: 'accepted', accepted: 1 as PartMask, evidence: [], atMs: 1 },
+      { kind: 'reputation', contributor: contributorIdOf(77), accepted: 1, refuted: 0, suspendedUntilMs: 0 },
+      { kind: 'jobEnded', id: jobIdOf(77), status: 'done', atMs: 1, summary },
+      { kind: 'result', result: exampleResult({ id: resultIdOf(3), contributor: contributorIdOf(77) }) },
+      { kind: 'result', result: exampleResult({ id: resultIdOf(3), job: jobIdOf(77) }) },
+      { kind: 'transfer', transfer: exampleTransfer({ id: 'x', debit: `${device('poor')}/earned` }) },
+      { kind: 'transfer', transfer: exampleTransfer({ id: 'grant/ada', microCredits: 1n }) },
+      { kind: 'transfer', transfer: exampleTransfer({ id: 'x', microCredits: 0n }) },
+      { kind: 'transfer', transfer: exampleTransfer({ id: 'x', microCredits: -1n }) },
+      { kind: 'transfer', transfer: exampleTransfer({ id: 'x', debit: `${ada}/earned`, credit: `${ada}/earned` }) },
+      { kind: 'unheard of' } as unknown as Write,
+    ];
+    for (const write of bad)
+      await expect(
+        store.commit([...good, write]),
+        JSON.stringify(write, (_, value) => String(value)),
+      ).rejects.toThrow();
+    expect(await store.jobs.result(resultIdOf(1))).toBeUndefined();
+    expect(await store.ledger.balance(`${ada}/grant`, 'test')).toBe(0n);
+    expect(await store.people.contributor(contributorIdOf(1))).toEqual(exampleContributor());
+    await store.commit(good);
+    expect(await store.people.contributor(contributorIdOf(1))).toEqual(exampleContributor({ accepted: 1, refuted: 2, suspendedUntilMs: 3 }));
+  }));
+
+test('a verdict may come before its result in the same commit, and more writes than fit one statement', () =>
+  withStore(async (store) => {
+    await withJob(store);
+    const writes = Array.from({ length: 300 }, (_, number): Write[] => [
+      { kind: 'result', result: exampleResult({ id: resultIdOf(number) }) },
+      { kind: 'verdict', id: resultIdOf(number), state: 'accepted', accepted: 1 as PartMask, evidence: [], atMs: 1 },
+      {
+        kind: 'transfer',
+        transfer: exampleTransfer({ id: `pay/${number}`, kind: 'pay', debit: `job/${jobIdOf(1)}`, credit: `${ada}/earned`, microCredits: 3n }),
+      },
+    ]).flat();
+    await store.commit(writes);
+    expect((await store.jobs.results(jobIdOf(1))).map(({ id }) => id)).toEqual(Array.from({ length: 300 }, (_, number) => resultIdOf(number)));
+    expect(await store.ledger.balance(`${ada}/earned`, 'test')).toBe(900n);
+    expect(await store.ledger.audit()).toEqual([{ unit: 'test', sum: 0n, wrongAccounts: 0, transfers: 302 }]);
+  }));
+
+test('a job ends once, with its figures; its files are remembered', () =>
+  withStore(async (store) => {
+    await withJob(store);
+    const end: Write = { kind: 'jobEnded', id: jobIdOf(1), status: 'done', atMs: 9000, summary };
+    await store.commit([end]);
+    expect(await store.jobs.get(jobIdOf(1))).toEqual(exampleJob({ status: 'done', endedMs: 9000, summary }));
+    await expect(store.commit([end])).rejects.toThrow('not open');
+    const [first, second] = ['11'.repeat(32) as BlobHash, '22'.repeat(32) as BlobHash];
+    expect(await store.jobs.file(jobIdOf(1), 'png')).toBeUndefined();
+    await store.jobs.setFile(jobIdOf(1), 'png', first);
+    await store.jobs.setFile(jobIdOf(1), 'png', second);
+    expect(await store.jobs.file(jobIdOf(1), 'png')).toBe(second);
+    expect(await store.jobs.file(jobIdOf(1), 'exr')).toBeUndefined();
+  }));
+
+test('sessions: made with their grant, found until they expire or end', () =>
+  withStore(async (store) => {
+    const grant = exampleTransfer({ id: 'grant/bob', credit: `${device('bob')}/grant`, microCredits: 5n });
+    await store.people.createDevice(device('bob'), bytesOf(1), 2000, grant);
+    await store.people.createDevice(device('eve'), bytesOf(2), 2000, null);
+    expect(await store.people.sessionOwner(bytesOf(1), 2000)).toBeUndefined();
+    expect(await store.people.sessionOwner(bytesOf(1), 1999)).toBe(device('bob'));
+    expect(await store.people.sessionOwner(bytesOf(2), 0)).toBe(device('eve'));
+    expect(await store.people.sessionOwner(bytesOf(3), 0)).toBeUndefined();
+    expect(await store.ledger.balance(`${device('bob')}/grant`, 'test')).toBe(5n);
+    await store.people.endSession(bytesOf(1));
+    expect(await store.people.sessionOwner(bytesOf(1), 0)).toBeUndefined();
+  }));
+
+test('a session that is used lives on, one that is not used ends', () =>
+  withStore(async (store) => {
+    const { sessionMsMax } = limits;
+    await store.people.createDevice(ada, bytesOf(1), sessionMsMax, null);
+    await store.people.createDevice(device('bob'), bytesOf(2), sessionMsMax, null);
+    for (let visit = 1; visit <= 5; visit++) expect(await store.people.sessionOwner(bytesOf(1), (visit * sessionMsMax) / 2)).toBe(ada);
+    expect(await store.people.sessionOwner(bytesOf(2), sessionMsMax)).toBeUndefined();
+  }));
+
+test('a challenge works once; expired ones go away', () =>
+  withStore(async (store) => {
+    const challenge = (nonce: string, expiresMs: number) => ({ nonce, address: 'a', text: 'sign\nme', sessionHash: bytesOf(1), expiresMs });
+    await store.people.putChallenge(challenge('one', 1_000_000));
+    expect(await store.people.takeChallenge('one')).toEqual(challenge('one', 1_000_000));
+    expect(await store.people.takeChallenge('one')).toBeUndefined();
+    await store.people.putChallenge(challenge('old', 1_000_000));
+    await store.people.putChallenge(challenge('new', 10_000_000));
+    expect(await store.people.takeChallenge('old')).toBeUndefined();
+    expect(await store.people.takeChallenge('new')).toBeDefined();
+  }));
+
+test('signing in moves sessions, contributors, sites and earnings, in each unit, and leaves the grant', () =>
+  withStore(async (store) => {
+    const owner = wallet('So1');
+    const give = (id: string, own: Partial<Transfer>): Write => ({ kind: 'transfer', transfer: exampleTransfer({ id, ...own }) });
+    await store.people.createDevice(ada, bytesOf(1), 9000, exampleTransfer({ id: 'grant/ada', microCredits: 7n }));
+    await store.people.createContributor(exampleContributor());
+    await store.people.createContributor(exampleContributor({ id: contributorIdOf(2), owner: device('bob') }));
+    await store.people.createSite(exampleSite());
+    await store.commit([give('e', { credit: `${ada}/earned`, microCredits: 70n }), give('f', { credit: `${ada}/earned`, microCredits: 8n, unit: 'credit' })]);
+    await store.people.signIn(owner, ada, bytesOf(1), bytesOf(2), 9000, 'nonce', 4000);
+
+    expect(await store.people.sessionOwner(bytesOf(1), 0)).toBeUndefined();
+    expect(await store.people.sessionOwner(bytesOf(2), 0)).toBe(owner);
+    expect((await store.people.contributorsOf(owner)).map(({ id }) => id)).toEqual([contributorIdOf(1)]);
+    expect((await store.people.contributorsOf(device('bob'))).map(({ id }) => id)).toEqual([contributorIdOf(2)]);
+    expect((await store.people.sitesOf(owner)).map(({ id }) => id)).toEqual([siteIdOf(1)]);
+    expect(await store.ledger.balance(`${owner}/earned`, 'test')).toBe(70n);
+    expect(await store.ledger.balance(`${owner}/earned`, 'credit')).toBe(8n);
+    expect(await store.ledger.balance(`${ada}/earned`, 'test')).toBe(0n);
+    expect(await store.ledger.balance(`${ada}/grant`, 'test')).toBe(7n);
+    const rows = await store.ledger.statement(owner, { limit: 10 });
+    expect(rows.map(({ transfer }) => [transfer.id, transfer.kind, transfer.atMs]).sort()).toEqual([
+      ['claim/nonce', 'claim', 4000],
+      ['claim/nonce/credit', 'claim', 4000],
+    ]);
+  }));
+
+test('signing in with nothing earned posts nothing', () =>
+  withStore(async (store) => {
+    await store.people.createDevice(ada, bytesOf(1), 9000, exampleTransfer({ id: 'grant/ada', microCredits: 7n }));
+    await store.people.signIn(wallet('So1'), ada, bytesOf(1), bytesOf(2), 9000, 'nonce', 4000);
+    expect(await store.ledger.statement(wallet('So1'), { limit: 10 })).toEqual([]);
+    expect(await store.ledger.audit()).toMatchObject([{ transfers: 1 }]);
+  }));
+
+test('contributors, consents and sites come back, newest first', () =>
+  withStore(async (store) => {
+    await store.people.createContributor(exampleContributor());
+    await store.people.createContributor(exampleContributor({ id: contributorIdOf(2) }));
+    await store.people.createSite(exampleSite());
+    await store.people.createSite(exampleSite({ id: siteIdOf(2), owner: device('bob') }));
+    await store.people.createConsent(exampleConsent({ site: siteIdOf(1) }));
+    await store.people.createConsent(exampleConsent({ id: consentIdOf(2), contributor: contributorIdOf(2) }));
+    await store.people.revokeConsent(consentIdOf(1), 1500);
+    await store.people.revokeConsent(consentIdOf(1), 1600);
+
+    const revoked = exampleConsent({ site: siteIdOf(1), revokedMs: 1500 });
+    expect(await store.people.consent(consentIdOf(1))).toEqual(revoked);
+    expect(await store.people.consentsOf(ada)).toEqual([exampleConsent({ id: consentIdOf(2), contributor: contributorIdOf(2) }), revoked]);
+    expect(await store.people.consentsOf(device('bob'))).toEqual([]);
+    expect(await store.people.consentsOfContributor(contributorIdOf(1))).toEqual([revoked]);
+    expect((await store.people.contributorsOf(ada)).map(({ id }) => id)).toEqual([contributorIdOf(2), contributorIdOf(1)]);
+    expect(await store.people.site(siteIdOf(1))).toEqual(exampleSite());
+    expect(await store.people.site(siteIdOf(3))).toBeUndefined();
+    expect(await store.people.sitesOf(device('bob'))).toHaveLength(1);
+    await expect(store.people.createConsent(exampleConsent({ id: consentIdOf(3), contributor: contributorIdOf(9) }))).rejects.toThrow();
+    await expect(store.people.createContributor(exampleContributor())).rejects.toThrow();
+  }));
+
+test('reads and transactions at the same time do not mix', () =>
+  withStore(async (store) => {
+    const writes = Array.from({ length: 40 }, (_, number) =>
+      store.commit([{ kind: 'transfer', transfer: exampleTransfer({ id: `grant/${number}`, microCredits: 1n }) }]),
+    );
+    const reads = Array.from({ length: 40 }, () => store.ledger.audit());
+    const failing = store.commit([{ kind: 'transfer', transfer: exampleTransfer({ id: 'x', debit: `${device('poor')}/earned` }) }]);
+    await expect(failing).rejects.toBeInstanceOf(InsufficientCredits);
+    await Promise.all(writes);
+    for (const audit of await Promise.all(reads)) for (const unit of audit) expect(unit).toMatchObject({ sum: 0n, wrongAccounts: 0 });
+    expect(await store.ledger.balance(`${ada}/grant`, 'test')).toBe(40n);
+  }));

@@ -1,0 +1,18 @@
+/** What a kernel needs of a device, checked before anything is uploaded. Throws an `Error` with both numbers. */
+export function requireStorageBuffers(device: GPUDevice, count: number): void {
+  const available = device.limits.maxStorageBuffersPerShaderStage;
+  if (available < count) throw new Error(`This kernel binds ${count} storage buffers; the GPU allows ${available}.`);
+}
+
+/**
+ * A read-only storage buffer holding `bytes`, a whole number of `stride`s. An empty array becomes one element of zeros, because a
+ * binding cannot be empty. Throws with both numbers when the device cannot bind that much.
+ */
+export function uploadStorage(device: GPUDevice, label: string, bytes: Uint8Array<ArrayBuffer>, stride: number): GPUBuffer {
+  const size = Math.max(bytes.byteLength, stride);
+  const most = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
+  if (size > most) throw new Error(`${label} takes ${size} bytes; this GPU binds at most ${most}.`);
+  const buffer = device.createBuffer({ label, size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
+  device.queue.writeBuffer(buffer, 0, bytes);
+  return buffer;
+}

@@ -1,0 +1,61 @@
+import { type PartMask, partsOf } from '../../shared/model.ts';
+import { pcgHash } from '../../shared/rng.ts';
+import type { ElementSample } from '../../shared/workload.ts';
+
+export const DIGEST_BYTES = 32;
+
+/**
+ * A generator keyed with 32 bytes: xoshiro128** (Blackman & Vigna, "Scrambled Linear Pseudorandom Number Generators", 2021), each
+ * word of its state hashed from two words of the key.
+ */
+class KeyedStream {
+  readonly #state = new Uint32Array(4);
+
+  constructor(key: Uint8Array) {
+    if (key.byteLength !== DIGEST_BYTES) throw new RangeError(`a digest has ${DIGEST_BYTES} bytes, got ${key.byteLength}`);
+    const words = new DataView(key.buffer, key.byteOffset, key.byteLength);
+    for (let word = 0; word < 4; word++) this.#state[word] = pcgHash((pcgHash(words.getUint32(word * 8, true)) ^ words.getUint32(word * 8 + 4, true)) >>> 0);
+    // The all-zero state would stay zero for ever.
+    if (this.#state.every((word) => word === 0)) this.#state[0] = 1;
+  }
+
+  u32(): number {
+    const s = this.#state;
+    const rotate = (x: number, by: number): number => (x << by) | (x >>> (32 - by));
+    const result = Math.imul(rotate(Math.imul(s[1]!, 5), 7), 9) >>> 0;
+    const shifted = s[1]! << 9;
+    s[2]! ^= s[0]!;
+    s[3]! ^= s[1]!;
+    s[1]! ^= s[2]!;
+    s[0]! ^= s[3]!;
+    s[2]! ^= shifted;
+    s[3] = rotate(s[3]!, 11);
+    return result;
+  }
+
+  /** Uniform integer in [0, bound), bound at most 2^32. Rejection keeps it unbiased. */
+  below(bound: number): number {
+    const end = 2 ** 32 - (2 ** 32 % bound);
+    for (;;) {
+      const value = this.u32();
+      if (value < end) return value % bound;
+    }
+  }
+}
+
+/**
+ * `count` different pairs of a part of `parts` and an element in [0, elements), every subset equally likely; all of them when
+ * `count` is not less than there are. Equal arguments give equal samples. Floyd's algorithm (Bentley, CACM 30(9), 1987).
+ */
+export function drawElements(parts: PartMask, elements: number, digest: Uint8Array, count: number): ElementSample {
+  const stream = new KeyedStream(digest);
+  const order = partsOf(parts);
+  const total = order.length * elements;
+  const chosen = new Set<number>();
+  for (let last = total - Math.min(count, total); last < total; last++) {
+    const value = stream.below(last + 1);
+    chosen.add(chosen.has(value) ? last : value);
+  }
+  const drawn = [...chosen];
+  return { parts: drawn.map((value) => order[Math.floor(value / elements)]!), elements: drawn.map((value) => value % elements) };
+}

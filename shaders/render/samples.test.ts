@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto';
+import { Check } from 'typebox/value';
+import { expect, test } from 'vitest';
+import { limits } from '../../shared/limits.ts';
+import { prepare } from './prepare.ts';
+import { samples } from './samples.ts';
+import { spec } from './spec.ts';
+
+const gallery = await samples();
+const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+test('four scenes with different names, the built-in one first and smallest', () => {
+  expect(gallery.map(({ id }) => id)).toEqual(['cornell', 'mosaic', 'kitchen', 'spheres']);
+  expect(gallery[0]).toMatchObject({ params: { scene: 'cornell' }, files: {} });
+  const paths = gallery.map(({ params }) => params.width * params.height * params.samples);
+  expect(Math.min(...paths)).toBe(paths[0]);
+  for (const { title, params } of gallery) {
+    expect(title.length).toBeLessThanOrEqual(limits.titleCharsMax);
+    expect(Check(spec.params, params)).toBe(true);
+  }
+});
+
+test('made twice, they are the same bytes', async () => {
+  const again = await samples();
+  for (const [index, { files }] of gallery.entries()) {
+    expect(Object.keys(again[index]!.files)).toEqual(Object.keys(files));
+    for (const [name, bytes] of Object.entries(files)) expect(digest(again[index]!.files[name]!)).toBe(digest(bytes));
+  }
+});
+
+test.each(gallery)('$id can be prepared, with nothing ignored, lit by itself and seen by its own camera', async ({ params, files }) => {
+  const { report, prepared, facts } = await prepare(params, files);
+  expect(report).toEqual([]);
+  expect(prepared.lights).toBeGreaterThan(0);
+  expect(prepared.sky).toEqual([0, 0, 0]);
+  expect(facts.triangles).toBeLessThan(100_000);
+  // Neither night nor glare: a picture without further exposure.
+  expect(prepared.quantumLog2).toBeGreaterThanOrEqual(-4);
+  expect(prepared.quantumLog2).toBeLessThanOrEqual(0);
+  expect(spec.split(params, prepared).tiles).toBeGreaterThanOrEqual(16);
+});
