@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { launchBrowser, Visitor, WORK_MS_MAX } from './support/browser.ts';
+import { accountOf, launchBrowser, Visitor, WORK_MS_MAX } from './support/browser.ts';
 import { shareGpu } from './support/contribute.ts';
 import { ledgerOf, referencePng, TestCoordinator } from './support/coordinator.ts';
 import { roomGlb } from './support/glb.ts';
@@ -43,16 +43,6 @@ async function connectWallet(page: Page, name: string): Promise<void> {
   await page.getByText('Signed in as').waitFor();
 }
 
-async function earned(page: Page): Promise<{ owner: string; wallet: string | null; microCredits: bigint }> {
-  const response = await page.request.get(`${coordinator.url}/api/account`);
-  const { owner, wallet, balances } = (await response.json()) as {
-    owner: string;
-    wallet: string | null;
-    balances: { unit: string; earnedMicroCredits: string }[];
-  };
-  return { owner, wallet, microCredits: BigInt(balances.find(({ unit }) => unit === 'test')?.earnedMicroCredits ?? '0') };
-}
-
 test('one submits a file, one contributes with a wallet, one watches', { timeout: 2 * WORK_MS_MAX }, async () => {
   const [requester, contributor, viewer] = await Promise.all([Visitor.enter(browser), Visitor.enter(browser), Visitor.enter(browser)]);
   const wallet = await injectWallet(contributor.page);
@@ -69,7 +59,7 @@ test('one submits a file, one contributes with a wallet, one watches', { timeout
   await contributor.page.goto(coordinator.url);
   await shareGpu(contributor.page);
   await untilJob(coordinator, id, 'first parts are paid', ({ paidMicroCredits }) => BigInt(paidMicroCredits) > 0n);
-  const guest = await earned(contributor.page);
+  const guest = await accountOf(contributor.page);
   expect(guest.wallet).toBe(null);
   expect(guest.owner).toMatch(/^device:/);
   await connectWallet(contributor.page, wallet.name);
@@ -90,7 +80,7 @@ test('one submits a file, one contributes with a wallet, one watches', { timeout
   expect(difference.mean).toBeLessThanOrEqual(0.5);
 
   // Everything the job paid went to the wallet, also what the guest had earned before.
-  const paid = await earned(contributor.page);
+  const paid = await accountOf(contributor.page);
   expect(paid).toEqual({ owner: `wallet:${wallet.address}`, wallet: wallet.address, microCredits: BigInt(done.paidMicroCredits) });
   expect(paid.microCredits).toBeGreaterThan(0n);
   await contributor.page.goto(`${coordinator.url}/account`);

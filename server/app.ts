@@ -1,13 +1,13 @@
 import cookie from '@fastify/cookie';
 import rateLimit from '@fastify/rate-limit';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyInstance } from 'fastify';
-import { limits, MINUTE_MS } from '../shared/limits.ts';
+import Fastify, { type FastifyInstance, LogController } from 'fastify';
+import { HOUR_MS, limits, MINUTE_MS } from '../shared/limits.ts';
 import { accountRoutes } from './http/account.ts';
 import { consentRoutes } from './http/consents.ts';
 import type { AppDeps } from './http/deps.ts';
 import { answerError, HttpError } from './http/errors.ts';
-import { pageRoutes } from './http/pages.ts';
+import { addPages } from './http/pages.ts';
 import { addParsers } from './http/parsing.ts';
 import { secure } from './http/security.ts';
 import { Sessions } from './http/session.ts';
@@ -38,7 +38,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const verbose = config.logLevel === 'debug' || config.logLevel === 'trace';
   const app = Fastify({
     logger: config.logLevel === 'silent' ? false : { level: config.logLevel },
-    disableRequestLogging: !verbose,
+    logController: new LogController({ disableRequestLogging: !verbose }),
     trustProxy: config.trustProxy,
     bodyLimit: limits.jsonBodyBytesMax,
     requestTimeout: REQUEST_MS_MAX,
@@ -55,11 +55,11 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     cache: COUNTED_ADDRESSES_MAX,
     errorResponseBuilder: (_request, { after, max }) => new HttpError('too_many', `Too many requests; try again in ${after}.`, undefined, `${max} requests`),
   });
-  app.setNotFoundHandler({ preHandler: app.rateLimit() }, () => {
-    throw new HttpError('not_found', 'There is nothing here.');
+  const countGrant = app.createRateLimit({ max: limits.grantsPerAddressHourMax, timeWindow: HOUR_MS });
+  const sessions = new Sessions(deps, async (request) => {
+    const granted = await countGrant(request);
+    return granted.isAllowed || !granted.isExceeded;
   });
-
-  const sessions = new Sessions(deps);
   app.decorate('sessions', sessions);
   app.get('/healthz', async () => ({ ok: true }));
   await app.register(accountRoutes(deps, sessions));
@@ -67,6 +67,6 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(consentRoutes(deps, sessions));
   await app.register(siteRoutes(deps, sessions));
   await app.register(uploadRoutes(deps, sessions));
-  await app.register(pageRoutes(deps));
+  await addPages(app, deps);
   return app;
 }

@@ -1,7 +1,7 @@
-import type { WorkloadSpec } from '../shared/workload.ts';
 import type { LeaseBody } from '../shared/formats.ts';
 import { limits } from '../shared/limits.ts';
 import type { ContributorId, JobContext, JobId, OwnerId } from '../shared/model.ts';
+import type { WorkloadSpec } from '../shared/workload.ts';
 import type { JobHandle } from './checks/messages.ts';
 import type { Pool } from './checks/pool.ts';
 import { step } from './core/coordinator.ts';

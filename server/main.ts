@@ -8,6 +8,8 @@ import { Pool } from './checks/pool.ts';
 import { loadConfig } from './config.ts';
 import { Coordinator } from './coordinator.ts';
 import { Gallery } from './gallery.ts';
+import { blobRoutes } from './http/blobs.ts';
+import { jobRoutes } from './http/jobs.ts';
 import { isOwnOrigin } from './http/security.ts';
 import { Jobs } from './jobs.ts';
 import { createSockets } from './sockets/connect.ts';
@@ -52,6 +54,8 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
   const log = app.log;
   const coordinator = await Coordinator.open({ store, blobs, checks, spec: (id) => workload(id)?.spec, clock, random: randomBytes, log });
   const jobs = new Jobs({ store, blobs, coordinator, preparing, ratePerUnit: config.ratePerUnit, clock, randomBytes });
+  await app.register(jobRoutes({ jobs, blobs, ownerOf: app.sessions.ownerOf }));
+  await app.register(blobRoutes({ blobs, coordinator, clock }));
   const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host));
   ({ endConsent } = serveContributors(io, { store, blobs, coordinator, clock, randomBytes, log }));
   const viewers = serveViewers(io, { jobs, coordinator, log });

@@ -78,13 +78,26 @@ export class GpuKeeper {
   }
 }
 
-function describe({ vendor, architecture, description, isFallbackAdapter }: GPUAdapterInfo, backend: string): Device {
-  const software = isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${vendor} ${architecture} ${description}`);
+/** Software renderers may report themselves as ordinary adapters, so their names count too. */
+const isSoftware = ({ vendor, architecture, description, isFallbackAdapter }: GPUAdapterInfo): boolean =>
+  isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${vendor} ${architecture} ${description}`);
+
+/** What a machine has, for hosts that ask before they use a software renderer. Call after the yes only: it asks the GPU process. */
+export async function probeAdapter(gpu: GPU): Promise<'hardware' | 'software' | 'none'> {
+  for (const options of [{ powerPreference: 'high-performance' }, {}, { featureLevel: 'compatibility' }] as const) {
+    const adapter = await gpu.requestAdapter(options);
+    if (adapter) return isSoftware(adapter.info) ? 'software' : 'hardware';
+  }
+  return 'none';
+}
+
+function describe(info: GPUAdapterInfo, backend: string): Device {
+  const { vendor, architecture, description } = info;
   return {
     vendor: vendor.slice(0, 64),
     architecture: architecture.slice(0, 64),
     backend: backend.slice(0, 64),
     description: description.slice(0, 200),
-    software,
+    software: isSoftware(info),
   };
 }

@@ -88,6 +88,18 @@ describe('pause', () => {
     expect(isHeld).toBe(false);
   });
 
+  it('leaves no unhandled rejection when the kernel has stopped listening', async () => {
+    const heard: unknown[] = [];
+    const hear = (reason: unknown): void => void heard.push(reason);
+    process.on('unhandledRejection', hear);
+    const run = new AbortController();
+    run.abort(new Error('stopped'));
+    void new Pace(fakeClock(), 40).policy(run.signal).between(1);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    process.off('unhandledRejection', hear);
+    expect(heard).toEqual([]);
+  });
+
   it('ends with the run', async () => {
     const pace = new Pace(fakeClock(), 40);
     const run = new AbortController();

@@ -70,12 +70,19 @@ export class Pace {
   policy(signal: AbortSignal): SlicePolicy {
     return {
       budgetMs: () => Math.max(1, this.#sliceMs * this.#scale),
-      between: async (measuredMs) => {
-        this.busyMs += measuredMs;
-        await this.#rest(measuredMs, signal);
-        await this.unpaused(signal);
+      between: (measuredMs) => {
+        const rested = this.#between(measuredMs, signal);
+        // A kernel that sees the abort first never looks at this promise: its rejection must not count as unhandled.
+        rested.catch(() => undefined);
+        return rested;
       },
     };
+  }
+
+  async #between(measuredMs: number, signal: AbortSignal): Promise<void> {
+    this.busyMs += measuredMs;
+    await this.#rest(measuredMs, signal);
+    await this.unpaused(signal);
   }
 
   /** A share p means p ms of work to (100 - p) ms of rest. What timers oversleep is taken off the next rest. */

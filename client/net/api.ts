@@ -1,4 +1,4 @@
-import type { ContributorId, JobId, ResultId } from '../../shared/model.ts';
+import type { ContributorId, JobId, ResultId, SiteId } from '../../shared/model.ts';
 import type {
   AcceptedView,
   AccountView,
@@ -81,7 +81,7 @@ export const api = {
   /** Makes the device session when there is none. */
   session: () => call<AccountView>('POST', '/api/session', {}),
   statement: (before: string | null) =>
-    call<{ rows: StatementRow[]; next: string | null }>('GET', `/api/account/statement?limit=50${before ? `&before=${encodeURIComponent(before)}` : ''}`),
+    call<{ rows: StatementRow[]; next: string | null }>('GET', `/api/account/statement?limit=20${before ? `&before=${encodeURIComponent(before)}` : ''}`),
   consents: async () => (await call<{ consents: ConsentView[] }>('GET', '/api/account/consents')).consents,
   challenge: (address: string) => call<Challenge>('POST', '/api/account/challenge', { address }),
   signIn: (body: SignIn) => call<AccountView>('POST', '/api/account/sign-in', body),
@@ -95,6 +95,9 @@ export const api = {
       consents: ConsentView[];
     },
   revokeConsent: (id: string) => call<unknown>('DELETE', `/api/consents/${id}`),
+  /** The same, by the contributor itself: a frame on another site has no session. */
+  withdrawConsent: ({ id, secret }: ContributorKey, consent: string) =>
+    request(`/api/consents/${consent}`, { method: 'DELETE', headers: { authorization: `Contributor ${id}.${secret}` } }),
 
   quote: (body: QuoteRequest, signal: AbortSignal) => call<Quote>('POST', '/api/quotes', body, signal),
   submitJob: (body: JobRequest) => call<JobView>('POST', '/api/jobs', body),
@@ -105,6 +108,7 @@ export const api = {
   resultBytes: async (job: JobId, result: ResultId, signal: AbortSignal) =>
     new Uint8Array(await (await request(`/api/jobs/${job}/results/${result}`, { signal })).arrayBuffer()),
 
+  site: (id: SiteId) => call<SiteView>('GET', `/api/sites/${id}`),
   sites: async () => (await call<{ sites: SiteView[] }>('GET', '/api/sites')).sites,
   makeSite: (body: SiteRequest) => call<SiteView>('POST', '/api/sites', body),
 };

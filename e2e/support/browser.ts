@@ -36,3 +36,18 @@ export class Visitor {
     await this.context.close();
   }
 }
+
+/** What the coordinator answers to a page of its own, with that visitor's cookies. */
+export const fetchAs = <T>(page: Page, path: string): Promise<T> => page.evaluate(async (from) => (await (await fetch(from)).json()) as T, path);
+
+interface Account {
+  readonly owner: string;
+  readonly wallet: string | null;
+  readonly balances: readonly { readonly unit: string; readonly earnedMicroCredits: string }[];
+}
+
+/** Who a visitor is to the coordinator, and the test credits he has earned. */
+export async function accountOf(page: Page): Promise<{ owner: string; wallet: string | null; microCredits: bigint }> {
+  const { owner, wallet, balances } = await fetchAs<Account>(page, '/api/account');
+  return { owner, wallet, microCredits: BigInt(balances.find(({ unit }) => unit === 'test')?.earnedMicroCredits ?? '0') };
+}

@@ -9,3 +9,11 @@ export async function shareGpu(page: Page): Promise<void> {
     .or(page.getByRole('heading', { name: 'Waiting for work' }))
     .waitFor();
 }
+
+/** The same in the window that the card of another site opens; it closes by itself. */
+export async function shareGpuByCard(asked: Page): Promise<void> {
+  await asked.getByRole('button', { name: 'Yes, share my GPU' }).click();
+  const closed = asked.waitForEvent('close');
+  await asked.getByRole('button', { name: 'Use the software renderer anyway' }).click();
+  await closed;
+}

@@ -23,13 +23,17 @@ export async function freePort(): Promise<number> {
 /** A real coordinator process on a data folder of its own, which it can be killed on and started on again. */
 export class TestCoordinator {
   readonly dataDir: string;
+  /** Where people find it. */
   readonly url: string;
+  /** The same by a name that every resolver knows, for requests of the test itself. */
+  readonly apiUrl: string;
   readonly #env: NodeJS.ProcessEnv;
   #child: Child | undefined;
 
   private constructor(dataDir: string, port: number, env: NodeJS.ProcessEnv) {
     this.dataDir = dataDir;
-    this.url = env.PUBLIC_ORIGIN ?? `http://localhost:${port}`;
+    this.apiUrl = `http://localhost:${port}`;
+    this.url = env.PUBLIC_ORIGIN ?? this.apiUrl;
     this.#env = { ...process.env, HOST: '127.0.0.1', PORT: String(port), DATA_DIR: dataDir, GALLERY: 'off', LOG_LEVEL: 'warn', ...env };
   }
 
@@ -84,7 +88,7 @@ export class TestCoordinator {
   }
 
   async #ask<T>(method: string, path: string, headers: Record<string, string>, body?: string): Promise<T> {
-    const response = await fetch(`${this.url}${path}`, { method, headers, ...(body === undefined ? {} : { body }) });
+    const response = await fetch(`${this.apiUrl}${path}`, { method, headers, ...(body === undefined ? {} : { body }) });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   }

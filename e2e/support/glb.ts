@@ -44,7 +44,12 @@ const materials = [
   { pbrMetallicRoughness: { baseColorTexture: { index: 0 }, metallicFactor: 0, roughnessFactor: 0.9 }, doubleSided: true },
   { pbrMetallicRoughness: { baseColorFactor: [0.7, 0.2, 0.15, 1], metallicFactor: 0, roughnessFactor: 1 }, doubleSided: true },
   { pbrMetallicRoughness: { baseColorFactor: [0.9, 0.8, 0.5, 1], metallicFactor: 1, roughnessFactor: 0.35 }, doubleSided: true },
-  { pbrMetallicRoughness: { baseColorFactor: [0, 0, 0, 1] }, emissiveFactor: [1, 0.95, 0.85], doubleSided: true },
+  {
+    pbrMetallicRoughness: { baseColorFactor: [0, 0, 0, 1] },
+    emissiveFactor: [1, 0.95, 0.85],
+    extensions: { KHR_materials_emissive_strength: { emissiveStrength: 2.5 } },
+    doubleSided: true,
+  },
 ];
 
 /** A glTF file of four textured, coloured, metallic and shining quads. */
@@ -84,6 +89,7 @@ export function roomGlb(): Buffer {
   const image = view(checkerboard());
   const document = {
     asset: { version: '2.0', generator: 'end-to-end test' },
+    extensionsUsed: ['KHR_materials_emissive_strength'],
     scene: 0,
     scenes: [{ nodes: [...meshes.keys(), meshes.length] }],
     nodes: [...meshes.map((_, mesh) => ({ mesh })), { camera: 0, translation: [0, 1.3, 3.9] }],

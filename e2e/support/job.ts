@@ -25,7 +25,7 @@ export async function untilJob(coordinator: TestCoordinator, id: string, what: s
 
 /** A requester without a browser: a guest's session, then one job. Returns its id and the session's cookie. */
 export async function submitJob(coordinator: TestCoordinator, job: object): Promise<{ id: string; cookie: string }> {
-  const session = await fetch(`${coordinator.url}/api/session`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
+  const session = await fetch(`${coordinator.apiUrl}/api/session`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
   const cookie = session.headers.getSetCookie()[0]?.split(';')[0] ?? '';
   const { id } = await coordinator.post<Job>('/api/jobs', job, { cookie });
   return { id, cookie };

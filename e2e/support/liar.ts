@@ -46,7 +46,7 @@ export class Liar {
       kinds,
       site: null,
     });
-    const socket = io(`${coordinator.url}/contribute`, { transports: ['websocket'], parser: msgpack, reconnection: false, forceNew: true });
+    const socket = io(`${coordinator.apiUrl}/contribute`, { transports: ['websocket'], parser: msgpack, reconnection: false, forceNew: true });
     const liar = new Liar(coordinator, socket, contributor);
     const device = { vendor: 'acme', architecture: 'nonsense', backend: 'none', description: '', software: false };
     await liar.#ask('hello', { protocol: PROTOCOL_VERSION, contributor: contributor.id, secret: contributor.secret, consent: consent.id, device });

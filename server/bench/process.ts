@@ -36,7 +36,7 @@ const log = { info: () => undefined, error: (fields: object, message: string) =>
 const coordinator = await Coordinator.open({
   store,
   blobs,
- 
+
   checks,
   spec: () => spec,
   clock: Date.now,

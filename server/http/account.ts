@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
-import { HOUR_MS, limits } from '../../shared/limits.ts';
 import type { OwnerId } from '../../shared/model.ts';
 import type * as schemas from '../../shared/schemas.ts';
 import type { AccountView, StatementRow } from '../../shared/schemas.ts';
@@ -47,17 +46,13 @@ const statementRow = ({ transfer: { id, atMs, unit, kind, job, at }, account, mi
 export const accountRoutes =
   ({ store }: AppDeps, sessions: Sessions): FastifyPluginAsyncTypebox =>
   async (app) => {
-    const countGrant = app.createRateLimit({ max: limits.grantsPerAddressHourMax, timeWindow: HOUR_MS });
-
     app.post('/api/session', async (request, reply) => {
       const standing = await sessions.find(request);
       if (standing) {
         sessions.renewCookie(request, reply);
         return accountView(store, standing.owner);
       }
-      const grants = await countGrant(request);
-      const { owner } = await sessions.startDevice(request, reply, grants.isAllowed || !grants.isExceeded);
-      return accountView(store, owner);
+      return accountView(store, (await sessions.start(request, reply)).owner);
     });
 
     app.get('/api/account', async (request) => accountView(store, (await sessions.require(request)).owner));

@@ -93,8 +93,8 @@ export const consentRoutes =
     app.post('/api/consents', { config: { rateLimit }, schema: { body: schemas.consentRequest } }, async (request, reply): Promise<ConsentGrant> => {
       const owner = await sessions.ownerOf(request);
       if (owner !== undefined || request.body.site !== null) return grant(deps, request.body, owner);
-      // On our own pages earnings belong to a session. The test grant comes with POST /api/session only.
-      return grant(deps, request.body, (await sessions.startDevice(request, reply, false)).owner);
+      // On our own pages earnings belong to a session, so here one begins.
+      return grant(deps, request.body, (await sessions.start(request, reply)).owner);
     });
 
     app.delete('/api/consents/:consent', { schema: { params: Type.Object({ consent: schemas.consentId }) } }, async (request) => {

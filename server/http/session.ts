@@ -24,9 +24,12 @@ export interface Session {
 /** Browser sessions: a random secret in a cookie that scripts cannot read, its digest in the store. */
 export class Sessions {
   readonly #deps: Pick<AppDeps, 'config' | 'store' | 'clock' | 'randomBytes'>;
+  readonly #mayGrant: (request: FastifyRequest) => Promise<boolean>;
 
-  constructor(deps: Pick<AppDeps, 'config' | 'store' | 'clock' | 'randomBytes'>) {
+  /** `mayGrant` counts what an address was given; beyond its cap new sessions work, but get nothing to spend. */
+  constructor(deps: Pick<AppDeps, 'config' | 'store' | 'clock' | 'randomBytes'>, mayGrant: (request: FastifyRequest) => Promise<boolean>) {
     this.#deps = deps;
+    this.#mayGrant = mayGrant;
   }
 
   /** `__Host-` keeps other hosts of the same domain from planting a session here. */
@@ -56,8 +59,17 @@ export class Sessions {
   /** Who the request's session belongs to; undefined without one. */
   readonly ownerOf = async (request: FastifyRequest): Promise<OwnerId | undefined> => (await this.find(request))?.owner;
 
-  /** Makes a device owner with its session. A grant is given once, and only here. */
-  async startDevice(request: FastifyRequest, reply: FastifyReply, withGrant: boolean): Promise<Session> {
+  /** Makes a device owner with its session and the test grant. */
+  async start(request: FastifyRequest, reply: FastifyReply): Promise<Session> {
+    return this.#createDevice(request, reply, await this.#mayGrant(request));
+  }
+
+  /** A fresh device in place of a session that was left. Without a grant, or signing out would print credits. */
+  startAnew(request: FastifyRequest, reply: FastifyReply): Promise<Session> {
+    return this.#createDevice(request, reply, false);
+  }
+
+  async #createDevice(request: FastifyRequest, reply: FastifyReply, withGrant: boolean): Promise<Session> {
     const owner = newDeviceOwner(this.#deps.randomBytes);
     const { hash, expiresMs } = this.issue(request, reply);
     await this.#deps.store.people.createDevice(owner, hash, expiresMs, withGrant ? grantTo(owner, this.#deps.clock()) : null);

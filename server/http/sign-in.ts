@@ -86,7 +86,7 @@ export const signInRoutes =
     app.post('/api/account/sign-out', async (request, reply) => {
       const session = await sessions.find(request);
       if (session) await store.people.endSession(session.hash);
-      const { owner } = await sessions.startDevice(request, reply, false);
+      const { owner } = await sessions.startAnew(request, reply);
       return accountView(store, owner);
     });
   };

@@ -2,7 +2,7 @@ import type { Server as HttpServer } from 'node:http';
 import { Server, type Socket } from 'socket.io';
 import parser from 'socket.io-msgpack-parser';
 import type { Static, TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { Compile, type Validator } from 'typebox/compile';
 import { limits } from '../../shared/limits.ts';
 import type { Ack } from '../../shared/protocol.ts';
 import type { ErrorBody, ErrorCode } from '../../shared/schemas.ts';
@@ -33,6 +33,15 @@ export class Refusal extends Error {
   }
 }
 
+/** Compiling takes milliseconds: once a schema, not once a socket. */
+const validators = new WeakMap<TSchema, Validator>();
+
+function validatorOf(schema: TSchema): Validator {
+  const validator = validators.get(schema) ?? Compile(schema);
+  validators.set(schema, validator);
+  return validator;
+}
+
 /** Registers commands on a socket: validated once, answered always, never thrown out of. */
 export function commandsOf(socket: Socket, log: { error(fields: object, message: string): void }) {
   let tokens = MESSAGES_BURST;
@@ -44,7 +53,7 @@ export function commandsOf(socket: Socket, log: { error(fields: object, message:
     return tokens-- >= 1;
   };
   return function on<S extends TSchema, T>(name: string, schema: S, handle: (message: Static<S>) => Promise<T>): void {
-    const validator = Compile(schema);
+    const validator = validatorOf(schema);
     socket.on(name, async (message: unknown, reply: unknown) => {
       const answer = (ack: Ack<T>): void => {
         if (typeof reply === 'function') reply(ack);
@@ -59,7 +68,7 @@ export function commandsOf(socket: Socket, log: { error(fields: object, message:
             first?.instancePath.slice(1).replaceAll('/', '.'),
           );
         }
-        answer({ data: await handle(message) });
+        answer({ data: await handle(message as Static<S>) });
       } catch (error) {
         if (!(error instanceof Refusal)) log.error({ error: String(error), command: name }, 'a socket command failed');
         answer(error instanceof Refusal ? error.body : { error: { code: 'busy', message: 'The coordinator could not do this now; try again.' } });

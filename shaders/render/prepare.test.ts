@@ -1,7 +1,8 @@
+import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { decodeScene } from '../../shared/formats.ts';
 import { InputError } from '../../shared/workload.ts';
-import { triangleModel } from './glb.testing.ts';
+import { TestModel, triangleModel } from './glb.testing.ts';
 import { exposureOf, prepare } from './prepare.ts';
 import { loadScene, tracePath } from './reference.ts';
 import { type RenderJob, type RenderParams, spec } from './spec.ts';
@@ -76,6 +77,38 @@ describe('prepare', () => {
     const fitted = await prepare(params, { model: triangleModel().bytes() });
     expect(fitted.prepared.camera.origin[2]).toBeGreaterThan(0);
     expect(fitted.prepared.quantumLog2).toBeLessThanOrEqual(0);
+  });
+
+  test('a picture in the scene is upright and not mirrored', async () => {
+    const model = new TestModel();
+    // Red and green above blue and white, once over a square that fills the height of the picture.
+    const colors = Uint8Array.of(255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255);
+    const png = await sharp(colors, { raw: { width: 2, height: 2, channels: 3 } })
+      .png()
+      .toBuffer();
+    const attributes = {
+      POSITION: model.accessor(Float32Array.of(-1, 1, 0, -1, -1, 0, 1, 1, 0, 1, -1, 0), 'VEC3'),
+      TEXCOORD_0: model.accessor(Float32Array.of(0, 0, 0, 1, 1, 0, 1, 1), 'VEC2'),
+    };
+    model.node({ mesh: model.mesh({ attributes, mode: 5, material: 0 }) });
+    model.json.images = [{ bufferView: model.view(png) }];
+    model.json.samplers = [{ magFilter: 9728 }];
+    model.json.textures = [{ source: 0, sampler: 0 }];
+    model.json.materials = [{ emissiveFactor: [1, 1, 1], emissiveTexture: { index: 0 }, pbrMetallicRoughness: { baseColorFactor: [0, 0, 0, 1] } }];
+    model.json.cameras = [{ type: 'perspective', perspective: { yfov: Math.PI / 2 } }];
+    model.node({ camera: 0, translation: [0, 0, 1] });
+    const { inputs, prepared } = await prepare({ ...params, bounces: 0 }, { model: model.bytes() });
+    const job = { id: 'test', seed: 1, params: { ...params, bounces: 0 }, prepared } as unknown as RenderJob;
+    const at = (x: number, y: number) => {
+      const { r, g, b } = tracePath(loadScene(inputs.scene as Uint8Array<ArrayBuffer>), job, x, y, 0);
+      return [r, g, b];
+    };
+    expect([at(30, 10), at(66, 10), at(30, 54), at(66, 54)]).toEqual([
+      [1, 0, 0],
+      [0, 1, 0],
+      [0, 0, 1],
+      [1, 1, 1],
+    ]);
   });
 
   test.each([

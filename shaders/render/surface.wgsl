@@ -56,30 +56,26 @@ fn fetchTexel(texture: Texture, column: i32, row: i32) -> vec3f {
   );
 }
 
-// Filtered colour at (u, v), v down from the top left. Bilinear between texel centres unless the texture says nearest; sRGB bytes
-// are decoded before they are mixed.
+// Filtered colour at (u, v), v down from the top left; white where `index` is -1. Bilinear between texel centres unless the texture
+// says nearest; sRGB bytes are decoded before they are mixed. A loop over the texels rather than a branch for each case: SwiftShader
+// runs the bodies of all branches and skips only loops, and paths without textures are twice as fast there.
 fn sampleTexture(index: i32, uv: vec2f) -> vec3f {
-  let texture = textures[index];
+  let texture = textures[max(index, 0)];
+  let nearest = (texture.flags & NEAREST) != 0u;
   let size = vec2i(i32(texture.width), i32(texture.height));
-  let wrapS = texture.flags & 3u;
-  let wrapT = (texture.flags >> 2u) & 3u;
-  let at = clamp(uv * vec2f(size), vec2f(-COORDINATE_MAX), vec2f(COORDINATE_MAX));
-  if ((texture.flags & NEAREST) != 0u) {
-    let cell = vec2i(floor(at));
-    return fetchTexel(texture, wrapped(cell.x, size.x, wrapS), wrapped(cell.y, size.y, wrapT));
-  }
-  let corner = at - 0.5;
-  let whole = floor(corner);
-  let f = corner - whole;
+  let at = clamp(uv * vec2f(size), vec2f(-COORDINATE_MAX), vec2f(COORDINATE_MAX)) - select(0.5, 0.0, nearest);
+  let whole = floor(at);
+  let f = select(at - whole, vec2f(0.0), nearest);
   let g = 1.0 - f;
-  let cell = vec2i(whole);
-  let x0 = wrapped(cell.x, size.x, wrapS);
-  let x1 = wrapped(cell.x + 1, size.x, wrapS);
-  let y0 = wrapped(cell.y, size.y, wrapT);
-  let y1 = wrapped(cell.y + 1, size.y, wrapT);
-  let upper = fetchTexel(texture, x0, y0) * g.x + fetchTexel(texture, x1, y0) * f.x;
-  let lower = fetchTexel(texture, x0, y1) * g.x + fetchTexel(texture, x1, y1) * f.x;
-  return upper * g.y + lower * f.y;
+  let taps = select(select(4, 1, nearest), 0, index < 0);
+  var color = select(vec3f(0.0), vec3f(1.0), index < 0);
+  for (var tap = 0; tap < taps; tap++) {
+    let column = wrapped(i32(whole.x) + (tap & 1), size.x, texture.flags & 3u);
+    let row = wrapped(i32(whole.y) + (tap >> 1u), size.y, (texture.flags >> 2u) & 3u);
+    let weight = select(g.x, f.x, (tap & 1) == 1) * select(g.y, f.y, tap >= 2);
+    color += fetchTexel(texture, column, row) * weight;
+  }
+  return color;
 }
 
 // Unit normal from two snorm16 in octahedral coordinates. Cigolle et al., JCGT 3(2), 2014.
@@ -101,9 +97,6 @@ fn textureCoordinates(index: u32, u: f32, v: f32) -> vec2f {
 fn emissionAt(index: u32, material: Material, u: f32, v: f32, front: bool) -> vec3f {
   if (largest(material.emission) == 0.0 || !(front || (material.flags & DOUBLE_SIDED) != 0u)) {
     return vec3f(0.0);
-  }
-  if (material.emissionTexture < 0) {
-    return material.emission;
   }
   return material.emission * sampleTexture(material.emissionTexture, textureCoordinates(index, u, v));
 }
@@ -137,20 +130,11 @@ fn describe(hit: Hit, direction: vec3f) -> Surface {
   surface.light = triangle.light;
   surface.emission = emissionAt(hit.triangle, material, u, v, front);
 
-  var base = material.baseColor;
-  var metallic = material.metallic;
-  var roughness = material.roughness;
-  if (material.baseTexture >= 0 || material.roughnessTexture >= 0) {
-    let uv = textureCoordinates(hit.triangle, u, v);
-    if (material.baseTexture >= 0) {
-      base *= sampleTexture(material.baseTexture, uv);
-    }
-    if (material.roughnessTexture >= 0) {
-      let texel = sampleTexture(material.roughnessTexture, uv);
-      roughness *= texel.y;
-      metallic *= texel.z;
-    }
-  }
+  let uv = textureCoordinates(hit.triangle, u, v);
+  let base = material.baseColor * sampleTexture(material.baseTexture, uv);
+  let texel = sampleTexture(material.roughnessTexture, uv);
+  let roughness = material.roughness * texel.y;
+  let metallic = material.metallic * texel.z;
   let dielectric = 1.0 - metallic;
   surface.f0 = vec3f(DIELECTRIC_F0 * dielectric) + base * metallic;
   surface.diffuse = base * dielectric;

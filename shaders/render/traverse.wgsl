@@ -1,7 +1,9 @@
 // Nearest hits and shadows in a BVH2. reference/trace.ts mirrors it.
 
 const NOTHING = 0xffffffffu;
+// `bvhDepthMax` entries and LAST fit.
 const STACK_SIZE = 64u;
+const LAST = 0xffffffffu;
 // Further than any surface, and still finite after the products below.
 const DISTANCE_MAX = 1e30f;
 const MISS = 3e38f;
@@ -11,6 +13,9 @@ const EDGE_SLACK = 1e-6f;
 // Determinants below it belong to degenerate triangles.
 const DETERMINANT_MIN = 1e-18f;
 const DIRECTION_MIN = 1e-20f;
+
+// Private, not local to `traverse`: WGSL would zero a local array at every call.
+var<private> stack: array<u32, STACK_SIZE>;
 
 struct Hit {
   triangle: u32,
@@ -81,40 +86,39 @@ fn traverse(origin: vec3f, direction: vec3f, skip: u32, distanceMax: f32, any: b
   let ray = makeRay(origin, direction);
   var best = Hit(NOTHING, distanceMax, 0.0, 0.0);
   var bestId = NOTHING;
-  var stack: array<u32, STACK_SIZE>;
-  var top = 0u;
-  // An entry is a reference and the count of triangles in its low 4 bits, 0 for a node.
+  // An entry is a reference and the count of triangles in its low 4 bits, 0 for a node. LAST lies at the bottom and looks like a leaf.
+  stack[0] = LAST;
+  var top = 1u;
   var entry = 0u;
   loop {
-    let reference = entry >> 4u;
-    let count = entry & 15u;
-    if (count == 0u) {
-      let node = nodes[reference];
+    while ((entry & 15u) == 0u) {
+      let node = nodes[entry >> 4u];
       let leftNear = enterBox(ray, node.leftMin, node.leftMax, best.distance);
       let rightNear = enterBox(ray, node.rightMin, node.rightMax, best.distance);
-      if (leftNear < MISS || rightNear < MISS) {
-        let left = (node.leftRef << 4u) | node.leftCount;
-        let right = (node.rightRef << 4u) | node.rightCount;
-        let leftFirst = leftNear <= rightNear;
-        if (leftNear < MISS && rightNear < MISS) {
-          stack[top] = select(left, right, leftFirst);
-          top++;
-        }
-        entry = select(right, left, leftFirst);
-        continue;
+      let left = (node.leftRef << 4u) | node.leftCount;
+      let right = (node.rightRef << 4u) | node.rightCount;
+      let leftFirst = leftNear <= rightNear;
+      if (leftNear < MISS && rightNear < MISS) {
+        stack[top] = select(left, right, leftFirst);
+        top++;
       }
-    } else {
-      for (var index = reference; index < reference + count; index++) {
-        if (index != skip && meets(ray, index, bestId, &best)) {
-          if (any) {
-            return best;
-          }
-          bestId = triangles[index].id;
-        }
+      entry = select(right, left, leftFirst);
+      if (min(leftNear, rightNear) == MISS) {
+        top--;
+        entry = stack[top];
       }
     }
-    if (top == 0u) {
+    if (entry == LAST) {
       break;
+    }
+    let first = entry >> 4u;
+    for (var index = first; index < first + (entry & 15u); index++) {
+      if (index != skip && meets(ray, index, bestId, &best)) {
+        if (any) {
+          return best;
+        }
+        bestId = triangles[index].id;
+      }
     }
     top--;
     entry = stack[top];

@@ -33,13 +33,13 @@ export async function kitchen(): Promise<Uint8Array> {
   await addTable(model);
   addStillLife(model);
   addShelf(model);
-  model.camera([0.28, 1.22, 1.75], [-0.08, 0.9, -0.1], 36);
+  model.camera([0.32, 1.18, 1.5], [-0.05, 0.98, -0.1], 39);
   return model.write();
 }
 
 async function addRoom(model: Model): Promise<void> {
   const plaster = model.material({ color: [0.62, 0.58, 0.52] });
-  model.add(quad([-1.7, 0, -0.8], [3.6, 0, 0], [0, 1.5, 0], [9, 3.75]), model.material({ texture: await tiles(), roughness: 0.25 }));
+  model.add(quad([-1.7, 0, -0.8], [3.6, 0, 0], [0, 1.5, 0], [6, 2.5]), model.material({ texture: await tiles(), roughness: 0.25 }));
   model.add(quad([-1.7, 1.5, -0.8], [3.6, 0, 0], [0, 1.1, 0]), plaster);
   model.add(quad([1.9, 0, -0.8], [0, 0, 3.2], [0, 2.6, 0]), plaster);
   model.add(quad([-1.7, 2.6, -0.8], [3.6, 0, 0], [0, 0, 3.2]), plaster);
@@ -55,7 +55,7 @@ async function addRoom(model: Model): Promise<void> {
   const paint = model.material({ color: [0.75, 0.73, 0.68], roughness: 0.4 });
   for (const z of [-0.35, 0.225, 0.8]) model.add(bevelledBox(0.06, 1.14, 0.05, 0.006), paint, { at: [-1.7, 1.5, z] });
   for (const y of [0.95, 1.5, 2.05]) model.add(bevelledBox(0.06, 0.05, 1.2, 0.006), paint, { at: [-1.7, y, 0.225] });
-  model.add(panel([-1.78, 1.5, 0.225], [0, 1.5, 0.225], 1.2, 1.2), model.material({ color: [0, 0, 0], emission: [2.3, 3.6, 7.2] }));
+  model.add(panel([-1.78, 1.5, 0.225], [0, 1.5, 0.225], 1.2, 1.2), model.material({ color: [0, 0, 0], emission: [3, 4.6, 8.6] }));
 }
 
 async function addTable(model: Model): Promise<void> {
@@ -65,10 +65,10 @@ async function addTable(model: Model): Promise<void> {
   model.add(bevelledBox(1.7, 0.04, 0.9, 0.004), dark, { at: [0, TABLE - 0.021, 0] });
   for (const x of [-0.78, 0.78]) for (const z of [-0.38, 0.38]) model.add(bevelledBox(0.06, 0.71, 0.06, 0.006), dark, { at: [x, 0.355, z] });
   // The lamp over the table: a shade, and a bright disc in its opening.
-  const at = [0.34, 1.42, -0.12] as const;
+  const at = [0.34, 1.37, -0.12] as const;
   model.add(shade, model.material({ color: [0.02, 0.16, 0.11], roughness: 0.3 }), { at });
-  model.add(lathe([0, 0.012, 0.138, 0.012], SEGMENTS), model.material({ color: [0, 0, 0], emission: [34, 18.5, 7.6] }), { at });
-  model.add(bevelledBox(0.008, 1.02, 0.008, 0.001), dark, { at: [at[0], at[1] + 0.67, at[2]] });
+  model.add(lathe([0, 0.012, 0.138, 0.012], SEGMENTS), model.material({ color: [0, 0, 0], emission: [46, 25, 10.5] }), { at });
+  model.add(bevelledBox(0.008, 1.08, 0.008, 0.001), dark, { at: [at[0], at[1] + 0.7, at[2]] });
 }
 
 function addStillLife(model: Model): void {

@@ -2,7 +2,7 @@ import { Rng } from '../../../shared/rng.ts';
 import { Model, turn } from './model.ts';
 import { bevelledBox, panel, quad } from './shapes.ts';
 
-const COLUMNS = 36;
+const COLUMNS = 40;
 const ROWS = 15;
 const PITCH = 0.2;
 const SEED = 2024;
@@ -24,8 +24,8 @@ export async function mosaic(): Promise<Uint8Array> {
     { mesh: enamel([0.24, 0.235, 0.24], 0.4), weight: 18 },
     { mesh: enamel([0.07, 0.075, 0.085], 0.25), weight: 12 },
     { mesh: model.mesh(tile, model.material({ color: [0.9, 0.62, 0.3], metallic: 1, roughness: 0.25 })), weight: 4 },
-    { mesh: lamp([7.5, 4.1, 1.5]), weight: 4 },
-    { mesh: lamp([0.7, 3.4, 2.2]), weight: 2 },
+    { mesh: lamp([2, 1, 0.34]), weight: 4 },
+    { mesh: lamp([0.25, 1.3, 0.85]), weight: 2 },
   ];
   const bag = palette.flatMap(({ mesh, weight }) => new Array<typeof mesh>(weight).fill(mesh));
   const draw = () => bag[rng.below(bag.length)]!;
@@ -37,10 +37,10 @@ export async function mosaic(): Promise<Uint8Array> {
     }
   }
   // The wall behind the joints, a polished floor, and the last blue of the sky.
-  model.add(quad([-4, -0.1, -0.05], [8, 0, 0], [0, 3.6, 0]), model.material({ color: [0.1, 0.1, 0.1] }));
+  model.add(quad([-9, -0.1, -0.05], [18, 0, 0], [0, 3.6, 0]), model.material({ color: [0.1, 0.1, 0.1] }));
   model.add(quad([-9, 0, 7], [18, 0, 0], [0, 0, -8]), model.material({ color: [0.05, 0.052, 0.058], roughness: 0.18 }));
-  model.add(panel([1, 5.5, 6], [0, 1, 0], 12, 4), model.material({ color: [0, 0, 0], emission: [0.75, 1.0, 1.75] }));
-  model.add(panel([-7.5, 1.4, 4.5], [0, 1.2, 0], 3, 2), model.material({ color: [0, 0, 0], emission: [9, 4.2, 1.6] }));
+  model.add(panel([1, 5.5, 6], [0, 1, 0], 12, 4), model.material({ color: [0, 0, 0], emission: [0.8, 1.1, 1.95] }));
+  model.add(panel([-7.5, 1.4, 4.5], [0, 1.2, 0], 3, 2), model.material({ color: [0, 0, 0], emission: [11, 5, 1.8] }));
   model.camera([-1.7, 1.2, 4.2], [0.15, 1.3, 0], 36);
   return model.write();
 }

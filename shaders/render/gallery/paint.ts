@@ -68,7 +68,7 @@ export const tiles = (): Promise<Uint8Array> => {
   return paint(512, 512, (u, v) => {
     const [x, y] = [(u * count) % 1, (v * count) % 1];
     const edge = Math.min(x, 1 - x, y, 1 - y);
-    const glaze = mix([205, 214, 206], [150, 176, 166], tone[Math.floor(v * count) * count + Math.floor(u * count)]! * 0.8 + 0.2 * cloud(u, v));
-    return edge < 0.02 ? [176, 170, 160] : glaze;
+    const glaze = mix([168, 190, 178], [112, 148, 134], tone[Math.floor(v * count) * count + Math.floor(u * count)]! * 0.8 + 0.2 * cloud(u, v));
+    return edge < 0.03 ? [226, 220, 208] : glaze;
   });
 };

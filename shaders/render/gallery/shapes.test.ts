@@ -45,7 +45,7 @@ describe.each<[string, Shape]>([
   test('has as many of everything', () => {
     const vertices = shape.positions.length / 3;
     expect([shape.normals.length, shape.uvs.length]).toEqual([vertices * 3, vertices * 2]);
-    expect(Math.max(...shape.indices)).toBe(vertices - 1);
+    expect(Math.max(...shape.indices)).toBeLessThan(vertices);
   });
 });
 

@@ -23,33 +23,27 @@ function wrapped(index: number, size: number, mode: number): number {
 const decoded = (scene: Scene, byte: number, flags: number): number => ((flags & SRGB) !== 0 ? scene.srgb[byte]! : f32(byte * BYTE_SCALE));
 
 /**
- * Filtered red, green and blue of texture `index` at (u, v), v down from the top left, into `out`. Bilinear between texel centres
- * unless the texture says nearest; sRGB bytes are decoded before they are mixed.
+ * Filtered red, green and blue of texture `index` at (u, v), v down from the top left, into `out`; white for -1. Bilinear between
+ * texel centres unless the texture says nearest; sRGB bytes are decoded before they are mixed.
  */
 export function sampleTexture(scene: Scene, index: number, u: number, v: number, out: Float32Array): void {
+  out.fill(index < 0 ? 1 : 0);
+  if (index < 0) return;
   const at = index * words.texture;
   const [first, width, height, flags] = [scene.textures[at]!, scene.textures[at + 1]!, scene.textures[at + 2]!, scene.textures[at + 3]!];
-  const [wrapS, wrapT] = [flags & 3, (flags >>> 2) & 3];
-  const x = limited(f32(u * width));
-  const y = limited(f32(v * height));
-  if ((flags & NEAREST) !== 0) {
-    const texel = scene.texels[first + wrapped(Math.floor(y), height, wrapT) * width + wrapped(Math.floor(x), width, wrapS)]!;
-    for (let channel = 0; channel < 3; channel++) out[channel] = decoded(scene, (texel >>> (8 * channel)) & 255, flags);
-    return;
-  }
-  const [left, top] = [f32(x - 0.5), f32(y - 0.5)];
-  const [column, row] = [Math.floor(left), Math.floor(top)];
-  const [fx, fy] = [f32(left - column), f32(top - row)];
-  const [gx, gy] = [f32(1 - fx), f32(1 - fy)];
-  const x0 = wrapped(column, width, wrapS);
-  const x1 = wrapped(column + 1, width, wrapS);
-  const row0 = first + wrapped(row, height, wrapT) * width;
-  const row1 = first + wrapped(row + 1, height, wrapT) * width;
-  const [a, b, c, d] = [scene.texels[row0 + x0]!, scene.texels[row0 + x1]!, scene.texels[row1 + x0]!, scene.texels[row1 + x1]!];
-  for (let channel = 0; channel < 3; channel++) {
-    const shift = 8 * channel;
-    const upper = f32(f32(decoded(scene, (a >>> shift) & 255, flags) * gx) + f32(decoded(scene, (b >>> shift) & 255, flags) * fx));
-    const lower = f32(f32(decoded(scene, (c >>> shift) & 255, flags) * gx) + f32(decoded(scene, (d >>> shift) & 255, flags) * fx));
-    out[channel] = f32(upper * gy) + f32(lower * fy);
+  const nearest = (flags & NEAREST) !== 0;
+  const shift = nearest ? 0 : 0.5;
+  const x = f32(limited(f32(u * width)) - shift);
+  const y = f32(limited(f32(v * height)) - shift);
+  const [left, top] = [Math.floor(x), Math.floor(y)];
+  const fx = nearest ? 0 : f32(x - left);
+  const fy = nearest ? 0 : f32(y - top);
+  for (let tap = 0; tap < (nearest ? 1 : 4); tap++) {
+    const column = wrapped(left + (tap & 1), width, flags & 3);
+    const row = wrapped(top + (tap >> 1), height, (flags >>> 2) & 3);
+    const weight = f32((tap & 1 ? fx : f32(1 - fx)) * (tap >> 1 ? fy : f32(1 - fy)));
+    const texel = scene.texels[first + row * width + column]!;
+    for (let channel = 0; channel < 3; channel++)
+      out[channel] = out[channel]! + f32(decoded(scene, (texel >>> (8 * channel)) & 255, flags) * weight);
   }
 }

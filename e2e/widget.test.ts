@@ -1,0 +1,116 @@
+import { createServer, type Server } from 'node:http';
+import type { Browser, Frame, Page } from 'playwright';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { accountOf, fetchAs, launchBrowser, Visitor, WORK_MS_MAX } from './support/browser.ts';
+import { shareGpuByCard } from './support/contribute.ts';
+import { freePort, ledgerOf, TestCoordinator } from './support/coordinator.ts';
+import { jobOf, submitJob, untilJob } from './support/job.ts';
+
+/** A museum's page on another site carries the card: from the yes to split earnings to Stop. */
+
+const SHARE_PERCENT = 40;
+
+let browser: Browser;
+let coordinator: TestCoordinator;
+let museum: Server;
+let port: number;
+let snippet = '';
+/** `site.localhost` and `app.localhost` are two sites to a browser; two ports of one name would not be. */
+const museumUrl = (host = 'site.localhost'): string => `http://${host}:${port}`;
+
+beforeAll(async () => {
+  [browser, coordinator, port] = await Promise.all([launchBrowser(), TestCoordinator.start('app.localhost'), freePort()]);
+  museum = createServer((_request, response) => {
+    response.setHeader('content-type', 'text/html; charset=utf-8');
+    response.end(`<!doctype html><title>Museum</title><h1>Museum of small things</h1>${snippet}
+      <script>window.states = []; addEventListener('tessera-state', (event) => states.push(event.detail));</script>`);
+  });
+  await new Promise<void>((resolve) => museum.listen(port, '127.0.0.1', resolve));
+});
+afterAll(async () => {
+  await browser.close();
+  museum.close();
+  await coordinator.dispose();
+});
+
+/** The owner registers the museum and copies the lines that the page shows. */
+async function registerSite(page: Page): Promise<string> {
+  await page.goto(`${coordinator.url}/account`);
+  await page.getByLabel('Name of the site').fill('Museum of small things');
+  await page.getByLabel('Origin').fill(museumUrl());
+  await page.getByLabel('Your share, %').fill(String(SHARE_PERCENT));
+  await page.getByRole('button', { name: 'Register site' }).click();
+  return page.locator('pre').innerText();
+}
+
+const cardIn = (page: Page): Frame | undefined => page.frames().find((frame) => frame.url().startsWith(`${coordinator.url}/widget/frame`));
+
+async function siteEarned(owner: Page): Promise<bigint> {
+  const { sites } = await fetchAs<{ sites: { earnedMicroCredits: string }[] }>(owner, '/api/sites');
+  return BigInt(sites[0]?.earnedMicroCredits ?? '-1');
+}
+
+test('from consent to split earnings to stop', { timeout: 2 * WORK_MS_MAX }, async () => {
+  const params = { scene: 'cornell', width: 256, height: 192, samples: 256, bounces: 4, lighting: 'auto' };
+  const { id } = await submitJob(coordinator, { workload: 'render', params, files: {}, title: 'For the museum', visibility: 'public' });
+  const [owner, visitor] = await Promise.all([Visitor.enter(browser), Visitor.enter(browser)]);
+  snippet = await registerSite(owner.page);
+  expect(snippet).toContain(`${coordinator.url}/widget.js`);
+
+  // Nothing runs before the visitor agrees.
+  const sockets: string[] = [];
+  visitor.page.on('websocket', (socket) => sockets.push(socket.url()));
+  await visitor.page.goto(museumUrl());
+  await expect.poll(() => cardIn(visitor.page)?.url(), { timeout: 10_000 }).toBeTruthy();
+  const card = cardIn(visitor.page) as Frame;
+  await card.getByText(`${SHARE_PERCENT} % of what it earns goes to this site`).waitFor();
+  expect(sockets).toEqual([]);
+  expect((await jobOf(coordinator, id)).parts.leased).toBe(0);
+
+  // The question is asked in a window of the coordinator's own origin.
+  const [asked] = await Promise.all([visitor.context.waitForEvent('page'), card.getByRole('button', { name: 'Help' }).click()]);
+  expect(new URL(asked.url()).origin).toBe(coordinator.url);
+  await asked.getByRole('heading', { name: 'Share your GPU with Museum of small things?' }).waitFor();
+  expect(await asked.getByText(`${SHARE_PERCENT} % go to the site`).isVisible()).toBe(true);
+  expect((await jobOf(coordinator, id)).parts.leased).toBe(0);
+  await shareGpuByCard(asked);
+
+  // It runs, and says so.
+  await card.getByText('Running').waitFor();
+  await untilJob(coordinator, id, 'some tiles are accepted', ({ parts }) => parts.accepted >= 16);
+  await expect.poll(() => visitor.page.evaluate('states.at(-1)?.state')).toBe('running');
+  expect(await siteEarned(owner.page)).toBeGreaterThan(0n);
+
+  // Stop stops.
+  await card.getByRole('button', { name: 'Stop' }).click();
+  await card.getByText(/Stopped after [1-9]/).waitFor();
+  const stopped = await untilJob(coordinator, id, 'nothing is leased or being checked', ({ parts }) => parts.leased === 0 && parts.checking === 0);
+  expect(stopped.status).toBe('open');
+  await visitor.page.waitForTimeout(3_000);
+  expect((await jobOf(coordinator, id)).parts).toEqual(stopped.parts);
+  expect(await visitor.page.evaluate('states.at(-1)?.state')).toBe('stopped');
+
+  // Both got their share of every payment, in the account of the one and of the other.
+  const own = await visitor.context.newPage();
+  await own.goto(`${coordinator.url}/account`);
+  await own.getByText(/ granted, .* earned/).waitFor();
+  const { microCredits } = await accountOf(own);
+  expect((await siteEarned(owner.page)) + microCredits).toBe(BigInt(stopped.paidMicroCredits));
+  expect(visitor.problems).toEqual([]);
+
+  // A page of any other site shows no card, whatever it copies.
+  const thief = await Visitor.enter(browser);
+  await thief.page.goto(museumUrl('other.localhost'));
+  await expect.poll(() => thief.problems.join('\n'), { timeout: 10_000 }).toContain('frame-ancestors');
+  expect(await cardIn(thief.page)?.getByRole('button').count()).toBeFalsy();
+
+  await Promise.all([owner.leave(), visitor.leave(), thief.leave()]);
+  await coordinator.stop();
+  const payments = coordinator.rows<{ share: number; rest: number }>(`
+    select s.micro_credits as share, p.micro_credits as rest from transfers s join transfers p on replace(p.id, 'pay/', 'share/') = s.id
+    where s.kind = 'site share' and p.kind = 'pay'`);
+  expect(payments.length).toBeGreaterThan(3);
+  for (const { share, rest } of payments) expect(share).toBe(Math.floor(((share + rest) * SHARE_PERCENT) / 100));
+  expect(coordinator.rows<{ standing: number }>('select count(*) as standing from consents where revoked_ms is null')).toEqual([{ standing: 0 }]);
+  for (const { sum, unexplained } of ledgerOf(coordinator)) expect({ sum, unexplained }).toEqual({ sum: 0, unexplained: 0 });
+});

@@ -1,0 +1,152 @@
+import { Value } from 'typebox/value';
+import { expect, test } from 'vitest';
+import { workloadIds } from '../../shaders/registry.ts';
+import { limits } from '../../shared/limits.ts';
+import type { OwnerId } from '../../shared/model.ts';
+import { type AccountView, type ConsentGrant, type ConsentView, consentGrant } from '../../shared/schemas.ts';
+import { bytesOf, exampleTransfer, wallet } from '../store/testing.ts';
+import { credentialOf, Visitor, withApp } from './testing.ts';
+
+const kinds = [workloadIds[0]];
+
+test('on our own pages the identity belongs to the session, which begins here if there is none', () =>
+  withApp(async (test) => {
+    const ada = new Visitor(test);
+    const owner = await ada.start();
+    const { status, body } = await ada.ask<ConsentGrant>('POST', '/api/consents', { kinds: [...kinds, ...kinds], site: null });
+    expect(status).toBe(200);
+    expect(Value.Check(consentGrant, body)).toBe(true);
+    expect(body.consent).toEqual({
+      id: expect.stringMatching(/^k_/),
+      kinds,
+      site: null,
+      siteName: null,
+      grantedMs: test.now.ms,
+      expiresMs: test.now.ms + limits.consentMsMax,
+      revokedMs: null,
+    });
+    const stored = await test.store.people.contributor(body.contributor.id);
+    expect(stored).toMatchObject({ owner, accepted: 0, refuted: 0 });
+    expect(Buffer.from(stored?.secretHash ?? []).toString('base64url')).not.toBe(body.contributor.secret);
+
+    const bob = new Visitor(test);
+    const granted = await bob.consent();
+    const account = (await bob.ask<AccountView>('GET', '/api/account')).body;
+    expect((await test.store.people.contributor(granted.contributor.id))?.owner).toBe(account.owner);
+    expect(account.balances[0]?.grantMicroCredits).toBe(limits.testGrantMicroCredits.toString());
+  }));
+
+test('a widget without a session gets an owner of its own, no session and no credits', () =>
+  withApp(async (test) => {
+    const ada = new Visitor(test);
+    await ada.start();
+    const site = await ada.site();
+    const guest = new Visitor(test);
+    const { consent, contributor } = await guest.consent({ site: site.id });
+    expect(guest.cookie).toBeUndefined();
+    expect(consent).toMatchObject({ site: site.id, siteName: 'Museum' });
+    const owner = (await test.store.people.contributor(contributor.id))?.owner as OwnerId;
+    expect(owner).toMatch(/^device:/);
+    expect(await test.store.ledger.balance(`${owner}/grant`, 'test')).toBe(0n);
+    const signedIn = await ada.consent({ site: site.id });
+    expect((await test.store.people.contributor(signedIn.contributor.id))?.owner).not.toBe(owner);
+  }));
+
+test('an identity goes on for who holds its secret, and not past a change of owner', () =>
+  withApp(async (test) => {
+    const ada = new Visitor(test);
+    const owner = await ada.start();
+    const site = await ada.site();
+    const first = await ada.consent();
+    const again = await ada.consent({ contributor: first.contributor });
+    expect(again.contributor).toEqual(first.contributor);
+    expect(again.consent.id).not.toBe(first.consent.id);
+    expect(await test.store.people.contributorsOf(owner)).toHaveLength(1);
+
+    const widget = new Visitor(test);
+    const embedded = await widget.consent({ site: site.id });
+    expect((await widget.consent({ site: site.id, contributor: embedded.contributor })).contributor).toEqual(embedded.contributor);
+
+    // The browser was handed on: what it earns from now on must not go to its former owner.
+    await test.store.people.createDevice(wallet('new'), bytesOf(9), test.now.ms + 1000, null);
+    await ada.ask('POST', '/api/account/sign-out', {});
+    const other = await ada.consent({ contributor: first.contributor });
+    expect(other.contributor.id).not.toBe(first.contributor.id);
+    expect((await test.store.people.contributor(other.contributor.id))?.owner).not.toBe(owner);
+
+    const stolen = { ...first.contributor, secret: 'A'.repeat(43) };
+    expect((await ada.ask('POST', '/api/consents', { kinds, site: null, contributor: stolen })).status).toBe(403);
+    const unknown = { ...first.contributor, id: `c_${'0'.repeat(16)}` };
+    expect((await ada.ask('POST', '/api/consents', { kinds, site: null, contributor: unknown })).status).toBe(403);
+  }));
+
+test('consents to unknown sites and workloads, and malformed ones, are refused', () =>
+  withApp(async (test) => {
+    const ada = new Visitor(test);
+    const refusals: readonly (readonly [object, number, object])[] = [
+      [{ kinds, site: `s_${'0'.repeat(16)}` }, 404, { code: 'not_found', field: 'site' }],
+      [{ kinds: ['mining'], site: null }, 422, { code: 'bad_input', field: 'kinds', limit: workloadIds.join(', ') }],
+      [{ kinds: [], site: null }, 400, { code: 'bad_input', field: 'kinds', limit: 'at least 1 entries' }],
+      [{ kinds }, 400, { field: 'site', message: 'site is missing.' }],
+      [{ kinds, site: null, expiresMs: 5 }, 400, { field: 'expiresMs', message: 'expiresMs is not known here.' }],
+      [{ kinds, site: null, contributor: { id: 'x', secret: 'A'.repeat(43) } }, 400, { field: 'contributor.id' }],
+    ];
+    for (const [body, status, error] of refusals) {
+      const refused = await ada.ask('POST', '/api/consents', body);
+      expect(refused.status, JSON.stringify(body)).toBe(status);
+      expect(refused.body.error).toMatchObject(error);
+    }
+    expect(await test.store.people.consentsOf(await ada.start())).toEqual([]);
+  }));
+
+test('revoking: by the session’s owner or the contributor, once, and the coordinator hears of it', () =>
+  withApp(async (test) => {
+    const ada = new Visitor(test);
+    await ada.start();
+    const site = await ada.site();
+    const own = await ada.consent();
+    const guest = new Visitor(test);
+    const embedded = await guest.consent({ site: site.id });
+
+    expect(await ada.ask('DELETE', `/api/consents/${own.consent.id}`)).toMatchObject({ status: 200, body: {} });
+    test.now.ms += 1000;
+    expect((await ada.ask('DELETE', `/api/consents/${own.consent.id}`)).status).toBe(200);
+    expect((await guest.ask('DELETE', `/api/consents/${embedded.consent.id}`, undefined, credentialOf(embedded))).status).toBe(200);
+    expect(test.ended).toEqual([own.consent.id, own.consent.id, embedded.consent.id]);
+    expect((await test.store.people.consent(own.consent.id))?.revokedMs).toBe(test.now.ms - 1000);
+  }));
+
+test('revoking somebody else’s consent is refused, and nothing happens', () =>
+  withApp(async (test) => {
+    const [ada, eve, guest] = [new Visitor(test), new Visitor(test), new Visitor(test)];
+    await ada.start();
+    await eve.start();
+    const { consent } = await ada.consent();
+    const evil = await eve.consent();
+    const url = `/api/consents/${consent.id}`;
+    expect((await eve.ask('DELETE', url)).status).toBe(403);
+    expect((await eve.ask('DELETE', url, undefined, credentialOf(evil))).status).toBe(403);
+    expect((await guest.ask('DELETE', url)).status).toBe(401);
+    const wrong = [`Contributor ${evil.contributor.id}`, `Contributor ${evil.contributor.id}.${'A'.repeat(43)}`, `Bearer ${evil.contributor.secret}`, ''];
+    for (const authorization of wrong) expect((await guest.ask('DELETE', url, undefined, { authorization })).status, authorization).toBe(403);
+    // A wrong header is not made good by a session.
+    expect((await ada.ask('DELETE', url, undefined, { authorization: 'Contributor x' })).status).toBe(403);
+    expect((await ada.ask('DELETE', `/api/consents/k_${'0'.repeat(16)}`)).status).toBe(404);
+    expect((await ada.ask('DELETE', '/api/consents/k_short')).status).toBe(400);
+    expect(test.ended).toEqual([]);
+    expect((await test.store.people.consent(consent.id))?.revokedMs).toBeNull();
+  }));
+
+test('a contributor sees what it earned and agreed to, with its own secret only', () =>
+  withApp(async (test) => {
+    const ada = new Visitor(test);
+    const owner = await ada.start();
+    const granted = await ada.consent();
+    await test.store.commit([{ kind: 'transfer', transfer: exampleTransfer({ id: 'x', credit: `${owner}/earned`, microCredits: 5n }) }]);
+    const guest = new Visitor(test);
+    const me = await guest.ask<{ earnedMicroCredits: string; consents: ConsentView[] }>('GET', '/api/contributors/me', undefined, credentialOf(granted));
+    expect(me).toMatchObject({ status: 200, body: { earnedMicroCredits: '5', consents: [granted.consent] } });
+    expect((await guest.ask('GET', '/api/contributors/me')).status).toBe(401);
+    const wrong = credentialOf({ contributor: { ...granted.contributor, secret: 'A'.repeat(43) } });
+    expect((await guest.ask('GET', '/api/contributors/me', undefined, wrong)).status).toBe(403);
+  }));

@@ -1,0 +1,189 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Value } from 'typebox/value';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type SiteView, siteView } from '../../shared/schemas.ts';
+import { exampleTransfer, temporaryFolder } from '../store/testing.ts';
+import { Visitor, withApp } from './testing.ts';
+
+test('a site is made, listed with what it earned, and shown to everybody without', () =>
+  withApp(async (test) => {
+    const ada = new Visitor(test);
+    await ada.start();
+    const made = await ada.ask<SiteView>('POST', '/api/sites', { name: 'Museum', origin: 'https://museum.example:8443', sharePercent: 20 });
+    expect(made.status).toBe(201);
+    expect(Value.Check(siteView, made.body)).toBe(true);
+    expect(made.headers.location).toBe(`/api/sites/${made.body.id}`);
+    await test.store.commit([{ kind: 'transfer', transfer: exampleTransfer({ id: 'x', credit: `site/${made.body.id}`, microCredits: 7n }) }]);
+    const mine = await ada.ask<{ sites: SiteView[] }>('GET', '/api/sites');
+    expect(mine.body.sites).toEqual([{ ...made.body, earnedMicroCredits: '7' }]);
+    const { earnedMicroCredits: _own, ...shown } = made.body;
+    expect((await new Visitor(test).ask('GET', `/api/sites/${made.body.id}`)).body).toEqual(shown);
+
+    const bob = new Visitor(test);
+    await bob.start();
+    expect((await bob.ask('GET', '/api/sites')).body).toEqual({ sites: [] });
+    expect((await new Visitor(test).ask('GET', '/api/sites')).status).toBe(401);
+    expect((await new Visitor(test).ask('POST', '/api/sites', { name: 'x', origin: 'https://x.example', sharePercent: 0 })).status).toBe(401);
+    expect((await bob.ask('GET', `/api/sites/s_${'0'.repeat(16)}`)).status).toBe(404);
+    expect((await bob.ask('GET', '/api/sites/x')).status).toBe(400);
+  }));
+
+test.each([
+  [{ origin: 'https://museum.example/' }, 'origin'],
+  [{ origin: 'https://museum.example:443' }, 'origin'],
+  [{ origin: 'https://Museum.example' }, 'origin'],
+  [{ origin: "https://museum.example; script-src 'unsafe-inline'" }, 'origin'],
+  [{ origin: 'https://museum.example https://evil.example' }, 'origin'],
+  [{ origin: 'javascript:alert(1)' }, 'origin'],
+  [{ origin: 'https://999.999.999.999' }, 'origin'],
+  [{ origin: '*' }, 'origin'],
+  [{ sharePercent: 91 }, 'sharePercent'],
+  [{ sharePercent: -1 }, 'sharePercent'],
+  [{ sharePercent: 1.5 }, 'sharePercent'],
+  [{ sharePercent: '20' }, 'sharePercent'],
+  [{ name: '' }, 'name'],
+  [{ name: 'x'.repeat(81) }, 'name'],
+  [{ owner: 'wallet:x' }, 'owner'],
+])('%j is refused at %s', (own, field) =>
+  withApp(async (test) => {
+    const ada = new Visitor(test);
+    const owner = await ada.start();
+    const refused = await ada.ask('POST', '/api/sites', { name: 'Museum', origin: 'https://museum.example', sharePercent: 20, ...own });
+    expect(refused.status).toBe(400);
+    expect(refused.body.error).toMatchObject({ code: 'bad_input', field });
+    expect(await test.store.people.sitesOf(owner)).toEqual([]);
+  }),
+);
+
+test('sites are capped', () =>
+  withApp(async (test) => {
+    const ada = new Visitor(test);
+    const owner = await ada.start();
+    for (let site = 0; site < 50; site++) expect((await ada.site()).id).toMatch(/^s_/);
+    const refused = await ada.ask('POST', '/api/sites', { name: 'x', origin: 'https://x.example', sharePercent: 0 });
+    expect([refused.status, refused.body.error.code]).toEqual([429, 'too_many']);
+    expect(await test.store.people.sitesOf(owner)).toHaveLength(50);
+  }));
+
+describe('pages', () => {
+  let folder: ReturnType<typeof temporaryFolder>;
+  const files = {
+    'index.html': '<!doctype html>the app',
+    'widget/frame.html': '<!doctype html>the frame',
+    'widget/consent.html': '<!doctype html>the consent',
+    'widget.js': 'loader()',
+    'assets/index-abc123.js': 'app()',
+    'icon.svg': '<svg/>',
+  };
+  beforeAll(() => {
+    folder = temporaryFolder();
+    for (const place of ['widget', 'assets']) mkdirSync(join(folder.path, place));
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder.path, name), text);
+  });
+  afterAll(() => folder.remove());
+  const withPages = (run: Parameters<typeof withApp<void>>[0]) => withApp(run, { clientFolder: folder.path });
+
+  const strict = [
+    "default-src 'self'",
+    "script-src 'self'",
+    "connect-src 'self'",
+    "worker-src 'self' blob:",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob:",
+    "font-src 'self'",
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+
+  test('every address of the single page answers with it, strictly', () =>
+    withPages(async (test) => {
+      for (const page of ['/', '/submit', '/jobs/j_0123456789abcdef', '/gallery', '/account', '/ui', '/?x=1']) {
+        const { status, text, headers } = await new Visitor(test).ask('GET', page);
+        expect([status, text], page).toEqual([200, files['index.html']]);
+        expect(headers).toMatchObject({
+          'content-security-policy': strict,
+          'cache-control': 'no-cache',
+          'x-frame-options': 'DENY',
+          'x-content-type-options': 'nosniff',
+          'referrer-policy': 'same-origin',
+        });
+        expect(headers['content-type']).toMatch(/^text\/html/);
+        expect(headers['cross-origin-opener-policy']).toBeUndefined();
+      }
+    }));
+
+  test('hashed assets stay in caches, everything else is asked for again', () =>
+    withPages(async (test) => {
+      const guest = new Visitor(test);
+      expect(await guest.ask('GET', '/assets/index-abc123.js')).toMatchObject({
+        text: 'app()',
+        headers: { 'cache-control': 'public, max-age=31536000, immutable', 'cross-origin-resource-policy': 'same-origin' },
+      });
+      expect(await guest.ask('GET', '/widget.js')).toMatchObject({
+        text: 'loader()',
+        headers: { 'cache-control': 'no-cache', 'cross-origin-resource-policy': 'cross-origin' },
+      });
+      expect((await guest.ask('GET', '/icon.svg')).headers['cache-control']).toBe('no-cache');
+      const { etag } = (await guest.ask('GET', '/')).headers;
+      expect((await guest.ask('GET', '/', undefined, { 'if-none-match': etag })).status).toBe(304);
+    }));
+
+  test('what is not there: the page for people, an error body for programs', () =>
+    withPages(async (test) => {
+      const guest = new Visitor(test);
+      const forPeople = await guest.ask('GET', '/no/such/page', undefined, { accept: 'text/html,*/*' });
+      expect([forPeople.status, forPeople.text]).toEqual([404, files['index.html']]);
+      for (const path of [
+        '/no/such/page',
+        '/api/nothing',
+        '/assets/none.js',
+        '/assets/',
+        '/widget',
+        '/../../etc/passwd',
+        '/%2e%2e/%2e%2e/etc/passwd',
+        '/..%2f..%2fetc/passwd',
+      ]) {
+        const { status, body } = await guest.ask('GET', path);
+        expect(status, path).toBeGreaterThanOrEqual(400);
+        expect(status, path).toBeLessThan(500);
+        expect(body.error.code, path).toMatch(/not_found|bad_input/);
+      }
+      expect((await guest.ask('POST', '/', {})).status).toBe(404);
+    }));
+
+  test('the frame may be shown by its site only; the consent page by nobody', () =>
+    withPages(async (test) => {
+      const ada = new Visitor(test);
+      await ada.start();
+      const site = await ada.site({ origin: 'https://museum.example' });
+      const frame = await new Visitor(test).ask('GET', `/widget/frame?site=${site.id}`);
+      expect([frame.status, frame.text]).toEqual([200, files['widget/frame.html']]);
+      expect(frame.headers['content-security-policy']).toBe(strict.replace("frame-ancestors 'none'", 'frame-ancestors https://museum.example'));
+      expect(frame.headers['x-frame-options']).toBeUndefined();
+      expect(frame.headers['cache-control']).toBe('no-cache');
+      const consent = await new Visitor(test).ask('GET', `/widget/consent?site=${site.id}`);
+      expect([consent.status, consent.text]).toEqual([200, files['widget/consent.html']]);
+      expect(consent.headers).toMatchObject({ 'content-security-policy': strict, 'x-frame-options': 'DENY' });
+      for (const page of ['frame', 'consent']) {
+        for (const query of ['', '?site=', `?site=s_${'0'.repeat(16)}`, '?site=x', `?site=${site.id}x`]) {
+          const missing = await new Visitor(test).ask('GET', `/widget/${page}${query}`);
+          expect([missing.status, missing.headers['content-security-policy']], page + query).toEqual([404, strict]);
+        }
+      }
+      // The file behind it, asked for by its own name, is framed by nobody.
+      expect((await new Visitor(test).ask('GET', '/widget/frame.html')).headers['content-security-policy']).toBe(strict);
+    }));
+
+  test('before the pages are built, every page says how to build them', () =>
+    withApp(async (test) => {
+      for (const page of ['/', '/jobs/x', '/widget.js', '/widget/frame?site=x']) {
+        const { status, text } = await new Visitor(test).ask('GET', page);
+        expect(status).toBe(503);
+        expect(text).toContain('npm run build');
+      }
+      expect((await new Visitor(test).ask('GET', '/healthz')).body).toEqual({ ok: true });
+    }));
+});

@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { workloadIds } from '../../shaders/registry.ts';
+import type { ConsentId, OwnerId } from '../../shared/model.ts';
+import type { ConsentGrant, ErrorBody, SiteView } from '../../shared/schemas.ts';
+import { buildApp } from '../app.ts';
+import { type Config, readConfig } from '../config.ts';
+import { openBlobStore } from '../store/blobs.ts';
+import { openSqliteStore } from '../store/sqlite.ts';
+import type { BlobStore, Store } from '../store/store.ts';
+import { temporaryFolder } from '../store/testing.ts';
+
+/** The HTTP edge on a real store in a folder of its own, without a port. */
+export interface TestApp {
+  readonly app: FastifyInstance;
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  /** The clock; tests turn it. */
+  readonly now: { ms: number };
+  /** What the coordinator was told. */
+  readonly ended: ConsentId[];
+  readonly moved: (readonly [OwnerId, OwnerId])[];
+}
+
+export interface TestOptions {
+  readonly config?: Partial<Config>;
+  readonly clientFolder?: string;
+}
+
+export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: TestOptions = {}): Promise<T> {
+  const folder = temporaryFolder();
+  const store = await openSqliteStore(folder.path);
+  const blobs = openBlobStore(join(folder.path, 'blobs'));
+  const now = { ms: Date.UTC(2026, 0, 1) };
+  const ended: ConsentId[] = [];
+  const moved: (readonly [OwnerId, OwnerId])[] = [];
+  const app = await buildApp({
+    config: { ...readConfig({ DATA_DIR: folder.path, LOG_LEVEL: 'silent' }), ...options.config },
+    store,
+    blobs,
+    clock: () => now.ms,
+    randomBytes,
+    consentEnded: (consent) => void ended.push(consent),
+    ownerChanged: (from, to) => void moved.push([from, to]),
+    clientFolder: options.clientFolder ?? join(folder.path, 'no-pages'),
+  });
+  try {
+    return await run({ app, store, blobs, now, ended, moved });
+  } finally {
+    await app.close();
+    await store.close();
+    folder.remove();
+  }
+}
+
+export interface Reply<Body> {
+  readonly status: number;
+  readonly body: Body;
+  readonly text: string;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+}
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'HEAD' | 'OPTIONS';
+
+let addresses = 0;
+
+/** A browser: keeps its cookie and names its origin. Every one has an address of its own, because requests are counted by address. */
+export class Visitor {
+  readonly #app: FastifyInstance;
+  readonly address = `10.1.${Math.floor(++addresses / 250)}.${(addresses % 250) + 1}`;
+  host = 'localhost:8080';
+  cookie: string | undefined;
+
+  constructor({ app }: Pick<TestApp, 'app'>) {
+    this.#app = app;
+  }
+
+  async ask<Body = ErrorBody>(
+    method: Method,
+    url: string,
+    payload?: object | string | Buffer,
+    headers: Readonly<Record<string, string | undefined>> = {},
+  ): Promise<Reply<Body>> {
+    const sent = { host: this.host, ...(method === 'GET' ? {} : { origin: `http://${this.host}` }), cookie: this.cookie, ...headers };
+    const response = await this.#app.inject({
+      method,
+      url,
+      remoteAddress: this.address,
+      headers: Object.fromEntries(Object.entries(sent).filter(([, value]) => value !== undefined)),
+      ...(payload === undefined ? {} : { payload }),
+    });
+    const [cookie] = response.cookies;
+    if (cookie) this.cookie = `${cookie.name}=${cookie.value}`;
+    const isJson = String(response.headers['content-type']).startsWith('application/json');
+    return {
+      status: response.statusCode,
+      body: (isJson ? response.json() : undefined) as Body,
+      text: response.payload,
+      headers: response.headers as Record<string, string | undefined>,
+    };
+  }
+
+  /** Starts a session and tells whose it is. */
+  async start(): Promise<OwnerId> {
+    return (await this.ask<{ owner: OwnerId }>('POST', '/api/session', {})).body.owner;
+  }
+
+  async consent(own: object = {}): Promise<ConsentGrant> {
+    return (await this.ask<ConsentGrant>('POST', '/api/consents', { kinds: [workloadIds[0]], site: null, ...own })).body;
+  }
+
+  async site(own: object = {}): Promise<SiteView> {
+    return (await this.ask<SiteView>('POST', '/api/sites', { name: 'Museum', origin: 'https://museum.example', sharePercent: 20, ...own })).body;
+  }
+}
+
+/** The header by which a widget, which has no session, speaks for its contributor. */
+export const credentialOf = ({ contributor }: Pick<ConsentGrant, 'contributor'>): { authorization: string } => ({
+  authorization: `Contributor ${contributor.id}.${contributor.secret}`,
+});

@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { workload } from '../shaders/registry.ts';
+import { limits, MINUTE_MS } from '../shared/limits.ts';
+import { buildApp } from './app.ts';
+import { Pool } from './checks/pool.ts';
+import { loadConfig } from './config.ts';
+import { Coordinator } from './coordinator.ts';
+import { Gallery } from './gallery.ts';
+import { blobRoutes } from './http/blobs.ts';
+import { jobRoutes } from './http/jobs.ts';
+import { isOwnOrigin } from './http/security.ts';
+import { Jobs } from './jobs.ts';
+import { createSockets } from './sockets/connect.ts';
+import { serveContributors } from './sockets/contribute.ts';
+import { serveViewers } from './sockets/watch.ts';
+import { openBlobStore } from './store/blobs.ts';
+import { openSqliteStore } from './store/sqlite.ts';
+
+const CHECK_TIMEOUT_MS = MINUTE_MS;
+const CHECK_HEAP_MIB = 2048;
+const CHECKS_QUEUED_MAX = 4096;
+const PREPARE_QUEUED_MAX = 64;
+
+/**
+ * The process: reads the environment, opens the store, starts the core, listens. Resolves when it is ready. `close` stops
+ * taking work, finishes the commit under way and lets go of the data folder.
+ */
+export async function main(): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const config = loadConfig(process.env);
+  const store = await openSqliteStore(config.dataDir);
+  const blobs = openBlobStore(join(config.dataDir, 'blobs'));
+  // One core is left for the main thread; checks never wait behind the preparation of somebody's scene.
+  const checks = new Pool({
+    threads: Math.max(1, availableParallelism() - 1),
+    timeoutMs: CHECK_TIMEOUT_MS,
+    heapMib: CHECK_HEAP_MIB,
+    queuedMax: CHECKS_QUEUED_MAX,
+  });
+  const preparing = new Pool({ threads: 1, timeoutMs: limits.prepareMsMax, heapMib: limits.prepareHeapMibMax, queuedMax: PREPARE_QUEUED_MAX });
+  const clock = Date.now;
+  let endConsent: (consent: Parameters<ReturnType<typeof serveContributors>['endConsent']>[0]) => void = () => undefined;
+
+  const app = await buildApp({
+    config,
+    store,
+    blobs,
+    clock,
+    randomBytes,
+    consentEnded: (consent) => endConsent(consent),
+    ownerChanged: (from, to) => coordinator.changeOwner(from, to),
+  });
+  const log = app.log;
+  const coordinator = await Coordinator.open({ store, blobs, checks, spec: (id) => workload(id)?.spec, clock, random: randomBytes, log });
+  const jobs = new Jobs({ store, blobs, coordinator, preparing, ratePerUnit: config.ratePerUnit, clock, randomBytes });
+  await app.register(jobRoutes({ jobs, blobs, ownerOf: app.sessions.ownerOf }));
+  await app.register(blobRoutes({ blobs, coordinator, clock }));
+  const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host));
+  ({ endConsent } = serveContributors(io, { store, blobs, coordinator, clock, randomBytes, log }));
+  const viewers = serveViewers(io, { jobs, coordinator, log });
+  const gallery = new Gallery({ store, blobs, jobs, coordinator, log });
+
+  await app.listen({ host: config.host, port: config.port });
+  if (config.gallery) void gallery.refill();
+  const address = app.server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : config.port;
+  return {
+    url: config.publicOrigin ?? `http://localhost:${port}`,
+    async close() {
+      await gallery.close();
+      viewers.close();
+      await io.close();
+      await app.close();
+      await coordinator.close();
+      await Promise.all([checks.close(), preparing.close()]);
+      await store.close();
+    },
+  };
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { url, close } = await main();
+  console.log(`Tessera is ready: ${url}`);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void close().then(() => process.exit(0)));
+}
