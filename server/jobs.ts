@@ -113,6 +113,7 @@ export class Jobs {
       workHeld: price.work,
       checksHeld: price.checks,
       heldFrom: gallery ? [{ account: ISSUANCE, microCredits: hold }] : splitHold(owner, hold, await store.ledger.balance(grantAccount(owner), 'test')),
+      closing: false,
       createdMs: clock(),
       endedMs: null,
       summary: null,

@@ -1,4 +1,5 @@
 import { workloadIds } from '../../shaders/registry.ts';
+import type { JobId, TileRef } from '../../shared/model.ts';
 import type { Device } from '../../shared/schemas.ts';
 import type { PartFact, Snapshot, TileFact } from '../engine/api.ts';
 import type { PageEngine } from '../engine/host.ts';
@@ -37,6 +38,8 @@ class Contributor {
   #softwareAllowed = false;
   #engine: PageEngine | null = null;
   readonly #listeners = new Set<FactListener>();
+  /** Accepted tiles of the job last worked on, for outlines; earlier jobs are not shown any more. */
+  #own: { readonly job: JobId; readonly tiles: TileRef[] } | null = null;
 
   get phase(): Phase {
     return this.#phase;
@@ -77,7 +80,10 @@ class Contributor {
         { origin: location.origin, identity: { contributor, consent: consent.id }, kinds: consent.kinds, powerPercent: this.#power },
         {
           onState: (snapshot) => this.#take(snapshot),
-          onTile: (fact) => this.#tell((listener) => listener.tile(fact)),
+          onTile: (fact) => {
+            this.#remember(fact);
+            this.#tell((listener) => listener.tile(fact));
+          },
           onPart: (fact) => this.#tell((listener) => listener.part(fact)),
         },
       );
@@ -116,6 +122,16 @@ class Contributor {
   listen(listener: FactListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  ownTiles(job: JobId): readonly TileRef[] {
+    return this.#own?.job === job ? this.#own.tiles : [];
+  }
+
+  #remember({ step, job, at }: TileFact): void {
+    if (step !== 'accepted') return;
+    if (this.#own?.job !== job.id) this.#own = { job: job.id, tiles: [] };
+    this.#own.tiles.push(at);
   }
 
   #tell(how: (listener: FactListener) => void): void {

@@ -28,9 +28,12 @@ export function credits(microCredits: string | bigint): string {
 /** All amounts of the embedded coordinator are test credits, and every amount says so. */
 export const testCredits = (microCredits: string | bigint): string => `${credits(microCredits)} test credits`;
 
-/** With its sign, all decimals: for statements, where rows must add up. */
-export const signedCredits = (microCredits: string): string =>
-  (microCredits.startsWith('-') ? '' : '+') + formatCredits(BigInt(microCredits)).replace('-', '−');
+/** With its sign and all six decimals: for statements, where rows line up and add up. */
+export function signedCredits(microCredits: string): string {
+  const amount = BigInt(microCredits);
+  const abs = amount < 0n ? -amount : amount;
+  return `${amount < 0n ? '−' : '+'}${abs / MICRO}.${(abs % MICRO).toString().padStart(6, '0')}`;
+}
 
 export function bytes(value: number): string {
   if (value < KIB) return `${value} B`;

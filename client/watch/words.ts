@@ -6,7 +6,7 @@ export const acceptedShare = ({ parts }: JobView): number => parts.accepted / Ma
 /** One line under the picture. */
 export function progressLine(job: JobView): string {
   if (job.status === 'done')
-    return `Done. ${plural(job.contributors, 'contributor')} computed it in ${duration(((job.endedMs ?? job.createdMs) - job.createdMs) / 1000)}.`;
+    return `Done by ${plural(job.contributors, 'contributor')}, ${duration(((job.endedMs ?? job.createdMs) - job.createdMs) / 1000)} after it was submitted.`;
   if (job.status === 'cancelled') return `Cancelled at ${percent(acceptedShare(job))}. What was not used came back.`;
   const left = job.secondsLeft === null ? 'Nobody works on it at present; it goes on when somebody does.' : `About ${duration(job.secondsLeft)} left.`;
   return `${percent(acceptedShare(job))} done. ${left}`;

@@ -34,7 +34,7 @@ import type { StateMessage } from './messages.ts';
       const style = document.createElement('style');
       style.textContent = ':host{display:inline-block}:host([hidden]){display:none}iframe{display:block;border:0;max-width:100%;color-scheme:light dark}';
       Object.assign(this.#frame, SIZE, { title: 'Help with your GPU', referrerPolicy: 'no-referrer' });
-      this.attachShadow({ mode: 'closed' }).append(style, this.#frame);
+      this.attachShadow({ mode: 'open' }).append(style, this.#frame);
     }
 
     connectedCallback(): void {

@@ -64,6 +64,7 @@ const job: StoredJob = {
   workHeld: price.work,
   checksHeld: price.checks,
   heldFrom: [{ account: 'operator/issuance', microCredits: price.work }],
+  closing: false,
   createdMs: Date.now(),
   endedMs: null,
   summary: null,

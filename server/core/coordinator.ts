@@ -89,7 +89,7 @@ function openJob(state: State, { job: stored, results }: Command & { type: 'open
     granted: Number.isFinite(least) ? least : 0,
     handedIn: new Map(),
     replicaNeeds: new Map(),
-    closing: false,
+    closing: stored.closing,
     rate: 0,
     rateAtMs: now,
   };
@@ -147,7 +147,7 @@ function cancelJob(state: State, id: Job['stored']['id'], now: number): Event[] 
   const job = state.jobs.get(id);
   if (!job) return [{ type: 'refused', code: 'conflict', message: 'This job is not open.' }];
   job.closing = true;
-  const events = voidLeases(state, job, 'The job was cancelled.');
+  const events: Event[] = [{ type: 'write', write: { kind: 'jobClosing', id } }, ...voidLeases(state, job, 'The job was cancelled.')];
   for (const need of [...job.replicaNeeds.values()])
     if (state.pending.get(need.result)?.confirming === 0) events.push(...startLargerAudit(state, job, need.result));
   return [...events, ...endJobIfOver(state, job, now)];

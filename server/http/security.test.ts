@@ -196,12 +196,21 @@ describe('errors', () => {
 describe('requests', () => {
   test('an address that asks too often is told to wait, others are not', () =>
     withApp(async (test) => {
+      test.app.get('/counted', { config: { rateLimit: { max: 3 } } }, async () => ({}));
       const [busy, calm] = [new Visitor(test), new Visitor(test)];
-      let last = await busy.ask('GET', '/healthz');
-      for (let round = 1; round <= 12_000; round++) last = await busy.ask('GET', '/healthz');
-      expect([last.status, last.body.error.code]).toEqual([429, 'too_many']);
-      expect(last.headers['retry-after']).toBeDefined();
-      expect((await calm.ask('GET', '/healthz')).status).toBe(200);
+      const statuses: number[] = [];
+      for (let round = 0; round < 4; round++) statuses.push((await busy.ask('GET', '/counted')).status);
+      expect(statuses).toEqual([200, 200, 200, 429]);
+      const refused = await busy.ask('GET', '/counted');
+      expect(refused.body.error).toMatchObject({ code: 'too_many', limit: '3 requests' });
+      expect(refused.headers['retry-after']).toBeDefined();
+      expect((await calm.ask('GET', '/counted')).status).toBe(200);
+    }));
+
+  test('every route is counted', () =>
+    withApp(async (test) => {
+      for (const url of ['/healthz', '/', '/nothing', '/api/account', '/api/nothing'])
+        expect((await new Visitor(test).ask('GET', url)).headers, url).toMatchObject({ 'x-ratelimit-limit': '12000', 'x-ratelimit-remaining': '11999' });
     }));
 
   test('forwarded addresses count only behind a trusted proxy', async () => {

@@ -137,6 +137,7 @@ class World {
       workHeld: price.work,
       checksHeld: price.checks,
       heldFrom: [{ account: `${REQUESTER}/grant`, microCredits: price.work + price.checks }],
+      closing: false,
       createdMs: 0,
       endedMs: null,
       summary: null,

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { access, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { BlobHash } from '../../shared/model.ts';
 import { BlobMismatch, type BlobStore, BlobTooLarge } from './store.ts';
 
@@ -16,7 +16,6 @@ export function openBlobStore(folder: string): BlobStore {
   const temporary = join(folder, TEMPORARY);
   mkdirSync(temporary, { recursive: true, mode: 0o700 });
   for (const name of readdirSync(temporary)) rmSync(join(temporary, name), { recursive: true, force: true });
-  for (let first = 0; first < 256; first++) mkdirSync(join(folder, first.toString(16).padStart(2, '0')), { recursive: true, mode: 0o700 });
   return new FileBlobs(folder);
 }
 
@@ -49,16 +48,14 @@ class FileBlobs implements BlobStore {
     }
   }
 
-  /** A rename is atomic; once the folder is synchronised it survives a loss of power too. */
+  /** A rename is atomic; once the folders are synchronised it survives a loss of power too. */
   async #keep(temporary: string, hash: BlobHash): Promise<void> {
     const path = this.path(hash);
-    const exists = await access(path).then(
-      () => true,
-      () => false,
-    );
-    if (!exists) await rename(temporary, path);
+    const place = dirname(path);
+    if (await mkdir(place, { recursive: true, mode: 0o700 })) await synchronise(this.#folder);
+    if ((await this.size(hash)) === undefined) await rename(temporary, path);
     // Also for a blob that exists: whoever wrote it may not have come this far yet.
-    if (process.platform !== 'win32') await synchronise(join(path, '..'));
+    await synchronise(place);
   }
 
   async get(hash: BlobHash): Promise<Uint8Array<ArrayBuffer> | undefined> {
@@ -106,6 +103,8 @@ async function writeHashed(source: AsyncIterable<Uint8Array>, path: string, byte
 }
 
 async function synchronise(folder: string): Promise<void> {
+  // Windows has no such call for folders.
+  if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {
     await handle.sync();

@@ -37,6 +37,7 @@ const jobRow = (job: StoredJob): Insertable<JobsTable> => ({
   work_held: job.workHeld,
   checks_held: job.checksHeld,
   held_from_json: heldFromJson(job.heldFrom),
+  closing: job.closing ? 1 : 0,
   created_ms: job.createdMs,
   ended_ms: job.endedMs,
   summary_json: job.summary === null ? null : JSON.stringify(job.summary),
@@ -61,6 +62,7 @@ const jobOf = (row: Selectable<JobsTable>): StoredJob => ({
   workHeld: row.work_held,
   checksHeld: row.checks_held,
   heldFrom: heldFromOf(row.held_from_json),
+  closing: row.closing === 1,
   createdMs: row.created_ms,
   endedMs: row.ended_ms,
   summary: row.summary_json === null ? null : JSON.parse(row.summary_json),
@@ -169,6 +171,11 @@ export async function writeJobEnd(trx: Db, end: WriteOf<'jobEnded'>): Promise<vo
     .where('status', '=', 'open')
     .executeTakeFirstOrThrow();
   if (numUpdatedRows !== 1n) throw new Error(`job ${end.id} ended, but is not open`);
+}
+
+/** Cancelled, and waiting for the verdicts on what was handed in. */
+export async function writeJobClosing(trx: Db, id: JobId): Promise<void> {
+  await trx.updateTable('jobs').set({ closing: 1 }).where('id', '=', id).execute();
 }
 
 /** A hold is spread over several accounts; what people need to know is the whole of it against all they have. */

@@ -62,6 +62,7 @@ export interface JobsTable {
   work_held: bigint;
   checks_held: bigint;
   held_from_json: string;
+  closing: number;
   created_ms: number;
   ended_ms: number | null;
   summary_json: string | null;

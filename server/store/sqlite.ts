@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kysely } from 'kysely';
 import { EmbeddedDialect, openDatabaseFile } from './dialect.ts';
-import { insertResults, SqlJobs, writeJobEnd, writeVerdict } from './jobs.ts';
+import { insertResults, SqlJobs, writeJobClosing, writeJobEnd, writeVerdict } from './jobs.ts';
 import { postTransfers, SqlLedger } from './ledger.ts';
 import { migrate } from './migrations/migrate.ts';
 import { SqlPeople, writeReputation } from './people.ts';
@@ -56,6 +56,7 @@ class SqlStore implements Store {
       else if (write.kind === 'transfer') transfers.push(write.transfer);
       else if (write.kind === 'verdict') updates.push((trx) => writeVerdict(trx, write));
       else if (write.kind === 'reputation') updates.push((trx) => writeReputation(trx, write));
+      else if (write.kind === 'jobClosing') updates.push((trx) => writeJobClosing(trx, write.id));
       else if (write.kind === 'jobEnded') updates.push((trx) => writeJobEnd(trx, write));
       else throw new Error(`unknown write ${(write satisfies never as Write).kind}`);
     }

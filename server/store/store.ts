@@ -59,6 +59,7 @@ export type Write =
       readonly atMs: number;
     }
   | { readonly kind: 'transfer'; readonly transfer: Transfer }
+  | { readonly kind: 'jobClosing'; readonly id: JobId }
   | { readonly kind: 'jobEnded'; readonly id: JobId; readonly status: Exclude<JobStatus, 'open'>; readonly atMs: number; readonly summary: JobSummary }
   | {
       readonly kind: 'reputation';
@@ -89,6 +90,8 @@ export interface StoredJob {
   readonly checksHeld: MicroCredits;
   /** Where the hold came from, so that a refund goes back there. Sums to workHeld + checksHeld. */
   readonly heldFrom: readonly { readonly account: AccountId; readonly microCredits: MicroCredits }[];
+  /** Cancelled: nothing more is leased; it ends when what was handed in is decided. */
+  readonly closing: boolean;
   readonly createdMs: number;
   readonly endedMs: number | null;
   /** Figures at the end of the job; null while it is open. */

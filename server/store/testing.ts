@@ -48,6 +48,7 @@ export const exampleJob = (own: Partial<StoredJob> = {}): StoredJob => ({
   workHeld: 900n,
   checksHeld: 100n,
   heldFrom: [{ account: `${device('ada')}/grant`, microCredits: 1000n }],
+  closing: false,
   createdMs: 1_700_000_000_000,
   endedMs: null,
   summary: null,

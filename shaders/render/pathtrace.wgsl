@@ -66,7 +66,7 @@ fn directLight(surface: Surface, frame: Frame, start: u32, key: u32, base: u32) 
     return vec3f(0.0);
   }
   let cosine = -dot3(normalize3(cross3(triangle.edge1, triangle.edge2)), direction);
-  let emission = emissionAt(light.triangle, materials[triangle.material], at.x, at.y, cosine > 0.0);
+  let emission = emissionAt(light.triangle, triangle.material, at.x, at.y, cosine > 0.0);
   if (largest(emission) == 0.0) {
     return vec3f(0.0);
   }

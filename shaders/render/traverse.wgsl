@@ -50,30 +50,32 @@ fn enterBox(ray: Ray, low: vec3f, high: vec3f, limit: f32) -> f32 {
 // Whether the ray meets the triangle nearer than `best`, or as near with a smaller id than `bestId`; then `best` is updated.
 // Moeller & Trumbore, 1997, both sides, divided only when it is a hit.
 fn meets(ray: Ray, index: u32, bestId: u32, best: ptr<function, Hit>) -> bool {
-  let triangle = triangles[index];
-  let p = cross3(ray.direction, triangle.edge2);
-  let determinant = dot3(triangle.edge1, p);
+  let triangle = &triangles[index];
+  let edge1 = (*triangle).edge1;
+  let edge2 = (*triangle).edge2;
+  let p = cross3(ray.direction, edge2);
+  let determinant = dot3(edge1, p);
   let size = abs(determinant);
   let facing = select(1.0, -1.0, determinant < 0.0);
   let limit = size + size * EDGE_SLACK;
   let slack = size * EDGE_SLACK;
-  let s = ray.origin - triangle.corner;
+  let s = ray.origin - (*triangle).corner;
   let u = facing * dot3(s, p);
   if (size < DETERMINANT_MIN || u < -slack || u > limit) {
     return false;
   }
-  let q = cross3(s, triangle.edge1);
+  let q = cross3(s, edge1);
   let v = facing * dot3(ray.direction, q);
   if (v < -slack || u + v > limit) {
     return false;
   }
-  let t = facing * dot3(triangle.edge2, q);
+  let t = facing * dot3(edge2, q);
   if (t <= 0.0) {
     return false;
   }
   let scale = 1.0 / size;
   let distance = t * scale;
-  if (distance > (*best).distance || (distance == (*best).distance && triangle.id >= bestId)) {
+  if (distance > (*best).distance || (distance == (*best).distance && (*triangle).id >= bestId)) {
     return false;
   }
   *best = Hit(index, distance, u * scale, v * scale);

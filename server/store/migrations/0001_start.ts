@@ -108,6 +108,7 @@ async function jobs(db: Db): Promise<void> {
     .addColumn('work_held', columnTypes.credits, (column) => column.notNull())
     .addColumn('checks_held', columnTypes.credits, (column) => column.notNull())
     .addColumn('held_from_json', 'text', (column) => column.notNull())
+    .addColumn('closing', 'integer', (column) => column.notNull())
     .addColumn('created_ms', 'integer', (column) => column.notNull())
     .addColumn('ended_ms', 'integer')
     .addColumn('summary_json', 'text')

@@ -1,0 +1,139 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { workloadIds } from '../shaders/registry.ts';
+import type { Challenge, ConsentGrant, SiteView } from '../shared/schemas.ts';
+import { TestWallet } from './http/solana.testing.ts';
+import { credentialOf, type Method, type Reply, type TestApp, Visitor, withApp } from './http/testing.ts';
+import { exampleTransfer } from './store/testing.ts';
+
+/** The table "Who may do what" of README.md, walked cell by cell against the real routes. */
+
+const roles = ['guest', 'contributor', 'requester', 'site owner', 'operator'] as const;
+type Role = (typeof roles)[number];
+type Cell = 'yes' | 'no' | 'own';
+
+/** Rows of the first table of the README's section. */
+function table(): Map<string, readonly Cell[]> {
+  const readme = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8');
+  const rows = new Map<string, readonly Cell[]>();
+  for (const line of readme.slice(readme.indexOf('| Route |')).split('\n')) {
+    if (!line.startsWith('|')) break;
+    const [route = '', ...cells] = line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim());
+    if (/^(GET|POST|PUT|DELETE) /.test(route)) rows.set(route, cells as Cell[]);
+  }
+  return rows;
+}
+
+/** Somebody in a role, with what is his. */
+interface Actor {
+  readonly visitor: Visitor;
+  readonly credential: Readonly<Record<string, string>>;
+  readonly grant: ConsentGrant | undefined;
+  readonly site: SiteView | undefined;
+}
+
+async function actor(test: TestApp, role: Role): Promise<Actor> {
+  const visitor = new Visitor(test);
+  if (role === 'guest' || role === 'operator') return { visitor, credential: {}, grant: undefined, site: undefined };
+  if (role === 'contributor') {
+    const grant = await visitor.consent();
+    visitor.cookie = undefined;
+    return { visitor, credential: credentialOf(grant), grant, site: undefined };
+  }
+  const owner = await visitor.start();
+  await test.store.commit([{ kind: 'transfer', transfer: exampleTransfer({ id: `earned/${owner}`, credit: `${owner}/earned`, microCredits: 5n }) }]);
+  const site = role === 'site owner' ? await visitor.site() : undefined;
+  return { visitor, credential: {}, grant: await visitor.consent(), site };
+}
+
+interface Probe {
+  /** The request as this actor sends it, about what is his own where the route is about something. */
+  own(actor: Actor, other: Actor, test: TestApp): Promise<Reply<unknown>>;
+  /** For `own` cells: what he sees is free of the other's, or his try at the other's is refused. */
+  foreign?(actor: Actor, other: Actor, own: Reply<unknown>, test: TestApp): Promise<void>;
+}
+
+const plain = (method: Method, url: string, payload?: () => object): Probe => ({
+  own: ({ visitor, credential }) => visitor.ask(method, url, payload?.(), credential),
+});
+
+/** The answer names nothing that belongs to the other. */
+const free = (url: string): Probe => ({
+  own: ({ visitor, credential }) => visitor.ask('GET', url, undefined, credential),
+  async foreign(_actor, other, own) {
+    const names = [other.grant?.consent.id, other.grant?.contributor.id, other.site?.id, other.visitor.cookie].filter((name) => name !== undefined);
+    const theirOwner = (await other.visitor.ask<{ owner?: string }>('GET', '/api/account')).body.owner;
+    for (const name of [...names, theirOwner].filter((each) => each !== undefined)) expect(own.text).not.toContain(name);
+  },
+});
+
+const refused = (reply: Reply<unknown>): void => expect([401, 403, 404]).toContain(reply.status);
+
+async function answerTo(asking: Actor, signing: Actor): Promise<Reply<unknown>> {
+  const wallet = new TestWallet();
+  const made = await asking.visitor.ask<Challenge>('POST', '/api/account/challenge', { address: wallet.address });
+  const body = made.status === 200 ? wallet.answer(made.body.nonce, made.body.text) : wallet.answer('unknown', 'text');
+  return signing.visitor.ask('POST', '/api/account/sign-in', body, signing.credential);
+}
+
+const probes: Readonly<Record<string, Probe>> = {
+  'GET /healthz': plain('GET', '/healthz'),
+  // Without built pages: what matters here is that nobody is turned away.
+  'GET /': plain('GET', '/'),
+  'GET /widget/frame': plain('GET', '/widget/frame'),
+  'GET /widget/consent': plain('GET', '/widget/consent'),
+  'POST /api/session': plain('POST', '/api/session', () => ({})),
+  'GET /api/account': free('/api/account'),
+  'GET /api/account/statement': free('/api/account/statement'),
+  'GET /api/account/consents': free('/api/account/consents'),
+  'POST /api/account/challenge': plain('POST', '/api/account/challenge', () => ({ address: new TestWallet().address })),
+  'POST /api/account/sign-in': {
+    own: (self) => answerTo(self, self),
+    foreign: async (self, other) => refused(await answerTo(other, self)),
+  },
+  'POST /api/account/sign-out': plain('POST', '/api/account/sign-out', () => ({})),
+  'POST /api/consents': plain('POST', '/api/consents', () => ({ kinds: [workloadIds[0]], site: null })),
+  'DELETE /api/consents/:id': {
+    own: (self, other) => self.visitor.ask('DELETE', `/api/consents/${(self.grant ?? other.grant)?.consent.id}`, undefined, self.credential),
+    foreign: async (self, other) => refused(await self.visitor.ask('DELETE', `/api/consents/${other.grant?.consent.id}`, undefined, self.credential)),
+  },
+  'GET /api/contributors/me': free('/api/contributors/me'),
+  'POST /api/uploads': {
+    own: ({ visitor, credential }) => visitor.ask('POST', '/api/uploads', Buffer.from('scene'), { ...credential, 'content-type': 'application/octet-stream' }),
+  },
+  'POST /api/sites': plain('POST', '/api/sites', () => ({ name: 'Park', origin: 'https://park.example', sharePercent: 0 })),
+  'GET /api/sites': free('/api/sites'),
+  'GET /api/sites/:id': { own: ({ visitor, credential }, other) => visitor.ask('GET', `/api/sites/${other.site?.id}`, undefined, credential) },
+};
+
+test('the table and the probes name the same routes, every cell is filled', () => {
+  const rows = table();
+  expect([...rows.keys()].sort()).toEqual(Object.keys(probes).sort());
+  for (const [route, cells] of rows) {
+    expect(cells, route).toHaveLength(roles.length);
+    for (const cell of cells) expect(['yes', 'no', 'own'], route).toContain(cell);
+  }
+});
+
+const cells = [...table()].flatMap(([route, row]) => roles.map((role, index) => [route, role, row[index] ?? 'no'] as const));
+
+test.each(cells)('%s as %s: %s', (route, role, cell) =>
+  withApp(async (test) => {
+    const probe = probes[route];
+    if (!probe) throw new Error(`no probe for ${route}`);
+    const self = await actor(test, role);
+    const other = await actor(test, 'site owner');
+    const reply = await probe.own(self, other, test);
+    if (cell === 'no') refused(reply);
+    else if (route.startsWith('GET /widget') || route === 'GET /') expect(reply.status).toBe(503);
+    else expect(reply.status).toBeLessThan(300);
+    if (cell === 'own') {
+      expect(probe.foreign, 'an own cell needs a look at what is not own').toBeDefined();
+      await probe.foreign?.(self, other, reply, test);
+    }
+  }),
+);
