@@ -24,7 +24,8 @@ describe('parseRoute', () => {
 
 describe('isPageClick', () => {
   const origin = 'https://tessera.example';
-  const click = (over: object = {}) => ({ button: 0, defaultPrevented: false, metaKey: false, ctrlKey: false, shiftKey: false, altKey: false, ...over }) as MouseEvent;
+  const click = (over: object = {}) =>
+    ({ button: 0, defaultPrevented: false, metaKey: false, ctrlKey: false, shiftKey: false, altKey: false, ...over }) as MouseEvent;
   const link = (href: string, target = '', download = false) => ({ href, target, hasAttribute: () => download }) as unknown as HTMLAnchorElement;
 
   it('takes plain clicks on pages of ours', () => {

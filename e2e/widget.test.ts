@@ -61,7 +61,7 @@ test('from consent to split earnings to stop', { timeout: 2 * WORK_MS_MAX }, asy
   const sockets: string[] = [];
   visitor.page.on('websocket', (socket) => sockets.push(socket.url()));
   await visitor.page.goto(museumUrl());
-  await expect.poll(() => cardIn(visitor.page)?.url(), { timeout: 10_000 }).toBeTruthy();
+  await expect.poll(() => cardIn(visitor.page)?.url() ?? visitor.problems.join('\n'), { timeout: 10_000 }).toContain('/widget/frame?site=');
   const card = cardIn(visitor.page) as Frame;
   await card.getByText(`${SHARE_PERCENT} % of what it earns goes to this site`).waitFor();
   expect(sockets).toEqual([]);

@@ -32,7 +32,7 @@ interface Identity {
  */
 export async function bench(): Promise<{ suite: string; figures: Record<string, number>; notes: string[] }> {
   const folder = await mkdtemp(join(tmpdir(), 'tessera-bench-'));
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'bench/process.ts'), folder, String(SOCKETS)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'bench/process.ts'), folder, String(SOCKETS)], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   try {
     const ready = JSON.parse(String((await lines.next()).value)) as { port: number; identities: Identity[] };
@@ -144,7 +144,8 @@ class Client {
   }
 
   async #complete(lease: Lease): Promise<HandedIn> {
-    const inline = encodeResult([{ part: 0, bytes: randomBytes(48) }], 48);
+    // The msgpack parser sends a Buffer as binary, and any other view with its whole memory.
+    const inline = Buffer.from(encodeResult([{ part: 0, bytes: randomBytes(48) }], 48));
     const hash = createHash('sha256').update(inline).digest('hex');
     const message = { token: lease.token, parts: lease.parts, hash, inline, computeMs: 1, leasesMax: 2 } as HandIn;
     const started = performance.now();

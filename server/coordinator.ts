@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import type { LeaseBody } from '../shared/formats.ts';
 import { limits } from '../shared/limits.ts';
 import type { ContributorId, JobContext, JobId, OwnerId } from '../shared/model.ts';
@@ -57,7 +58,9 @@ export class Coordinator {
   }
 
   static async open(deps: CoordinatorDeps): Promise<Coordinator> {
-    const [leaseKey, drawKey, epoch] = [await deps.store.secret('lease'), await deps.store.secret('draw'), await deps.store.nextEpoch()];
+    const leaseKey = createSecretKey(await deps.store.secret('lease'));
+    const drawKey = createSecretKey(await deps.store.secret('draw'));
+    const epoch = await deps.store.nextEpoch();
     const config = { leaseKey, drawKey, epoch, spec: deps.spec };
     const coordinator = new Coordinator(deps, { config, jobs: new Map(), contributors: new Map(), leases: new Map(), pending: new Map(), checksInFlight: 0 });
     await coordinator.#load();

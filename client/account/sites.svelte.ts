@@ -54,4 +54,4 @@ export function originProblem(text: string): string | undefined {
 }
 
 /** What a site pastes into its page. */
-export const snippetOf = (origin: string, site: string): string => `<script src="${origin}/widget.js" data-site="${site}" async></script>`;
+export const snippetOf = (origin: string, site: string): string => `<script src="${origin}/widget.js" async></script>\n<tessera-widget site="${site}"></tessera-widget>`;

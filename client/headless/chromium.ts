@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Page } from 'playwright-core';
+import type { Locator } from 'playwright-core';
 import { parseCredits } from '../../shared/credits.ts';
 import type { Options } from './options.ts';
 import type { Outcome, Report } from './outcome.ts';
@@ -56,45 +56,48 @@ export async function contributeByPage(executablePath: string, options: Options,
   try {
     const page = await browser.newPage();
     await page.goto(options.origin, { timeout: PAGE_MS_MAX });
-    await page.getByRole('button', { name: /share my gpu/i }).click({ timeout: PAGE_MS_MAX });
-    await agreeToSoftware(page);
-    await page.getByLabel(/power/i).fill(String(options.powerPercent));
-    return await watch(page, options, report, signal);
+    const main = page.getByRole('main');
+    await shareButton(main).click({ timeout: PAGE_MS_MAX });
+    await agreeToSoftware(main);
+    await main.getByLabel(/power/i).fill(String(options.powerPercent));
+    return await watch(main, options, report, signal);
   } finally {
     await browser.close();
   }
 }
 
+const shareButton = (main: Locator): Locator => main.getByRole('button', { name: /share my gpu/i });
+const stopButton = (main: Locator): Locator => main.getByRole('button', { name: 'Stop', exact: true });
+
 /** The page asks once more before it uses a software renderer. */
-async function agreeToSoftware(page: Page): Promise<void> {
-  const agree = page.getByRole('button', { name: /use the software renderer/i });
-  const stop = page.getByRole('button', { name: 'Stop', exact: true });
-  await agree.or(stop).first().waitFor({ timeout: PAGE_MS_MAX });
+async function agreeToSoftware(main: Locator): Promise<void> {
+  const agree = main.getByRole('button', { name: /use the software renderer/i });
+  await agree.or(stopButton(main)).waitFor({ timeout: PAGE_MS_MAX });
   if (await agree.isVisible()) await agree.click();
-  await stop.waitFor({ timeout: PAGE_MS_MAX });
+  await stopButton(main).waitFor({ timeout: PAGE_MS_MAX });
 }
 
-async function watch(page: Page, options: Options, report: Report, signal: AbortSignal): Promise<Outcome> {
-  const figure = async (label: string): Promise<string> =>
-    page
-      .locator('dt', { hasText: label })
-      .locator('xpath=following-sibling::dd')
-      .allInnerTexts()
-      .then((texts) => texts.join(' '));
-  const stop = page.getByRole('button', { name: 'Stop', exact: true });
+async function watch(main: Locator, options: Options, report: Report, signal: AbortSignal): Promise<Outcome> {
   for (;;) {
-    const tiles = await figure('Tiles accepted');
-    const [accepted = 0, refuted = 0] = (tiles.match(/\d[\d,]*/g) ?? []).map((digits) => Number(digits.replaceAll(',', '')));
-    const earned = (await figure('Earned')).match(/\d+(\.\d{1,6})?/)?.[0] ?? '0';
-    const outcome: Outcome = { tiles: accepted + refuted, accepted, refuted, earnedMicroCredits: parseCredits(earned).toString() };
+    const outcome = await readFigures(main);
     report(outcome);
-    const isDone = options.tiles !== null && accepted >= options.tiles;
-    if (isDone || signal.aborted) {
-      await stop.click();
-      await page.getByRole('button', { name: /share my gpu/i }).waitFor({ timeout: PAGE_MS_MAX });
+    if (signal.aborted || (options.tiles !== null && outcome.accepted >= options.tiles)) {
+      await stopButton(main).click();
+      await shareButton(main).waitFor({ timeout: PAGE_MS_MAX });
       return outcome;
     }
-    if (!(await stop.isVisible())) throw new Error(`the page has stopped: ${(await page.getByRole('heading').allInnerTexts()).join(', ')}`);
+    if (!(await stopButton(main).isVisible())) throw new Error(`the page has stopped: ${(await main.innerText()).slice(0, 300)}`);
     await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** What the page shows; its amounts are rounded to the decimals that matter. */
+async function readFigures(main: Locator): Promise<Outcome> {
+  const figure = async (label: string): Promise<string> => {
+    const texts = await main.locator('dl > div').filter({ hasText: label }).locator('dd').allInnerTexts();
+    return texts.join(' ').replaceAll(',', '');
+  };
+  const [accepted = 0, refuted = 0] = (await figure('Tiles accepted')).match(/\d+/g)?.map(Number) ?? [];
+  const earned = (await figure('Earned')).match(/\d+(\.\d{1,6})?/)?.[0] ?? '0';
+  return { tiles: accepted + refuted, accepted, refuted, earnedMicroCredits: parseCredits(earned).toString() };
 }

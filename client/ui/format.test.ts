@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, credits, duration, percent, plural, shortAddress, signedCredits, words } from './format.ts';
+import { bytes, credits, duration, percent, plural, signedCredits, words } from './format.ts';
 
 describe('credits', () => {
   it('shows two decimals from one credit, four from a hundredth, six below', () => {
@@ -50,12 +50,11 @@ describe('duration', () => {
   });
 });
 
-it('names sizes, counts, addresses and facts', () => {
+it('names sizes, counts and facts', () => {
   expect(bytes(512)).toBe('512 B');
   expect(bytes(70 * 1024)).toBe('70 KiB');
   expect(bytes(1.5 * 1024 * 1024)).toBe('1.5 MiB');
   expect(plural(1, 'tile')).toBe('1 tile');
   expect(plural(1204, 'pass', 'passes')).toBe('1,204 passes');
-  expect(shortAddress('7xKXabcdefghijk9fQz')).toBe('7xKX…9fQz');
   expect(words('peakTexelBytes')).toBe('Peak texel bytes');
 });

@@ -16,7 +16,7 @@ export function percent(share: number): string {
   return `${rounded} %`;
 }
 
-/** Micro-credits -> decimals that matter: two from 1 upwards, four from 0.01, all six below. Rounded half away from zero. */
+/** Micro-credits -> decimals that matter: two from 1 upwards, up to four from 0.01, up to six below. Rounded half away from zero. */
 export function credits(microCredits: string | bigint): string {
   const amount = BigInt(microCredits);
   const abs = amount < 0n ? -amount : amount;
@@ -53,9 +53,6 @@ export function duration(seconds: number): string {
 
 export const moment = (ms: number): string => dateTime.format(ms);
 export const day = (ms: number): string => dateOnly.format(ms);
-
-/** `7xKX…9fQz`: enough of an address to recognise it. */
-export const shortAddress = (address: string): string => (address.length > 12 ? `${address.slice(0, 4)}…${address.slice(-4)}` : address);
 
 /** `triangles` -> `Triangles`, `peakBytes` -> `Peak bytes`: names of facts come from workloads as identifiers. */
 export function words(identifier: string): string {

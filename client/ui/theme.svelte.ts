@@ -30,8 +30,8 @@ class ThemeChoice {
   }
 
   apply(): void {
-    if (this.#value === 'system') delete document.documentElement.dataset['theme'];
-    else document.documentElement.dataset['theme'] = this.#value;
+    if (this.#value === 'system') delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = this.#value;
   }
 }
 

@@ -105,6 +105,9 @@ const io = createSockets(server, () => true);
 serveContributors(io, { store, blobs, coordinator, clock: Date.now, randomBytes, log });
 server.listen(0, '127.0.0.1', () => console.log(JSON.stringify({ port: (server.address() as AddressInfo).port, identities })));
 
+// Ends with whoever started it, however that came about.
+process.stdin.resume().once('end', () => process.exit(1));
+
 process.once('SIGTERM', async () => {
   await io.close();
   await coordinator.close();

@@ -4,7 +4,7 @@ import { TileBlocks } from './blocks.ts';
 import { endJobIfOver } from './ending.ts';
 import { partPrice } from './pricing.ts';
 import { isSuspended, SUSPENDED } from './reputation.ts';
-import { endLease, grantWork, hasReplicator, leaseKey, measureSpeed, renew, wakeIdle } from './scheduler.ts';
+import { endLease, grantWork, hasReplicator, leaseKey, measureSpeed, renewLeases, wakeIdle } from './scheduler.ts';
 import type { Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
 import { checked, requestChecks, startLargerAudit } from './verdicts.ts';
 import { commitmentOf, tileNumber } from './verifier.ts';
@@ -254,7 +254,7 @@ function handIn(state: State, command: Command & { type: 'handIn' }, now: number
   return [{ type: 'write', write: { kind: 'result', result: stored } }, { type: 'stored', result: stored.id }, ...requestChecks(state, job, pending, now)];
 }
 
-/** Takes handed-in parts off the lease. Whoever hands in is alive: the deadlines of all its leases move on. */
+/** Takes handed-in parts off the lease. */
 function settleLease(
   state: State,
   job: Job,
@@ -271,7 +271,7 @@ function settleLease(
     job.partsLeased -= countParts(covered);
   }
   if (active.parts === 0) endLease(state, active);
-  for (const held of contributor.leases.values()) renew(held, contributor, now);
+  renewLeases(contributor, now);
 }
 
 function returnLeases(state: State, id: Contributor['id'], tokens: ReadonlySet<string>): Event[] {

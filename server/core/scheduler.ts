@@ -37,6 +37,7 @@ export function grantWork(state: State, contributor: Contributor, leasesMax: num
     }
     leases.push(lease(state, contributor, grant, now));
   }
+  renewLeases(contributor, now);
   contributor.idle = exhausted && contributor.leases.size < LEASES_MIN;
   return { type: 'leased', leases, retryMs: contributor.idle ? RETRY_MS : null };
 }
@@ -111,14 +112,14 @@ function lease(state: State, contributor: Contributor, { job, at, parts, need }:
   };
   contributor.leases.set(active.key, active);
   state.leases.set(active.key, active);
-  renew(active, contributor, now);
   return active;
 }
 
-/** Moves a deadline to ten times what everything this contributor holds should take, within the limits. */
-export function renew(active: ActiveLease, contributor: Contributor, now: number): void {
+/** Moves the deadlines of all its leases to ten times what they should take together, within the limits: whoever acts is alive. */
+export function renewLeases(contributor: Contributor, now: number): void {
   const expected = contributor.speed > 0 ? DEADLINE_FACTOR * outstandingMs(contributor) : limits.leaseDeadlineMsMax;
-  active.deadlineMs = now + Math.min(limits.leaseDeadlineMsMax, Math.max(limits.leaseDeadlineMsMin, expected));
+  const deadlineMs = now + Math.min(limits.leaseDeadlineMsMax, Math.max(limits.leaseDeadlineMsMin, expected));
+  for (const active of contributor.leases.values()) active.deadlineMs = deadlineMs;
 }
 
 /** Learns a device's speed from the times at which its work came in: never from what it says. */

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { MicroCredits } from '../../shared/credits.ts';
 import type { LeaseBody } from '../../shared/formats.ts';
 import type {
@@ -19,6 +20,9 @@ import type { ElementSample, TileGrid, WorkloadSpec } from '../../shared/workloa
 import type { JobSummary, StoredJob, StoredResult, Write } from '../store/store.ts';
 import type { TileBlocks } from './blocks.ts';
 
+/** A secret as bytes, or as the key object that Node uses without parsing the bytes again for every tile. */
+export type MacKey = KeyObject | Uint8Array;
+
 /** Everything the coordinator knows in memory. Rebuilt from the store at a start; leases alone are forgotten. */
 export interface State {
   readonly config: CoreConfig;
@@ -33,8 +37,8 @@ export interface State {
 }
 
 export interface CoreConfig {
-  readonly leaseKey: Uint8Array;
-  readonly drawKey: Uint8Array;
+  readonly leaseKey: MacKey;
+  readonly drawKey: MacKey;
   readonly epoch: number;
   readonly spec: (workload: string) => WorkloadSpec | undefined;
 }

@@ -4,7 +4,7 @@ import { limits } from '../../shared/limits.ts';
 import { type BlobHash, countParts, type Evidence, type TileRef } from '../../shared/model.ts';
 import type { Tolerance } from '../../shared/workload.ts';
 import type { StoredResult } from '../store/store.ts';
-import type { Job } from './state.ts';
+import type { Job, MacKey } from './state.ts';
 
 /** Policy over evidence. Pure: it never looks at a result's bytes, only at numbers about them. */
 
@@ -24,13 +24,13 @@ export function commitmentOf(lease: LeaseBody, hash: BlobHash): Uint8Array {
 }
 
 /** Draw: everything random about checking a result, from the secret, its commitment and its nonce. `round` separates independent draws. */
-export function drawDigest(drawKey: Uint8Array, result: Pick<StoredResult, 'commitment' | 'nonce'>, round: 'replica' | 'audit' | 'larger audit'): Uint8Array {
+export function drawDigest(drawKey: MacKey, result: Pick<StoredResult, 'commitment' | 'nonce'>, round: 'replica' | 'audit' | 'larger audit'): Uint8Array {
   return createHmac('sha256', drawKey)
     .update(domainBytes(hashDomains.draw, result.commitment, result.nonce, new TextEncoder().encode(round)))
     .digest();
 }
 
-export function wantsReplica(drawKey: Uint8Array, result: StoredResult, share: number): boolean {
+export function wantsReplica(drawKey: MacKey, result: StoredResult, share: number): boolean {
   const digest = drawDigest(drawKey, result, 'replica');
   return new DataView(digest.buffer, digest.byteOffset).getUint32(0, true) < share * 2 ** 32;
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kysely } from 'kysely';
+import type { ContributorId } from '../../shared/model.ts';
 import { EmbeddedDialect, openDatabaseFile } from './dialect.ts';
 import { insertResults, SqlJobs, writeJobClosing, writeJobEnd, writeVerdict } from './jobs.ts';
 import { postTransfers, SqlLedger } from './ledger.ts';
@@ -44,18 +45,19 @@ class SqlStore implements Store {
 
   /**
    * Results and transfers go in together, in batches. That equals one by one in order: a verdict is the only write that
-   * needs another one (its result), and writes of one kind keep their order.
+   * needs another one (its result), writes of one kind keep their order, and of a contributor's reputation the last word counts.
    */
   async commit(writes: readonly Write[]): Promise<void> {
     if (writes.length === 0) return;
     const results: StoredResult[] = [];
     const transfers: Transfer[] = [];
+    const reputations = new Map<ContributorId, Write & { kind: 'reputation' }>();
     const updates: ((trx: Kysely<Tables>) => Promise<void>)[] = [];
     for (const write of writes) {
       if (write.kind === 'result') results.push(write.result);
       else if (write.kind === 'transfer') transfers.push(write.transfer);
       else if (write.kind === 'verdict') updates.push((trx) => writeVerdict(trx, write));
-      else if (write.kind === 'reputation') updates.push((trx) => writeReputation(trx, write));
+      else if (write.kind === 'reputation') reputations.set(write.contributor, write);
       else if (write.kind === 'jobClosing') updates.push((trx) => writeJobClosing(trx, write.id));
       else if (write.kind === 'jobEnded') updates.push((trx) => writeJobEnd(trx, write));
       else throw new Error(`unknown write ${(write satisfies never as Write).kind}`);
@@ -64,6 +66,7 @@ class SqlStore implements Store {
       await insertResults(trx, results);
       await postTransfers(trx, transfers);
       for (const update of updates) await update(trx);
+      for (const reputation of reputations.values()) await writeReputation(trx, reputation);
     });
   }
 

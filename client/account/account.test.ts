@@ -1,0 +1,127 @@
+import type { Wallet } from '@wallet-standard/base';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Challenge } from '../../shared/schemas.ts';
+import { originProblem, snippetOf } from './sites.svelte.ts';
+import { kindWords, Statement } from './statement.svelte.ts';
+import { connectWallet, isSolanaWallet, readyState, type SolanaWallet, signChallenge } from './wallet-sign-in.ts';
+import { walletProblem } from './wallet-words.ts';
+
+afterEach(() => vi.unstubAllGlobals());
+
+const account = { address: 'Addr1', publicKey: new Uint8Array(32), chains: ['solana:mainnet'], features: [] } as const;
+const challenge = { nonce: 'n', text: 'Sign me', input: { address: 'Addr1' } } as unknown as Challenge;
+const signed = { account, signedMessage: Uint8Array.of(1, 2, 3), signature: Uint8Array.of(255, 254) };
+
+function wallet(features: Record<string, object>): SolanaWallet {
+  const made = {
+    version: '1.0.0',
+    name: 'Test',
+    icon: 'data:image/svg+xml;base64,',
+    chains: ['solana:mainnet'],
+    accounts: [],
+    features: {
+      'standard:connect': { version: '1.0.0', connect: async () => ({ accounts: [account] }) },
+      'standard:events': { version: '1.0.0', on: () => () => undefined },
+      'solana:signTransaction': { version: '1.0.0' },
+      ...features,
+    },
+  } as unknown as Wallet;
+  if (!isSolanaWallet(made)) throw new Error('the test wallet is not compatible');
+  return made;
+}
+const signsIn = (signIn: (input: object) => Promise<object[]>) => wallet({ 'solana:signIn': { version: '1.0.0', signIn } });
+
+describe('wallets', () => {
+  it('are Solana wallets when they connect, tell changes and sign transactions', () => {
+    expect(isSolanaWallet({ features: { 'standard:connect': {}, 'standard:events': {} } } as unknown as Wallet)).toBe(false);
+    expect(readyState(wallet({}))).toBe('Unsupported');
+    expect(readyState(signsIn(async () => []))).toBe('Installed');
+  });
+
+  it('connect to their first Solana account', async () => {
+    const other = { ...account, address: 'Eth', chains: ['eip155:1'] };
+    const connect = { version: '1.0.0', connect: async () => ({ accounts: [other, account] }) };
+    expect(await connectWallet(wallet({ 'solana:signMessage': {}, 'standard:connect': connect }))).toBe(account);
+  });
+
+  it('say when connecting was refused', async () => {
+    const connect = { version: '1.0.0', connect: () => Promise.reject(new Error('User rejected the request.')) };
+    const refusing = wallet({ 'solana:signMessage': {}, 'standard:connect': connect });
+    const error = await connectWallet(refusing).catch((problem: unknown) => problem);
+    expect(walletProblem(error)).toEqual({ title: 'The wallet did not connect', detail: 'User rejected the request.' });
+    expect(await connectWallet(refusing, true)).toBeNull();
+  });
+});
+
+describe('signChallenge', () => {
+  it('signs in with the input of the challenge', async () => {
+    const signIn = vi.fn(async () => [signed]);
+    expect(await signChallenge(signsIn(signIn), account, challenge)).toEqual({ nonce: 'n', signedMessage: 'AQID', signature: '__4' });
+    expect(signIn).toHaveBeenCalledWith(challenge.input);
+  });
+
+  it('signs the same text as a message where signing in is missing', async () => {
+    const signMessage = vi.fn(async () => [{ signedMessage: Uint8Array.of(1, 2, 3), signature: Uint8Array.of(255, 254) }]);
+    await signChallenge(wallet({ 'solana:signMessage': { version: '1.0.0', signMessage } }), account, challenge);
+    expect(signMessage).toHaveBeenCalledWith({ account, message: new TextEncoder().encode('Sign me') });
+  });
+
+  it('refuses the signature of another account', async () => {
+    const other = signsIn(async () => [{ ...signed, account: { ...account, address: 'Addr2' } }]);
+    await expect(signChallenge(other, account, challenge)).rejects.toMatchObject({ name: 'WalletAccountError' });
+  });
+
+  it('says that nothing changed when the wallet gives no reason', async () => {
+    const error = await signChallenge(
+      signsIn(() => Promise.reject(new Error(''))),
+      account,
+      challenge,
+    ).catch((problem: unknown) => problem);
+    expect(walletProblem(error)).toEqual({ title: 'The wallet did not sign, so you are not signed in', detail: 'It gave no reason. Nothing was changed.' });
+  });
+});
+
+describe('Statement', () => {
+  it('appends older rows, and keeps the rows when a page fails', async () => {
+    const answers = [
+      () => new Response(JSON.stringify({ rows: [{ id: '9' }], next: '9' })),
+      () => new Response('null', { status: 500 }),
+      () => new Response(JSON.stringify({ rows: [{ id: '8' }], next: null })),
+    ];
+    const asked: string[] = [];
+    vi.stubGlobal('fetch', async (path: string) => {
+      asked.push(path);
+      return answers.shift()?.();
+    });
+    const statement = new Statement();
+    expect(statement.rows).toBeNull();
+    await statement.more();
+    expect(statement.hasMore).toBe(true);
+    await statement.more();
+    expect(statement.error?.code).toBe('internal');
+    expect(statement.rows).toHaveLength(1);
+    await statement.more();
+    expect(statement.rows?.map(({ id }) => id)).toEqual(['9', '8']);
+    expect(statement.hasMore).toBe(false);
+    expect(asked[2]).toContain('before=9');
+  });
+
+  it('shows a kind of row it does not know as it is', () => {
+    expect(kindWords('pay')).toBe('Tile accepted');
+    expect(kindWords('payout')).toBe('payout');
+  });
+});
+
+describe('sites', () => {
+  it('are registered by origin, without a path', () => {
+    expect(originProblem('')).toBeUndefined();
+    expect(originProblem('https://museum.example')).toBeUndefined();
+    expect(originProblem('http://localhost:8080')).toBeUndefined();
+    expect(originProblem('https://museum.example/page')).toContain('without a path');
+    expect(originProblem('museum.example')).toContain('https://museum.example');
+  });
+
+  it('paste a script and an element', () => {
+    expect(snippetOf('https://tessera.example', 's_1')).toBe('<script src="https://tessera.example/widget.js" async></script>\n<tessera-widget site="s_1"></tessera-widget>');
+  });
+});

@@ -1,0 +1,91 @@
+import { expect, it, vi } from 'vitest';
+import type { PartMask } from '../../shared/model.ts';
+import type { AcceptedView } from '../../shared/schemas.ts';
+import { ResultQueue } from './result-queue.ts';
+
+const result = (id: string, pass = 0, parts = 1): AcceptedView =>
+  ({ id, pass, tile: 0, parts, held: parts as PartMask, hash: '', contributor: '' }) as unknown as AcceptedView;
+
+/** A server whose answers are given one by one. */
+function slowServer() {
+  const asked: { id: string; answer: (bytes?: number) => void; fail: () => void }[] = [];
+  const fetch = (view: AcceptedView): Promise<Uint8Array> =>
+    new Promise((resolve, reject) => asked.push({ id: view.id, answer: (bytes = 1) => resolve(new Uint8Array(bytes)), fail: () => reject(new Error('lost')) }));
+  return { asked, fetch };
+}
+const settle = () => vi.waitFor(() => Promise.resolve());
+
+it('keeps six fetches in flight', async () => {
+  const { asked, fetch } = slowServer();
+  const queue = new ResultQueue({ fetch, arrived: async () => undefined });
+  for (let i = 0; i < 10; i++) queue.add(result(`r${i}`));
+  expect(asked).toHaveLength(6);
+  asked[0]?.answer();
+  await vi.waitFor(() => expect(asked).toHaveLength(7));
+});
+
+it('fetches earlier passes first', async () => {
+  const { asked, fetch } = slowServer();
+  const queue = new ResultQueue({ fetch, arrived: async () => undefined });
+  for (let i = 0; i < 6; i++) queue.add(result(`first${i}`));
+  queue.add(result('late', 2));
+  queue.add(result('early', 1));
+  asked[0]?.answer();
+  asked[1]?.answer();
+  await vi.waitFor(() => expect(asked.slice(6).map(({ id }) => id)).toEqual(['early', 'late']));
+});
+
+it('fetches a result once, and again when it counts for further parts', () => {
+  const { asked, fetch } = slowServer();
+  const queue = new ResultQueue({ fetch, arrived: async () => undefined });
+  queue.add(result('a'));
+  queue.add(result('a'));
+  queue.add(result('a', 0, 3));
+  expect(asked.map(({ id }) => id)).toEqual(['a', 'a']);
+});
+
+it('waits for the painter before it fetches more', async () => {
+  const { asked, fetch } = slowServer();
+  let painted = (): void => undefined;
+  const queue = new ResultQueue({ fetch, arrived: () => new Promise((resolve) => (painted = resolve)) });
+  for (let i = 0; i < 7; i++) queue.add(result(`r${i}`));
+  asked[0]?.answer();
+  await settle();
+  expect(asked).toHaveLength(6);
+  painted();
+  await vi.waitFor(() => expect(asked).toHaveLength(7));
+});
+
+it('tries three times, and takes the result when it is named again', async () => {
+  vi.useFakeTimers();
+  const fetch = vi.fn(() => Promise.reject(new Error('lost')));
+  const queue = new ResultQueue({ fetch, arrived: async () => undefined });
+  queue.add(result('a'));
+  await vi.runAllTimersAsync();
+  expect(fetch).toHaveBeenCalledTimes(3);
+  queue.add(result('a'));
+  expect(fetch).toHaveBeenCalledTimes(4);
+  vi.useRealTimers();
+});
+
+it('stops at its budget of bytes and says so', async () => {
+  const { asked, fetch } = slowServer();
+  const full = vi.fn();
+  const queue = new ResultQueue({ fetch, arrived: async () => undefined, bytesMax: 10, full });
+  for (let i = 0; i < 8; i++) queue.add(result(`r${i}`));
+  asked[0]?.answer(10);
+  await vi.waitFor(() => expect(full).toHaveBeenCalledOnce());
+  expect(asked).toHaveLength(6);
+});
+
+it('forgets everything when closed', async () => {
+  const { asked, fetch } = slowServer();
+  const arrived = vi.fn(async () => undefined);
+  const queue = new ResultQueue({ fetch, arrived });
+  for (let i = 0; i < 8; i++) queue.add(result(`r${i}`));
+  queue.close();
+  asked[0]?.answer();
+  await settle();
+  expect(arrived).not.toHaveBeenCalled();
+  expect(asked).toHaveLength(6);
+});

@@ -1,0 +1,145 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { limits } from '../../../shared/limits.ts';
+import { fullMask, type JobContext, maskOf } from '../../../shared/model.ts';
+import type { Painter, WorkloadSpec } from '../../../shared/workload.ts';
+import { type Layout, layoutOf, PAINT_PIXELS_MAX, pathOf } from './layout.ts';
+import { Mosaic } from './mosaic.ts';
+import { Outlines } from './outlines.svelte.ts';
+
+const job = {} as JobContext;
+/** Two tiles of 10 x 10 pixels side by side, or no picture at all. */
+const spec = (picture: { width: number; height: number } | null) =>
+  ({
+    picture: () => picture,
+    region: (_: JobContext, { tile }: { tile: number }) => (picture ? { x: tile * 10, y: 0, width: 10, height: 10 } : null),
+  }) as unknown as WorkloadSpec;
+const at = (tile: number, pass = 0) => ({ pass, tile });
+
+describe('layoutOf', () => {
+  it('takes the picture and its regions from the workload', () => {
+    const layout = layoutOf(spec({ width: 20, height: 10 }), job, { passes: 1, tiles: 2 });
+    expect(layout).toMatchObject({ width: 20, height: 10, paints: true });
+    expect(layout.region(at(1))).toEqual({ x: 10, y: 0, width: 10, height: 10 });
+  });
+
+  it('makes cells inside its bounds for work without a picture', () => {
+    const layout = layoutOf(spec(null), job, { passes: 1, tiles: 23 });
+    expect(layout.paints).toBe(false);
+    const rects = Array.from({ length: 23 }, (_, tile) => layout.region(at(tile)));
+    expect(new Set(rects.map(({ x, y }) => `${x},${y}`)).size).toBe(23);
+    for (const { x, y, width, height } of rects) expect(x + width <= layout.width && y + height <= layout.height).toBe(true);
+  });
+
+  it('shows a map where a picture would not fit into a tab', () => {
+    expect(layoutOf(spec({ width: 4096, height: PAINT_PIXELS_MAX / 4096 }), job, { passes: 1, tiles: 2 }).paints).toBe(true);
+    expect(layoutOf(spec({ width: 4097, height: PAINT_PIXELS_MAX / 4096 }), job, { passes: 1, tiles: 2 }).paints).toBe(false);
+  });
+});
+
+describe('Outlines', () => {
+  const layout: Layout = layoutOf(spec({ width: 20, height: 10 }), job, { passes: 2, tiles: 2 });
+  const path = (tile: number) => pathOf([layout.region(at(tile))]);
+
+  it('draws leases until they are released or their longest deadline has passed', () => {
+    const outlines = new Outlines(layout);
+    outlines.lease(at(0), 0);
+    outlines.lease(at(1), 1);
+    expect(outlines.leased).toBe(path(0) + path(1));
+    outlines.release(at(1), 2);
+    expect(outlines.leased).toBe(path(0));
+    outlines.lease(at(1), limits.leaseDeadlineMsMax + 1);
+    expect(outlines.leased).toBe(path(1));
+  });
+
+  it('draws an own tile once, however many passes of it are own', () => {
+    const outlines = new Outlines(layout);
+    outlines.markOwn(at(0));
+    outlines.markOwn(at(0, 1));
+    expect(outlines.own).toBe(path(0));
+  });
+
+  it('drops covers that have played, and never holds more than its cap', () => {
+    const outlines = new Outlines(layout);
+    for (let i = 0; i < 300; i++) outlines.cover('arrival', at(0));
+    expect(outlines.covers).toHaveLength(256);
+    outlines.uncover(outlines.covers[0]?.id ?? 0);
+    expect(outlines.covers).toHaveLength(255);
+  });
+});
+
+describe('Mosaic', () => {
+  const frames: (() => void)[] = [];
+  const nextFrame = () => frames.shift()?.();
+  let clock = 0;
+
+  beforeEach(() => {
+    frames.length = 0;
+    clock = 0;
+    vi.stubGlobal('requestAnimationFrame', (run: () => void) => frames.push(run));
+    vi.stubGlobal('cancelAnimationFrame', () => undefined);
+    vi.stubGlobal('ImageData', class {});
+    vi.spyOn(performance, 'now').mockImplementation(() => clock);
+  });
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.restoreAllMocks();
+  });
+
+  function make(msPerTile = 0) {
+    const add = vi.fn((tile: { tile: number }) => {
+      clock += msPerTile;
+      return { x: tile.tile * 10, y: 0, width: 10, height: 10 };
+    });
+    const painter = { add, pixels: () => new Uint8ClampedArray(400) } as unknown as Painter;
+    const put = vi.fn();
+    const mosaic = new Mosaic(spec({ width: 20, height: 10 }), job, { passes: 1, tiles: 2 }, { createPainter: () => painter });
+    mosaic.attach({ getContext: () => ({ putImageData: put }) } as unknown as HTMLCanvasElement);
+    return { mosaic, add, put };
+  }
+  const bytes = new Uint8Array(1);
+
+  it('paints in a frame, only the rectangle that changed', async () => {
+    const { mosaic, put } = make();
+    const painted = mosaic.add(at(1), fullMask(1), bytes);
+    expect(put).not.toHaveBeenCalled();
+    nextFrame();
+    await painted;
+    expect(put).toHaveBeenCalledExactlyOnceWith(expect.anything(), 10, 0);
+  });
+
+  it('paints no part twice: early from the own GPU, then as accepted', () => {
+    const { mosaic, add } = make();
+    void mosaic.add(at(0), maskOf([0]), bytes);
+    void mosaic.add(at(0), maskOf([0, 1]), bytes);
+    void mosaic.add(at(0), maskOf([0, 1]), bytes);
+    nextFrame();
+    expect(add.mock.calls.map((call) => (call as unknown[])[1])).toEqual([maskOf([0]), maskOf([1])]);
+  });
+
+  it('leaves the rest to the next frame when this one is used up', () => {
+    const { mosaic, add } = make(4);
+    for (let tile = 0; tile < 2; tile++) for (let part = 0; part < 2; part++) void mosaic.add(at(tile), maskOf([part]), bytes);
+    nextFrame();
+    expect(add).toHaveBeenCalledTimes(2);
+    nextFrame();
+    expect(add).toHaveBeenCalledTimes(4);
+  });
+
+  it('lets everybody go who waits when it is closed', async () => {
+    const { mosaic, add } = make();
+    const painted = mosaic.add(at(0), fullMask(1), bytes);
+    mosaic.close();
+    await painted;
+    expect(add).not.toHaveBeenCalled();
+  });
+
+  it('frees the outline of a lease when its tile arrives, and covers it once', () => {
+    const { mosaic } = make();
+    mosaic.outlines.lease(at(0), 0);
+    void mosaic.add(at(0), maskOf([0]), bytes);
+    void mosaic.add(at(0), maskOf([1]), bytes);
+    nextFrame();
+    expect(mosaic.outlines.leased).toBe('');
+    expect(mosaic.outlines.covers).toHaveLength(1);
+  });
+});
