@@ -86,9 +86,18 @@ test('one submits a file, one contributes with a wallet, one watches', { timeout
   await contributor.page.goto(`${coordinator.url}/account`);
   await contributor.page.getByText(/ granted, .* earned/).waitFor();
   await contributor.page.getByRole('cell').first().waitFor();
-  const amounts = await contributor.page.getByRole('row').getByRole('cell').filter({ hasText: /^\+\d/ }).allInnerTexts();
+  const rows = contributor.page.getByRole('row');
+  for (const older = contributor.page.getByRole('button', { name: 'Show older rows' }); await older.isVisible(); ) {
+    const shown = await rows.count();
+    await older.click();
+    await expect.poll(() => rows.count()).toBeGreaterThan(shown);
+  }
+  const amounts = await rows.getByRole('cell').filter({ hasText: /^\+\d/ }).allInnerTexts();
   expect(amounts.length).toBeGreaterThan(2);
-  expect(amounts.reduce((sum, text) => sum + Math.round(Number(text) * 1e6), 0), amounts.join(' ')).toBe(Number(paid.microCredits));
+  expect(
+    amounts.reduce((sum, text) => sum + Math.round(Number(text) * 1e6), 0),
+    amounts.join(' '),
+  ).toBe(Number(paid.microCredits));
 
   expect([...requester.problems, ...contributor.problems, ...viewer.problems]).toEqual([]);
   await Promise.all([requester.leave(), contributor.leave(), viewer.leave()]);

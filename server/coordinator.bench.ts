@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { io, type Socket } from 'socket.io-client';
 import parser from 'socket.io-msgpack-parser';
 import { encodeResult } from '../shared/formats.ts';
+import type { BlobHash } from '../shared/model.ts';
 import { type Ack, type HandedIn, type Lease, namespaces, PROTOCOL_VERSION, type Welcome, type Work } from '../shared/protocol.ts';
 import type { HandIn } from '../shared/schemas.ts';
 
@@ -146,8 +147,8 @@ class Client {
   async #complete(lease: Lease): Promise<HandedIn> {
     // The msgpack parser sends a Buffer as binary, and any other view with its whole memory.
     const inline = Buffer.from(encodeResult([{ part: 0, bytes: randomBytes(48) }], 48));
-    const hash = createHash('sha256').update(inline).digest('hex');
-    const message = { token: lease.token, parts: lease.parts, hash, inline, computeMs: 1, leasesMax: 2 } as HandIn;
+    const hash = createHash('sha256').update(inline).digest('hex') as BlobHash;
+    const message = { token: lease.token, parts: lease.parts, hash, inline, computeMs: 1, leasesMax: 2 } satisfies HandIn;
     const started = performance.now();
     const answer = await this.#ask<HandedIn>('handIn', message);
     this.latencies.push(performance.now() - started);

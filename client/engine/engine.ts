@@ -8,7 +8,7 @@ import {
   type EngineListeners,
   type EngineMode,
   type EngineSettings,
-  Refused,
+  type Refused,
   type Snapshot,
   sliceMsOf,
   type TileStep,
@@ -17,6 +17,7 @@ import { Blobs } from './blobs.ts';
 import { type Clock, realClock } from './clock.ts';
 import { Connection, type ConnectionTiming, connectionTiming } from './connection.ts';
 import { GpuError, GpuKeeper, type GpuSource } from './device.ts';
+import { type Ending, endingOf, stoppedBecause } from './ending.ts';
 import { HandIns } from './handin.ts';
 import { Jobs, type OpenJob } from './jobs.ts';
 import { Pace, powerPercents } from './pace.ts';
@@ -168,7 +169,7 @@ export class Engine {
 
   /** Resolves when nothing runs any more, within about two seconds. */
   stop(): Promise<void> {
-    return this.#end('stopped', null, null, true);
+    return this.#end(stoppedBecause(null, true));
   }
 
   /** Percent of the GPU's time, 5 to 100. Throws a `RangeError` outside. */
@@ -213,13 +214,13 @@ export class Engine {
     const events = {
       welcome: (welcome: Welcome) => this.#welcomed(welcome),
       offline: () => this.#publish(),
-      refused: (error: Refused) => this.#refused(error),
-      replaced: () => void this.#end('stopped', null, 'Another window of this browser took over.', false),
+      refused: (error: Refused) => this.#fail(error),
+      replaced: () => void this.#end(stoppedBecause('Another window of this browser took over.', false)),
       facts: {
         verdict: (message: VerdictMessage) => this.#verdict(message),
         'work:available': () => this.#loop.available(),
         'leases:void': ({ tokens, reason }: { tokens: readonly string[]; reason: string }) => this.#loop.drop(tokens, reason),
-        'consent:ended': ({ reason }: { reason: string }) => void this.#end('stopped', null, reason, false),
+        'consent:ended': ({ reason }: { reason: string }) => void this.#end(stoppedBecause(reason, false)),
       },
     };
     return new Connection(origin, hello, events, this.#clock, this.#options.connectionTiming ?? connectionTiming);
@@ -253,7 +254,7 @@ export class Engine {
     this.#loop.settle(lease, parts);
     this.#tell(lease, parts, { step: 'dropped', reason: error.message });
     // Anything else concerns this one result: somebody else was faster, the job has ended, the lease is too old.
-    if (error.code === 'forbidden') this.#refused(error);
+    if (error.code === 'forbidden') this.#fail(error);
   }
 
   #verdict(message: VerdictMessage): void {
@@ -274,26 +275,16 @@ export class Engine {
     if (job) this.#options.onTile?.({ ...step, job, at, parts });
   }
 
-  /** The coordinator will not work with us. */
-  #refused({ code, field, message }: Refused): void {
-    if (field === 'consent') void this.#end('stopped', null, message, false);
-    else if (code === 'stale') void this.#end('failed', { kind: 'stale', message: 'This page is older than the coordinator. Reload it.' }, null, false);
-    else void this.#end('failed', { kind: code === 'forbidden' ? 'suspended' : 'internal', message }, null, false);
-  }
-
   #fail(error: unknown): void {
-    if (error instanceof Refused) this.#refused(error);
-    else if (error instanceof GpuError) void this.#end('failed', { kind: 'gpu', message: error.message }, null, true);
-    else void this.#end('failed', { kind: 'internal', message: error instanceof Error ? error.message : String(error) }, null, true);
+    void this.#end(endingOf(error));
   }
 
-  #end(stage: 'stopped' | 'failed', error: EngineError | null, reason: string | null, isPolite: boolean): Promise<void> {
-    this.#ending ??= this.#windDown(stage, error, reason, isPolite);
+  #end(ending: Ending): Promise<void> {
+    this.#ending ??= this.#windDown(ending);
     return this.#ending;
   }
 
-  /** `isPolite`: the coordinator still listens, so what is finished is delivered and the rest given back. */
-  async #windDown(stage: 'stopped' | 'failed', error: EngineError | null, reason: string | null, isPolite: boolean): Promise<void> {
+  async #windDown({ stage, error, reason, isPolite }: Ending): Promise<void> {
     const wasIdle = this.#stage === 'idle';
     this.#stage = 'stopping';
     this.#publish();

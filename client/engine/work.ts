@@ -4,10 +4,11 @@ import type { Lease, Work } from '../../shared/protocol.ts';
 import type { PartialResult } from '../../shared/workload.ts';
 import { Bell, type Clock, unlessAborted } from './clock.ts';
 import type { Connection } from './connection.ts';
-import { DeviceLost, GpuError, type GpuKeeper } from './device.ts';
+import { GpuError, type GpuKeeper } from './device.ts';
 import type { HandIns } from './handin.ts';
 import type { Jobs, OpenJob } from './jobs.ts';
 import type { Pace } from './pace.ts';
+import { runParts } from './run-parts.ts';
 
 /** The coordinator grants what keeps us busy for a few seconds; when it granted nothing without saying why, it is asked again after this. */
 const ASK_AGAIN_MS = 250;
@@ -15,8 +16,6 @@ const ASK_AGAIN_MS = 250;
 const UNDOABLE_MS = 5000;
 /** Failures in a row, with no tile done in between, before this engine gives up. */
 const FAILURES_MAX = 3;
-/** A kernel stops within a slice; one that has not by then hangs in the driver. */
-const SETTLE_MS_MAX = 5000;
 /** `device.lost` may resolve a little after the operations that failed because of it. */
 const LOSS_GRACE_MS = 100;
 
@@ -229,14 +228,21 @@ export class WorkLoop {
   }
 
   async #runLease(job: OpenJob, lease: Lease): Promise<void> {
-    const { gpu, handIns, events } = this.#deps;
+    const { gpu, handIns, events, pace, clock } = this.#deps;
     const cancel = new AbortController();
     const { lost } = gpu;
     this.#current = { job, lease, partsDone: countParts(handIns.done(lease)), cancel };
     events.begun(lease);
     this.#ring();
     try {
-      await this.#compute(job, lease, AbortSignal.any([this.#signal, cancel.signal, lost]));
+      const parts = withoutParts(lease.parts, handIns.done(lease));
+      await runParts({ job, at: lease.at, parts, pace, clock, signal: AbortSignal.any([this.#signal, cancel.signal, lost]) }, (part, partBytes) => {
+        events.part(job, lease, part);
+        handIns.add(lease, part, partBytes, pace.busyMs - this.#reportedMs);
+        this.#reportedMs = pace.busyMs;
+        if (this.#current) this.#current = { ...this.#current, partsDone: this.#current.partsDone + 1 };
+        events.changed();
+      });
       this.#failures = 0;
     } catch (error) {
       if (error instanceof GpuError) throw error;
@@ -247,47 +253,6 @@ export class WorkLoop {
       this.#current = null;
       this.#ring();
     }
-  }
-
-  async #compute(job: OpenJob, lease: Lease, signal: AbortSignal): Promise<void> {
-    const { handIns, pace, events, clock } = this.#deps;
-    const partBytes = job.entry.spec.partBytes(job.context, lease.at);
-    const parts = withoutParts(lease.parts, handIns.done(lease));
-    const iterator = job.runner.run(lease.at, parts, pace.policy(signal), signal)[Symbol.asyncIterator]();
-    for (let left = countParts(parts); ; left--) {
-      const next = iterator.next();
-      const step = await unlessAborted(next, signal).catch(async (error) => {
-        if (signal.aborted && !(signal.reason instanceof DeviceLost)) await this.#settled(next, clock);
-        throw error;
-      });
-      if (step.done) {
-        if (left !== 0) throw new Error(`the kernel left out ${left} of ${countParts(parts)} parts`);
-        return;
-      }
-      events.part(job, lease, step.value);
-      handIns.add(lease, step.value, partBytes, pace.busyMs - this.#reportedMs);
-      this.#reportedMs = pace.busyMs;
-      if (this.#current) this.#current = { ...this.#current, partsDone: this.#current.partsDone + 1 };
-      events.changed();
-    }
-  }
-
-  /** Waits until an aborted kernel has let go of the device: the next run uses the same buffers. */
-  async #settled(step: Promise<unknown>, clock: Clock): Promise<void> {
-    const hung = new AbortController();
-    const settled = step.then(
-      () => true,
-      () => true,
-    );
-    const isSettled = await Promise.race([
-      settled,
-      clock.sleep(SETTLE_MS_MAX, hung.signal).then(
-        () => false,
-        () => true,
-      ),
-    ]);
-    hung.abort();
-    if (!isSettled) throw new GpuError('The GPU does not answer any more. Restart the browser.');
   }
 
   async #recover(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Insertable, Kysely, Selectable } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
 import type { BlobHash, JobId, JobStatus, OwnerId, ResultId } from '../../shared/model.ts';
-import { inBatches } from './batches.ts';
+import { inBatches, reusable } from './batches.ts';
 import { mayBeNegative, postTransfers, readBalance } from './ledger.ts';
 import type { JobsTable, ResultsTable, Tables } from './schema.ts';
 import { InsufficientCredits, type JobStore, type StoredJob, type StoredResult, type Transfer, type Write } from './store.ts';
@@ -143,24 +143,33 @@ const resultColumns = [
   'evidence_json',
 ] as const;
 
+const insertBatch = reusable<Insertable<ResultsTable>>((db, rows) =>
+  db
+    .insertInto('results')
+    .values(rows)
+    .onConflict((conflict) => conflict.column('id').doNothing()),
+);
+
 /** Inside the caller's transaction. A result whose id is known is ignored. */
 export async function insertResults(trx: Db, results: readonly StoredResult[]): Promise<void> {
-  await inBatches(results, async (batch) => {
-    await trx
-      .insertInto('results')
-      .values(batch.map(resultRow))
-      .onConflict((conflict) => conflict.column('id').doNothing())
-      .execute();
-  });
+  await inBatches(results, async (batch) => void (await insertBatch(trx, batch.map(resultRow))));
 }
 
-export async function writeVerdict(trx: Db, verdict: WriteOf<'verdict'>): Promise<void> {
-  const { numUpdatedRows } = await trx
-    .updateTable('results')
-    .set({ state: verdict.state, accepted: verdict.accepted, evidence_json: JSON.stringify(verdict.evidence), decided_ms: verdict.atMs })
-    .where('id', '=', verdict.id)
-    .executeTakeFirstOrThrow();
-  if (numUpdatedRows !== 1n) throw new Error(`a verdict names the unknown result ${verdict.id}`);
+const updateVerdict = reusable<Pick<ResultsTable, 'state' | 'accepted' | 'evidence_json' | 'decided_ms' | 'id'>>((db, rows) => {
+  const [row] = rows;
+  if (!row || rows.length !== 1) throw new RangeError('one verdict at a time');
+  const { id, ...verdict } = row;
+  return db.updateTable('results').set(verdict).where('id', '=', id);
+});
+
+export async function writeVerdict(trx: Db, { id, state, accepted, evidence, atMs }: WriteOf<'verdict'>): Promise<void> {
+  const changed = await updateVerdict(trx, [{ state, accepted, evidence_json: JSON.stringify(evidence), decided_ms: atMs, id }]);
+  if (changed !== 1) throw new Error(`a verdict names the unknown result ${id}`);
+}
+
+export async function writeJobClosing(trx: Db, id: JobId): Promise<void> {
+  const { numUpdatedRows } = await trx.updateTable('jobs').set({ closing: 1 }).where('id', '=', id).executeTakeFirstOrThrow();
+  if (numUpdatedRows !== 1n) throw new Error(`the unknown job ${id} was cancelled`);
 }
 
 export async function writeJobEnd(trx: Db, end: WriteOf<'jobEnded'>): Promise<void> {
@@ -171,11 +180,6 @@ export async function writeJobEnd(trx: Db, end: WriteOf<'jobEnded'>): Promise<vo
     .where('status', '=', 'open')
     .executeTakeFirstOrThrow();
   if (numUpdatedRows !== 1n) throw new Error(`job ${end.id} ended, but is not open`);
-}
-
-/** Cancelled, and waiting for the verdicts on what was handed in. */
-export async function writeJobClosing(trx: Db, id: JobId): Promise<void> {
-  await trx.updateTable('jobs').set({ closing: 1 }).where('id', '=', id).execute();
 }
 
 /** A hold is spread over several accounts; what people need to know is the whole of it against all they have. */

@@ -1,8 +1,8 @@
-import type { Kysely, Selectable } from 'kysely';
+import type { Insertable, Kysely, Selectable } from 'kysely';
 import { sql } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
 import type { CreditUnit, OwnerId } from '../../shared/model.ts';
-import { inBatches } from './batches.ts';
+import { inBatches, reusable } from './batches.ts';
 import type { AccountsTable, Tables, TransfersTable } from './schema.ts';
 import { type AccountId, InsufficientCredits, type LedgerStore, type StatementEntry, type Transfer } from './store.ts';
 
@@ -41,29 +41,31 @@ async function postBatch(trx: Db, batch: readonly Transfer[]): Promise<void> {
   if (fresh.length === 0) return;
   const balances = await applyToBalances(trx, fresh);
   // Accounts first: a transfer refers to both of its own. In order of their ids, so that two writers of a larger database never deadlock.
-  await trx
-    .insertInto('accounts')
-    .values(balances)
-    .onConflict((conflict) => conflict.columns(['id', 'unit']).doUpdateSet({ balance: (eb) => eb.ref('excluded.balance') }))
-    .execute();
-  await trx
-    .insertInto('transfers')
-    .values(
-      fresh.map(({ id, unit, debit, credit, microCredits, kind, job, at, atMs }) => ({
-        id,
-        unit,
-        debit,
-        credit,
-        micro_credits: microCredits,
-        kind,
-        job,
-        pass: at?.pass ?? null,
-        tile: at?.tile ?? null,
-        at_ms: atMs,
-      })),
-    )
-    .execute();
+  await upsertAccounts(trx, balances);
+  await insertTransfers(trx, fresh.map(transferRow));
 }
+
+const upsertAccounts = reusable<AccountsTable>((db, rows) =>
+  db
+    .insertInto('accounts')
+    .values(rows)
+    .onConflict((conflict) => conflict.columns(['id', 'unit']).doUpdateSet({ balance: (eb) => eb.ref('excluded.balance') })),
+);
+
+const insertTransfers = reusable<Insertable<TransfersTable>>((db, rows) => db.insertInto('transfers').values(rows));
+
+const transferRow = ({ id, unit, debit, credit, microCredits, kind, job, at, atMs }: Transfer): Insertable<TransfersTable> => ({
+  id,
+  unit,
+  debit,
+  credit,
+  micro_credits: microCredits,
+  kind,
+  job,
+  pass: at?.pass ?? null,
+  tile: at?.tile ?? null,
+  at_ms: atMs,
+});
 
 /** Drops what was posted before. */
 async function unposted(trx: Db, batch: readonly Transfer[]): Promise<Transfer[]> {
@@ -88,7 +90,8 @@ async function applyToBalances(trx: Db, transfers: readonly Transfer[]): Promise
   for (const { unit, debit, credit } of transfers) for (const id of [debit, credit]) accounts.set(keyOf(unit, id), { id, unit, balance: 0n });
   const ids = [...new Set([...accounts.values()].map(({ id }) => id))];
   for (const row of await trx.selectFrom('accounts').selectAll().where('id', 'in', ids).execute()) {
-    if (accounts.has(keyOf(row.unit, row.id))) accounts.set(keyOf(row.unit, row.id), row);
+    const account = accounts.get(keyOf(row.unit, row.id));
+    if (account) account.balance = row.balance;
   }
   const change = (unit: CreditUnit, id: AccountId, amount: MicroCredits): void => {
     const account = accounts.get(keyOf(unit, id));

@@ -1,22 +1,22 @@
 import { type PartMask, partsOf } from '../../shared/model.ts';
-import { pcgHash } from '../../shared/rng.ts';
+import { seedOf } from '../../shared/rng.ts';
 import type { ElementSample } from '../../shared/workload.ts';
 
 export const DIGEST_BYTES = 32;
 
 /**
- * A generator keyed with 32 bytes: xoshiro128** (Blackman & Vigna, "Scrambled Linear Pseudorandom Number Generators", 2021), each
- * word of its state hashed from two words of the key.
+ * A generator keyed with 32 bytes: xoshiro128** (Blackman & Vigna, "Scrambled Linear Pseudorandom Number Generators", 2021). Every
+ * word of its state is hashed from the whole key, because its first numbers depend on single words of the state.
  */
 class KeyedStream {
-  readonly #state = new Uint32Array(4);
+  readonly #state: Uint32Array;
 
   constructor(key: Uint8Array) {
     if (key.byteLength !== DIGEST_BYTES) throw new RangeError(`a digest has ${DIGEST_BYTES} bytes, got ${key.byteLength}`);
-    const words = new DataView(key.buffer, key.byteOffset, key.byteLength);
-    for (let word = 0; word < 4; word++) this.#state[word] = pcgHash((pcgHash(words.getUint32(word * 8, true)) ^ words.getUint32(word * 8 + 4, true)) >>> 0);
-    // The all-zero state would stay zero for ever.
-    if (this.#state.every((word) => word === 0)) this.#state[0] = 1;
+    const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
+    const words = Array.from({ length: DIGEST_BYTES / 4 }, (_, index) => view.getUint32(index * 4, true));
+    // Four different starts under one permutation: never all zero, which would stay zero for ever.
+    this.#state = Uint32Array.from([1, 2, 3, 4], (start) => seedOf(start, ...words));
   }
 
   u32(): number {

@@ -64,7 +64,7 @@ fn textureCoordinates(triangle: u32, u: f32, v: f32) -> vec2f {
 
 // Filtered colour of a texture at barycentric (u, v) of a triangle; white where `index` is -1. Bilinear between texel centres unless
 // the texture says nearest; sRGB bytes are decoded before they are mixed. The outer loop runs once or not at all: SwiftShader runs
-// the bodies of all branches and skips only loops, so that as an `if` it cost 40 % of the speed in scenes without textures.
+// the bodies of all branches and skips only loops, so that as an `if` it cost a third of the speed of scenes without textures.
 fn sampleTexture(index: i32, triangle: u32, u: f32, v: f32) -> vec3f {
   var color = vec3f(1.0);
   for (var textured = index >= 0; textured; textured = false) {

@@ -43,7 +43,6 @@ export function sampleTexture(scene: Scene, index: number, u: number, v: number,
     const row = wrapped(top + (tap >> 1), height, (flags >>> 2) & 3);
     const weight = f32((tap & 1 ? fx : f32(1 - fx)) * (tap >> 1 ? fy : f32(1 - fy)));
     const texel = scene.texels[first + row * width + column]!;
-    for (let channel = 0; channel < 3; channel++)
-      out[channel] = out[channel]! + f32(decoded(scene, (texel >>> (8 * channel)) & 255, flags) * weight);
+    for (let channel = 0; channel < 3; channel++) out[channel] = out[channel]! + f32(decoded(scene, (texel >>> (8 * channel)) & 255, flags) * weight);
   }
 }

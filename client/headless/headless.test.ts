@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readOptions, UsageError } from './options.ts';
+import { unpackDriver, untar } from './software-driver.ts';
+
+describe('arguments', () => {
+  it('have defaults', () =>
+    expect(readOptions(['--url', 'https://tessera.example/anything'])).toEqual({
+      origin: 'https://tessera.example',
+      tiles: null,
+      powerPercent: 100,
+      json: false,
+      adapter: 'auto',
+    }));
+
+  it('are read', () =>
+    expect(readOptions(['--url=http://localhost:8080', '--tiles', '3', '--power', '25', '--json', '--adapter', 'software'])).toEqual({
+      origin: 'http://localhost:8080',
+      tiles: 3,
+      powerPercent: 25,
+      json: true,
+      adapter: 'software',
+    }));
+
+  it('help', () => expect(readOptions(['--help'])).toBe('help'));
+
+  it.each([
+    [[], '--url is missing'],
+    [['--url', 'tessera.example'], 'http or https'],
+    [['--url', 'ftp://tessera.example'], 'http or https'],
+    [['--url', 'http://a', '--tiles', '0'], '--tiles is a whole number'],
+    [['--url', 'http://a', '--power', '4'], 'from 5 to 100'],
+    [['--url', 'http://a', '--adapter', 'abacus'], 'auto, gpu, software, chromium'],
+    [['--url', 'http://a', '--gpu'], '--gpu'],
+  ])('%j is refused', (args, message) => {
+    expect(() => readOptions(args)).toThrow(UsageError);
+    expect(() => readOptions(args)).toThrow(message);
+  });
+});
+
+/** A ustar archive of one entry, by the layout of POSIX.1-1988. */
+function tarOf(name: string, kind: string, content: Buffer): Buffer {
+  const header = Buffer.alloc(512);
+  header.write(name, 0);
+  header.write(content.byteLength.toString(8).padStart(11, '0'), 124);
+  header.write(kind, 156);
+  return Buffer.concat([header, content, Buffer.alloc((512 - (content.byteLength % 512)) % 512)]);
+}
+
+describe('untar', () => {
+  it('reads files and skips the rest', () => {
+    const archive = Buffer.concat([tarOf('./folder/', '5', Buffer.alloc(0)), tarOf('./a', '0', Buffer.from('one')), tarOf('b', '0', Buffer.alloc(600, 7))]);
+    const files = untar(Buffer.concat([archive, Buffer.alloc(1024)]));
+    expect([...files.keys()]).toEqual(['a', 'b']);
+    expect(files.get('a')?.toString()).toBe('one');
+    expect(files.get('b')).toEqual(Buffer.alloc(600, 7));
+  });
+
+  it('refuses an archive that was cut off', () => {
+    expect(() => untar(tarOf('a', '0', Buffer.alloc(600)).subarray(0, 900))).toThrow('damaged');
+  });
+});
+
+/** A port that nobody listens on. */
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+const driver = await unpackDriver();
+
+describe('the command', () => {
+  it.skipIf(!driver)('computes in software on a machine with neither a GPU nor a Vulkan loader, and says so', async () => {
+    const { VK_ICD_FILENAMES: _icd, VK_DRIVER_FILES: _driver, LD_LIBRARY_PATH: _libraries, ...env } = process.env;
+    const url = `http://127.0.0.1:${await closedPort()}`;
+    const child = spawn(process.execPath, [join(import.meta.dirname, '../headless.ts'), '--url', url, '--adapter', 'software'], { env });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+    const [code] = await once(child, 'close');
+    expect(output).toMatch(/Adapter: google swiftshader .* through Dawn in Node/);
+    expect(output).toContain(`The coordinator at ${url} does not answer: connect ECONNREFUSED`);
+    expect(code).toBe(1);
+  });
+});

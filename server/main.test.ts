@@ -1,0 +1,350 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { io, type Socket } from 'socket.io-client';
+import parser from 'socket.io-msgpack-parser';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { workload, workloadIds } from '../shaders/registry.ts';
+import { limits } from '../shared/limits.ts';
+import type { JobContext } from '../shared/model.ts';
+import {
+  type Ack,
+  type HandedIn,
+  type JobBrief,
+  type Lease,
+  namespaces,
+  PROTOCOL_VERSION,
+  type VerdictMessage,
+  type Welcome,
+  type Work,
+} from '../shared/protocol.ts';
+import type { AcceptedView, AccountView, ConsentGrant, ErrorBody, JobView, Quote } from '../shared/schemas.ts';
+import { main } from './main.ts';
+
+/** The whole coordinator over real HTTP and real sockets; contributors compute on the CPU with the reference implementation. */
+
+const entry = workload(workloadIds[0]!)!;
+const small = { scene: 'cornell', width: 32, height: 32, samples: 2, bounces: 1, lighting: 'auto' };
+const order = { workload: entry.spec.id, params: small, files: {}, title: 'Box', visibility: 'public' };
+
+let running: Awaited<ReturnType<typeof main>>;
+let folder: string;
+
+async function start(): Promise<void> {
+  Object.assign(process.env, { HOST: '127.0.0.1', PORT: '0', DATA_DIR: folder, GALLERY: 'off', LOG_LEVEL: 'silent', PUBLIC_ORIGIN: '' });
+  running = await main();
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tessera-main-'));
+  await start();
+}, 30_000);
+
+afterAll(async () => {
+  await running.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** One browser: keeps its session cookie. */
+class Visitor {
+  #cookie = '';
+
+  async call<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T & Partial<ErrorBody> }> {
+    const response = await fetch(running.url + path, {
+      method,
+      headers: { cookie: this.#cookie, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    this.#cookie = response.headers.get('set-cookie')?.split(';')[0] ?? this.#cookie;
+    return { status: response.status, body: (await response.json()) as T & Partial<ErrorBody> };
+  }
+
+  async upload(bytes: string): Promise<string> {
+    const headers = { cookie: this.#cookie, 'content-type': 'application/octet-stream' };
+    const response = await fetch(`${running.url}/api/uploads`, { method: 'POST', headers, body: bytes });
+    expect(response.status).toBe(200);
+    return ((await response.json()) as { hash: string }).hash;
+  }
+}
+
+async function requester(): Promise<Visitor> {
+  const visitor = new Visitor();
+  await visitor.call('POST', '/api/session', {});
+  return visitor;
+}
+
+/** A contributor's connection, with the honest answer to any lease. */
+class Contributor {
+  readonly verdicts: VerdictMessage[] = [];
+  readonly #jobs = new Map<string, JobBrief>();
+  readonly grant: ConsentGrant;
+  readonly socket: Socket;
+
+  private constructor(grant: ConsentGrant, socket: Socket) {
+    this.grant = grant;
+    this.socket = socket;
+    socket.on('verdict', (message: VerdictMessage) => this.verdicts.push(message));
+  }
+
+  static async join(visitor = new Visitor()): Promise<Contributor> {
+    const { body: grant } = await visitor.call<ConsentGrant>('POST', '/api/consents', { kinds: [entry.spec.id], site: null });
+    const contributor = await Contributor.connect(grant);
+    await contributor.ask<Welcome>('hello', contributor.hello());
+    return contributor;
+  }
+
+  static async connect(grant: ConsentGrant): Promise<Contributor> {
+    const socket = io(running.url + namespaces.contribute, { transports: ['websocket'], parser, reconnection: false, forceNew: true });
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('connect_error', reject);
+    });
+    return new Contributor(grant, socket);
+  }
+
+  hello(): Record<string, unknown> {
+    const { contributor, consent } = this.grant;
+    const device = { vendor: 'test', architecture: '', backend: 'cpu', description: '', software: true };
+    return { protocol: PROTOCOL_VERSION, contributor: contributor.id, secret: contributor.secret, consent: consent.id, device };
+  }
+
+  async raw<T>(command: string, message: unknown): Promise<Ack<T>> {
+    return (await this.socket.timeout(5000).emitWithAck(command, message)) as Ack<T>;
+  }
+
+  async ask<T>(command: string, message: unknown): Promise<T> {
+    const ack = await this.raw<T>(command, message);
+    if ('error' in ack) throw new Error(`${command}: ${ack.error.message}`);
+    return ack.data;
+  }
+
+  async lease(leasesMax = 1): Promise<Lease[]> {
+    const work = await this.ask<Work>('work', { leasesMax });
+    for (const job of work.jobs) this.#jobs.set(job.id, job);
+    return [...work.leases];
+  }
+
+  /** What an honest device would hand in. */
+  async compute({ job: id, at, parts }: Lease): Promise<Buffer> {
+    const brief = this.#jobs.get(id)!;
+    const check = await entry.check();
+    const inputs: Record<string, Uint8Array> = {};
+    for (const { name, hash } of brief.inputs) inputs[name] = new Uint8Array(await (await fetch(`${running.url}/blobs/${hash}`)).arrayBuffer());
+    const job: JobContext = { id: brief.id, seed: brief.seed, params: brief.params, prepared: brief.prepared };
+    return Buffer.from(check.render(check.load(job, inputs), job, at, parts));
+  }
+
+  handIn(lease: Lease, bytes: Buffer, more: object = {}): Promise<Ack<HandedIn>> {
+    return this.raw('handIn', { token: lease.token, parts: lease.parts, hash: hashOf(bytes), inline: bytes, computeMs: 1, leasesMax: 0, ...more });
+  }
+
+  async untilVerdicts(count: number): Promise<void> {
+    await expect.poll(() => this.verdicts.length, { timeout: 10_000 }).toBe(count);
+  }
+}
+
+const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const earned = ({ balances }: AccountView): bigint => BigInt(balances[0]!.earnedMicroCredits);
+const granted = ({ balances }: AccountView): bigint => BigInt(balances[0]!.grantMicroCredits);
+
+describe('a job from order to picture', () => {
+  it('is quoted, held, leased, checked, paid, refunded and downloaded', async () => {
+    const visitor = await requester();
+    const quote = (await visitor.call<Quote>('POST', '/api/quotes', { workload: entry.spec.id, params: small, files: {} })).body;
+    expect(BigInt(quote.holdMicroCredits)).toBe(BigInt(quote.workMicroCredits) + BigInt(quote.checksMicroCredits));
+    const before = (await visitor.call<AccountView>('GET', '/api/account')).body;
+    const { status, body: job } = await visitor.call<JobView>('POST', '/api/jobs', order);
+    expect(status).toBe(201);
+    const held = (await visitor.call<AccountView>('GET', '/api/account')).body;
+    expect(granted(before) - granted(held)).toBe(BigInt(quote.holdMicroCredits));
+    expect((await visitor.call('GET', `/api/jobs/${job.id}/files/png`)).status).toBe(409);
+
+    const owner = await requester();
+    const contributor = await Contributor.join(owner);
+    for (let tile = 0; tile < job.grid.tiles; tile++) {
+      const [lease] = await contributor.lease();
+      expect(await contributor.handIn(lease!, await contributor.compute(lease!))).toHaveProperty('data.stored', true);
+    }
+    await expect.poll(async () => (await visitor.call<JobView>('GET', `/api/jobs/${job.id}`)).body.status, { timeout: 15_000 }).toBe('done');
+    const done = (await visitor.call<JobView>('GET', `/api/jobs/${job.id}`)).body;
+    expect(done.checksDone.audits).toBeGreaterThanOrEqual(job.grid.tiles);
+    expect(done.checksDone.refuted).toBe(0);
+    expect(done.paidMicroCredits).toBe(quote.workMicroCredits);
+    expect(earned((await owner.call<AccountView>('GET', '/api/account')).body)).toBe(BigInt(quote.workMicroCredits));
+    const after = (await visitor.call<AccountView>('GET', '/api/account')).body;
+    expect(granted(before) - granted(after)).toBe(BigInt(quote.workMicroCredits));
+
+    const png = Buffer.from(await (await fetch(`${running.url}/api/jobs/${job.id}/files/png`)).arrayBuffer());
+    expect(png.subarray(1, 4).toString()).toBe('PNG');
+    const { results } = (await visitor.call<{ results: AcceptedView[] }>('GET', `/api/jobs/${job.id}/results`)).body;
+    const bytes = Buffer.from(await (await fetch(`${running.url}/api/jobs/${job.id}/results/${results[0]!.id}`)).arrayBuffer());
+    expect(hashOf(bytes)).toBe(results[0]!.hash);
+    contributor.socket.disconnect();
+  }, 40_000);
+
+  it('cannot be cancelled by others; cancelling refunds what was not paid', async () => {
+    const visitor = await requester();
+    const before = granted((await visitor.call<AccountView>('GET', '/api/account')).body);
+    const { body: job } = await visitor.call<JobView>('POST', '/api/jobs', order);
+    expect((await (await requester()).call('POST', `/api/jobs/${job.id}/cancel`, {})).status).toBe(403);
+    expect((await new Visitor().call('POST', `/api/jobs/${job.id}/cancel`, {})).status).toBe(401);
+    expect((await visitor.call<JobView>('POST', `/api/jobs/${job.id}/cancel`, {})).body.status).toBe('cancelled');
+    expect(granted((await visitor.call<AccountView>('GET', '/api/account')).body)).toBe(before);
+  });
+});
+
+describe('orders that are refused', () => {
+  it.each([
+    ['an unknown workload', { workload: 'mining' }, 422, 'workload'],
+    ['a width over the limit', { params: { ...small, width: 9000 } }, 422, 'params.width'],
+    ['a fraction of a pixel', { params: { ...small, width: 32.5 } }, 422, 'params.width'],
+    ['a parameter nobody knows', { params: { ...small, magic: 1 } }, 422, 'params.magic'],
+    ['a missing file', { params: { ...small, scene: 'file' } }, 422, 'files.model'],
+    ['an upload that is not here', { params: { ...small, scene: 'file' }, files: { model: 'ab'.repeat(32) } }, 422, 'files.model'],
+    ['a file with a name of its own', { files: { virus: 'ab'.repeat(32) } }, 422, 'files.virus'],
+    ['a hash that is none', { files: { model: 'x' } }, 400, 'files.model'],
+    ['a title too long', { title: 'x'.repeat(limits.titleCharsMax + 1) }, 400, 'title'],
+    ['checks that check nothing', { checks: { auditElements: 0, replicaShare: 0.5 } }, 422, 'checks'],
+    ['more tiles than the limit', { params: { ...small, width: 8192, height: 8192, samples: 65536 } }, 422, 'params'],
+  ])('%s', async (_, change, status, field) => {
+    const answer = await (await requester()).call('POST', '/api/jobs', { ...order, ...change });
+    expect([answer.status, answer.body.error?.field]).toEqual([status, field]);
+    expect(answer.body.error?.message.length).toBeGreaterThan(10);
+  });
+
+  it('a file that is no glTF, with nothing held', async () => {
+    const visitor = await requester();
+    const model = await visitor.upload('not a scene');
+    const answer = await visitor.call('POST', '/api/jobs', { ...order, params: { ...small, scene: 'file' }, files: { model } });
+    expect([answer.status, answer.body.error?.field]).toEqual([422, 'files.model']);
+    expect((await visitor.call<{ jobs: JobView[] }>('GET', '/api/jobs?scope=mine')).body.jobs).toEqual([]);
+  });
+
+  it('an account that cannot pay, with the amounts', async () => {
+    const visitor = await requester();
+    const dear = { ...order, params: { ...small, width: 4096, height: 4096, samples: 16_384, bounces: 8 } };
+    const answer = await visitor.call('POST', '/api/jobs', dear);
+    expect([answer.status, answer.body.error?.code, answer.body.error?.limit]).toEqual([402, 'insufficient_credits', '100.00 available']);
+  }, 30_000);
+
+  it('an order without a session', async () => {
+    expect((await new Visitor().call('POST', '/api/jobs', order)).status).toBe(401);
+  });
+});
+
+describe('hand-ins that are refused', () => {
+  let contributor: Contributor;
+  let lease: Lease;
+  let honest: Buffer;
+
+  beforeAll(async () => {
+    await (await requester()).call('POST', '/api/jobs', { ...order, params: { ...small, width: 64, height: 64 }, title: 'Hostile' });
+    contributor = await Contributor.join();
+    [lease] = (await contributor.lease()) as [Lease];
+    honest = await contributor.compute(lease);
+  }, 20_000);
+
+  afterAll(() => contributor.socket.disconnect());
+
+  const refusal = (ack: Ack<unknown>): [string, string | undefined] => ('error' in ack ? [ack.error.code, ack.error.field] : ['stored', undefined]);
+
+  it('a forged token', async () => {
+    const forged = lease.token.slice(0, -4) + (lease.token.endsWith('AAAA') ? 'BBBB' : 'AAAA');
+    expect(refusal(await contributor.handIn(lease, honest, { token: forged }))).toEqual(['forbidden', 'token']);
+  });
+
+  it('somebody else’s lease', async () => {
+    const thief = await Contributor.join();
+    expect(refusal(await thief.handIn(lease, honest))).toEqual(['forbidden', 'token']);
+    thief.socket.disconnect();
+  });
+
+  it('bytes that do not have their hash', async () => {
+    expect(refusal(await contributor.handIn(lease, honest, { hash: 'ab'.repeat(32) }))).toEqual(['bad_input', 'hash']);
+  });
+
+  it('a result too short, or with parts that were not leased', async () => {
+    expect(refusal(await contributor.handIn(lease, honest.subarray(0, -16)))).toEqual(['bad_input', 'inline']);
+    expect(refusal(await contributor.handIn(lease, honest, { parts: 2 ** 20 }))[0]).toBe('bad_input');
+  });
+
+  it('a hash without bytes', async () => {
+    expect(refusal(await contributor.handIn(lease, honest, { inline: null }))).toEqual(['bad_input', 'hash']);
+  });
+
+  it('a blob without a lease, with another hash, or larger than a result', async () => {
+    const put = async (authorization: string, body: Uint8Array, hash = hashOf(body)): Promise<number> =>
+      (
+        await fetch(`${running.url}/blobs/${hash}`, {
+          method: 'PUT',
+          headers: { authorization, 'content-type': 'application/octet-stream' },
+          body: new Uint8Array(body),
+        })
+      ).status;
+    expect(await put('Lease nonsense', honest)).toBe(403);
+    expect(await put(`Lease ${lease.token}`, honest, 'ab'.repeat(32))).toBe(422);
+    expect(await put(`Lease ${lease.token}`, Buffer.alloc(honest.byteLength + 1))).toBe(413);
+    expect((await fetch(`${running.url}/blobs/${'ab'.repeat(32)}`)).status).toBe(404);
+  });
+
+  it('messages that are malformed, with the field', async () => {
+    for (const [command, message, field] of [
+      ['work', { leasesMax: -1 }, 'leasesMax'],
+      ['work', { leasesMax: 1e9 }, 'leasesMax'],
+      ['work', null, undefined],
+      ['handIn', { token: 'x' }, undefined],
+      ['giveBack', { tokens: ['short'] }, 'tokens.0'],
+    ] as const) {
+      const ack = await contributor.raw(command, message);
+      expect('error' in ack && ack.error.code, command).toBe('bad_input');
+      if (field !== undefined) expect('error' in ack && ack.error.field).toBe(field);
+    }
+  });
+
+  it('an oversized message closes that connection and no other', async () => {
+    const noisy = await Contributor.join();
+    const closed = new Promise((resolve) => noisy.socket.once('disconnect', resolve));
+    noisy.socket.emit('work', { leasesMax: 1, padding: 'x'.repeat(2 * limits.socketMessageBytesMax) });
+    await closed;
+    expect(await contributor.lease(0)).toEqual([]);
+  });
+
+  it('a hello with a wrong secret, another protocol, or without consent', async () => {
+    const stranger = await Contributor.connect(contributor.grant);
+    expect(refusal(await stranger.raw('work', { leasesMax: 1 }))[0]).toBe('forbidden');
+    expect(refusal(await stranger.raw('hello', { ...contributor.hello(), secret: 'A'.repeat(43) }))).toEqual(['forbidden', 'contributor']);
+    expect(refusal(await stranger.raw('hello', { ...contributor.hello(), protocol: 0 }))).toEqual(['stale', 'protocol']);
+    expect(refusal(await stranger.raw('hello', { ...contributor.hello(), consent: 'k_0000000000000000' }))).toEqual(['forbidden', 'consent']);
+    stranger.socket.disconnect();
+  });
+
+  it('a lie: refuted, unpaid, leased again; a repeat of the same lie is the same row', async () => {
+    const liar = await Contributor.join();
+    const [mine] = (await liar.lease()) as [Lease];
+    const lie = await liar.compute(mine);
+    for (let at = 16; at < lie.length; at += 4) lie.writeUInt32LE((lie.readUInt32LE(at) + 5000) >>> 0, at);
+    expect(refusal(await liar.handIn(mine, lie))[0]).toBe('stored');
+    await liar.untilVerdicts(1);
+    expect(liar.verdicts[0]).toMatchObject({ verdict: 'refuted', microCredits: '0', earnedMicroCredits: '0' });
+    expect(refusal(await liar.handIn(mine, lie))[0]).toBe('stored');
+    expect(refusal(await liar.handIn(mine, await liar.compute(mine)))).toEqual(['conflict', 'token']);
+    const [again] = (await contributor.lease()) as [Lease];
+    expect(again.at).toEqual(mine.at);
+    await contributor.ask('giveBack', { tokens: [again.token] });
+    liar.socket.disconnect();
+  }, 20_000);
+
+  it('honest work handed in after a restart of the coordinator counts, with nothing but the token', async () => {
+    contributor.socket.disconnect();
+    await running.close();
+    await start();
+    const back = await Contributor.connect(contributor.grant);
+    await back.ask<Welcome>('hello', back.hello());
+    expect(refusal(await back.handIn(lease, honest))[0]).toBe('stored');
+    await back.untilVerdicts(1);
+    expect(back.verdicts[0]).toMatchObject({ verdict: 'accepted' });
+    expect(BigInt(back.verdicts[0]!.microCredits)).toBeGreaterThan(0n);
+    contributor = back;
+  }, 30_000);
+});

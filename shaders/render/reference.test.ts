@@ -1,0 +1,295 @@
+import { describe, expect, test } from 'vitest';
+import { radiancePart } from '../../shared/formats.ts';
+import { lookAt } from './camera.ts';
+import { type Material, type MeshScene, TriangleBuilder, type Vec3, whiteMaterial } from './mesh.ts';
+import { addSamples, loadScene, tracePath } from './reference.ts';
+import type { RenderParams, RenderPrepared } from './spec.ts';
+import { quad, sceneJob, sphere, testScenes } from './testing/scenes.ts';
+
+/** Scenes whose answer is known, or can be integrated in f64 by independent formulas. */
+
+interface Estimate {
+  readonly mean: number;
+  readonly error: number;
+}
+
+type Build = (builder: TriangleBuilder) => void;
+
+function meshOf(materials: readonly Material[], build: Build, position: Vec3, target: Vec3, yfov = 0.001): MeshScene {
+  const builder = new TriangleBuilder(5000);
+  build(builder);
+  return { triangles: builder.finish(), materials, textures: [], images: [], camera: lookAt(position, target, yfov), report: [] };
+}
+
+/** Mean red radiance of `count` paths over the picture and its standard error. */
+function estimate(mesh: MeshScene, params: Partial<RenderParams>, prepared: Partial<RenderPrepared>, count: number): Estimate {
+  const { job, packed } = sceneJob(mesh, { width: 16, height: 16, ...params }, prepared);
+  const scene = loadScene(packed);
+  let [sum, squares] = [0, 0];
+  for (let path = 0; path < count; path++) {
+    const { r } = tracePath(scene, job, path % 16, (path >> 4) % 16, path >> 8);
+    sum += r;
+    squares += r * r;
+  }
+  const mean = sum / count;
+  return { mean, error: Math.sqrt(Math.max(0, squares / count - mean * mean) / count) };
+}
+
+function expectWithin({ mean, error }: Estimate, truth: number): void {
+  expect(Math.abs(mean - truth), `${mean} +- ${error} against ${truth}`).toBeLessThan(3 * error + 1e-5 * truth);
+}
+
+interface Look {
+  readonly base: number;
+  readonly metallic: number;
+  readonly roughness: number;
+}
+
+/** BRDF times cosine as the glTF 2.0 specification prints it, with the normal along z: written from its appendix B, not from the reference. */
+function brdfCosine({ base, metallic, roughness }: Look, view: Vec3, light: Vec3): number {
+  if (light[2] <= 0) return 0;
+  const sum: Vec3 = [view[0] + light[0], view[1] + light[1], view[2] + light[2]];
+  const length = Math.hypot(...sum);
+  const [nh, vh] = [sum[2] / length, (view[0] * sum[0] + view[1] * sum[1] + view[2] * sum[2]) / length];
+  const a2 = roughness ** 4;
+  const d = a2 / (Math.PI * (nh * nh * (a2 - 1) + 1) ** 2);
+  const lambda = (c: number): number => (Math.sqrt(1 + (a2 * (1 - c * c)) / (c * c)) - 1) / 2;
+  const g2 = 1 / (1 + lambda(view[2]) + lambda(light[2]));
+  const f0 = 0.04 * (1 - metallic) + base * metallic;
+  const fresnel = f0 + (1 - f0) * (1 - vh) ** 5;
+  const diffuse = ((1 - fresnel) * base * (1 - metallic)) / Math.PI;
+  return (diffuse + (fresnel * d * g2) / (4 * view[2] * light[2])) * light[2];
+}
+
+/** Directional albedo by midpoint quadrature over the hemisphere. */
+function albedo(look: Look, cosine: number): number {
+  const view: Vec3 = [Math.sqrt(1 - cosine * cosine), 0, cosine];
+  const [rows, columns] = [600, 1200];
+  let sum = 0;
+  for (let i = 0; i < rows; i++) {
+    const theta = (((i + 0.5) / rows) * Math.PI) / 2;
+    for (let j = 0; j < columns; j++) {
+      const phi = ((j + 0.5) / columns) * 2 * Math.PI;
+      sum += brdfCosine(look, view, [Math.sin(theta) * Math.cos(phi), Math.sin(theta) * Math.sin(phi), Math.cos(theta)]) * Math.sin(theta);
+    }
+  }
+  return (sum * (Math.PI / 2 / rows) * 2 * Math.PI) / columns;
+}
+
+const surface = ({ base, metallic, roughness }: Look): Material => ({ ...whiteMaterial, baseColor: [base, base, base], metallic, roughness });
+
+const floor: Build = (builder) => quad(builder, [-5, 0, 5], [10, 0, 0], [0, 0, -10], 0);
+
+describe('furnace: a plane under a uniform sky shows its directional albedo', () => {
+  const looks: readonly Look[] = [
+    { base: 1, metallic: 0, roughness: 1 },
+    { base: 0.5, metallic: 0, roughness: 0.4 },
+    { base: 0.8, metallic: 1, roughness: 0.5 },
+    { base: 0.3, metallic: 0.5, roughness: 0.7 },
+  ];
+  for (const look of looks) {
+    for (const angle of [0.05, 1.2]) {
+      test(`${JSON.stringify(look)} seen at ${angle} rad`, () => {
+        const mesh = meshOf([surface(look)], floor, [Math.sin(angle) * 3, Math.cos(angle) * 3, 0.01], [0, 0, 0]);
+        expectWithin(estimate(mesh, { bounces: 0 }, { sky: [1, 1, 1] }, 40_000), albedo(look, Math.cos(angle)));
+      });
+    }
+  }
+});
+
+test('a closed cavity of emitting mirrors adds up a geometric series', () => {
+  // From the centre of a sphere every ray returns through it: always normal incidence, where the reflectance is the base colour.
+  const [emission, base] = [0.25, 0.6];
+  const wall: Material = { ...surface({ base, metallic: 1, roughness: 0 }), emission: [emission, emission, emission], doubleSided: true };
+  const mesh = meshOf([wall], (builder) => sphere(builder, [0, 0, 0], 2, 12, 0), [0, 0, 0], [0.3, 0.2, 1], 0.8);
+  for (const bounces of [0, 1, 6]) {
+    // Emission at the first surface, one reflection of direct light, and one of each further bounce.
+    const truth = (emission * (1 - base ** (bounces + 2))) / (1 - base);
+    const { mean } = estimate(mesh, { bounces }, {}, 4096);
+    expect(Math.abs(mean - truth)).toBeLessThan(0.01 * truth);
+  }
+});
+
+describe('a rectangular light above a floor', () => {
+  const [height, half, radiance] = [1.5, 0.5, 6];
+  const light: Material = { ...whiteMaterial, baseColor: [0, 0, 0], emission: [radiance, radiance, radiance] };
+  // Counter-clockwise seen from below.
+  const lamp: Build = (builder) => quad(builder, [-half, height, -half], [2 * half, 0, 0], [0, 0, 2 * half], 1);
+  const eye: Vec3 = [2, 1, 0];
+
+  /** Direct light of the point in the middle of the picture, integrated over the lamp. */
+  function truth(look: Look): number {
+    const distance = Math.hypot(...eye);
+    const view: Vec3 = [eye[0] / distance, eye[2] / distance, eye[1] / distance];
+    const cells = 400;
+    let sum = 0;
+    for (let i = 0; i < cells; i++) {
+      for (let j = 0; j < cells; j++) {
+        const [x, z] = [-half + ((i + 0.5) / cells) * 2 * half, -half + ((j + 0.5) / cells) * 2 * half];
+        const r = Math.hypot(x, height, z);
+        sum += (brdfCosine(look, view, [x / r, z / r, height / r]) * radiance * (height / r)) / (r * r);
+      }
+    }
+    return (sum * (2 * half) ** 2) / cells ** 2;
+  }
+
+  for (const look of [
+    { base: 0.7, metallic: 0, roughness: 1 },
+    { base: 0.9, metallic: 1, roughness: 0.3 },
+  ]) {
+    test(`lights ${JSON.stringify(look)} as the integral says`, () => {
+      const mesh = meshOf(
+        [surface(look), light],
+        (builder) => {
+          floor(builder);
+          lamp(builder);
+        },
+        eye,
+        [0, 0, 0],
+      );
+      expectWithin(estimate(mesh, { bounces: 0 }, {}, 40_000), truth(look));
+    });
+  }
+
+  const shielded = (extra: Build, materials: readonly Material[]): number =>
+    estimate(
+      meshOf(
+        materials,
+        (builder) => {
+          floor(builder);
+          extra(builder);
+        },
+        eye,
+        [0, 0, 0],
+      ),
+      { bounces: 0 },
+      {},
+      2000,
+    ).mean;
+
+  test('does not shine through a screen', () => {
+    const screen: Build = (builder) => {
+      lamp(builder);
+      quad(builder, [-2, 1, -2], [4, 0, 0], [0, 0, 4], 0);
+    };
+    // The screen lies above the line of sight.
+    expect(shielded(screen, [surface({ base: 0.7, metallic: 0, roughness: 1 }), light])).toBe(0);
+  });
+
+  test('shines only from its front, unless it is double-sided', () => {
+    const turned: Build = (builder) => quad(builder, [-half, height, half], [2 * half, 0, 0], [0, 0, -2 * half], 1);
+    const matte = surface({ base: 0.7, metallic: 0, roughness: 1 });
+    expect(shielded(turned, [matte, light])).toBe(0);
+    const both = shielded(turned, [matte, { ...light, doubleSided: true }]);
+    expect(Math.abs(both / shielded(lamp, [matte, light]) - 1)).toBeLessThan(0.03);
+  });
+});
+
+test('of two triangles in one place the earlier one of the file is seen', () => {
+  const glow = (r: number): Material => ({ ...whiteMaterial, baseColor: [0, 0, 0], emission: [r, r, r] });
+  for (const order of [
+    [0, 1],
+    [1, 0],
+  ]) {
+    const build: Build = (builder) => order.forEach((material) => quad(builder, [-5, 0, 5], [10, 0, 0], [0, 0, -10], material));
+    const { mean, error } = estimate(meshOf([glow(1), glow(2)], build, [0, 3, 0.01], [0, 0, 0]), { bounces: 0 }, {}, 512);
+    expect(mean).toBe(order[0] === 0 ? 1 : 2);
+    expect(error).toBe(0);
+  }
+});
+
+test('wrap modes, filters and sRGB of textures', () => {
+  const [black, white] = [0, 255];
+  const bytes = [black, white, black, white, white, white, 128, black];
+  const texels = Uint8Array.from(bytes.flatMap((byte) => [byte, byte, byte, 255]));
+  const image = { width: 4, height: 2, texels };
+  const seen = (u: number, v: number, wrap: 'repeat' | 'clamp' | 'mirror', nearest: boolean, srgb: boolean): number => {
+    const builder = new TriangleBuilder(2);
+    // One point of the texture all over a large triangle.
+    builder.add([-50, -50, 0, 50, -50, 0, 0, 100, 0], null, [u, v, u, v, u, v], 0);
+    const mesh: MeshScene = {
+      triangles: builder.finish(),
+      materials: [{ ...whiteMaterial, baseColor: [0, 0, 0], emission: [1, 1, 1], emissionTexture: 0 }],
+      textures: [{ image: 0, wrapS: wrap, wrapT: wrap, nearest, srgb }],
+      images: [image],
+      camera: lookAt([0, 0, 3], [0, 0, 0], 0.5),
+      report: [],
+    };
+    const { job, packed } = sceneJob(mesh, { bounces: 0 });
+    return tracePath(loadScene(packed), job, 5, 5, 0).r;
+  };
+  // Texel centres.
+  expect(seen(0.375, 0.25, 'repeat', false, false)).toBeCloseTo(1, 5);
+  expect(seen(0.625, 0.75, 'repeat', false, false)).toBeCloseTo(128 / 255, 5);
+  expect(seen(0.625, 0.75, 'repeat', false, true)).toBeCloseTo(0.21586, 4);
+  // Half way between a black and a white one.
+  expect(seen(0.25, 0.25, 'repeat', false, false)).toBeCloseTo(0.5, 5);
+  expect(seen(0.26, 0.25, 'repeat', true, false)).toBe(1);
+  // Left of the left edge: the right edge, the edge itself, its mirror image.
+  expect(seen(-0.125, 0.25, 'repeat', true, false)).toBe(1);
+  expect(seen(-0.125, 0.25, 'clamp', true, false)).toBe(0);
+  expect(seen(-0.375, 0.25, 'mirror', true, false)).toBe(1);
+  expect(seen(0, 0.25, 'repeat', false, false)).toBeCloseTo(0.5, 5);
+  expect(seen(0, 0.25, 'clamp', false, false)).toBeCloseTo(0, 5);
+  expect(seen(1.375, 0.25, 'mirror', true, false)).toBe(0);
+});
+
+describe('sums of a part', () => {
+  const { job, packed } = testScenes.studio!();
+  const scene = loadScene(packed);
+
+  test('are the radiance of the same paths, rounded without bias', () => {
+    const sums = new Uint32Array(4);
+    const truth = [0, 0, 0];
+    const count = 400;
+    addSamples(scene, job, 30, 40, 0, count, sums, 0);
+    for (let sample = 0; sample < count; sample++) {
+      const { r, g, b } = tracePath(scene, job, 30, 40, sample);
+      [r, g, b].forEach((value, channel) => {
+        truth[channel]! += value * 2 ** -radiancePart.stepLog2;
+      });
+    }
+    // Rounding a path errs by at most half a step, in the root mean square.
+    truth.forEach((value, channel) => {
+      expect(Math.abs(sums[channel]! - value)).toBeLessThan(3 * 0.5 * Math.sqrt(count));
+    });
+  });
+
+  test('split over any ranges add up to the same', () => {
+    const [whole, pieces] = [new Uint32Array(4), new Uint32Array(4)];
+    addSamples(scene, job, 10, 50, 0, 20, whole, 0);
+    for (const [first, end] of [
+      [13, 20],
+      [0, 1],
+      [1, 13],
+    ] as const)
+      addSamples(scene, job, 10, 50, first, end, pieces, 0);
+    expect(pieces).toEqual(whole);
+  });
+
+  test('clamp what is too bright, and squares with it', () => {
+    const bright = { ...job, prepared: { ...job.prepared, sky: [1e9, 0, 0] as const, quantumLog2: -12 } };
+    const sums = new Uint32Array(4);
+    // The upper left corner shows the sky.
+    addSamples(scene, bright, 0, 0, 0, 3, sums, 0);
+    expect([...sums]).toEqual([3 * radiancePart.sampleStepsMax, 0, 0, 3 * radiancePart.squareLuminanceMax ** 2 * 64]);
+  });
+
+  test('squares are those of the luminance', () => {
+    const sums = new Uint32Array(4);
+    addSamples(scene, job, 0, 0, 0, 16, sums, 0);
+    const luminance = 0.2126 * job.prepared.sky[0] + 0.7152 * job.prepared.sky[1] + 0.0722 * job.prepared.sky[2];
+    expect(Math.abs(sums[3]! - 16 * luminance ** 2 * 64)).toBeLessThan(3 * 0.5 * 4 + 1);
+  });
+});
+
+test('other seeds, pixels and samples give other paths, equal ones the same', () => {
+  const { job, packed } = testScenes.cornell!();
+  const scene = loadScene(packed);
+  const path = tracePath(scene, job, 20, 20, 3);
+  tracePath(scene, job, 1, 1, 1);
+  expect(tracePath(scene, job, 20, 20, 3)).toEqual(path);
+  expect(tracePath(scene, { ...job, seed: job.seed + 1 }, 20, 20, 3)).not.toEqual(path);
+  expect(tracePath(scene, job, 20, 20, 4)).not.toEqual(path);
+  expect(tracePath(scene, job, 21, 20, 3)).not.toEqual(path);
+});
