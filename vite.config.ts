@@ -52,6 +52,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rolldownOptions: {
+      checks: { pluginTimings: false },
       input: {
         index: resolve(root, 'client/index.html'),
         frame: resolve(root, 'client/widget/frame.html'),

@@ -133,7 +133,7 @@ const pureRooms: readonly { readonly room: string; readonly packages: readonly s
 const impureNames = new Set(['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'fetch', 'process', 'performance', 'crypto', 'console', 'require']);
 const impureCalls = new Set(['Date.now', 'Math.random']);
 /** Pure functions of node:crypto: a keyed digest is a value of its arguments. */
-const pureCrypto = new Set(['createHash', 'createHmac', 'timingSafeEqual', 'hash']);
+const pureCrypto = new Set(['KeyObject', 'createHash', 'createHmac', 'timingSafeEqual', 'hash']);
 
 function impureUses(source: Source): Finding[] {
   const found: Finding[] = [];

@@ -203,10 +203,13 @@ export class Coordinator {
     return bytes;
   }
 
+  /** Resolves when nothing that is stored from now on is paid to `from`. */
   async changeOwner(from: OwnerId, to: OwnerId): Promise<void> {
     for (const [id, join] of this.#joined)
       if (join.contributor.owner === from) this.#joined.set(id, { ...join, contributor: { ...join.contributor, owner: to } });
     await this.dispatch({ type: 'changeOwner', from, to });
+    // A payment that was decided before may still be on its way to the disk.
+    await this.#flushing;
   }
 
   /** Stops taking commands, finishes the commit under way. */

@@ -122,6 +122,8 @@ describe('sites', () => {
   });
 
   it('paste a script and an element', () => {
-    expect(snippetOf('https://tessera.example', 's_1')).toBe('<script src="https://tessera.example/widget.js" async></script>\n<tessera-widget site="s_1"></tessera-widget>');
+    expect(snippetOf('https://tessera.example', 's_1')).toBe(
+      '<script src="https://tessera.example/widget.js" async></script>\n<tessera-widget site="s_1"></tessera-widget>',
+    );
   });
 });

@@ -54,4 +54,5 @@ export function originProblem(text: string): string | undefined {
 }
 
 /** What a site pastes into its page. */
-export const snippetOf = (origin: string, site: string): string => `<script src="${origin}/widget.js" async></script>\n<tessera-widget site="${site}"></tessera-widget>`;
+export const snippetOf = (origin: string, site: string): string =>
+  `<script src="${origin}/widget.js" async></script>\n<tessera-widget site="${site}"></tessera-widget>`;

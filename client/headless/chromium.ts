@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Locator } from 'playwright-core';
+import type { Locator } from 'playwright';
 import { parseCredits } from '../../shared/credits.ts';
 import type { Options } from './options.ts';
 import type { Outcome, Report } from './outcome.ts';
@@ -28,9 +28,9 @@ const SYSTEM_PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bi
 const PAGE_MS_MAX = 30_000;
 const LOOK_MS = 500;
 
-const loadPlaywright = () => import('playwright-core').catch(() => null);
+const loadPlaywright = () => import('playwright').catch(() => null);
 
-/** `CHROMIUM_PATH`, else Playwright's own, else the system's. Null without one, or without playwright-core. Throws when `CHROMIUM_PATH` is wrong. */
+/** `CHROMIUM_PATH`, else Playwright's own, else the system's. Null without one, or without Playwright. Throws when `CHROMIUM_PATH` is wrong. */
 export async function findChromium(): Promise<string | null> {
   const playwright = await loadPlaywright();
   if (!playwright) return null;
@@ -51,7 +51,7 @@ function isExecutable(path: string): boolean {
 /** Works until `--tiles` are accepted or the signal aborts. Throws when the page says that it cannot. */
 export async function contributeByPage(executablePath: string, options: Options, report: Report, signal: AbortSignal): Promise<Outcome> {
   const playwright = await loadPlaywright();
-  if (!playwright) throw new Error('playwright-core is not installed');
+  if (!playwright) throw new Error('the npm package playwright is not installed');
   const browser = await playwright.chromium.launch({ executablePath, args: FLAGS, handleSIGINT: false, handleSIGTERM: false });
   try {
     const page = await browser.newPage();

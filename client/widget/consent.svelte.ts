@@ -48,6 +48,8 @@ export class ConsentForm {
         this.#state = 'software';
         return;
       }
+      // What the visitor earns belongs to this browser's account, so there has to be one.
+      await api.session();
       this.#tell(await api.grantConsent({ kinds: [...workloadIds], site: this.#site }));
     });
   }

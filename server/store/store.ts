@@ -240,7 +240,7 @@ export interface PeopleStore {
   /** Removes and returns it: a nonce works once, whatever comes of it. */
   takeChallenge(nonce: string): Promise<StoredChallenge | undefined>;
   /**
-   * One transaction: the session `oldSession` ends, `newSession` begins and belongs to `wallet`; contributors and sites
+   * One transaction: the session `oldSession` ends, `newSession` begins and belongs to `wallet`; contributors, sites and jobs
    * of `device` become the wallet's; the whole earned balance of `device` moves with transfer id `claim/<nonce>`.
    */
   signIn(wallet: OwnerId, device: OwnerId, oldSession: Uint8Array, newSession: Uint8Array, expiresMs: number, nonce: string, atMs: number): Promise<void>;

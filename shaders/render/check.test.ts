@@ -45,7 +45,7 @@ test('one step more or less passes, two steps do not', () => {
 });
 
 test('squares may differ by what a step changes, and no more', () => {
-  const raised = (factor: number) => auditOf(forged((words) => words.map((word, index) => (index % 4 === 3 ? word + factor * (1 + word) : word))));
+  const raised = (factor: number) => auditOf(forged((words) => words.map((word, index) => (index % 4 === 3 ? word + factor * (3 + word) : word))));
   expect(raised(0)).toMatchObject({ differing: 0 });
   expect(raised(1).differing).toBe(64);
   // A step of one sample's luminance moves its square by less than one unit of 1/64 in this scene.

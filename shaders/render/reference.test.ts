@@ -191,7 +191,9 @@ test('of two triangles in one place the earlier one of the file is seen', () => 
     [0, 1],
     [1, 0],
   ]) {
-    const build: Build = (builder) => order.forEach((material) => quad(builder, [-5, 0, 5], [10, 0, 0], [0, 0, -10], material));
+    const build: Build = (builder) => {
+      for (const material of order) quad(builder, [-5, 0, 5], [10, 0, 0], [0, 0, -10], material);
+    };
     const { mean, error } = estimate(meshOf([glow(1), glow(2)], build, [0, 3, 0.01], [0, 0, 0]), { bounces: 0 }, {}, 512);
     expect(mean).toBe(order[0] === 0 ? 1 : 2);
     expect(error).toBe(0);

@@ -1,0 +1,128 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { EngineListeners, Snapshot } from '../engine/api.ts';
+
+/** A browser with one adapter and a coordinator that grants consents; the engine is a script of snapshots. */
+const engine = { pause: vi.fn(), resume: vi.fn(), setPower: vi.fn(), stop: vi.fn() };
+const openEngine = vi.fn(async (_settings: object, _listeners: EngineListeners) => engine);
+vi.mock('../engine/host.ts', () => ({ openEngine }));
+
+const requestAdapter = vi.fn();
+const fetched: string[] = [];
+const consent = { id: 'k_1', kinds: ['render'], site: null, siteName: null, grantedMs: 0, expiresMs: 1e15, revokedMs: null };
+
+beforeEach(() => {
+  vi.resetModules();
+  vi.clearAllMocks();
+  fetched.length = 0;
+  requestAdapter.mockResolvedValue({ info: { isFallbackAdapter: false, architecture: 'hopper', description: '' } });
+  vi.stubGlobal('navigator', { gpu: { requestAdapter } });
+  vi.stubGlobal('location', { origin: 'https://tessera.example' });
+  vi.stubGlobal('localStorage', { getItem: () => null, setItem: () => undefined });
+  vi.stubGlobal('fetch', async (path: string) => {
+    fetched.push(path);
+    return new Response(JSON.stringify({ consent, contributor: { id: 'c_1', secret: 's' } }));
+  });
+});
+afterEach(() => vi.unstubAllGlobals());
+
+const fresh = async () => (await import('./contributor.svelte.ts')).contributor;
+const tell = (over: Partial<Snapshot>) =>
+  openEngine.mock.calls[0]?.[1].onState({ mode: 'working', online: true, error: null, reason: null, ...over } as Snapshot);
+
+describe('contributing', () => {
+  it('asks nothing of GPU, network or worker before the yes', async () => {
+    const contributor = await fresh();
+    expect(contributor.phase).toBe('idle');
+    expect(requestAdapter).not.toHaveBeenCalled();
+    expect(fetched).toEqual([]);
+    expect(openEngine).not.toHaveBeenCalled();
+  });
+
+  it('runs with the consent it got, and stops', async () => {
+    const contributor = await fresh();
+    await contributor.start();
+    expect(contributor.phase).toBe('running');
+    expect(openEngine.mock.calls[0]?.[0]).toMatchObject({ origin: 'https://tessera.example', kinds: ['render'], identity: { consent: 'k_1' } });
+    await contributor.stop();
+    expect(engine.stop).toHaveBeenCalledOnce();
+    expect(contributor.phase).toBe('idle');
+  });
+
+  it('starts once, however often the button is pressed', async () => {
+    const contributor = await fresh();
+    await Promise.all([contributor.start(), contributor.start()]);
+    expect(openEngine).toHaveBeenCalledOnce();
+  });
+
+  it('waits for a second yes where there is only a software renderer', async () => {
+    requestAdapter.mockResolvedValue({ info: { isFallbackAdapter: true, architecture: '', description: '' } });
+    const contributor = await fresh();
+    await contributor.start();
+    expect(contributor.phase).toBe('software');
+    expect(fetched).toEqual([]);
+    await contributor.stop();
+    expect(contributor.phase).toBe('idle');
+    await contributor.start();
+    await contributor.startWithSoftware();
+    expect(contributor.phase).toBe('running');
+  });
+
+  it('ends in words where there is no adapter', async () => {
+    requestAdapter.mockResolvedValue(null);
+    const contributor = await fresh();
+    await contributor.start();
+    expect(contributor.phase).toBe('ended');
+    expect(contributor.ending?.title).toBe('The GPU cannot be used');
+  });
+
+  it('ends in words where the coordinator cannot be reached', async () => {
+    vi.stubGlobal('fetch', () => Promise.reject(new TypeError('Failed to fetch')));
+    const contributor = await fresh();
+    await contributor.start();
+    expect(contributor.ending).toMatchObject({ title: 'Sharing could not start', message: expect.stringContaining('No connection') });
+  });
+
+  it.each([
+    ['stale', 'This page is out of date', true],
+    ['suspended', 'The coordinator has suspended this browser', false],
+    ['gpu', 'The GPU cannot be used', false],
+  ] as const)('says why the engine failed: %s', async (kind, title, reload) => {
+    const contributor = await fresh();
+    await contributor.start();
+    tell({ mode: 'failed', error: { kind, message: 'Because.' } });
+    expect(contributor.ending).toEqual({ title, message: 'Because.', reload });
+    expect(contributor.active).toBe(false);
+  });
+
+  it('says when the consent was withdrawn elsewhere', async () => {
+    const contributor = await fresh();
+    await contributor.start();
+    tell({ mode: 'stopped', reason: 'The consent was withdrawn.' });
+    expect(contributor.ending).toMatchObject({ title: 'Sharing has stopped', message: 'The consent was withdrawn.' });
+  });
+
+  it('pauses, resumes and keeps the power for the next start', async () => {
+    const contributor = await fresh();
+    await contributor.setPower(40);
+    await contributor.start();
+    expect(openEngine.mock.calls[0]?.[0]).toMatchObject({ powerPercent: 40 });
+    await contributor.togglePause();
+    expect(engine.pause).toHaveBeenCalledOnce();
+    tell({ mode: 'paused' });
+    await contributor.togglePause();
+    expect(engine.resume).toHaveBeenCalledOnce();
+  });
+
+  it('remembers the accepted tiles of the job last worked on', async () => {
+    const contributor = await fresh();
+    await contributor.start();
+    const onTile = openEngine.mock.calls[0]?.[1].onTile;
+    const fact = (job: string, tile: number, step: string) => onTile?.({ step, job: { id: job }, at: { pass: 0, tile }, parts: 1 } as never);
+    fact('j_1', 1, 'accepted');
+    fact('j_1', 2, 'handedIn');
+    expect(contributor.ownTiles('j_1' as never)).toEqual([{ pass: 0, tile: 1 }]);
+    fact('j_2', 3, 'accepted');
+    expect(contributor.ownTiles('j_1' as never)).toEqual([]);
+    expect(contributor.ownTiles('j_2' as never)).toEqual([{ pass: 0, tile: 3 }]);
+  });
+});

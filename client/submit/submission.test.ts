@@ -1,0 +1,119 @@
+import { Type } from 'typebox';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { WorkloadSpec } from '../../shared/workload.ts';
+import { session } from '../net/session.svelte.ts';
+import { Submission } from './submission.svelte.ts';
+
+const spec = {
+  id: 'double',
+  title: 'Double a number',
+  params: Type.Object({ count: Type.Integer({ minimum: 1, maximum: 10 }) }, { additionalProperties: false }),
+  defaults: { count: 2 },
+  fields: [
+    { kind: 'integer', name: 'count', label: 'Count', help: '' },
+    { kind: 'file', name: 'data', label: 'Data', help: '', accept: '.bin', required: true },
+  ],
+} as unknown as WorkloadSpec;
+
+const quote = { tiles: 4, passes: 1, units: 1, workMicroCredits: '900', checksMicroCredits: '100', holdMicroCredits: '1000', report: [], facts: {} };
+const asked: { path: string; body: { params: unknown; checks: unknown; files: unknown } }[] = [];
+let answer: () => Response | Promise<Response>;
+
+/** What XMLHttpRequest needs to be for an upload that succeeds at once. */
+class UploadedAtOnce {
+  upload = { onprogress: null };
+  status = 200;
+  response = { hash: 'a'.repeat(64), bytes: 3 };
+  onload: (() => void) | null = null;
+  open() {}
+  setRequestHeader() {}
+  abort() {}
+  send() {
+    queueMicrotask(() => this.onload?.());
+  }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  asked.length = 0;
+  answer = () => new Response(JSON.stringify(quote));
+  vi.stubGlobal('XMLHttpRequest', UploadedAtOnce);
+  vi.stubGlobal('fetch', async (path: string, init: RequestInit) => {
+    asked.push({ path, body: JSON.parse(String(init.body)) });
+    return answer();
+  });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+const wait = () => vi.advanceTimersByTimeAsync(500);
+
+describe('Submission', () => {
+  it('starts with the defaults and asks for no price before anything was touched', async () => {
+    const submission = new Submission(spec);
+    await wait();
+    expect(submission.params).toEqual({ count: 2 });
+    expect(asked).toEqual([]);
+  });
+
+  it('asks once for many keystrokes', async () => {
+    const submission = new Submission(spec);
+    for (const count of [3, 4, 5]) submission.set('count', count);
+    await wait();
+    expect(asked).toHaveLength(1);
+    expect(asked[0]).toMatchObject({
+      path: '/api/quotes',
+      body: { workload: 'double', params: { count: 5 }, checks: { auditElements: 64, replicaShare: 0.1 } },
+    });
+    expect(submission.quote).toEqual(quote);
+  });
+
+  it('asks nothing while a field is wrong', async () => {
+    const submission = new Submission(spec);
+    submission.set('count', 11);
+    await wait();
+    expect(submission.errors).toEqual({ count: 'At most 10.' });
+    expect(asked).toEqual([]);
+  });
+
+  it('shows a refusal beside its field, and drops it with the next change', async () => {
+    answer = () => new Response(JSON.stringify({ error: { code: 'bad_input', message: 'Not a .bin.', field: 'files.data' } }), { status: 422 });
+    const submission = new Submission(spec);
+    submission.quoteSoon();
+    await wait();
+    expect(submission.errors).toEqual({ data: 'Not a .bin.' });
+    expect(submission.problem).toBeNull();
+    submission.set('count', 3);
+    expect(submission.errors).toEqual({});
+  });
+
+  it('shows a refusal that names no field above the price', async () => {
+    answer = () => new Response(JSON.stringify({ error: { code: 'busy', message: 'Too many quotes at once.' } }), { status: 503 });
+    const submission = new Submission(spec);
+    submission.quoteSoon();
+    await wait();
+    expect(submission.problem?.message).toBe('Too many quotes at once.');
+  });
+
+  it('uploads a file, takes its name as the title, and quotes with its hash', async () => {
+    const submission = new Submission(spec);
+    await submission.attach('data', new File(['abc'], 'weights.bin'));
+    expect(submission.title).toBe('weights');
+    await wait();
+    expect(asked[0]?.body.files).toEqual({ data: 'a'.repeat(64) });
+    expect(submission.ready).toBe(true);
+  });
+
+  it('is ready only with a price, a title and enough credits', async () => {
+    const submission = new Submission(spec);
+    submission.quoteSoon();
+    await wait();
+    expect(submission.ready).toBe(false);
+    submission.title = 'Mine';
+    expect(submission.ready).toBe(true);
+    session.account = { owner: 'device:x', wallet: null, jobs: 0, balances: [{ unit: 'test', grantMicroCredits: '600', earnedMicroCredits: '100' }] };
+    expect(submission.missing).toBe(300n);
+    expect(submission.ready).toBe(false);
+  });
+});
