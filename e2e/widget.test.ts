@@ -20,9 +20,10 @@ const museumUrl = (host = 'site.localhost'): string => `http://${host}:${port}`;
 
 beforeAll(async () => {
   [browser, coordinator, port] = await Promise.all([launchBrowser(), TestCoordinator.start('app.localhost'), freePort()]);
-  museum = createServer((_request, response) => {
+  museum = createServer((request, response) => {
+    const card = request.url === '/module' ? snippet.replace(/<script [^>]*src=/, '<script type="module" src=') : snippet;
     response.setHeader('content-type', 'text/html; charset=utf-8');
-    response.end(`<!doctype html><title>Museum</title><h1>Museum of small things</h1>${snippet}
+    response.end(`<!doctype html><title>Museum</title><h1>Museum of small things</h1>${card}
       <script>window.states = []; addEventListener('tessera-state', (event) => states.push(event.detail));</script>`);
   });
   await new Promise<void>((resolve) => museum.listen(port, '127.0.0.1', resolve));
@@ -97,6 +98,12 @@ test('from consent to split earnings to stop', { timeout: 2 * WORK_MS_MAX }, asy
   const { microCredits } = await accountOf(own);
   expect((await siteEarned(owner.page)) + microCredits).toBe(BigInt(stopped.paidMicroCredits));
   expect(visitor.problems).toEqual([]);
+
+  // The loader works as a module too, and a visit later nothing runs by itself.
+  await visitor.page.goto(`${museumUrl()}/module`);
+  await expect.poll(() => cardIn(visitor.page)?.getByRole('button', { name: 'Help' }).count(), { timeout: 10_000 }).toBe(1);
+  expect(visitor.problems).toEqual([]);
+  expect((await jobOf(coordinator, id)).parts).toEqual(stopped.parts);
 
   // A page of any other site shows no card, whatever it copies.
   const thief = await Visitor.enter(browser);

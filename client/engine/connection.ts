@@ -82,13 +82,16 @@ export class Connection {
     this.#socket.disconnect();
   }
 
-  /** Sent as soon as there is a welcomed connection, and again until answered. Rejects with `Refused`, or with the signal's reason. */
-  async call<C extends Command>(command: C, message: MessageOf<C>, signal: AbortSignal): Promise<AnswerOf<C>> {
+  /**
+   * Sent as soon as there is a welcomed connection, and again until answered; `message` is asked for each time it is sent.
+   * Rejects with `Refused`, or with the signal's reason.
+   */
+  async call<C extends Command>(command: C, message: () => MessageOf<C>, signal: AbortSignal): Promise<AnswerOf<C>> {
     const either = AbortSignal.any([signal, this.#closed.signal]);
     for (let attempt = 0; ; attempt++) {
       while (!this.#ready) await this.#welcomed.wait(either);
       either.throwIfAborted();
-      const ack = await unlessAborted(this.#emit(command, message), either);
+      const ack = await unlessAborted(this.#emit(command, message()), either);
       if (ack && 'data' in ack) return ack.data;
       if (ack && !passing.has(ack.error.code)) throw refusedBy(ack);
       await this.#clock.sleep(jitteredMs(attempt, this.#timing.retryMsFirst, this.#timing.retryMsMost), either);

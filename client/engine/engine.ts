@@ -111,11 +111,12 @@ export class Engine {
       clock,
       signal,
       ask: () => this.#loop.ask(),
+      unask: (asked) => this.#loop.unask(asked),
       stored: (lease, parts, { work }, asked) => {
         this.#loop.take(work, asked);
         this.#stored(lease, parts);
       },
-      lost: (lease, parts, error, asked) => this.#lost(lease, parts, error, asked),
+      refused: (lease, _parts, error) => this.#refused(lease, error),
     });
     const events = {
       begun: (lease: Lease) => this.#tell(lease, lease.parts, { step: 'begun' }),
@@ -213,7 +214,10 @@ export class Engine {
     };
     const events = {
       welcome: (welcome: Welcome) => this.#welcomed(welcome),
-      offline: () => this.#publish(),
+      offline: () => {
+        this.#loop.offline();
+        this.#publish();
+      },
       refused: (error: Refused) => this.#fail(error),
       replaced: () => void this.#end(stoppedBecause('Another window of this browser took over.', false)),
       facts: {
@@ -237,7 +241,8 @@ export class Engine {
     this.#wasWelcomed = true;
     this.#earnedMicroCredits = earnedMicroCredits;
     this.#sitePercent = sharePercent;
-    this.#loop.giveBackQueue();
+    this.#handIns.flush();
+    void this.#loop.welcomed();
     this.#publish();
   }
 
@@ -248,13 +253,10 @@ export class Engine {
     this.#publish();
   }
 
-  #lost(lease: Lease, parts: PartMask, error: Refused | null, asked: number): void {
-    this.#loop.unanswered(asked);
-    if (!error) return;
-    this.#loop.settle(lease, parts);
-    this.#tell(lease, parts, { step: 'dropped', reason: error.message });
-    // Anything else concerns this one result: somebody else was faster, the job has ended, the lease is too old.
+  #refused(lease: Lease, error: Refused): void {
     if (error.code === 'forbidden') this.#fail(error);
+    // It concerns this one lease: somebody else was faster, the job has ended, the lease is too old.
+    else this.#loop.abandon(lease, error.message);
   }
 
   #verdict(message: VerdictMessage): void {
@@ -294,7 +296,7 @@ export class Engine {
       this.#handIns.flush();
       await this.#atMost(DELIVER_MS_MAX, (signal) => this.#handIns.delivered(signal));
       const tokens = this.#loop.heldTokens;
-      if (tokens.length > 0) await this.#atMost(GIVE_BACK_MS_MAX, (signal) => this.#connection.call('giveBack', { tokens }, signal));
+      if (tokens.length > 0) await this.#atMost(GIVE_BACK_MS_MAX, (signal) => this.#connection.call('giveBack', () => ({ tokens }), signal));
     }
     this.#connection.close();
     this.#life.abort(new Error('the engine has ended'));

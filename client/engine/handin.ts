@@ -38,11 +38,12 @@ export interface HandInDeps {
   readonly blobs: Pick<Blobs, 'put'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** How many leases to ask for with a hand-in. */
+  /** Reserves room for leases to ask for with a hand-in. `unask` gives back what an unanswered message reserved. */
   readonly ask: () => number;
+  readonly unask: (asked: number) => void;
   readonly stored: (lease: Lease, parts: PartMask, answer: HandedIn, asked: number) => void;
-  /** Not stored and not tried again: refused, or null when the lease was taken back or the engine ended. */
-  readonly lost: (lease: Lease, parts: PartMask, error: Refused | null, asked: number) => void;
+  /** Not stored, and not tried again. */
+  readonly refused: (lease: Lease, parts: PartMask, error: Refused) => void;
 }
 
 /**
@@ -137,7 +138,7 @@ export class HandIns {
   }
 
   async #deliver(result: Finished): Promise<void> {
-    const { connection, blobs, signal } = this.#deps;
+    const { connection, blobs, signal, ask, unask, stored, refused } = this.#deps;
     const { lease, parts, bytes, computeMs } = result;
     const either = AbortSignal.any([signal, result.cancel.signal]);
     let asked = 0;
@@ -145,12 +146,17 @@ export class HandIns {
       const hash = await unlessAborted(sha256(bytes), either);
       const isSmall = bytes.byteLength <= limits.inlineResultBytesMax;
       if (!isSmall) await blobs.put(hash, bytes, lease.token, either);
-      asked = this.#deps.ask();
-      const message = { token: lease.token, parts, hash, inline: isSmall ? wireBytes(bytes) : null, computeMs, leasesMax: asked };
-      this.#deps.stored(lease, parts, await connection.call('handIn', message, either), asked);
+      const inline = isSmall ? wireBytes(bytes) : null;
+      const message = () => {
+        unask(asked);
+        asked = ask();
+        return { token: lease.token, parts, hash, inline, computeMs, leasesMax: asked };
+      };
+      stored(lease, parts, await connection.call('handIn', message, either), asked);
     } catch (error) {
       if (!(error instanceof Refused) && !either.aborted) throw error;
-      this.#deps.lost(lease, parts, error instanceof Refused ? error : null, asked);
+      unask(asked);
+      if (error instanceof Refused) refused(lease, parts, error);
     }
   }
 }

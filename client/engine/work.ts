@@ -19,6 +19,13 @@ const FAILURES_MAX = 3;
 /** `device.lost` may resolve a little after the operations that failed because of it. */
 const LOSS_GRACE_MS = 100;
 
+interface Held {
+  readonly lease: Lease;
+  left: PartMask;
+  /** Other leases of the same tile, see `take`. They are done when this one is. */
+  readonly twins: Lease[];
+}
+
 export interface Current {
   readonly job: OpenJob;
   readonly lease: Lease;
@@ -51,13 +58,16 @@ export class WorkLoop {
   /** Not begun. */
   #queue: Lease[] = [];
   /** Every lease of ours, with the parts that are not stored yet. */
-  readonly #held = new Map<string, { readonly lease: Lease; left: PartMask }>();
+  readonly #held = new Map<string, Held>();
   readonly #undoable = new Map<JobId, string>();
   readonly #changed = new Bell();
   readonly #end = new AbortController();
   /** Leases asked for and not answered. */
   #asked = 0;
   #quiet = new AbortController();
+  /** Results that a coordinator, perhaps a new one, has not seen yet are delivered before it is asked for work: it would grant the same tiles again. */
+  #isCatchingUp = false;
+  #connections = 0;
   #current: (Current & { readonly cancel: AbortController }) | null = null;
   #waiting = false;
   #failures = 0;
@@ -82,7 +92,7 @@ export class WorkLoop {
   }
 
   get heldTokens(): string[] {
-    return [...this.#held.keys()];
+    return [...this.#held.values()].flatMap(({ lease, twins }) => [lease.token, ...twins.map(({ token }) => token)]);
   }
 
   /** Runs until `stop`, then resolves within a slice. Rejects with what makes going on impossible. */
@@ -105,13 +115,16 @@ export class WorkLoop {
 
   /** Reserves room for the leases that the next message asks for. */
   ask(): number {
-    if (this.#deps.pace.paused || this.#signal.aborted) return 0;
+    if (this.#isCatchingUp || this.#deps.pace.paused || this.#signal.aborted) return 0;
     const wanted = Math.max(0, limits.leasesPerContributorMax - this.#held.size - this.#asked);
     this.#asked += wanted;
     return wanted;
   }
 
-  /** Takes what came for an `ask`. Returns how many of the leases can be done. */
+  /**
+   * Takes what came for an `ask`. Returns how many of the leases can be done. A coordinator that restarted knows nothing of the
+   * tile at work and may grant it again: such a twin is not computed, but given back once the tile is stored.
+   */
   take({ leases, jobs, retryMs }: Work, asked: number): number {
     this.#asked -= asked;
     this.#waiting = retryMs !== null;
@@ -123,9 +136,9 @@ export class WorkLoop {
       const reason = table.refusal(lease.job) ?? this.#undoable.get(lease.job);
       // Granted before a pause or a stop, arrived after it.
       if (reason !== undefined || pace.paused || this.#signal.aborted) refused.push(lease);
-      else doable.push(lease);
+      else if (!this.#joinTwin(lease)) doable.push(lease);
     }
-    for (const lease of doable) this.#held.set(lease.token, { lease, left: lease.parts });
+    for (const lease of doable) this.#held.set(lease.token, { lease, left: lease.parts, twins: [] });
     this.#queue.push(...doable);
     this.#giveBack(refused);
     this.#prefetch();
@@ -133,20 +146,46 @@ export class WorkLoop {
     return doable.length;
   }
 
-  /** An `ask` that got no answer. */
-  unanswered(asked: number): void {
+  /** Takes back an `ask` that got no answer. */
+  unask(asked: number): void {
+    if (asked === 0) return;
     this.#asked -= asked;
     this.#ring();
   }
 
-  /** Takes stored parts off a lease. True when nothing of it is missing any more. */
+  offline(): void {
+    this.#connections++;
+    this.#isCatchingUp = true;
+    this.#quiet.abort(new Error('the connection was lost'));
+  }
+
+  /** After every (re)connect. What was not begun may be with others by now. */
+  async welcomed(): Promise<void> {
+    const connection = ++this.#connections;
+    this.giveBackQueue();
+    await this.#deps.handIns.delivered(this.#signal).catch(() => undefined);
+    if (connection !== this.#connections) return;
+    this.#isCatchingUp = false;
+    this.#ring();
+  }
+
+  /** Takes stored parts off a lease. True when that was the last of it. */
   settle(lease: Lease, parts: PartMask): boolean {
     const held = this.#held.get(lease.token);
-    if (!held) return true;
+    if (!held) return false;
     held.left = withoutParts(held.left, parts);
-    if (held.left === 0) this.#held.delete(lease.token);
+    if (held.left === 0) this.#release([lease]);
     this.#ring();
     return held.left === 0;
+  }
+
+  /** Ends the work on a lease whose result was refused. What of it is under way already is still delivered. */
+  abandon(lease: Lease, reason: string): void {
+    if (!this.#held.has(lease.token)) return;
+    this.#end_(lease.token, reason);
+    this.#giveBack([lease]);
+    this.#deps.events.dropped(lease, reason);
+    this.#ring();
   }
 
   /** There is work again. */

@@ -48,7 +48,8 @@ export async function addPages(app: FastifyInstance, { store, clientFolder = def
       // Vite names what lies in assets/ by its content; everything else keeps its name and is asked for each time.
       const isHashed = relative(clientFolder, path).startsWith(`assets${sep}`);
       reply.header('cache-control', isHashed ? IMMUTABLE : 'no-cache');
-      if (path === join(clientFolder, 'widget.js')) reply.header('cross-origin-resource-policy', 'cross-origin');
+      // Any page may embed it, also as a module, which browsers load by the rules of CORS.
+      if (path === join(clientFolder, 'widget.js')) reply.header('cross-origin-resource-policy', 'cross-origin').header('access-control-allow-origin', '*');
     },
   });
   for (const page of pages) app.get(page, async (_request, reply) => reply.sendFile('index.html'));

@@ -124,7 +124,7 @@ describe('pages', () => {
       });
       expect(await guest.ask('GET', '/widget.js')).toMatchObject({
         text: 'loader()',
-        headers: { 'cache-control': 'no-cache', 'cross-origin-resource-policy': 'cross-origin' },
+        headers: { 'cache-control': 'no-cache', 'cross-origin-resource-policy': 'cross-origin', 'access-control-allow-origin': '*' },
       });
       expect((await guest.ask('GET', '/icon.svg')).headers['cache-control']).toBe('no-cache');
       const { etag } = (await guest.ask('GET', '/')).headers;

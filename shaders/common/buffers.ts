@@ -16,3 +16,10 @@ export function uploadStorage(device: GPUDevice, label: string, bytes: Uint8Arra
   device.queue.writeBuffer(buffer, 0, bytes);
   return buffer;
 }
+
+/** A uniform buffer holding `bytes`. */
+export function uploadUniform(device: GPUDevice, label: string, bytes: Uint8Array<ArrayBuffer>): GPUBuffer {
+  const buffer = device.createBuffer({ label, size: bytes.byteLength, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+  device.queue.writeBuffer(buffer, 0, bytes);
+  return buffer;
+}

@@ -5,17 +5,16 @@
 export async function checked<T>(device: GPUDevice, create: () => T): Promise<T> {
   device.pushErrorScope('out-of-memory');
   device.pushErrorScope('validation');
-  // Both scopes are popped in the same turn, so that nothing else falls into them.
-  let made: T | undefined;
-  let thrown: unknown;
+  // Popped in the turn in which they were pushed, so that nothing else falls into them.
+  const popped = (): Promise<(GPUError | null)[]> => Promise.all([device.popErrorScope(), device.popErrorScope()]);
+  let made: T;
   try {
     made = create();
   } catch (error) {
-    thrown = error;
+    await popped();
+    throw error;
   }
-  const [invalid, exhausted] = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
-  if (thrown) throw thrown;
-  const error = invalid ?? exhausted;
+  const error = (await popped()).find((each) => each !== null);
   if (error) throw new Error(`The GPU refused: ${error.message || 'out of memory'}`);
-  return made as T;
+  return made;
 }

@@ -3,6 +3,7 @@ import { encodeResult } from '../../shared/formats.ts';
 import { fullMask, maskOf, type PartMask, type TileRef } from '../../shared/model.ts';
 import type { PartialResult, Runner, SlicePolicy } from '../../shared/workload.ts';
 import { requestDevice } from '../common/device.ts';
+import { checked } from '../common/scopes.ts';
 import { compare, load, render } from './check.ts';
 import { open } from './run.ts';
 import { type RenderJob, spec } from './spec.ts';
@@ -121,6 +122,16 @@ describe('a run', () => {
     const destroying: SlicePolicy = { budgetMs: () => 5, between: async () => doomed.destroy() };
     await expect(collect(runner, tile, fullMask(4), destroying)).rejects.toThrow(/lost/);
   });
+});
+
+test('what the GPU reports while buffers are made is thrown', async () => {
+  await expect(checked(device, () => device.createBuffer({ size: 4, usage: 0 }))).rejects.toThrow(/The GPU refused: .+/);
+  await expect(
+    checked(device, () => {
+      throw new Error('before it got there');
+    }),
+  ).rejects.toThrow('before it got there');
+  expect(await checked(device, () => 5)).toBe(5);
 });
 
 test('a device that binds too little is refused with the numbers', async () => {

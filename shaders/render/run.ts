@@ -1,9 +1,10 @@
 import { decodeScene, radiancePart, type SceneSection, sceneSections } from '../../shared/formats.ts';
 import { hasPart, type PartMask, type TileRef } from '../../shared/model.ts';
 import type { PartialResult, Runner, SlicePolicy, WorkloadRun } from '../../shared/workload.ts';
-import { requireStorageBuffers, uploadStorage } from '../common/buffers.ts';
+import { requireStorageBuffers, uploadStorage, uploadUniform } from '../common/buffers.ts';
 import { lossOf } from '../common/device.ts';
 import pcg from '../common/pcg.wgsl?raw';
+import { checked } from '../common/scopes.ts';
 import { SliceController, unlessAborted } from '../common/slices.ts';
 import pathtrace from './pathtrace.wgsl?raw';
 import scatter from './scatter.wgsl?raw';
@@ -53,17 +54,19 @@ export const open: WorkloadRun<RenderParams, RenderPrepared>['open'] = async (de
   requireStorageBuffers(device, boundSections.length + 1);
   const module = device.createShaderModule({ label: 'render', code: kernelSource });
   const pipeline = await device.createComputePipelineAsync({ label: 'render', layout: 'auto', compute: { module, entryPoint: 'main' } });
-  const buffers = boundSections.map((name) => uploadStorage(device, `scene ${name}`, sections[name], sceneSections[name].stride));
-  const uniform = jobUniform(job, sections.lights.byteLength / sceneSections.lights.stride, sections.srgb);
-  const jobBuffer = device.createBuffer({ label: 'job', size: uniform.byteLength, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
-  device.queue.writeBuffer(jobBuffer, 0, uniform);
-  buffers.push(jobBuffer);
-  const sceneGroup = device.createBindGroup({
-    label: 'scene',
-    layout: pipeline.getBindGroupLayout(0),
-    entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
-  });
-  return new RenderRunner(device, job, pipeline, sceneGroup, buffers);
+  const buffers: GPUBuffer[] = [];
+  try {
+    const sceneGroup = await checked(device, () => {
+      for (const name of boundSections) buffers.push(uploadStorage(device, `scene ${name}`, sections[name], sceneSections[name].stride));
+      buffers.push(uploadUniform(device, 'job', jobUniform(job, sections.lights.byteLength / sceneSections.lights.stride, sections.srgb)));
+      const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
+      return device.createBindGroup({ label: 'scene', layout: pipeline.getBindGroupLayout(0), entries });
+    });
+    return new RenderRunner(device, job, pipeline, sceneGroup, buffers);
+  } catch (error) {
+    for (const buffer of buffers) buffer.destroy();
+    throw error;
+  }
 };
 
 class RenderRunner implements Runner {
@@ -86,7 +89,7 @@ class RenderRunner implements Runner {
   }
 
   async *run(tile: TileRef, parts: PartMask, policy: SlicePolicy, signal: AbortSignal): AsyncGenerator<PartialResult> {
-    const sums = new TileSums(this.#device, this.#job, tile, this.#pipeline);
+    const sums = await checked(this.#device, () => new TileSums(this.#device, this.#job, tile, this.#pipeline));
     try {
       for (const { first, end } of pathRanges(this.#job, tile, parts)) {
         for (let at = first; at < end; ) {
