@@ -174,17 +174,44 @@ describe('a network that breaks', () => {
     expect(coordinator.stored.size).toBe(1);
   });
 
-  it('hands in what it computed while the coordinator restarted', async () => {
-    const { coordinator, engine, last, modes } = await world({ grantMax: 1 }, { slicesPerPart: 4, sliceMs: 20 });
-    coordinator.addJob('a', 3);
+  it('hands in what it computed while the coordinator restarted, and computes nothing twice', async () => {
+    const { coordinator, engine, last, modes, work, tiles } = await world({ grantMax: 2 }, { slicesPerPart: 4, sliceMs: 20 });
+    const job = coordinator.addJob('a', 4);
     engine.start();
-    await until(() => last()?.current !== null && (last()?.current?.progress ?? 0) > 0, 'a first part');
-    const [token] = coordinator.tokensOf(last().current!.job);
+    await until(() => (last()?.current?.progress ?? 0) > 0, 'a first part');
+    const [token] = coordinator.tokensOf(job);
     await coordinator.restart();
-    await until(() => [...coordinator.stored.values()].some((result) => result.token === token), 'the tile of before the restart');
-    await until(() => new Set([...coordinator.stored.values()].map(({ at }) => at.tile)).size === 3, 'all tiles');
+    await until(() => storedTiles(coordinator).length === 4, 'all tiles', 10_000);
+    await until(() => last().tiles.handedIn === 4, 'the last acknowledgement');
+    expect([...coordinator.stored.values()].some((result) => result.token === token)).toBe(true);
+    expect(work.computed.toSorted()).toEqual([0, 1, 2, 3].flatMap((tile) => [0, 1, 2, 3].map((part) => `${tile}.${part}`)));
+    // The tile at work was granted a second time, by a coordinator that knew nothing of the first: that lease went back.
+    const twin = coordinator.tokensOf(job).find((other) => other !== token && coordinator.tileOf(other) === coordinator.tileOf(token!));
+    expect(coordinator.givenBack).toContain(twin);
+    expect(tiles.filter(({ step }) => step === 'dropped')).toEqual([]);
     expect(modes).toEqual(['connecting', 'working']);
     expect(coordinator.hellos).toBe(2);
+  });
+
+  it('delivers results before it asks for work again', async () => {
+    const order: string[] = [];
+    let isAway = true;
+    const script: Script = { grantMax: 1, onWork: (leasesMax) => void order.push(`work ${leasesMax > 0}`) };
+    script.onHandIn = ({ leasesMax }, socket) => {
+      if (!isAway) order.push(`hand-in ${leasesMax > 0}`);
+      else socket.conn.close();
+      return !isAway;
+    };
+    const { coordinator, engine } = await world(script);
+    coordinator.addJob('a', 2);
+    script.onHello = () => {
+      order.length = 0;
+      isAway = coordinator.hellos < 3;
+      return null;
+    };
+    engine.start();
+    await until(() => !isAway && order.length >= 2, 'the first messages of the third connection');
+    expect(order[0]).toBe('hand-in false');
   });
 
   it('asks again when an answer is lost, and after a coordinator that was busy', async () => {
@@ -212,12 +239,30 @@ describe('leases that end', () => {
     expect(last().mode).toBe('working');
   });
 
+  it('gives a lease back when its result is refused, and goes on with others', async () => {
+    const refused = { error: { code: 'conflict', message: 'Somebody else has finished this tile already.' } } as const;
+    let first = '';
+    const { coordinator, engine, tiles } = await world({
+      grantMax: 1,
+      onHandIn: ({ token }) => {
+        first ||= token;
+        return token === first ? refused : true;
+      },
+    });
+    coordinator.addJob('a', 3);
+    engine.start();
+    await until(() => storedTiles(coordinator).length === 3, 'all tiles, the first one under a second lease');
+    expect(coordinator.givenBack).toEqual([first]);
+    expect(tiles.filter(({ step }) => step === 'dropped')).toMatchObject([{ reason: refused.error.message }]);
+  });
+
   it('takes no more of a job that cannot run here', async () => {
     const { coordinator, engine, tiles, last } = await world({ grantMax: 1 }, { failOpen: (job) => job.startsWith('j_bad') });
     coordinator.addJob('bad', 1);
     coordinator.addJob('good', 2);
     engine.start();
     await until(() => tiles.some((fact) => fact.step === 'dropped' && fact.reason.includes('more than this GPU has')), 'the refusal');
+    await until(() => coordinator.givenBack.length > 0, 'the lease back');
     expect(coordinator.givenBack).toHaveLength(1);
     expect(last().mode).toBe('working');
   });

@@ -110,11 +110,11 @@ export class Engine {
       blobs,
       clock,
       signal,
-      ask: () => this.#loop.ask(),
-      unask: (asked) => this.#loop.unask(asked),
+      ask: () => this.#loop.requests.ask(),
+      unask: (asked) => this.#loop.requests.unask(asked),
       stored: (lease, parts, { work }, asked) => {
-        this.#loop.take(work, asked);
         this.#stored(lease, parts);
+        this.#loop.take(work, asked);
       },
       refused: (lease, _parts, error) => this.#refused(lease, error),
     });
@@ -215,14 +215,14 @@ export class Engine {
     const events = {
       welcome: (welcome: Welcome) => this.#welcomed(welcome),
       offline: () => {
-        this.#loop.offline();
+        this.#loop.requests.offline();
         this.#publish();
       },
       refused: (error: Refused) => this.#fail(error),
       replaced: () => void this.#end(stoppedBecause('Another window of this browser took over.', false)),
       facts: {
         verdict: (message: VerdictMessage) => this.#verdict(message),
-        'work:available': () => this.#loop.available(),
+        'work:available': () => this.#loop.requests.available(),
         'leases:void': ({ tokens, reason }: { tokens: readonly string[]; reason: string }) => this.#loop.drop(tokens, reason),
         'consent:ended': ({ reason }: { reason: string }) => void this.#end(stoppedBecause(reason, false)),
       },
@@ -241,8 +241,7 @@ export class Engine {
     this.#wasWelcomed = true;
     this.#earnedMicroCredits = earnedMicroCredits;
     this.#sitePercent = sharePercent;
-    this.#handIns.flush();
-    void this.#loop.welcomed();
+    this.#loop.welcomed();
     this.#publish();
   }
 

@@ -92,6 +92,13 @@ export class HandIns {
     for (const gathering of this.#gathering.values()) this.#seal(gathering);
   }
 
+  /** Hands in what was gathered of one lease; nothing more of it will come. */
+  finish(lease: Lease): void {
+    const gathering = this.#gathering.get(lease.token);
+    if (gathering) this.#seal(gathering);
+    this.#gathering.delete(lease.token);
+  }
+
   /** Forgets leases that the coordinator has taken back. */
   drop(tokens: ReadonlySet<string>): void {
     for (const token of tokens) this.#gathering.delete(token);

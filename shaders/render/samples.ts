@@ -8,7 +8,7 @@ import type { RenderParams } from './spec.ts';
 export const samples: WorkloadSamples<RenderParams>['samples'] = async () => {
   const file = (width: number, height: number, count: number): RenderParams => ({ scene: 'file', width, height, samples: count, bounces: 5, lighting: 'auto' });
   return [
-    { id: 'cornell', title: 'Cornell box', params: { ...file(256, 256, 64), scene: 'cornell' }, files: {} },
+    { id: 'cornell', title: 'Cornell box', params: { ...file(160, 160, 64), scene: 'cornell' }, files: {} },
     { id: 'mosaic', title: 'Mosaic wall at dusk', params: file(640, 360, 256), files: { model: await mosaic() } },
     { id: 'kitchen', title: 'Kitchen at dusk', params: file(640, 360, 256), files: { model: await kitchen() } },
     { id: 'spheres', title: 'Spheres from mirror to matte', params: file(640, 320, 192), files: { model: await spheres() } },

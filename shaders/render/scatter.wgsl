@@ -104,10 +104,12 @@ fn evaluate(surface: Surface, frame: Frame, direction: vec3f) -> Scattered {
 // The view reflected about a visible GGX normal. Dupuy & Benyoub, "Sampling Visible GGX Normals with Spherical Caps", HPG 2023.
 fn reflectView(view: vec3f, alpha: f32, u: f32, circle: vec2f) -> vec3f {
   let stretched = normalize3(vec3f(view.xy * alpha, view.z));
-  let z = (1.0 - u) * (1.0 + stretched.z) - stretched.z;
+  // Not z + stretched.z, which a compiler may fold into this and round otherwise; SwiftShader's does.
+  let height = (1.0 - u) * (1.0 + stretched.z);
+  let z = height - stretched.z;
   let radius = sqrt(max((1.0 - z) * (1.0 + z), 0.0));
   let cap = radius * circle + stretched.xy;
-  let half = normalize3(vec3f(cap * alpha, z + stretched.z));
+  let half = normalize3(vec3f(cap * alpha, height));
   return 2.0 * dot3(view, half) * half - view;
 }
 

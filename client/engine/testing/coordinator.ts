@@ -21,6 +21,7 @@ export interface Script {
   grantMax?: number;
   /** Answers instead of the usual work. */
   onHello?: () => ErrorBody | null;
+  onWork?: (leasesMax: number) => void;
   /** Called before a hand-in is answered. False: it is stored, but never answered. */
   onHandIn?: (message: HandIn, socket: Socket) => Promise<boolean | ErrorBody> | boolean | ErrorBody;
   retryMs?: number;
@@ -84,10 +85,10 @@ export class FakeCoordinator {
   /** Leases are forgotten, results are not; tiles that were leased and not handed in are free again. */
   async restart(): Promise<void> {
     await this.stop();
-    const done = new Set([...this.stored.values()].map(({ at, token }) => `${this.#leases.get(token)?.job}/${at.tile}`));
     for (const { job, at } of this.#leases.values()) {
       const tiles = this.#jobs.get(job)?.tiles;
-      if (tiles && !done.has(`${job}/${at.tile}`) && !tiles.includes(at.tile)) tiles.push(at.tile);
+      if (tiles && !this.#isStored(job, at.tile) && !tiles.includes(at.tile)) tiles.push(at.tile);
+      tiles?.sort((a, b) => a - b);
     }
     await this.start();
   }
@@ -109,6 +110,10 @@ export class FakeCoordinator {
     return [...this.#leases.values()].filter((lease) => lease.job === job).map(({ token }) => token);
   }
 
+  tileOf(token: string): number | undefined {
+    return this.#leases.get(token)?.at.tile;
+  }
+
   #accept(socket: Socket): void {
     const told = new Set<JobId>();
     socket.on('hello', (_message: unknown, reply: (ack: Ack<unknown>) => void) => {
@@ -117,6 +122,7 @@ export class FakeCoordinator {
     });
     socket.on('work', ({ leasesMax }: { leasesMax: number }, reply: (ack: Ack<Work>) => void) => {
       this.workRequests++;
+      this.script.onWork?.(leasesMax);
       reply({ data: this.#grant(leasesMax, told) });
     });
     socket.on('giveBack', ({ tokens }: { tokens: string[] }, reply: (ack: Ack<null>) => void) => {
@@ -132,6 +138,11 @@ export class FakeCoordinator {
         return reply({ error: { code: 'bad_input', message: 'the bytes do not have this hash' } });
       const answer = (await this.script.onHandIn?.(message, socket)) ?? true;
       if (typeof answer === 'object') return reply(answer);
+      const rivals = [...this.stored.values()].filter(
+        ({ token, at }) => token !== message.token && at.tile === lease.at.tile && this.#leases.get(token)?.job === lease.job,
+      );
+      if (rivals.some(({ parts }) => (parts & message.parts) === message.parts))
+        return reply({ error: { code: 'conflict', message: 'Somebody else has finished this tile already.' } });
       const key = `${message.token}/${message.parts}`;
       if (!this.stored.has(key)) this.stored.set(key, { token: message.token, at: lease.at, parts: message.parts, bytes });
       if (answer) reply({ data: { stored: true, work: this.#grant(message.leasesMax, told) } });
@@ -142,8 +153,10 @@ export class FakeCoordinator {
     const leases: Lease[] = [];
     for (const { brief, tiles } of this.#jobs.values()) {
       while (leases.length < Math.min(leasesMax, this.script.grantMax ?? 2) && tiles.length > 0) {
+        const tile = tiles.shift()!;
+        if (this.#isStored(brief.id, tile)) continue;
         const token = `t${String(++this.#tokens).padStart(40, '0')}`;
-        const lease = { token, job: brief.id, at: { pass: 0, tile: tiles.shift()! }, parts: fullMask(PARTS_PER_TILE), deadlineMs: Date.now() + 60_000 };
+        const lease = { token, job: brief.id, at: { pass: 0, tile }, parts: fullMask(PARTS_PER_TILE), deadlineMs: Date.now() + 60_000 };
         this.#leases.set(token, lease);
         leases.push(lease);
       }
@@ -154,9 +167,14 @@ export class FakeCoordinator {
     return { leases, jobs: fresh.map((id) => this.#jobs.get(id)!.brief), retryMs: wasEmpty ? (this.script.retryMs ?? 50) : null };
   }
 
+  #isStored(job: JobId, tile: number): boolean {
+    const results = [...this.stored.values()].filter(({ token, at }) => at.tile === tile && this.#leases.get(token)?.job === job);
+    return results.reduce((mask, { parts }) => mask | parts, 0) === fullMask(PARTS_PER_TILE);
+  }
+
   #free(token: string): void {
     const lease = this.#leases.get(token);
-    if (lease) this.#jobs.get(lease.job)?.tiles.push(lease.at.tile);
+    if (lease && !this.#isStored(lease.job, lease.at.tile)) this.#jobs.get(lease.job)?.tiles.push(lease.at.tile);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

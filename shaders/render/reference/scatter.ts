@@ -137,10 +137,11 @@ const stretched = vector();
 function reflect(alpha: number, u1: number): void {
   set(stretched, wo[0]! * alpha, wo[1]! * alpha, wo[2]!);
   normalize(stretched, stretched);
-  const z = f32(f32(f32(1 - u1) * f32(1 + stretched[2]!)) - stretched[2]!);
+  const height = f32(f32(1 - u1) * f32(1 + stretched[2]!));
+  const z = f32(height - stretched[2]!);
   const radius = f32(Math.sqrt(Math.max(f32(f32(1 - z) * f32(1 + z)), 0)));
   const [x, y] = [f32(f32(radius * circle[0]!) + stretched[0]!), f32(f32(radius * circle[1]!) + stretched[1]!)];
-  set(half, x * alpha, y * alpha, f32(z + stretched[2]!));
+  set(half, x * alpha, y * alpha, height);
   normalize(half, half);
   const twice = f32(2 * dot(wo, half));
   for (let axis = 0; axis < 3; axis++) wi[axis] = f32(twice * half[axis]!) - wo[axis]!;
