@@ -75,10 +75,10 @@ fn slope(w: vec3f, alpha2: f32) -> f32 {
   return sqrt(alpha2 * (w.x * w.x + w.y * w.y) + w.z * w.z);
 }
 
-// `light`: a local direction with z > 0.
-fn evaluateLocal(surface: Surface, frame: Frame, light: vec3f, direction: vec3f) -> Scattered {
+// `light`: a local direction with z > 0; `half`: half way between it and the view. A sampled direction brings the normal that it was
+// reflected about: computed back from the two directions, the density of a narrow lobe would be off by their rounding over alpha.
+fn evaluateLocal(surface: Surface, frame: Frame, light: vec3f, half: vec3f, direction: vec3f) -> Scattered {
   let view = frame.view;
-  let half = normalize3(view + light);
   let alpha2 = surface.alpha * surface.alpha;
   let spread = half.x * half.x + half.y * half.y + alpha2 * half.z * half.z;
   let d = alpha2 * INVERSE_PI / (spread * spread);
@@ -98,33 +98,35 @@ fn evaluate(surface: Surface, frame: Frame, direction: vec3f) -> Scattered {
   if (!(light.z > 0.0 && dot3(direction, surface.geometric) > 0.0)) {
     return Scattered(vec3f(0.0), 0.0, direction);
   }
-  return evaluateLocal(surface, frame, light, direction);
+  return evaluateLocal(surface, frame, light, normalize3(frame.view + light), direction);
 }
 
-// The view reflected about a visible GGX normal. Dupuy & Benyoub, "Sampling Visible GGX Normals with Spherical Caps", HPG 2023.
-fn reflectView(view: vec3f, alpha: f32, u: f32, circle: vec2f) -> vec3f {
+// A visible GGX normal. Dupuy & Benyoub, "Sampling Visible GGX Normals with Spherical Caps", HPG 2023.
+fn visibleNormal(view: vec3f, alpha: f32, u: f32, circle: vec2f) -> vec3f {
   let stretched = normalize3(vec3f(view.xy * alpha, view.z));
   // Not z + stretched.z, which a compiler may fold into this and round otherwise; SwiftShader's does.
   let height = (1.0 - u) * (1.0 + stretched.z);
   let z = height - stretched.z;
   let radius = sqrt(max((1.0 - z) * (1.0 + z), 0.0));
   let cap = radius * circle + stretched.xy;
-  let half = normalize3(vec3f(cap * alpha, height));
-  return 2.0 * dot3(view, half) * half - view;
+  return normalize3(vec3f(cap * alpha, height));
 }
 
 // Draws a direction from three numbers in [0, 1).
 fn sampleDirection(surface: Surface, frame: Frame, choice: f32, u: f32, v: f32) -> Scattered {
   let circle = turn(v);
   var light: vec3f;
+  var half: vec3f;
   if (choice < frame.share) {
-    light = reflectView(frame.view, surface.alpha, u, circle);
+    half = visibleNormal(frame.view, surface.alpha, u, circle);
+    light = 2.0 * dot3(frame.view, half) * half - frame.view;
   } else {
     light = vec3f(sqrt(u) * circle, sqrt(1.0 - u));
+    half = normalize3(frame.view + light);
   }
   let direction = frame.tangent * light.x + frame.bitangent * light.y + frame.normal * light.z;
   if (!(light.z > 0.0 && dot3(direction, surface.geometric) > 0.0)) {
     return Scattered(vec3f(0.0), 0.0, direction);
   }
-  return evaluateLocal(surface, frame, light, direction);
+  return evaluateLocal(surface, frame, light, half, direction);
 }

@@ -82,10 +82,13 @@ function specularShare(surface: Surface): number {
   return f32(specular / f32(specular + diffuse));
 }
 
-/** Evaluates the local direction `wi` (z > 0) within the frame entered last. */
-function evaluateLocal(surface: Surface, share: number, out: Scattered): void {
+function halve(): void {
   set(half, wo[0]! + wi[0]!, wo[1]! + wi[1]!, wo[2]! + wi[2]!);
   normalize(half, half);
+}
+
+/** Evaluates the local direction `wi` (z > 0), with `half` between it and the view, within the frame entered last. */
+function evaluateLocal(surface: Surface, share: number, out: Scattered): void {
   const alpha2 = f32(surface.alpha[0]! * surface.alpha[0]!);
   const spread = f32(f32(f32(half[0]! * half[0]!) + f32(half[1]! * half[1]!)) + f32(f32(alpha2 * half[2]!) * half[2]!));
   const d = f32(f32(alpha2 * INVERSE_PI) / f32(spread * spread));
@@ -112,6 +115,7 @@ const slope = (w: Vector, alpha2: number): number => f32(Math.sqrt(f32(f32(alpha
 export function evaluate(surface: Surface, direction: Vector, out: Scattered): boolean {
   toLocal(wi, direction, surface.shading);
   if (!(wi[2]! > 0 && dot(direction, surface.geometric) > 0)) return false;
+  halve();
   evaluateLocal(surface, specularShare(surface), out);
   return true;
 }
@@ -120,10 +124,14 @@ export function evaluate(surface: Surface, direction: Vector, out: Scattered): b
 export function sample(surface: Surface, choice: number, u1: number, u2: number, out: Scattered): boolean {
   const share = specularShare(surface);
   turn(u2);
-  if (choice < share) reflect(surface.alpha[0]!, u1);
-  else {
+  if (choice < share) {
+    drawVisibleNormal(surface.alpha[0]!, u1);
+    const twice = f32(2 * dot(wo, half));
+    for (let axis = 0; axis < 3; axis++) wi[axis] = f32(twice * half[axis]!) - wo[axis]!;
+  } else {
     const radius = f32(Math.sqrt(u1));
     set(wi, radius * circle[0]!, radius * circle[1]!, Math.sqrt(f32(1 - u1)));
+    halve();
   }
   combine(out.direction, tangent, wi[0]!, bitangent, wi[1]!, surface.shading, wi[2]!);
   if (!(wi[2]! > 0 && dot(out.direction, surface.geometric) > 0)) return false;
@@ -133,8 +141,8 @@ export function sample(surface: Surface, choice: number, u1: number, u2: number,
 
 const stretched = vector();
 
-/** wi = the view reflected about a visible GGX normal. Dupuy & Benyoub, "Sampling Visible GGX Normals with Spherical Caps", HPG 2023. */
-function reflect(alpha: number, u1: number): void {
+/** half = a visible GGX normal. Dupuy & Benyoub, "Sampling Visible GGX Normals with Spherical Caps", HPG 2023. */
+function drawVisibleNormal(alpha: number, u1: number): void {
   set(stretched, wo[0]! * alpha, wo[1]! * alpha, wo[2]!);
   normalize(stretched, stretched);
   const height = f32(f32(1 - u1) * f32(1 + stretched[2]!));
@@ -143,6 +151,4 @@ function reflect(alpha: number, u1: number): void {
   const [x, y] = [f32(f32(radius * circle[0]!) + stretched[0]!), f32(f32(radius * circle[1]!) + stretched[1]!)];
   set(half, x * alpha, y * alpha, height);
   normalize(half, half);
-  const twice = f32(2 * dot(wo, half));
-  for (let axis = 0; axis < 3; axis++) wi[axis] = f32(twice * half[axis]!) - wo[axis]!;
 }
