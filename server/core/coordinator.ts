@@ -1,11 +1,11 @@
 import { limits, SECOND_MS } from '../../shared/limits.ts';
-import { countParts, type PartMask } from '../../shared/model.ts';
+import { countParts, type PartMask, type TileRef } from '../../shared/model.ts';
 import { TileBlocks } from './blocks.ts';
 import { endJobIfOver } from './ending.ts';
 import { partPrice } from './pricing.ts';
 import { isSuspended, SUSPENDED } from './reputation.ts';
 import { endLease, grantWork, hasReplicator, leaseKey, measureSpeed, renewLeases, wakeIdle } from './scheduler.ts';
-import type { Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
+import type { Command, Contributor, Event, Job, PendingResult, RandomBytes, ReplicaNeed, State } from './state.ts';
 import { checked, requestChecks, startLargerAudit } from './verdicts.ts';
 import { commitmentOf, tileNumber } from './verifier.ts';
 
@@ -111,12 +111,12 @@ function reloadResult(state: State, job: Job, result: PendingResult['stored']): 
   const isReplica = result.replicaOf !== null && result.accepted === 0;
   const original = result.replicaOf === null ? undefined : state.pending.get(result.replicaOf);
   if (result.state === 'accepted') {
-    const amount = partPrice(job.spec, job.context, result.at, job.stored.ratePerUnit) * BigInt(countParts(isReplica ? result.parts : result.accepted));
+    const amount = partPrice(job.spec, job.context, result.at, job.stored.ratePerUnit) * BigInt(countParts(isReplica ? result.claimed : result.accepted));
     job.paid += amount;
     if (isReplica) {
       job.paidForReplicas += amount;
       job.replicas++;
-      if (original) original.confirmed = (original.confirmed | result.parts) as PartMask;
+      if (original) original.confirmed = (original.confirmed | result.claimed) as PartMask;
       return [];
     }
     job.blocks.hold(number, result.accepted);
@@ -126,7 +126,7 @@ function reloadResult(state: State, job: Job, result: PendingResult['stored']): 
   }
   const pending = newPending(result);
   state.pending.set(result.id, pending);
-  if (original) original.confirming = (original.confirming | result.parts) as PartMask;
+  if (original) original.confirming = (original.confirming | result.claimed) as PartMask;
   if (result.replicaOf === null) {
     job.blocks.hold(number, result.claimed);
     job.partsChecking += countParts(result.claimed);
@@ -205,15 +205,16 @@ function handIn(state: State, command: Command & { type: 'handIn' }, now: number
   if (job.closing) return refused('conflict', 'This job was cancelled.');
 
   const number = tileNumber(job.grid.tiles, lease.at);
-  const active = state.leases.get(leaseKey(lease.job, lease.at, lease.attempt));
-  const need = [...job.replicaNeeds.values()].find(
-    (candidate) =>
-      candidate.owner !== contributor.owner && candidate.at.pass === lease.at.pass && candidate.at.tile === lease.at.tile && (parts & ~candidate.missing) === 0,
-  );
-  const claimed = (parts & job.blocks.unclaimed(number)) as PartMask;
-  if (claimed === 0 && !need) return refused('conflict', 'Somebody else has finished this tile already.');
-
-  const replicaOf = claimed === 0 ? need!.result : null;
+  // Attempts are counted anew after a restart, so a token of an earlier epoch names no lease of this one.
+  const active = lease.epoch === state.config.epoch ? state.leases.get(leaseKey(lease.job, lease.at, lease.attempt)) : undefined;
+  const unclaimed = (parts & job.blocks.unclaimed(number)) as PartMask;
+  const need = unclaimed === 0 ? needOf(state, job, contributor, lease.at, parts) : undefined;
+  if (unclaimed === 0 && !need) {
+    if (active?.contributor === contributor.id) endLease(state, active);
+    return refused('conflict', 'Somebody else has finished this tile already.');
+  }
+  const claimed = need ? unconfirmed(state, need, parts) : unclaimed;
+  const replicaOf = need?.result ?? null;
   const stored = {
     id: command.id,
     job: lease.job,
@@ -239,13 +240,13 @@ function handIn(state: State, command: Command & { type: 'handIn' }, now: number
   } as const;
   job.handedIn.set(key, { id: stored.id, hash });
   job.contributors.add(contributor.id);
-  if (replicaOf === null) {
+  if (need) {
+    need.taken = (need.taken | claimed) as PartMask;
+    const original = state.pending.get(need.result)!;
+    original.confirming = (original.confirming | claimed) as PartMask;
+  } else {
     job.blocks.hold(number, claimed);
     job.partsChecking += countParts(claimed);
-  } else {
-    need!.taken = (need!.taken | parts) as PartMask;
-    const original = state.pending.get(need!.result)!;
-    original.confirming = (original.confirming | parts) as PartMask;
   }
   if (active && active.contributor === contributor.id) settleLease(state, job, contributor, active, parts, now);
 
@@ -253,6 +254,16 @@ function handIn(state: State, command: Command & { type: 'handIn' }, now: number
   state.pending.set(stored.id, pending);
   return [{ type: 'write', write: { kind: 'result', result: stored } }, { type: 'stored', result: stored.id }, ...requestChecks(state, job, pending, now)];
 }
+
+/** Parts of a replica that nobody has confirmed or is confirming: what it is paid for. */
+const unconfirmed = (state: State, need: ReplicaNeed, parts: PartMask): PartMask =>
+  (parts & need.missing & ~(state.pending.get(need.result)?.confirming ?? 0)) as PartMask;
+
+/** The result that this one can confirm: of the same tile, by another owner, with parts left to confirm. */
+const needOf = (state: State, job: Job, contributor: Contributor, at: TileRef, parts: PartMask): ReplicaNeed | undefined =>
+  [...job.replicaNeeds.values()].find(
+    (need) => need.owner !== contributor.owner && need.at.pass === at.pass && need.at.tile === at.tile && unconfirmed(state, need, parts) !== 0,
+  );
 
 /** Takes handed-in parts off the lease. */
 function settleLease(

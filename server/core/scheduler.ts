@@ -115,11 +115,11 @@ function lease(state: State, contributor: Contributor, { job, at, parts, need }:
   return active;
 }
 
-/** Moves the deadlines of all its leases to ten times what they should take together, within the limits: whoever acts is alive. */
+/** Moves the deadlines of all its leases to ten times what they should take together, within the limits: whoever acts is alive. None outlives its token. */
 export function renewLeases(contributor: Contributor, now: number): void {
   const expected = contributor.speed > 0 ? DEADLINE_FACTOR * outstandingMs(contributor) : limits.leaseDeadlineMsMax;
   const deadlineMs = now + Math.min(limits.leaseDeadlineMsMax, Math.max(limits.leaseDeadlineMsMin, expected));
-  for (const active of contributor.leases.values()) active.deadlineMs = deadlineMs;
+  for (const active of contributor.leases.values()) active.deadlineMs = Math.min(deadlineMs, active.grantedMs + limits.leaseTokenMsMax);
 }
 
 /** Learns a device's speed from the times at which its work came in: never from what it says. */
@@ -137,16 +137,17 @@ export function endLease(state: State, active: ActiveLease): void {
   const job = state.jobs.get(active.job);
   if (!job || active.parts === 0) return;
   if (active.replicaOf !== null) {
-    freeReplicaParts(job, active.replicaOf, active.parts);
+    freeReplicaParts(state, job, active.replicaOf, active.parts);
     return;
   }
   job.blocks.unlease(tileNumber(job.grid.tiles, active.at), active.parts);
   job.partsLeased -= countParts(active.parts);
 }
 
-function freeReplicaParts(job: Job, result: ResultId, parts: PartMask): void {
+/** Parts that a handed-in replica is being compared for stay taken. */
+function freeReplicaParts(state: State, job: Job, result: ResultId, parts: PartMask): void {
   const need = job.replicaNeeds.get(result);
-  if (need) need.taken = (need.taken & ~parts) as PartMask;
+  if (need) need.taken = ((need.taken & ~parts) | (state.pending.get(result)?.confirming ?? 0)) as PartMask;
 }
 
 export const leaseKey = (job: string, at: TileRef, attempt: number): string => `${job}/${at.pass}/${at.tile}/${attempt}`;

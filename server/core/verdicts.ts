@@ -64,7 +64,7 @@ function replicaMoney(state: State, job: Job): bigint {
     const need = job.replicaNeeds.get(pending.stored.id);
     if (need) promised += costOf(job, pending, need.missing);
     const { replicaOf } = pending.stored;
-    if (replicaOf !== null && !job.replicaNeeds.has(replicaOf)) promised += costOf(job, pending, pending.stored.parts);
+    if (replicaOf !== null && !job.replicaNeeds.has(replicaOf)) promised += costOf(job, pending, pending.stored.claimed);
   }
   return job.stored.checksHeld - job.paidForReplicas - promised;
 }
@@ -133,7 +133,7 @@ const reasonOf = ({ drawn, differing }: PendingResult['evidence'][number]): stri
 /** A replica confirmed these parts: it is paid, and the original once all of its parts are confirmed. */
 function agreed(state: State, job: Job, original: PendingResult, replica: PendingResult, now: number): Event[] {
   const events = accept(state, job, replica, now);
-  const { parts } = replica.stored;
+  const parts = replica.stored.claimed;
   original.confirmed = (original.confirmed | parts) as PartMask;
   original.confirming = (original.confirming & ~parts) as PartMask;
   const need = job.replicaNeeds.get(original.stored.id);
@@ -184,8 +184,7 @@ function promote(state: State, job: Job, replica: PendingResult, now: number): E
 function accept(state: State, job: Job, pending: PendingResult, now: number): Event[] {
   const { stored } = pending;
   const isReplica = stored.replicaOf !== null;
-  const credited = isReplica ? stored.parts : stored.claimed;
-  const amount = partPrice(job.spec, job.context, stored.at, job.stored.ratePerUnit) * BigInt(countParts(credited));
+  const amount = partPrice(job.spec, job.context, stored.at, job.stored.ratePerUnit) * BigInt(countParts(stored.claimed));
   const events = decided(state, pending, 'accepted', isReplica ? (0 as PartMask) : stored.claimed, now);
   job.paid += amount;
   const contributor = state.contributors.get(stored.contributor);
@@ -236,9 +235,9 @@ function letGo(state: State, job: Job, { stored }: PendingResult): void {
     return;
   }
   const original = state.pending.get(stored.replicaOf);
-  if (original) original.confirming = (original.confirming & ~stored.parts) as PartMask;
+  if (original) original.confirming = (original.confirming & ~stored.claimed) as PartMask;
   const need = job.replicaNeeds.get(stored.replicaOf);
-  if (need) need.taken = (need.taken & ~stored.parts) as PartMask;
+  if (need) need.taken = (need.taken & ~stored.claimed) as PartMask;
 }
 
 function decided(state: State, pending: PendingResult, verdict: 'accepted' | 'refuted' | 'discarded', accepted: PartMask, now: number): Event[] {

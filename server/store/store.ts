@@ -106,7 +106,7 @@ export interface StoredResult {
   readonly at: TileRef;
   /** Parts in the bytes. */
   readonly parts: PartMask;
-  /** Parts it may be credited for: those nobody else had handed in before. Canonical when accepted. */
+  /** Parts it is credited for: those nobody else had handed in before (canonical when accepted), or in a replica those it confirms. */
   readonly claimed: PartMask;
   readonly epoch: number;
   readonly attempt: number;
