@@ -59,16 +59,16 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
   const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host));
   ({ endConsent } = serveContributors(io, { store, blobs, coordinator, clock, randomBytes, log }));
   const viewers = serveViewers(io, { jobs, coordinator, log });
-  const gallery = new Gallery({ store, blobs, jobs, coordinator, log });
+  const gallery = config.gallery ? new Gallery({ store, blobs, jobs, coordinator, log }) : undefined;
 
   await app.listen({ host: config.host, port: config.port });
-  if (config.gallery) void gallery.refill();
+  void gallery?.refill();
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.port;
   return {
     url: config.publicOrigin ?? `http://localhost:${port}`,
     async close() {
-      await gallery.close();
+      await gallery?.close();
       viewers.close();
       await io.close();
       await app.close();

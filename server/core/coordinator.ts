@@ -39,6 +39,7 @@ export function step(state: State, command: Command, now: number, random: Random
       return checked(state, command, now);
     case 'changeOwner': {
       for (const contributor of state.contributors.values()) if (contributor.owner === command.from) contributor.owner = command.to;
+      for (const job of state.jobs.values()) for (const need of job.replicaNeeds.values()) if (need.owner === command.from) need.owner = command.to;
       return [];
     }
     case 'tick':

@@ -81,7 +81,8 @@ export interface Job {
 export interface ReplicaNeed {
   readonly result: ResultId;
   readonly at: TileRef;
-  readonly owner: OwnerId;
+  /** Whoever made the result cannot confirm it, under whatever name. */
+  owner: OwnerId;
   readonly sinceMs: number;
   missing: PartMask;
   /** Missing parts that are leased or being compared. */

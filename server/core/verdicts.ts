@@ -1,4 +1,4 @@
-import { countParts, type PartMask, type ResultId } from '../../shared/model.ts';
+import { countParts, type OwnerId, type PartMask, type ResultId } from '../../shared/model.ts';
 import type { AcceptedView } from '../../shared/schemas.ts';
 import { aliasOf, countRate, endJobIfOver } from './ending.ts';
 import { payments } from './ledger.ts';
@@ -41,9 +41,13 @@ function askAudit(state: State, job: Job, pending: PendingResult): Event[] {
   });
 }
 
+/** A guest may have become a wallet since it handed in. */
+const ownerOf = (state: State, { stored }: PendingResult): OwnerId => state.contributors.get(stored.contributor)?.owner ?? stored.owner;
+
 /** Offers a result to a second contributor of another owner, or audits more when the money set aside for replicas is used up. */
 function awaitReplica(state: State, job: Job, pending: PendingResult, now: number): Event[] {
-  const { id, at, owner, claimed } = pending.stored;
+  const { id, at, claimed } = pending.stored;
+  const owner = ownerOf(state, pending);
   const missing = (claimed & ~pending.confirmed) as PartMask;
   if (missing === 0) return accept(state, job, pending, now);
   const uncovered = (missing & ~pending.confirming) as PartMask;
@@ -188,7 +192,7 @@ function accept(state: State, job: Job, pending: PendingResult, now: number): Ev
   const events = decided(state, pending, 'accepted', isReplica ? (0 as PartMask) : stored.claimed, now);
   job.paid += amount;
   const contributor = state.contributors.get(stored.contributor);
-  const owner = contributor?.owner ?? stored.owner;
+  const owner = ownerOf(state, pending);
   const { transfers, earned } = payments(job.stored, stored, owner, amount, contributor?.sharePercent ?? 0, now);
   for (const transfer of transfers) events.push({ type: 'write', write: { kind: 'transfer', transfer } });
   if (isReplica) job.paidForReplicas += amount;
