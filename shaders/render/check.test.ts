@@ -38,10 +38,24 @@ test('an honest result passes', () => {
   expect(auditOf(honest)).toEqual({ kind: 'audit', drawn: 64, differing: 0, worst: 0 });
 });
 
-test('one step more or less passes, two steps do not', () => {
-  const shifted = (by: number) => auditOf(forged((words) => words.map((word, index) => (index % 4 === 1 ? word + by : word))));
-  expect(shifted(1)).toMatchObject({ differing: 0, worst: 1 });
-  expect(shifted(2)).toMatchObject({ differing: 64, worst: 2 });
+test('a step, or a thousandth of a bright sum, passes; twice that does not', () => {
+  const shifted = (change: (word: number) => number) => auditOf(forged((words) => words.map((word, index) => (index % 4 === 1 ? word + change(word) : word))));
+  expect(shifted(() => 1)).toMatchObject({ differing: 0 });
+  expect(shifted((word) => Math.max(1, Math.floor(word / 1024)))).toMatchObject({ differing: 0 });
+  expect(shifted((word) => -Math.min(word, Math.max(1, Math.floor(word / 1024)))).differing).toBe(0);
+  expect(shifted((word) => Math.max(2, Math.ceil(word / 500)))).toMatchObject({ differing: 64 });
+});
+
+test('worst is the largest distance in steps where the sum is small', () => {
+  const black = forged((words) => words.fill(0));
+  const { drawn, worst } = compare(
+    job,
+    tile,
+    black,
+    forged((words) => words.map((_, index) => (index % 4 === 0 ? 7 : 0))),
+    0,
+  ).evidence;
+  expect({ drawn, worst }).toEqual({ drawn: 512, worst: 7 });
 });
 
 test('squares may differ by what a step changes, and no more', () => {
@@ -72,7 +86,8 @@ test('half the samples, doubled, are caught', () => {
 });
 
 test('a scaled result, another seed and copied or black parts are caught', () => {
-  expect(auditOf(forged((words) => words.map((word) => Math.round(word * 1.002)))).differing).toBeGreaterThan(60);
+  expect(auditOf(forged((words) => words.map((word) => Math.round(word * 1.003)))).differing).toBeGreaterThan(60);
+  expect(auditOf(other({ params: { ...job.params, bounces: job.params.bounces - 1 } })).differing).toBeGreaterThan(40);
   expect(auditOf(other({ seed: job.seed + 1 })).differing).toBeGreaterThan(60);
   expect(auditOf(other({ prepared: { ...job.prepared, quantumLog2: 1 } })).differing).toBeGreaterThan(60);
   expect(auditOf(forged((words) => words.fill(0))).differing).toBeGreaterThan(60);
@@ -82,17 +97,17 @@ test('a scaled result, another seed and copied or black parts are caught', () =>
 });
 
 test('a few wrong elements show in the drawn share', () => {
-  const every8th = forged((words) => words.map((word, index) => (index % 32 === 0 ? word + 100 : word)));
+  const every8th = forged((words) => words.map((word, index) => (index % 32 === 0 ? 2 * word + 100 : word)));
   const hits = sample.elements.filter((element) => element % 8 === 0).length;
   expect(hits).toBeGreaterThan(0);
-  expect(auditOf(every8th)).toMatchObject({ differing: hits, worst: 100 });
+  expect(auditOf(every8th)).toMatchObject({ differing: hits });
 });
 
 test('replicas are compared over the parts they share, and differing elements are named', () => {
   expect(compare(job, tile, honest, honest, 10).evidence).toEqual({ kind: 'replica', drawn: 2 * spec.elements(job, tile), differing: 0, worst: 0 });
-  const changed = forged((words, part) => words.map((word, index) => (part === 1 && index >= 40 && index < 60 && index % 4 === 2 ? word + 9 : word)));
+  const changed = forged((words, part) => words.map((word, index) => (part === 1 && index >= 40 && index < 60 && index % 4 === 2 ? 2 * word + 9 : word)));
   const found = compare(job, tile, honest, changed, 3);
-  expect(found.evidence).toMatchObject({ differing: 5, worst: 9 });
+  expect(found.evidence).toMatchObject({ differing: 5 });
   expect(found.sample).toEqual({ parts: [1, 1, 1], elements: [10, 11, 12] });
   const second = render(loaded, job, tile, 0b110 as PartMask);
   expect(compare(job, tile, honest, second, 3).evidence).toMatchObject({ drawn: spec.elements(job, tile), differing: 0 });

@@ -11,19 +11,32 @@ import { type RenderJob, type RenderParams, type RenderPrepared, sampleRange, sp
 const CHANNELS = radiancePart.pixelBytes / 4;
 
 /**
- * What one step of one sample's luminance may change in the sum of squares: q moves by 2^-12, so q*q by 2 q 2^-12, in units of 1/64;
- * no sample's q exceeds the root of the whole sum; and a square's own rounding may fall the other way.
+ * A step of the sum, or this share of it where that is more: bright sums have fewer f32 digits than steps, and curved mirrors magnify
+ * the last bit of a division by 2^10. README.md has the measurement behind it.
  */
-const squaresPerStep = (squares: number): number =>
-  1 + (2 * 2 ** radiancePart.stepLog2 * Math.sqrt(squares * radiancePart.squareStep)) / radiancePart.squareStep;
+const SHARE = 2 ** -10;
 
-/** Distance of two elements in steps of the radiance sum: the largest of the channels, and of the squares in what a step is to them. */
+/** What may differ by one unit of distance in a sum of `steps`. */
+const unitOf = (steps: number): number => Math.max(1, steps * SHARE);
+
+/**
+ * The same for a sum of squares: q*q moves by 2 q when luminance q moves by one, no sample's q exceeds the root of the whole sum, a
+ * step is 2^-12 and the sum counts in 1/64; a square's own rounding may fall the other way.
+ */
+function squaresUnitOf(squares: number): number {
+  const perStep = (2 * 2 ** radiancePart.stepLog2 * Math.sqrt(squares * radiancePart.squareStep)) / radiancePart.squareStep;
+  return 1 + Math.max(perStep, 2 * squares * SHARE);
+}
+
+/** Distance of two elements: the largest of the channels, and of the squares in whole units, because they differ by rounding alone where no channel does. */
 function distanceOf(a: Uint32Array, atA: number, b: Uint32Array, atB: number): number {
   let distance = 0;
-  for (let channel = 0; channel < 3; channel++) distance = Math.max(distance, Math.abs(a[atA + channel]! - b[atB + channel]!));
+  for (let channel = 0; channel < 3; channel++) {
+    const [stepsA, stepsB] = [a[atA + channel]!, b[atB + channel]!];
+    distance = Math.max(distance, Math.abs(stepsA - stepsB) / unitOf(Math.max(stepsA, stepsB)));
+  }
   const [squaresA, squaresB] = [a[atA + 3]!, b[atB + 3]!];
-  // Squares may differ by rounding alone where no channel does: only a whole step's worth counts.
-  return Math.max(distance, Math.floor(Math.abs(squaresA - squaresB) / squaresPerStep(Math.max(squaresA, squaresB))));
+  return Math.max(distance, Math.floor(Math.abs(squaresA - squaresB) / squaresUnitOf(Math.max(squaresA, squaresB))));
 }
 
 /** Recomputes one element into `out[at]`. */
