@@ -60,9 +60,10 @@ export const accountRoutes =
     app.get('/api/account/statement', { schema: { querystring: statementQuery } }, async (request) => {
       const { owner } = await sessions.require(request);
       const { before, limit = STATEMENT_ROWS } = request.query;
-      const entries = await store.ledger.statement(owner, { limit, ...(before === undefined ? {} : { before }) });
-      const last = entries.at(-1);
-      return { rows: entries.map(statementRow), next: entries.length === limit && last ? last.transfer.id : null };
+      // One more than is shown tells whether there is a next page.
+      const entries = await store.ledger.statement(owner, { limit: limit + 1, ...(before === undefined ? {} : { before }) });
+      const shown = entries.slice(0, limit);
+      return { rows: shown.map(statementRow), next: entries.length > limit ? (shown.at(-1)?.transfer.id ?? null) : null };
     });
 
     app.get('/api/account/consents', async (request) => {
