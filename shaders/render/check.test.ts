@@ -4,7 +4,8 @@ import { fullMask, type PartMask } from '../../shared/model.ts';
 import { openResult } from '../common/result.ts';
 import { audit, compare, draw, load, render } from './check.ts';
 import { cornellBox } from './cornell.ts';
-import { type RenderJob, spec } from './spec.ts';
+import { addSamples } from './reference.ts';
+import { type RenderJob, sampleRange, spec, tileRect } from './spec.ts';
 import { sceneJob } from './testing/scenes.ts';
 
 // 4 x 4 tiles of 16 pixels in four parts of 16 samples; this one sees floor, wall and block.
@@ -83,6 +84,24 @@ test('half the samples, doubled, are caught', () => {
     partBytes,
   );
   expect(auditOf(halves).differing).toBeGreaterThan(60);
+});
+
+test('one sample left out of 16 is caught', () => {
+  // The part's sums without the last sample of every pixel, scaled up to hide it.
+  const lazy = forged((words, part) => {
+    const rect = tileRect(job.params, tile.tile);
+    const { first, end } = sampleRange(job.params, tile.pass, part);
+    for (let pixel = 0; pixel < rect.width * rect.height; pixel++) {
+      const sums = new Uint32Array(4);
+      addSamples(loaded, job, rect.x + (pixel % rect.width), rect.y + Math.floor(pixel / rect.width), first, end - 1, sums, 0);
+      words.set(
+        sums.map((sum) => Math.round((sum * (end - first)) / (end - first - 1))),
+        pixel * 4,
+      );
+    }
+    return words;
+  });
+  expect(auditOf(lazy).differing).toBeGreaterThan(60);
 });
 
 test('a scaled result, another seed and copied or black parts are caught', () => {

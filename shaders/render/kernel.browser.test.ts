@@ -53,10 +53,9 @@ describe('agreement with the reference', () => {
       }
       runner.dispose();
       expect(elements).toBe(6 * 256);
-      // `dim` is exposed for a sixty-fourth of its light: steps near the last bit of f32.
-      const dim = name === 'dim';
-      expect(equal / elements).toBeGreaterThanOrEqual(dim ? 0.95 : 0.99);
-      expect(differing / elements).toBeLessThanOrEqual(dim ? 0.01 : 0.001);
+      // SwiftShader's agree to the last bit; the bounds leave room for a GPU.
+      expect(equal / elements).toBeGreaterThanOrEqual(0.99);
+      expect(differing / elements).toBeLessThanOrEqual(0.002);
     });
   }
 });
