@@ -63,7 +63,10 @@ export class Pool {
 
   #start(): Worker {
     const worker = new Worker(new URL('./thread.ts', import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: this.#options.heapMib } });
-    worker.on('message', (reply: FromThread) => this.#finish(worker, reply));
+    // Under `node --watch` threads also report the files they load; those messages are not answers.
+    worker.on('message', (message: FromThread | object) => {
+      if ('ok' in message) this.#finish(worker, message);
+    });
     worker.on('error', (error) => this.#lose(worker, error));
     worker.on('exit', (code) => this.#lose(worker, new Error(`a worker thread exited with ${code}`)));
     worker.unref();
