@@ -91,9 +91,9 @@ describe('reading', () => {
     expect(imports.at(-1)).toMatchObject({ names: ['hash'], line: 9 });
   });
   test('tests and their helpers', () => {
-    for (const path of ['a/b.test.ts', 'a/b.browser.test.ts', 'a/b.testing.ts', 'a/testing.ts', 'a/testing/b.ts', 'e2e/support/b.ts'])
+    for (const path of ['a/b.test.ts', 'a/b.bench.ts', 'a/b.browser.test.ts', 'a/b.testing.ts', 'a/testing.ts', 'a/testing/b.ts', 'e2e/support/b.ts'])
       expect(isTest(path), path).toBe(true);
-    for (const path of ['a/b.ts', 'a/contesting.ts', 'a/testing-ground/b.ts', 'a/b.bench.ts']) expect(isTest(path), path).toBe(false);
+    for (const path of ['a/b.ts', 'a/contesting.ts', 'a/testing-ground/b.ts']) expect(isTest(path), path).toBe(false);
   });
   test('scripts of a component keep their lines', () => {
     const svelte = `<p>'x'</p>\n<script module lang="ts">\nimport './a.ts';\n</script>\n<script lang="ts">\nimport './b.ts';\n</script>`;

@@ -10,18 +10,20 @@ import type { Outcome, Report } from './headless/outcome.ts';
 
 /** `npm run contribute`: a contributor without a page, see `usage`. Exits 0 when done or stopped, 1 on failure, 2 on wrong arguments. */
 
-/** Progress is told at most this often when tiles were judged, and this often when nothing happened. */
+/** Progress is told at most this often when tiles were judged or audits answered, and this often when nothing happened. */
 const NEWS_MS_MIN = 1000;
 const QUIET_MS_MAX = 10_000;
 
 const stopping = new AbortController();
-// Stopping takes about two seconds at most; a second signal changes nothing about that.
+// Stopping takes a few seconds at most; a second signal changes nothing about that.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort(new Error(`stopped by ${signal}`)));
 
 async function main(options: Options): Promise<number> {
   const note = (line: string): void => (options.json ? console.error(line) : console.log(line));
   const adapter = await findAdapter(options.adapter);
   if (adapter.kind === 'restart') return restart(adapter.env);
+  if (adapter.kind === 'chromium' && options.trusted !== null)
+    throw new UsageError('This machine could contribute through a page only, which cannot show a key.');
 
   const name = adapter.kind === 'dawn' ? adapter.name : `headless Chromium, ${adapter.executablePath}`;
   note(`Adapter: ${name}`);
@@ -32,9 +34,8 @@ async function main(options: Options): Promise<number> {
   const startedMs = performance.now();
   const print = (outcome: Outcome): void => {
     const seconds = Math.round((performance.now() - startedMs) / 100) / 10;
-    const { accepted, refuted, earnedMicroCredits } = outcome;
     if (options.json) console.log(JSON.stringify({ adapter: name, ...outcome, seconds }));
-    else console.log(`${seconds} s: ${accepted} tiles accepted, ${refuted} refuted, ${formatCredits(BigInt(earnedMicroCredits))} credits earned`);
+    else console.log(`${seconds} s: ${sentence(outcome)}`);
   };
   const outcome = await run(adapter, options, sparingly(print));
   print(outcome);
@@ -46,15 +47,22 @@ function run(adapter: Exclude<Adapter, { kind: 'restart' }>, options: Options, r
   return contributeByPage(adapter.executablePath, options, report, stopping.signal);
 }
 
+function sentence({ accepted, refuted, discarded, audits, earnedMicroCredits, vestingMicroCredits }: Outcome): string {
+  const tiles = [`${accepted} tiles accepted`, `${refuted} refuted`, ...(discarded > 0 ? [`${discarded} discarded`] : [])];
+  const amounts = [`${formatCredits(BigInt(earnedMicroCredits))} credits earned`, `${formatCredits(BigInt(vestingMicroCredits))} vesting`];
+  return [...tiles, ...(audits > 0 ? [`${audits} audits answered`] : []), ...amounts].join(', ');
+}
+
 /** Passes on what is worth a line. */
 function sparingly(print: Report): Report {
   let saidMs = performance.now();
-  let judged = 0;
+  let said = 0;
   return (outcome) => {
     const now = performance.now();
-    const isNews = outcome.accepted + outcome.refuted > judged;
-    if (now - saidMs < (isNews ? NEWS_MS_MIN : QUIET_MS_MAX)) return;
-    judged = outcome.accepted + outcome.refuted;
+    const { accepted, refuted, discarded, audits } = outcome;
+    const done = accepted + refuted + discarded + audits;
+    if (now - saidMs < (done > said ? NEWS_MS_MIN : QUIET_MS_MAX)) return;
+    said = done;
     saidMs = now;
     print(outcome);
   };

@@ -1,6 +1,8 @@
 import type { JobId } from '../shared/model.ts';
 
-export type Route = { readonly page: 'contribute' | 'submit' | 'gallery' | 'account' | 'ui' | 'missing' } | { readonly page: 'watch'; readonly job: JobId };
+export type Route =
+  | { readonly page: 'contribute' | 'submit' | 'gallery' | 'account' | 'ui' | 'missing' }
+  | { readonly page: 'watch' | 'receipt'; readonly job: JobId };
 
 const fixed: Readonly<Record<string, Route>> = {
   '/': { page: 'contribute' },
@@ -13,8 +15,8 @@ const fixed: Readonly<Record<string, Route>> = {
 /** Path of a URL -> page. A trailing slash means the same page; anything unknown is `missing`. */
 export function parseRoute(path: string): Route {
   const plain = path.length > 1 ? path.replace(/\/$/, '') : path;
-  const job = /^\/jobs\/(j_[A-Za-z0-9_-]{16})$/.exec(plain)?.[1];
-  if (job) return { page: 'watch', job: job as JobId };
+  const [, job, receipt] = /^\/jobs\/(j_[A-Za-z0-9_-]{16})(\/receipt)?$/.exec(plain) ?? [];
+  if (job) return { page: receipt ? 'receipt' : 'watch', job: job as JobId };
   return Object.hasOwn(fixed, plain) ? (fixed[plain] as Route) : { page: 'missing' };
 }
 

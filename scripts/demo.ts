@@ -23,7 +23,11 @@ const POLL_MS = 250;
 interface ContributorSays {
   readonly adapter: string;
   readonly earnedMicroCredits: string;
+  /** Earned too, but voided should the contributor be proven wrong in the next minutes. */
+  readonly vestingMicroCredits: string;
 }
+
+const earningsOf = ({ earnedMicroCredits, vestingMicroCredits }: ContributorSays): bigint => BigInt(earnedMicroCredits) + BigInt(vestingMicroCredits);
 
 const testGrant = ({ balances }: AccountView): bigint => BigInt(balances.find(({ unit }) => unit === 'test')?.grantMicroCredits ?? '0');
 
@@ -78,15 +82,15 @@ async function untilDone(api: Api, id: string, children: readonly Child[], signa
 }
 
 function report(job: JobView, seconds: number, says: ContributorSays, picture: string): void {
-  const { audits, replicas, refuted, elements } = job.checksDone;
+  const { cpu, trusted, contributor, refuted, errorBound } = job.checksDone;
   console.log(
     [
       `Picture   ${relative(root, picture)}`,
       `Adapter   ${says.adapter}`,
       `Tiles     ${job.grid.passes * job.grid.tiles} (${job.parts.accepted} parts), ${refuted} refuted`,
       `Seconds   ${seconds.toFixed(1)}`,
-      `Checks    ${audits} audits, ${replicas} replicas, ${elements} elements recomputed`,
-      `Earnings  ${formatCredits(BigInt(says.earnedMicroCredits))} test credits`,
+      `Checks    ${cpu + trusted + contributor} values recomputed; at most ${errorBound.toExponential(1)} of all values are expected to be wrong`,
+      `Earnings  ${formatCredits(earningsOf(says))} test credits, ${formatCredits(BigInt(says.vestingMicroCredits))} of them vesting`,
       'Ledger    what the requester spent, the job paid and the contributor earned sums to zero',
     ].join('\n'),
   );
@@ -134,7 +138,7 @@ async function play(dataDir: string, children: Child[], signal: AbortSignal): Pr
   if (!says) throw new Error(`the contributor said nothing:\n${contributor.tail()}`);
   report(done, seconds, says, picture);
   const spent = granted - testGrant(await api.account());
-  const problem = ledgerProblem(spent, BigInt(done.paidMicroCredits), BigInt(says.earnedMicroCredits), roundingOf(says));
+  const problem = ledgerProblem(spent, BigInt(done.paidMicroCredits), earningsOf(says), roundingOf(says));
   if (problem) throw new Error(problem);
 }
 

@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 export const root = join(import.meta.dirname, '..');
 
 /** Everything that can change what a page is made of. */
-const sources = ['client', 'shaders', 'shared', 'vite.config.ts', 'package-lock.json'];
+const sources = ['client', 'shaders', 'shared', 'scripts/verify-receipt.mjs', 'vite.config.ts', 'package-lock.json'];
 const stampPath = join(root, 'dist/.stamp');
 const builtPage = join(root, 'dist/client/index.html');
 

@@ -101,5 +101,5 @@ export function readSources(root: string): Source[] {
   return sources.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** Tests, and what only tests use: `X.testing.ts`, `testing.ts` and `testing/`. */
-export const isTest = (path: string): boolean => /\.test\.ts$|(^|[./])testing(\.ts$|\/)/.test(path) || path.startsWith('e2e/');
+/** Tests and benchmarks, and what only they use: `X.testing.ts`, `testing.ts` and `testing/`. */
+export const isTest = (path: string): boolean => /\.(test|bench)\.ts$|(^|[./])testing(\.ts$|\/)/.test(path) || path.startsWith('e2e/');

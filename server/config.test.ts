@@ -12,6 +12,9 @@ test('defaults', () => {
     publicOrigin: null,
     ratePerUnit: 1_000_000n,
     gallery: true,
+    trustedKeys: [],
+    privateSwarm: false,
+    vestingMsMax: 600_000,
     trustProxy: false,
     logLevel: 'info',
   };
@@ -27,6 +30,9 @@ test('every variable', () => {
     PUBLIC_ORIGIN: 'https://tessera.example',
     RATE_MICRO_CREDITS_PER_UNIT: '999999999999999',
     GALLERY: 'off',
+    TRUSTED_KEYS: `${'a'.repeat(32)},${'+/='.repeat(60)}`,
+    PRIVATE_SWARM: 'on',
+    VESTING_SECONDS: '0',
     TRUST_PROXY: 'on',
     LOG_LEVEL: 'silent',
   };
@@ -37,6 +43,9 @@ test('every variable', () => {
     publicOrigin: 'https://tessera.example',
     ratePerUnit: 999_999_999_999_999n,
     gallery: false,
+    trustedKeys: ['a'.repeat(32), '+/='.repeat(60)],
+    privateSwarm: true,
+    vestingMsMax: 0,
     trustProxy: true,
     logLevel: 'silent',
   });
@@ -59,11 +68,23 @@ test.each([
   ['RATE_MICRO_CREDITS_PER_UNIT', '1e6', 'whole number'],
   ['GALLERY', 'yes', 'on or off'],
   ['TRUST_PROXY', 'true', 'on or off'],
+  ['VESTING_SECONDS', '86401', 'from 0 to 86400'],
+  ['VESTING_SECONDS', '10m', 'whole number'],
+  ['PRIVATE_SWARM', '1', 'everybody who contributes'],
   ['LOG_LEVEL', 'loud', 'silent'],
 ])('%s=%s is refused by name', (name, value, allowed) => {
   expect(() => readConfig({ [name]: value })).toThrow(`${name} is ${JSON.stringify(value)}; it must be`);
   expect(() => readConfig({ [name]: value })).toThrow(allowed);
 });
+
+test.each(['short', `${'a'.repeat(32)},`, `${'a'.repeat(32)},${'b'.repeat(31)}`, `${'a'.repeat(16)} ${'a'.repeat(16)}`, 'a'.repeat(201)])(
+  'TRUSTED_KEYS=%s is refused without being repeated',
+  (value) => {
+    const refused = () => readConfig({ TRUSTED_KEYS: value });
+    expect(refused).toThrow('TRUSTED_KEYS is not well-formed; it must be at most 16 keys of 32 to 200 characters');
+    expect(refused).not.toThrow(value);
+  },
+);
 
 test('all wrong variables are named at once, and the process ends with 2', () => {
   const script = `import { loadConfig } from ${JSON.stringify(join(import.meta.dirname, 'config.ts'))}; loadConfig(process.env); console.log('went on');`;

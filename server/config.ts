@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { MicroCredits } from '../shared/credits.ts';
+import { SECOND_MS } from '../shared/limits.ts';
 
 /** Every environment variable that the coordinator reads. */
 const environment = Type.Object({
@@ -10,6 +11,9 @@ const environment = Type.Object({
   PUBLIC_ORIGIN: Type.Optional(Type.String({ pattern: '^https?://([a-z0-9.-]{1,253}|\\[[0-9a-f:.]{2,45}\\])(:[0-9]{1,5})?$' })),
   RATE_MICRO_CREDITS_PER_UNIT: Type.String({ pattern: '^[1-9][0-9]{0,14}$', default: '1000000' }),
   GALLERY: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'on' }),
+  TRUSTED_KEYS: Type.Optional(Type.String({ pattern: '^[^,\\s]{32,200}(,[^,\\s]{32,200}){0,15}$' })),
+  PRIVATE_SWARM: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off' }),
+  VESTING_SECONDS: Type.Integer({ minimum: 0, maximum: 86_400, default: 600 }),
   TRUST_PROXY: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off' }),
   LOG_LEVEL: Type.Union(
     [
@@ -33,6 +37,9 @@ const allowed: Readonly<Record<keyof Environment, string>> = {
   PUBLIC_ORIGIN: 'the address that people type, in lower case, without a path and without a default port, such as https://tessera.example',
   RATE_MICRO_CREDITS_PER_UNIT: 'a whole number from 1 to 999999999999999',
   GALLERY: 'on or off',
+  TRUSTED_KEYS: 'at most 16 keys of 32 to 200 characters each, without spaces, with commas between them',
+  PRIVATE_SWARM: 'on or off; on only where everybody who contributes knows everybody else',
+  VESTING_SECONDS: 'a whole number from 0 to 86400: how long a newcomer’s pay can be voided',
   TRUST_PROXY: 'on or off; on only behind a proxy of your own',
   LOG_LEVEL: 'trace, debug, info, warn, error, fatal or silent',
 };
@@ -46,6 +53,12 @@ export interface Config {
   readonly publicOrigin: string | null;
   readonly ratePerUnit: MicroCredits;
   readonly gallery: boolean;
+  /** Who shows one of these is the operator's own contributor, and believed. Empty: nobody is. */
+  readonly trustedKeys: readonly string[];
+  /** Contributors behind one address may check each other. */
+  readonly privateSwarm: boolean;
+  /** How long a newcomer's pay can be voided. */
+  readonly vestingMsMax: number;
   /** Believe a proxy's X-Forwarded-* headers. */
   readonly trustProxy: boolean;
   readonly logLevel: Environment['LOG_LEVEL'];
@@ -57,6 +70,7 @@ export class ConfigError extends Error {
 }
 
 const schemas = environment.properties;
+const integers: ReadonlySet<string> = new Set(['PORT', 'VESTING_SECONDS']);
 const names = Object.keys(schemas) as (keyof Environment)[];
 
 /** Throws `ConfigError` naming every wrong variable. An empty value counts as not set. */
@@ -64,7 +78,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const given: Record<string, unknown> = {};
   for (const name of names) {
     const text = env[name];
-    if (text) given[name] = name === 'PORT' && /^[0-9]+$/.test(text) ? Number(text) : text;
+    if (text) given[name] = integers.has(name) && /^[0-9]+$/.test(text) ? Number(text) : text;
   }
   const wrong = names.filter((name) => name in given && !Value.Check(schemas[name], given[name]));
   if (wrong.length > 0) throw new ConfigError(wrong.map((name) => refusal(name, env[name])).join('\n'));
@@ -80,12 +94,19 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     publicOrigin,
     ratePerUnit: BigInt(own.RATE_MICRO_CREDITS_PER_UNIT),
     gallery: own.GALLERY === 'on',
+    trustedKeys: own.TRUSTED_KEYS?.split(',') ?? [],
+    privateSwarm: own.PRIVATE_SWARM === 'on',
+    vestingMsMax: own.VESTING_SECONDS * SECOND_MS,
     trustProxy: own.TRUST_PROXY === 'on',
     logLevel: own.LOG_LEVEL,
   };
 }
 
-const refusal = (name: keyof Environment, value: unknown): string => `${name} is ${JSON.stringify(value)}; it must be ${allowed[name]}.`;
+/** Their values are printed nowhere. */
+const secrets: ReadonlySet<keyof Environment> = new Set(['TRUSTED_KEYS']);
+
+const refusal = (name: keyof Environment, value: unknown): string =>
+  `${name} is ${secrets.has(name) ? 'not well-formed' : JSON.stringify(value)}; it must be ${allowed[name]}.`;
 
 const WRONG_USAGE = 2;
 

@@ -1,13 +1,16 @@
 import { createSecretKey } from 'node:crypto';
 import type { LeaseBody } from '../shared/formats.ts';
 import { limits } from '../shared/limits.ts';
-import type { ContributorId, JobContext, JobId, OwnerId } from '../shared/model.ts';
+import type { ContributorId, JobContext, JobId, OwnerId, ResultId } from '../shared/model.ts';
+import type { OpenRequest } from '../shared/protocol.ts';
 import type { WorkloadSpec } from '../shared/workload.ts';
 import type { JobHandle } from './checks/messages.ts';
 import type { Pool } from './checks/pool.ts';
-import { step } from './core/coordinator.ts';
+import { emptyState, step } from './core/coordinator.ts';
 import { openLease } from './core/lease.ts';
-import type { CheckOutcome, CheckRequest, Command, Event, Job, RandomBytes, State } from './core/state.ts';
+import { jobAccount } from './core/ledger.ts';
+import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './core/state.ts';
+import { columnsOf } from './core/verdicts.ts';
 import type { BlobStore, Store, StoredJob, StoredResult } from './store/store.ts';
 
 export interface CoordinatorDeps {
@@ -16,6 +19,9 @@ export interface CoordinatorDeps {
   /** Answers checks; worker threads in the coordinator. */
   readonly checks: Pick<Pool, 'ask'>;
   readonly spec: (workload: string) => WorkloadSpec | undefined;
+  readonly privateSwarm: boolean;
+  /** How long a newcomer's pay can be voided. */
+  readonly vestingMsMax: number;
   readonly clock: () => number;
   readonly random: RandomBytes;
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
@@ -32,8 +38,6 @@ export class CommitFailed extends Error {
   override readonly name = 'CommitFailed';
 }
 
-/** Elements on which two results disagree that a referee looks at. */
-const REFEREE_ELEMENTS_MAX = 32;
 const TICK_MS = 500;
 const GROUP_COMMANDS_MAX = 1000;
 
@@ -50,6 +54,7 @@ export class Coordinator {
   #batch: Batched[] = [];
   #flushing: Promise<void> | null = null;
   #ticker: NodeJS.Timeout | undefined;
+  #loading = false;
   #closed = false;
 
   private constructor(deps: CoordinatorDeps, state: State) {
@@ -61,8 +66,9 @@ export class Coordinator {
     const leaseKey = createSecretKey(await deps.store.secret('lease'));
     const drawKey = createSecretKey(await deps.store.secret('draw'));
     const epoch = await deps.store.nextEpoch();
-    const config = { leaseKey, drawKey, epoch, spec: deps.spec };
-    const coordinator = new Coordinator(deps, { config, jobs: new Map(), contributors: new Map(), leases: new Map(), pending: new Map(), checksInFlight: 0 });
+    const { spec, privateSwarm, vestingMsMax } = deps;
+    const config = { leaseKey, drawKey, epoch, spec, privateSwarm, vestingMsMax };
+    const coordinator = new Coordinator(deps, emptyState(config, deps.clock()));
     await coordinator.#load();
     coordinator.#ticker = setInterval(() => void coordinator.dispatch({ type: 'tick' }).catch(() => undefined), TICK_MS);
     return coordinator;
@@ -77,6 +83,22 @@ export class Coordinator {
     return this.#state.jobs.get(id);
   }
 
+  /** A result that has no verdict yet. */
+  pendingResult(id: ResultId): PendingResult | undefined {
+    return this.#state.pending.get(id);
+  }
+
+  /** What is known in memory of a contributor: its standings are ahead of the store's. */
+  contributor(id: ContributorId): Contributor | undefined {
+    return this.#state.contributors.get(id);
+  }
+
+  /** Results of a contributor that wait for their opening. */
+  unopened(contributor: ContributorId): OpenRequest[] {
+    const waiting = [...this.#state.pending.values()].filter(({ stage, stored }) => stage === 'opening' && stored.contributor === contributor);
+    return waiting.map((pending) => ({ result: pending.stored.id, elements: columnsOf(pending) }));
+  }
+
   /** Called with every step's events, after what they report is durable. */
   onEvents(listener: (events: readonly Event[]) => void): void {
     this.#listeners.add(listener);
@@ -87,9 +109,10 @@ export class Coordinator {
     if (this.#closed) return Promise.reject(new CommitFailed('The coordinator is shutting down.'));
     if (command.type === 'join') this.#joined.set(command.contributor.id, command);
     if (command.type === 'leave') this.#joined.delete(command.contributor);
-    const events = step(this.#state, command, this.#deps.clock(), this.#deps.random);
-    // A repeated hand-in writes nothing, but the row it repeats may still be on its way to the disk.
-    if (!events.some(({ type }) => type === 'write' || type === 'stored')) {
+    if (this.#loading) return Promise.reject(new CommitFailed('The coordinator is reading its state back; try again.'));
+    const events = this.#step(command);
+    // A repeated hand-in or opening writes nothing, but the row it repeats may still be on its way to the disk.
+    if (command.type !== 'open' && !events.some(({ type }) => type === 'write' || type === 'stored')) {
       this.#release(events);
       return Promise.resolve(events);
     }
@@ -121,17 +144,32 @@ export class Coordinator {
   async #startOver(group: readonly Batched[], error: unknown): Promise<void> {
     this.#deps.log.error({ error: String(error) }, 'a commit failed; reading everything back from the store');
     for (const { reject } of [...group, ...this.#batch.splice(0)]) reject(new CommitFailed('The coordinator could not store this; try again.'));
-    this.#state = { ...this.#state, jobs: new Map(), contributors: new Map(), leases: new Map(), pending: new Map(), checksInFlight: 0 };
-    await this.#load();
-    for (const join of this.#joined.values()) step(this.#state, join, this.#deps.clock(), this.#deps.random);
+    this.#loading = true;
+    try {
+      this.#state = emptyState(this.#state.config, this.#deps.clock());
+      await this.#load();
+      // What they brought along when they joined is old by now.
+      for (const { contributor, ...join } of this.#joined.values())
+        this.#step({ ...join, contributor: { ...contributor, standings: await this.#deps.store.people.standings(contributor.id) } });
+    } finally {
+      this.#loading = false;
+    }
+  }
+
+  #step(command: Command): Event[] {
+    return step(this.#state, command, this.#deps.clock(), this.#deps.random);
   }
 
   async #load(): Promise<void> {
     const { store, log } = this.#deps;
+    const vesting = await store.jobs.vesting();
+    for (const { contributor } of vesting) await this.#remember(contributor);
+    this.#step({ type: 'restoreVesting', results: vesting });
     for (const job of await store.jobs.list({ status: 'open', limit: Number.MAX_SAFE_INTEGER })) {
       const results = await store.jobs.results(job.id);
       for (const { contributor, state } of results) if (state === 'committed') await this.#remember(contributor);
-      const events = step(this.#state, { type: 'openJob', job, results }, this.#deps.clock(), this.#deps.random);
+      const paid = job.workHeld + job.checksHeld - (await store.ledger.balance(jobAccount(job.id), job.unit));
+      const events = this.#step({ type: 'openJob', job, results, paid });
       const refused = events.find((event) => event.type === 'refused');
       if (refused) log.error({ job: job.id }, refused.message);
       // Whatever a reload decides (a job whose last verdict was stored, but not its end) is committed before it is acted on.
@@ -143,24 +181,25 @@ export class Coordinator {
   /** Verdicts of reloaded results need the contributor's record, owner and site share, whether it comes back or not. */
   async #remember(id: ContributorId): Promise<void> {
     if (this.#state.contributors.has(id)) return;
-    const { store, clock, random } = this.#deps;
+    const { store } = this.#deps;
     const stored = await store.people.contributor(id);
     if (!stored) return;
     const consent = (await store.people.consentsOfContributor(id)).find(({ site }) => site !== null);
     const site = consent?.site ? await store.people.site(consent.site) : undefined;
-    const { owner, accepted, refuted, suspendedUntilMs } = stored;
     const contributor = {
       id,
-      owner,
+      owner: stored.owner,
       site: site?.id ?? null,
+      // Known again when it comes back; until then it neither works nor audits.
+      network: null,
+      trusted: false,
+      drill: false,
       sharePercent: site?.sharePercent ?? 0,
       kinds: new Set<string>(),
-      accepted,
-      refuted,
-      suspendedUntilMs,
+      standings: await store.people.standings(id),
     };
-    step(this.#state, { type: 'join', contributor }, clock(), random);
-    step(this.#state, { type: 'leave', contributor: id }, clock(), random);
+    this.#step({ type: 'join', contributor });
+    this.#step({ type: 'leave', contributor: id });
   }
 
   #release(events: readonly Event[]): void {
@@ -179,16 +218,27 @@ export class Coordinator {
 
   async #evidence(request: CheckRequest): Promise<CheckOutcome> {
     const { checks } = this.#deps;
-    const job = this.#state.jobs.get(request.result.job);
+    const { result, sample } = request;
+    const job = this.#state.jobs.get(result.job);
     if (!job) return { kind: 'failed', message: 'the job has ended' };
-    const common = { ...this.handle(job.stored, job.context), at: request.result.at, result: await this.bytesOf(request.result) };
-    if (request.kind === 'audit') {
-      const { digest, count } = request;
-      return { kind: 'audit', evidence: await checks.ask('audit', { ...common, parts: request.result.parts, digest, count }) };
+    if (request.kind === 'opening') {
+      const { salt, root, parts, at } = result;
+      const shape = { parts, elements: job.spec.elements(job.context, at), words: job.spec.elementWords };
+      const bytes = { result: await this.bytesOf(result), opening: await this.#openingOf(result) };
+      const proof = await checks.ask('opening', { shape, salt, root, sample, ...bytes });
+      return proof.ok ? { kind: 'opened', claims: proof.claims } : { kind: 'mismatch', message: proof.message };
     }
-    const replica = await this.bytesOf(request.replica);
-    if (request.kind === 'compare') return { kind: 'compare', ...(await checks.ask('compare', { ...common, replica, most: REFEREE_ELEMENTS_MAX })) };
-    return { kind: 'referee', ...(await checks.ask('referee', { ...common, replica, sample: request.sample })) };
+    // Copied, because a view is sent to a thread with all the memory behind it.
+    const question = { ...this.handle(job.stored, job.context), at: result.at, sample, claims: request.claims.slice() };
+    if (request.kind === 'recompute') return { kind: 'recomputed', evidence: await checks.ask('recompute', question) };
+    return { kind: 'compared', ...(await checks.ask('compare', { ...question, values: request.values.slice() })) };
+  }
+
+  async #openingOf({ id, opening }: StoredResult): Promise<Uint8Array> {
+    const inline = opening?.inline ?? (await this.#deps.store.jobs.result(id))?.opening?.inline;
+    const bytes = inline ?? (opening && (await this.#deps.blobs.get(opening.hash)));
+    if (!bytes) throw new Error(`the opening of result ${id} is gone`);
+    return bytes;
   }
 
   handle(stored: StoredJob, job: JobContext): JobHandle {

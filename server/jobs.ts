@@ -119,7 +119,7 @@ export class Jobs {
       summary: null,
     };
     await store.jobs.create(job, holds(job));
-    await coordinator.dispatch({ type: 'openJob', job, results: [] });
+    await coordinator.dispatch({ type: 'openJob', job, results: [], paid: 0n });
     return this.#describe(job, owner);
   }
 
@@ -189,7 +189,7 @@ export class Jobs {
 
   async resultBytes(job: JobId, id: ResultId): Promise<Uint8Array> {
     const result = await this.#deps.store.jobs.result(id);
-    if (!result || result.job !== job || result.accepted === 0) throw new JobError('not_found', 'There is no such result.');
+    if (!result || result.job !== job || result.state !== 'accepted') throw new JobError('not_found', 'There is no such result.');
     return this.#deps.coordinator.bytesOf(result);
   }
 
@@ -202,6 +202,7 @@ export class Jobs {
     if (job.status !== 'done') throw new JobError('conflict', 'The file is there once the job is done.');
     const key = `${id}/${output}`;
     const known = await this.#deps.store.jobs.file(id, output);
+    if (!known && job.version !== spec.version) throw new JobError('conflict', 'This job was computed by an earlier version; its file was not made then.');
     const making = this.#files.get(key) ?? (known ? Promise.resolve(known) : this.#assemble(job, output).finally(() => this.#files.delete(key)));
     if (!known) this.#files.set(key, making);
     return { hash: await making, name: `${fileName(job.title)}.${kind.extension}`, mediaType: kind.mediaType };
@@ -213,9 +214,7 @@ export class Jobs {
     const { port1, port2 } = new MessageChannel();
     port1.on('message', async () => {
       const next = results.next();
-      const message: AcceptedResult | null = next.done
-        ? null
-        : { tile: next.value.at, parts: next.value.accepted, bytes: await coordinator.bytesOf(next.value) };
+      const message: AcceptedResult | null = next.done ? null : { tile: next.value.at, parts: next.value.parts, bytes: await coordinator.bytesOf(next.value) };
       port1.postMessage(message);
     });
     try {
@@ -230,7 +229,7 @@ export class Jobs {
   }
 
   async #acceptedResults(id: JobId): Promise<StoredResult[]> {
-    return (await this.#deps.store.jobs.results(id)).filter(({ accepted }) => accepted !== 0);
+    return (await this.#deps.store.jobs.results(id)).filter(({ state }) => state === 'accepted');
   }
 
   async #stored(id: JobId): Promise<StoredJob> {
@@ -282,10 +281,7 @@ function readRequest(request: QuoteRequest): { spec: WorkloadSpec; params: Stati
       `${error.instancePath.slice(1) || 'params'} ${error.message}`,
       limitOf(spec.params, error.instancePath),
     );
-  const checks = request.checks ?? defaultChecks;
-  if (checks.auditElements === 0 && checks.replicaShare < 1)
-    throw new InputError('checks', 'Without audits every tile needs a second contributor.', 'auditElements at least 1, or replicaShare 1');
-  return { spec, params: request.params, checks };
+  return { spec, params: request.params, checks: request.checks ?? defaultChecks };
 }
 
 /** What a numeric field would have accepted, from its schema. */

@@ -6,6 +6,8 @@ import { io, type Socket } from 'socket.io-client';
 import parser from 'socket.io-msgpack-parser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { workload, workloadIds } from '../shaders/registry.ts';
+import { type Committed, commitParts, saltOf } from '../shared/commitment.ts';
+import { encodeResult, toHex } from '../shared/formats.ts';
 import { limits } from '../shared/limits.ts';
 import type { JobContext } from '../shared/model.ts';
 import {
@@ -19,7 +21,7 @@ import {
   type Welcome,
   type Work,
 } from '../shared/protocol.ts';
-import type { AcceptedView, AccountView, ConsentGrant, ErrorBody, JobView, Quote } from '../shared/schemas.ts';
+import type { AcceptedView, AccountView, ConsentGrant, ContributorView, ErrorBody, JobView, Quote } from '../shared/schemas.ts';
 import { main } from './main.ts';
 
 /** The whole coordinator over real HTTP and real sockets; contributors compute on the CPU with the reference implementation. */
@@ -32,7 +34,7 @@ let running: Awaited<ReturnType<typeof main>>;
 let folder: string;
 
 async function start(): Promise<void> {
-  Object.assign(process.env, { HOST: '127.0.0.1', PORT: '0', DATA_DIR: folder, GALLERY: 'off', LOG_LEVEL: 'silent', PUBLIC_ORIGIN: '' });
+  Object.assign(process.env, { HOST: '127.0.0.1', PORT: '0', DATA_DIR: folder, GALLERY: 'off', LOG_LEVEL: 'silent', PUBLIC_ORIGIN: '', VESTING_SECONDS: '1' });
   running = await main();
 }
 
@@ -72,6 +74,12 @@ async function requester(): Promise<Visitor> {
   const visitor = new Visitor();
   await visitor.call('POST', '/api/session', {});
   return visitor;
+}
+
+/** A result and what is kept of it until its verdict. */
+interface Made {
+  readonly bytes: Buffer;
+  readonly committed: Committed;
 }
 
 /** A contributor's connection, with the honest answer to any lease. */
@@ -126,17 +134,34 @@ class Contributor {
   }
 
   /** What an honest device would hand in. */
-  async compute({ job: id, at, parts }: Lease): Promise<Buffer> {
+  async compute({ token, job: id, at, parts }: Lease, lie: (values: Uint32Array) => void = () => undefined): Promise<Made> {
     const brief = this.#jobs.get(id)!;
     const check = await entry.check();
     const inputs: Record<string, Uint8Array> = {};
     for (const { name, hash } of brief.inputs) inputs[name] = new Uint8Array(await (await fetch(`${running.url}/blobs/${hash}`)).arrayBuffer());
     const job: JobContext = { id: brief.id, seed: brief.seed, params: brief.params, prepared: brief.prepared };
-    return Buffer.from(check.render(check.load(job, inputs), job, at, parts));
+    const rendered = check.render(check.load(job, inputs), job, at, parts);
+    for (const { bytes } of rendered) lie(new Uint32Array(bytes.buffer));
+    const shape = { parts, elements: entry.spec.elements(job, at), words: entry.spec.elementWords };
+    return { bytes: Buffer.from(encodeResult(rendered, shape.elements, shape.words)), committed: commitParts(saltOf(token), shape, rendered) };
   }
 
-  handIn(lease: Lease, bytes: Buffer, more: object = {}): Promise<Ack<HandedIn>> {
-    return this.raw('handIn', { token: lease.token, parts: lease.parts, hash: hashOf(bytes), inline: bytes, computeMs: 1, leasesMax: 0, ...more });
+  handIn({ token, parts }: Lease, { bytes, committed }: Made, more: object = {}): Promise<Ack<HandedIn>> {
+    const root = toHex(committed.root);
+    return this.raw('handIn', { token, parts, root, hash: hashOf(bytes), inline: bytes, computeMs: 1, leasesMax: 0, ...more });
+  }
+
+  /** Hands in and opens what is asked for. */
+  async deliver(lease: Lease, made: Made): Promise<HandedIn> {
+    const ack = await this.handIn(lease, made);
+    if ('error' in ack) throw new Error(ack.error.message);
+    const { result, open } = ack.data;
+    if (open.length === 0) return ack.data;
+    const opening = Buffer.from(made.committed.open(open));
+    const small = opening.byteLength <= limits.inlineResultBytesMax;
+    if (!small) expect(await put(`Lease ${lease.token}`, opening)).toBe(200);
+    await this.ask('open', { result, hash: hashOf(opening), inline: small ? opening : null });
+    return ack.data;
   }
 
   async untilVerdicts(count: number): Promise<void> {
@@ -145,6 +170,14 @@ class Contributor {
 }
 
 const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const put = async (authorization: string, body: Uint8Array, hash = hashOf(body)): Promise<number> =>
+  (
+    await fetch(`${running.url}/blobs/${hash}`, {
+      method: 'PUT',
+      headers: { authorization, 'content-type': 'application/octet-stream' },
+      body: new Uint8Array(body),
+    })
+  ).status;
 const earned = ({ balances }: AccountView): bigint => BigInt(balances[0]!.earnedMicroCredits);
 const granted = ({ balances }: AccountView): bigint => BigInt(balances[0]!.grantMicroCredits);
 
@@ -162,16 +195,27 @@ describe('a job from order to picture', () => {
 
     const owner = await requester();
     const contributor = await Contributor.join(owner);
-    for (let tile = 0; tile < job.grid.tiles; tile++) {
+    // A newcomer gets one part after the other, each when the one before it was accepted.
+    for (let verdicts = 1; ; verdicts++) {
       const [lease] = await contributor.lease();
-      expect(await contributor.handIn(lease!, await contributor.compute(lease!))).toHaveProperty('data.stored', true);
+      if (!lease) break;
+      expect(await contributor.deliver(lease, await contributor.compute(lease))).toHaveProperty('stored', true);
+      await contributor.untilVerdicts(verdicts);
     }
-    await expect.poll(async () => (await visitor.call<JobView>('GET', `/api/jobs/${job.id}`)).body.status, { timeout: 15_000 }).toBe('done');
+    expect(contributor.verdicts.map(({ verdict }) => verdict)).toEqual(contributor.verdicts.map(() => 'accepted'));
     const done = (await visitor.call<JobView>('GET', `/api/jobs/${job.id}`)).body;
-    expect(done.checksDone.audits).toBeGreaterThanOrEqual(job.grid.tiles);
-    expect(done.checksDone.refuted).toBe(0);
+    expect(done).toMatchObject({ status: 'done', parts: { accepted: job.parts.total }, checksDone: { trusted: 0, contributor: 0, refuted: 0, revoked: 0 } });
+    expect(done.checksDone.cpu).toBeGreaterThanOrEqual(32);
+    expect(done.checksDone.errorBound).toBeLessThan(1);
     expect(done.paidMicroCredits).toBe(quote.workMicroCredits);
-    expect(earned((await owner.call<AccountView>('GET', '/api/account')).body)).toBe(BigInt(quote.workMicroCredits));
+    const ownAccount = async () => (await owner.call<AccountView>('GET', '/api/account')).body;
+    await expect.poll(async () => earned(await ownAccount()), { timeout: 5000 }).toBe(BigInt(quote.workMicroCredits));
+    expect((await ownAccount()).balances[0]!.vestingMicroCredits).toBe('0');
+    const { id, secret } = contributor.grant.contributor;
+    const me = await fetch(`${running.url}/api/contributors/me`, { headers: { authorization: `Contributor ${id}.${secret}` } });
+    const { records, recent } = (await me.json()) as ContributorView;
+    expect(records[entry.spec.id]).toMatchObject({ accepted: contributor.verdicts.length, refuted: 0, drawn: done.checksDone.cpu });
+    expect(recent.map(({ jobTitle, state }) => [jobTitle, state])).toEqual(contributor.verdicts.map(() => ['Box', 'accepted']));
     const after = (await visitor.call<AccountView>('GET', '/api/account')).body;
     expect(granted(before) - granted(after)).toBe(BigInt(quote.workMicroCredits));
 
@@ -205,7 +249,8 @@ describe('orders that are refused', () => {
     ['a file with a name of its own', { files: { virus: 'ab'.repeat(32) } }, 422, 'files.virus'],
     ['a hash that is none', { files: { model: 'x' } }, 400, 'files.model'],
     ['a title too long', { title: 'x'.repeat(limits.titleCharsMax + 1) }, 400, 'title'],
-    ['checks that check nothing', { checks: { auditElements: 0, replicaShare: 0.5 } }, 422, 'checks'],
+    ['a certainty that nobody can give', { checks: { targetError: 1e-9 } }, 400, 'checks.targetError'],
+    ['checks of another version', { checks: { auditElements: 64, replicaShare: 0.1 } }, 400, 'checks.targetError'],
     ['more tiles than the limit', { params: { ...small, width: 8192, height: 8192, samples: 65536 } }, 422, 'params'],
   ])('%s', async (_, change, status, field) => {
     const answer = await (await requester()).call('POST', '/api/jobs', { ...order, ...change });
@@ -236,7 +281,7 @@ describe('orders that are refused', () => {
 describe('hand-ins that are refused', () => {
   let contributor: Contributor;
   let lease: Lease;
-  let honest: Buffer;
+  let honest: Made;
 
   beforeAll(async () => {
     await (await requester()).call('POST', '/api/jobs', { ...order, params: { ...small, width: 64, height: 64 }, title: 'Hostile' });
@@ -265,7 +310,7 @@ describe('hand-ins that are refused', () => {
   });
 
   it('a result too short, or with parts that were not leased', async () => {
-    expect(refusal(await contributor.handIn(lease, honest.subarray(0, -16)))).toEqual(['bad_input', 'inline']);
+    expect(refusal(await contributor.handIn(lease, { ...honest, bytes: honest.bytes.subarray(0, -16) }))).toEqual(['bad_input', 'inline']);
     expect(refusal(await contributor.handIn(lease, honest, { parts: 2 ** 20 }))[0]).toBe('bad_input');
   });
 
@@ -274,17 +319,9 @@ describe('hand-ins that are refused', () => {
   });
 
   it('a blob without a lease, with another hash, or larger than a result', async () => {
-    const put = async (authorization: string, body: Uint8Array, hash = hashOf(body)): Promise<number> =>
-      (
-        await fetch(`${running.url}/blobs/${hash}`, {
-          method: 'PUT',
-          headers: { authorization, 'content-type': 'application/octet-stream' },
-          body: new Uint8Array(body),
-        })
-      ).status;
-    expect(await put('Lease nonsense', honest)).toBe(403);
-    expect(await put(`Lease ${lease.token}`, honest, 'ab'.repeat(32))).toBe(422);
-    expect(await put(`Lease ${lease.token}`, Buffer.alloc(honest.byteLength + 1))).toBe(413);
+    expect(await put('Lease nonsense', honest.bytes)).toBe(403);
+    expect(await put(`Lease ${lease.token}`, honest.bytes, 'ab'.repeat(32))).toBe(422);
+    expect(await put(`Lease ${lease.token}`, Buffer.alloc(limits.resultBytesMax))).toBe(413);
     expect((await fetch(`${running.url}/blobs/${'ab'.repeat(32)}`)).status).toBe(404);
   });
 
@@ -295,6 +332,8 @@ describe('hand-ins that are refused', () => {
       ['work', null, undefined],
       ['handIn', { token: 'x' }, undefined],
       ['giveBack', { tokens: ['short'] }, 'tokens.0'],
+      ['open', { result: 'r_0000000000000000', hash: 'x', inline: null }, 'hash'],
+      ['answer', { token: 'x' }, undefined],
     ] as const) {
       const ack = await contributor.raw(command, message);
       expect('error' in ack && ack.error.code, command).toBe('bad_input');
@@ -319,20 +358,19 @@ describe('hand-ins that are refused', () => {
     stranger.socket.disconnect();
   });
 
-  it('a lie: refuted, unpaid, leased again; a repeat of the same lie is the same row', async () => {
+  it('a lie: refuted, unpaid, leased again; its device is suspended', async () => {
     const liar = await Contributor.join();
     const [mine] = (await liar.lease()) as [Lease];
-    const lie = await liar.compute(mine);
-    for (let at = 16; at < lie.length; at += 4) lie.writeUInt32LE((lie.readUInt32LE(at) + 5000) >>> 0, at);
-    expect(refusal(await liar.handIn(mine, lie))[0]).toBe('stored');
+    const lie = await liar.compute(mine, (values) => values.set(values.map((value) => value + 5_000_000)));
+    await liar.deliver(mine, lie);
     await liar.untilVerdicts(1);
-    expect(liar.verdicts[0]).toMatchObject({ verdict: 'refuted', microCredits: '0', earnedMicroCredits: '0' });
-    expect(refusal(await liar.handIn(mine, lie))[0]).toBe('stored');
-    expect(refusal(await liar.handIn(mine, await liar.compute(mine)))).toEqual(['conflict', 'token']);
-    const [again] = (await contributor.lease()) as [Lease];
-    expect(again.at).toEqual(mine.at);
-    await contributor.ask('giveBack', { tokens: [again.token] });
+    expect(liar.verdicts[0]).toMatchObject({ verdict: 'refuted', microCredits: '0', earnedMicroCredits: '0', vestingMicroCredits: '0' });
+    expect(refusal(await liar.handIn(mine, lie))).toEqual(['suspended', 'token']);
+    const other = await Contributor.join();
+    const [again] = (await other.lease()) as [Lease];
+    expect([again.at, again.parts]).toEqual([mine.at, mine.parts]);
     liar.socket.disconnect();
+    other.socket.disconnect();
   }, 20_000);
 
   it('honest work handed in after a restart of the coordinator counts, with nothing but the token', async () => {
@@ -341,7 +379,7 @@ describe('hand-ins that are refused', () => {
     await start();
     const back = await Contributor.connect(contributor.grant);
     await back.ask<Welcome>('hello', back.hello());
-    expect(refusal(await back.handIn(lease, honest))[0]).toBe('stored');
+    await back.deliver(lease, honest);
     await back.untilVerdicts(1);
     expect(back.verdicts[0]).toMatchObject({ verdict: 'accepted' });
     expect(BigInt(back.verdicts[0]!.microCredits)).toBeGreaterThan(0n);

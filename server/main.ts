@@ -10,6 +10,7 @@ import { Coordinator } from './coordinator.ts';
 import { Gallery } from './gallery.ts';
 import { blobRoutes } from './http/blobs.ts';
 import { jobRoutes } from './http/jobs.ts';
+import { receiptRoutes } from './http/receipts.ts';
 import { isOwnOrigin } from './http/security.ts';
 import { Jobs } from './jobs.ts';
 import { createSockets } from './sockets/connect.ts';
@@ -52,12 +53,23 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
     ownerChanged: (from, to) => coordinator.changeOwner(from, to),
   });
   const log = app.log;
-  const coordinator = await Coordinator.open({ store, blobs, checks, spec: (id) => workload(id)?.spec, clock, random: randomBytes, log });
+  const coordinator = await Coordinator.open({
+    store,
+    blobs,
+    checks,
+    spec: (id) => workload(id)?.spec,
+    privateSwarm: config.privateSwarm,
+    vestingMsMax: config.vestingMsMax,
+    clock,
+    random: randomBytes,
+    log,
+  });
   const jobs = new Jobs({ store, blobs, coordinator, preparing, ratePerUnit: config.ratePerUnit, clock, randomBytes });
   await app.register(jobRoutes({ jobs, blobs, ownerOf: app.sessions.ownerOf }));
   await app.register(blobRoutes({ blobs, coordinator, clock }));
+  await app.register(receiptRoutes({ store, jobs, clock }));
   const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host));
-  ({ endConsent } = serveContributors(io, { store, blobs, coordinator, clock, randomBytes, log }));
+  ({ endConsent } = serveContributors(io, { store, blobs, coordinator, config, networkKey: await store.secret('network'), clock, randomBytes, log }));
   const viewers = serveViewers(io, { jobs, coordinator, log });
   const gallery = config.gallery ? new Gallery({ store, blobs, jobs, coordinator, log }) : undefined;
 

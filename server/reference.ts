@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { Value } from 'typebox/value';
 import { workload, workloadIds } from '../shaders/registry.ts';
+import { encodeResult } from '../shared/formats.ts';
 import { fullMask, type JobId } from '../shared/model.ts';
 import type { AcceptedResult } from '../shared/workload.ts';
 
@@ -50,7 +51,8 @@ async function run(): Promise<void> {
     for (let pass = 0; pass < grid.passes; pass++) {
       for (let tile = 0; tile < grid.tiles; tile++) {
         const parts = fullMask(spec.parts(job, { pass, tile }));
-        yield { tile: { pass, tile }, parts, bytes: check.render(loaded, job, { pass, tile }, parts) };
+        const rendered = check.render(loaded, job, { pass, tile }, parts);
+        yield { tile: { pass, tile }, parts, bytes: encodeResult(rendered, spec.elements(job, { pass, tile }), spec.elementWords) };
       }
     }
   }

@@ -1,4 +1,4 @@
-import { type ContributorId, countParts, hasPart, type JobId, type PartMask, partsOf, type TileRef } from './model.ts';
+import { type ContributorId, countParts, type ElementRef, type JobId, type PartMask, type TileRef } from './model.ts';
 
 /** Every binary layout of the project. All integers and floats are little-endian; every layout names its version. */
 
@@ -21,10 +21,12 @@ export function concatBytes(...pieces: readonly Uint8Array[]): Uint8Array<ArrayB
 
 /** Prefixes of everything that is hashed or signed, so that a digest made for one purpose is void for another. */
 export const hashDomains = {
-  commitment: 'tessera/commitment/v1',
-  draw: 'tessera/draw/v1',
+  commitment: 'tessera/commitment/v2',
+  draw: 'tessera/draw/v2',
   lease: 'tessera/lease/v1',
   consent: 'tessera/consent/v1',
+  salt: 'tessera/salt/v1',
+  receipt: 'tessera/receipt/v1',
 } as const;
 
 /** Domain, a zero byte, then every piece behind its u32 length: no two lists of pieces give the same bytes. */
@@ -57,46 +59,79 @@ export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /*
- * Result v1: the bytes a contributor hands in for some parts of one tile.
- *   u32 magic 'TSR1' · u32 part mask · u32 bytes of every part · u32 reserved 0 · parts, ascending
+ * Result v2: the total of some parts of one tile. A part is `elements` x `words` sums, u32 each; their total needs 40 bits.
+ *   u32 magic 'TSR2' · u32 part mask · u32 elements · u32 words · elements x words u32: low words · elements x words u8: high bytes
  */
-const RESULT_MAGIC = 0x31525354;
+const RESULT_MAGIC = 0x32525354;
 const RESULT_HEADER_BYTES = 16;
 
-export const resultBytes = (parts: PartMask, partBytes: number): number => RESULT_HEADER_BYTES + countParts(parts) * partBytes;
+export const resultBytes = (elements: number, words: number): number => RESULT_HEADER_BYTES + elements * words * 5;
 
-/** `parts` ascending by part, each exactly `partBytes` long. */
-export function encodeResult(parts: readonly { part: number; bytes: Uint8Array }[], partBytes: number): Uint8Array<ArrayBuffer> {
+/** The words of a part, aligned. Throws `FormatError` unless it has exactly `count` words. */
+export function wordsOf(bytes: Uint8Array, count: number): Uint32Array {
+  if (bytes.byteLength !== count * 4) throw new FormatError(`a part has ${bytes.byteLength} bytes, expected ${count * 4}`);
+  // Not `slice`: a Buffer's copies nothing.
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+  return new Uint32Array(aligned.buffer, aligned.byteOffset, count);
+}
+
+/** Sums parts up to a result. Throws `FormatError` when a part is named twice or has another size. */
+export function encodeResult(parts: readonly { part: number; bytes: Uint8Array }[], elements: number, words: number): Uint8Array<ArrayBuffer> {
   const mask = parts.reduce((sum, { part }) => sum | (1 << part), 0) as PartMask;
   if (countParts(mask) !== parts.length) throw new FormatError('a part is named twice');
-  const out = new Uint8Array(resultBytes(mask, partBytes));
-  const view = viewOf(out);
-  view.setUint32(0, RESULT_MAGIC, true);
-  view.setUint32(4, mask, true);
-  view.setUint32(8, partBytes, true);
-  let at = RESULT_HEADER_BYTES;
-  for (const { bytes } of parts.toSorted((a, b) => a.part - b.part)) {
-    if (bytes.byteLength !== partBytes) throw new FormatError(`a part has ${bytes.byteLength} bytes, expected ${partBytes}`);
-    out.set(bytes, at);
-    at += partBytes;
+  const out = new Uint8Array(resultBytes(elements, words));
+  const count = elements * words;
+  new Uint32Array(out.buffer, 0, 4).set([RESULT_MAGIC, mask, elements, words]);
+  const low = new Uint32Array(out.buffer, RESULT_HEADER_BYTES, count);
+  const high = out.subarray(RESULT_HEADER_BYTES + count * 4);
+  for (const { bytes } of parts) {
+    const sums = wordsOf(bytes, count);
+    for (let at = 0; at < count; at++) {
+      const sum = low[at]! + sums[at]!;
+      low[at] = sum;
+      if (sum >= 2 ** 32) high[at]!++;
+    }
   }
   return out;
 }
 
-/** Checks magic, mask and length against what was expected and gives access to single parts without copying. */
-export function decodeResult(bytes: Uint8Array, parts: PartMask, partBytes: number): (part: number) => Uint8Array {
-  const expected = resultBytes(parts, partBytes);
+/** The sums of a result by their place, element x words + word: exact integers below 2^40. */
+export type Total = (at: number) => number;
+
+/** Checks magic, mask and size against what was expected. Throws `FormatError`. */
+export function decodeResult(bytes: Uint8Array, parts: PartMask, elements: number, words: number): Total {
+  const expected = resultBytes(elements, words);
   if (bytes.byteLength !== expected) throw new FormatError(`result has ${bytes.byteLength} bytes, expected ${expected}`);
   const view = viewOf(bytes);
-  if (view.getUint32(0, true) !== RESULT_MAGIC) throw new FormatError('result does not start with TSR1');
+  if (view.getUint32(0, true) !== RESULT_MAGIC) throw new FormatError('result does not start with TSR2');
   if (view.getUint32(4, true) !== parts) throw new FormatError('result names other parts than the hand-in');
-  if (view.getUint32(8, true) !== partBytes || view.getUint32(12, true) !== 0) throw new FormatError(`result header is wrong, parts have ${partBytes} bytes`);
-  const order = partsOf(parts);
-  return (part) => {
-    if (!hasPart(parts, part)) throw new FormatError(`part ${part} is not in this result`);
-    const start = RESULT_HEADER_BYTES + order.indexOf(part) * partBytes;
-    return bytes.subarray(start, start + partBytes);
-  };
+  if (view.getUint32(8, true) !== elements || view.getUint32(12, true) !== words)
+    throw new FormatError(`result header is wrong, it has ${elements} elements of ${words} words`);
+  const high = RESULT_HEADER_BYTES + elements * words * 4;
+  return (at) => view.getUint32(RESULT_HEADER_BYTES + at * 4, true) + view.getUint8(high + at) * 2 ** 32;
+}
+
+/*
+ * Audit elements v1: what an auditor recomputes, 16 bytes each: u32 pass · u32 tile · u32 part · u32 element.
+ * It answers with `words` u32 for each, in the same order.
+ */
+const AUDIT_ELEMENT_BYTES = 16;
+
+export function encodeAuditElements(elements: readonly ElementRef[]): Uint8Array<ArrayBuffer> {
+  const words = new Uint32Array(elements.length * 4);
+  for (const [index, { pass, tile, part, element }] of elements.entries()) words.set([pass, tile, part, element], index * 4);
+  return new Uint8Array(words.buffer);
+}
+
+/** Throws `FormatError` unless it is a whole number of elements. */
+export function decodeAuditElements(bytes: Uint8Array): ElementRef[] {
+  if (bytes.byteLength % AUDIT_ELEMENT_BYTES !== 0) throw new FormatError(`audit elements have ${bytes.byteLength} bytes, not a multiple of 16`);
+  const view = viewOf(bytes);
+  const word = (at: number): number => view.getUint32(at, true);
+  return Array.from({ length: bytes.byteLength / AUDIT_ELEMENT_BYTES }, (_, index) => {
+    const at = index * AUDIT_ELEMENT_BYTES;
+    return { pass: word(at), tile: word(at + 4), part: word(at + 8), element: word(at + 12) };
+  });
 }
 
 /*

@@ -30,9 +30,16 @@ export const limits = {
   /** A contributor that lost its connection keeps its leases this long. */
   absenceGraceMsMax: 5 * SECOND_MS,
 
-  auditElementsMax: 4096,
-  auditCpuMsPerTileMax: 500,
-  replicaWaitMsMax: 20 * SECOND_MS,
+  targetErrorMin: 1e-6,
+  targetErrorMax: 1e-2,
+  /** Elements drawn of one result. */
+  auditElementsMax: 8192,
+  /** Of the coordinator's own CPU, for one result. */
+  auditCpuMsMax: 500,
+  /** Elements in one audit of a contributor. */
+  packetElementsMax: 1024,
+  /** A committed result that is not opened within this is dropped. */
+  openingMsMax: 2 * MINUTE_MS,
 
   prepareMsMax: 90 * SECOND_MS,
   prepareHeapMibMax: 4096,

@@ -44,17 +44,29 @@ export type ResultState = 'committed' | 'accepted' | 'refuted' | 'discarded';
 /** Test credits and credits never mix: no transfer has accounts of two units. */
 export type CreditUnit = 'test' | 'credit';
 
-export type Verdict = 'accepted' | 'refuted';
+export type Verdict = Exclude<ResultState, 'committed'>;
 
-/** What a check found. Numbers only: whether they are good enough is the verifier's business. */
+/** One checkable element of a job: element `element` of part `part` of a tile. */
+export interface ElementRef extends TileRef {
+  readonly part: number;
+  readonly element: number;
+}
+
+/** Who recomputed elements: the coordinator's CPU, the operator's trusted contributors, or contributors drawn at random. */
+export type Auditor = 'cpu' | 'trusted' | 'contributor';
+
+/** What recomputing elements of a result found. Numbers only: whether they are good enough is the verifier's business. */
 export interface Evidence {
-  readonly kind: 'audit' | 'replica';
-  /** Elements looked at. */
+  readonly by: Auditor;
+  /** Elements recomputed. */
   readonly drawn: number;
   /** Elements further apart than the workload's tolerance. */
   readonly differing: number;
+  /** Of those, elements where no near-tie explains it: wrong ones. */
+  readonly unexplained: number;
   /** Largest distance seen, in the workload's tolerance unit. */
   readonly worst: number;
+  /** Of the coordinator's own CPU. */
   readonly cpuMs: number;
 }
 

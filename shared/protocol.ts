@@ -1,8 +1,8 @@
-import type { BlobHash, JobId, PartMask, TileRef, Verdict } from './model.ts';
-import type { AcceptedView, ErrorBody, GiveBack, HandIn, Hello, JobView, WatchRequest, WorkRequest } from './schemas.ts';
+import type { BlobHash, JobId, PartMask, ResultId, TileRef, Verdict } from './model.ts';
+import type { AcceptedView, Answer, ContributorRecord, ErrorBody, GiveBack, HandIn, Hello, JobView, Open, WatchRequest, WorkRequest } from './schemas.ts';
 
 /** Raised when an older engine could no longer work with the coordinator; `hello` with another number is refused with `stale`. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Socket.IO namespaces. WebSocket transport only, msgpack parser on both ends. */
 export const namespaces = { contribute: '/contribute', watch: '/watch' } as const;
@@ -33,8 +33,25 @@ export interface Lease {
   readonly deadlineMs: number;
 }
 
+/** A grant to recompute elements of other contributors' results, without being told what they claim. */
+export interface AuditLease {
+  readonly token: string;
+  readonly job: JobId;
+  /** `decodeAuditElements`. */
+  readonly elements: Uint8Array;
+  readonly deadlineMs: number;
+}
+
+/** Elements of a handed-in result whose columns are to be opened (`commitParts`). */
+export interface OpenRequest {
+  readonly result: ResultId;
+  readonly elements: readonly number[];
+}
+
 export interface Work {
   readonly leases: readonly Lease[];
+  /** Come before the leases: results of others wait for them. */
+  readonly audits: readonly AuditLease[];
   /** Jobs of these leases that this connection has not been told about yet. */
   readonly jobs: readonly JobBrief[];
   /** When there was less work than asked for: ask again after this; `work:available` may come earlier. */
@@ -43,6 +60,11 @@ export interface Work {
 
 export interface Welcome {
   readonly earnedMicroCredits: string;
+  /** Earned, but voided should this contributor be proven wrong soon. */
+  readonly vestingMicroCredits: string;
+  readonly record: ContributorRecord;
+  /** Results of this contributor that wait for their opening. Whoever cannot open one any more gives it back. */
+  readonly open: readonly OpenRequest[];
   readonly sharePercent: number;
   readonly serverTimeMs: number;
 }
@@ -50,6 +72,14 @@ export interface Welcome {
 /** `stored`: durable on the coordinator's disk. A hand-in repeated gets the same answer. */
 export interface HandedIn {
   readonly stored: true;
+  readonly result: ResultId;
+  /** What to open now; empty when it is taken as it is. */
+  readonly open: readonly number[];
+  readonly work: Work;
+}
+
+/** The answer to an audit: counted. */
+export interface Answered {
   readonly work: Work;
 }
 
@@ -61,6 +91,9 @@ export interface VerdictMessage {
   /** What this contributor earned for it. */
   readonly microCredits: string;
   readonly earnedMicroCredits: string;
+  readonly vestingMicroCredits: string;
+  /** Taken back with this verdict: earnings of earlier results that had not vested yet. */
+  readonly voidedMicroCredits: string;
   readonly reason: string;
 }
 
@@ -68,12 +101,17 @@ export interface ContributorCommands {
   hello(message: Hello, reply: Reply<Welcome>): void;
   work(message: WorkRequest, reply: Reply<Work>): void;
   handIn(message: HandIn, reply: Reply<HandedIn>): void;
+  /** `stored`: the opening is durable. Repeated, it gets the same answer. */
+  open(message: Open, reply: Reply<null>): void;
+  answer(message: Answer, reply: Reply<Answered>): void;
   giveBack(message: GiveBack, reply: Reply<null>): void;
 }
 
 export interface ContributorFacts {
   verdict(message: VerdictMessage): void;
   'work:available'(): void;
+  /** More of a result is to be opened. */
+  'open:wanted'(message: OpenRequest): void;
   /** Stop working on these: done, cancelled, or taken by somebody else. */
   'leases:void'(message: { readonly tokens: readonly string[]; readonly reason: string }): void;
   /** The consent was revoked or has expired: stop. */
@@ -88,7 +126,10 @@ export interface ViewerCommands {
 export interface ViewerFacts {
   'tile:leased'(message: { readonly job: JobId; readonly at: TileRef; readonly parts: PartMask }): void;
   'tile:accepted'(message: { readonly job: JobId; readonly result: AcceptedView }): void;
-  'tile:refuted'(message: { readonly job: JobId; readonly at: TileRef; readonly parts: PartMask }): void;
+  /** An accepted result counts no more: its contributor was proven wrong. Its parts are computed again. */
+  'tile:revoked'(message: { readonly job: JobId; readonly result: ResultId; readonly at: TileRef; readonly parts: PartMask }): void;
+  /** `drill`: the operator's own test of the checks made it. */
+  'tile:refuted'(message: { readonly job: JobId; readonly at: TileRef; readonly parts: PartMask; readonly drill: boolean }): void;
   /** At most twice a second. */
   'job:progress'(message: JobView): void;
   'job:ended'(message: JobView): void;

@@ -26,6 +26,7 @@ const errorCodes = [
   Type.Literal('bad_input'),
   Type.Literal('not_found'),
   Type.Literal('forbidden'),
+  Type.Literal('suspended'),
   Type.Literal('signed_out'),
   Type.Literal('insufficient_credits'),
   Type.Literal('too_many'),
@@ -51,17 +52,16 @@ export type ErrorCode = ErrorBody['error']['code'];
 
 /* Jobs */
 
+/** How certain a requester wants to be. What it takes is the verifier's business. */
 export const checksPolicy = Type.Object(
   {
-    /** Elements recomputed by the coordinator per tile. 0 switches audits off. */
-    auditElements: Type.Integer({ minimum: 0, maximum: limits.auditElementsMax }),
-    /** Share of tiles that a second contributor computes too, 0 to 1. */
-    replicaShare: Type.Number({ minimum: 0, maximum: 1 }),
+    /** Most wrong elements to expect among the accepted ones, as a share. */
+    targetError: Type.Number({ minimum: limits.targetErrorMin, maximum: limits.targetErrorMax }),
   },
   closed,
 );
 export type ChecksPolicy = Static<typeof checksPolicy>;
-export const defaultChecks: ChecksPolicy = { auditElements: 64, replicaShare: 0.1 };
+export const defaultChecks: ChecksPolicy = { targetError: 1e-4 };
 
 export const quoteRequest = Type.Object(
   {
@@ -82,7 +82,7 @@ export const quote = Type.Object({
   units: Type.Number(),
   /** Paid for the tiles. */
   workMicroCredits: microCredits,
-  /** Set aside for replicas; what is not needed comes back. */
+  /** Set aside for auditors; what is not needed comes back. */
   checksMicroCredits: microCredits,
   /** Held when the job is submitted: the sum. */
   holdMicroCredits: microCredits,
@@ -103,6 +103,19 @@ export const jobRequest = Type.Object(
 );
 export type JobRequest = Static<typeof jobRequest>;
 
+export const checksDone = Type.Object({
+  /** Elements recomputed, by whom. */
+  cpu: Type.Integer(),
+  trusted: Type.Integer(),
+  contributor: Type.Integer(),
+  /** Results that were proven wrong, and results taken back because their contributor was. */
+  refuted: Type.Integer(),
+  revoked: Type.Integer(),
+  /** Expected share of wrong elements among those accepted so far, at most. */
+  errorBound: Type.Number(),
+});
+export type ChecksDone = Static<typeof checksDone>;
+
 export const jobView = Type.Object({
   id: jobId,
   title: Type.String(),
@@ -120,7 +133,7 @@ export const jobView = Type.Object({
   /** Counted in parts, the smallest thing that is accepted. */
   parts: Type.Object({ total: Type.Integer(), accepted: Type.Integer(), checking: Type.Integer(), leased: Type.Integer() }),
   contributors: Type.Integer(),
-  checksDone: Type.Object({ audits: Type.Integer(), replicas: Type.Integer(), refuted: Type.Integer(), elements: Type.Integer() }),
+  checksDone,
   heldMicroCredits: microCredits,
   paidMicroCredits: microCredits,
   createdMs: Type.Number(),
@@ -135,13 +148,14 @@ export const acceptedView = Type.Object({
   id: resultId,
   pass: u32,
   tile: u32,
-  /** Parts that count; the bytes may hold more. */
+  /** The parts that its bytes are the total of. */
   parts: partMask,
-  /** Parts in the bytes. */
-  held: partMask,
   hash: blobHash,
   /** A name derived from the contributor's id, not the id. */
   contributor: Type.String(),
+  /** Elements of it that were recomputed. */
+  drawn: Type.Integer(),
+  errorBound: Type.Number(),
 });
 export type AcceptedView = Static<typeof acceptedView>;
 
@@ -151,6 +165,8 @@ export const balance = Type.Object({
   unit: Type.Union([Type.Literal('test'), Type.Literal('credit')]),
   grantMicroCredits: microCredits,
   earnedMicroCredits: microCredits,
+  /** Earned by this owner's contributors, but voided should one of them be proven wrong soon. */
+  vestingMicroCredits: microCredits,
 });
 export const accountView = Type.Object({
   owner: Type.String(),
@@ -164,7 +180,7 @@ export const statementRow = Type.Object({
   id: Type.String(),
   atMs: Type.Number(),
   unit: Type.Union([Type.Literal('test'), Type.Literal('credit')]),
-  account: Type.Union([Type.Literal('grant'), Type.Literal('earned'), Type.Literal('site')]),
+  account: Type.Union([Type.Literal('grant'), Type.Literal('earned'), Type.Literal('vesting'), Type.Literal('site')]),
   /** Signed: what came in is positive. */
   microCredits,
   kind: Type.String(),
@@ -258,7 +274,20 @@ export const device = Type.Object(
 );
 export type Device = Static<typeof device>;
 
-export const hello = Type.Object({ protocol: Type.Integer(), contributor: contributorId, secret, consent: consentId, device }, closed);
+export const hello = Type.Object(
+  {
+    protocol: Type.Integer(),
+    contributor: contributorId,
+    secret,
+    consent: consentId,
+    device,
+    /** The operator's key: this contributor is his own, and its word is believed. */
+    trusted: Type.Optional(text(200, 1)),
+    /** With the operator's key: it lies on purpose, to test the checks. Nothing that it hands in is ever accepted. */
+    drill: Type.Optional(Type.Boolean()),
+  },
+  closed,
+);
 export type Hello = Static<typeof hello>;
 
 const token = Type.String({ pattern: '^[A-Za-z0-9_-]{40,400}$' });
@@ -270,6 +299,8 @@ export const handIn = Type.Object(
   {
     token,
     parts: partMask,
+    /** `commitParts` over the parts: 64 hex digits. */
+    root: blobHash,
     /** SHA-256 of the result; the bytes are inline or were PUT to /blobs/:hash before. */
     hash: blobHash,
     inline: Type.Union([Type.Unsafe<Uint8Array>(Type.Any()), Type.Null()]),
@@ -281,8 +312,83 @@ export const handIn = Type.Object(
 );
 export type HandIn = Static<typeof handIn>;
 
-export const giveBack = Type.Object({ tokens: Type.Array(token, { maxItems: limits.leasesPerContributorMax }) }, closed);
+/** The columns that a hand-in was asked to open. */
+export const open = Type.Object(
+  {
+    result: resultId,
+    /** SHA-256 of the opening; its bytes are inline or were PUT to /blobs/:hash before. */
+    hash: blobHash,
+    inline: Type.Union([Type.Unsafe<Uint8Array>(Type.Any()), Type.Null()]),
+  },
+  closed,
+);
+export type Open = Static<typeof open>;
+
+export const answer = Type.Object(
+  {
+    token: Type.String({ pattern: '^[A-Za-z0-9_-]{22}$' }),
+    /** `elementWords` u32 for every element of the audit. */
+    values: Type.Unsafe<Uint8Array>(Type.Any()),
+    computeMs: Type.Number({ minimum: 0, maximum: 86_400_000 }),
+    leasesMax: Type.Integer({ minimum: 0, maximum: limits.leasesPerContributorMax }),
+  },
+  closed,
+);
+export type Answer = Static<typeof answer>;
+
+export const giveBack = Type.Object(
+  {
+    /** Of leases and audits. */
+    tokens: Type.Array(Type.String({ pattern: '^[A-Za-z0-9_-]{22,400}$' }), { maxItems: 2 * limits.leasesPerContributorMax }),
+    /** Results whose opening was asked for and that are gone here. */
+    unopened: Type.Optional(Type.Array(resultId, { maxItems: 1000 })),
+  },
+  closed,
+);
 export type GiveBack = Static<typeof giveBack>;
+
+/** What a contributor's word is worth here, and why. Counted for each workload. */
+export const contributorRecord = Type.Object({
+  accepted: Type.Integer(),
+  refuted: Type.Integer(),
+  /** Results that could not be judged: never opened, or taken back with others. */
+  discarded: Type.Integer(),
+  /** Elements accepted after checks, decaying with a half-life of 30 days. */
+  verified: Type.Number(),
+  /** Elements of it that were recomputed, those that differed, and those nothing explained. */
+  drawn: Type.Integer(),
+  differing: Type.Integer(),
+  unexplained: Type.Integer(),
+  suspendedUntilMs: Type.Number(),
+});
+export type ContributorRecord = Static<typeof contributorRecord>;
+
+/** One result of a contributor, and what became of it. */
+export const recentResult = Type.Object({
+  at: Type.Object({ pass: u32, tile: u32 }),
+  jobTitle: Type.String(),
+  state: Type.Union([Type.Literal('committed'), Type.Literal('accepted'), Type.Literal('refuted'), Type.Literal('discarded')]),
+  /** Elements of it that were recomputed, those that differed, and those nothing explained. */
+  drawn: Type.Integer(),
+  differing: Type.Integer(),
+  unexplained: Type.Integer(),
+  /** Paid for it, 0 when that was voided. */
+  microCredits,
+  decidedMs: Type.Union([Type.Number(), Type.Null()]),
+});
+export type RecentResult = Static<typeof recentResult>;
+
+/** What a contributor sees of itself: `GET /api/contributors/me`. */
+export const contributorView = Type.Object({
+  earnedMicroCredits: microCredits,
+  vestingMicroCredits: microCredits,
+  consents: Type.Array(consentView),
+  /** By workload. */
+  records: Type.Record(Type.String(), contributorRecord),
+  /** Newest first. */
+  recent: Type.Array(recentResult),
+});
+export type ContributorView = Static<typeof contributorView>;
 
 export const watchRequest = Type.Object({ job: jobId }, closed);
 export type WatchRequest = Static<typeof watchRequest>;

@@ -86,26 +86,31 @@ describe('text encodings', () => {
 });
 
 describe('results', () => {
-  const parts = [2, 0, 5].map((part) => ({ part, bytes: new Uint8Array(8).fill(part) }));
-  const mask = maskOf([0, 2, 5]);
+  const part = (index: number, ...words: number[]) => ({ part: index, bytes: new Uint8Array(Uint32Array.from(words).buffer) });
+  const mask = maskOf([0, 2]);
+  const good = encodeResult([part(0, 1, 0xffffffff), part(2, 2, 0xffffffff)], 1, 2);
 
-  it('give back every part', () => {
-    const read = decodeResult(encodeResult(parts, 8), mask, 8);
-    for (const { part, bytes: expected } of parts) expect(read(part)).toEqual(expected);
-    expect(() => read(1)).toThrow(FormatError);
+  it('are exact totals, beyond 32 bits too', () => {
+    const total = decodeResult(good, mask, 1, 2);
+    expect([total(0), total(1)]).toEqual([3, 2 * 0xffffffff]);
+  });
+
+  it('add up in any order of the parts, from unaligned bytes too', () => {
+    const shifted = new Uint8Array(9);
+    shifted.set(part(2, 2, 0xffffffff).bytes, 1);
+    expect(encodeResult([{ part: 2, bytes: shifted.subarray(1) }, part(0, 1, 0xffffffff)], 1, 2)).toEqual(good);
   });
 
   it('are refused when cut, extended, renamed or of another size', () => {
-    const good = encodeResult(parts, 8);
     const wrongMagic = good.slice();
     wrongMagic[0] = 0;
-    expect(() => decodeResult(good.subarray(0, -1), mask, 8)).toThrow('expected');
-    expect(() => decodeResult(new Uint8Array([...good, 0]), mask, 8)).toThrow('expected');
-    expect(() => decodeResult(wrongMagic, mask, 8)).toThrow('TSR1');
-    expect(() => decodeResult(good, maskOf([0, 2, 4]), 8)).toThrow('other parts');
-    expect(() => decodeResult(encodeResult([{ part: 0, bytes: new Uint8Array(8) }], 8), maskOf([0]), 4)).toThrow(FormatError);
-    expect(() => encodeResult([...parts, { part: 2, bytes: new Uint8Array(8) }], 8)).toThrow('twice');
-    expect(() => encodeResult([{ part: 0, bytes: new Uint8Array(7) }], 8)).toThrow(FormatError);
+    expect(() => decodeResult(good.subarray(0, -1), mask, 1, 2)).toThrow('expected');
+    expect(() => decodeResult(new Uint8Array([...good, 0]), mask, 1, 2)).toThrow('expected');
+    expect(() => decodeResult(wrongMagic, mask, 1, 2)).toThrow('TSR2');
+    expect(() => decodeResult(good, maskOf([0, 3]), 1, 2)).toThrow('other parts');
+    expect(() => decodeResult(good, mask, 2, 1)).toThrow('elements');
+    expect(() => encodeResult([part(1, 1, 1), part(1, 1, 1)], 1, 2)).toThrow('twice');
+    expect(() => encodeResult([part(1, 1)], 1, 2)).toThrow(FormatError);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { Static, TSchema } from 'typebox';
-import type { Evidence, JobContext, MicroUnits, PartMask, TileRef } from './model.ts';
+import type { ElementRef, JobContext, MicroUnits, PartMask, TileRef } from './model.ts';
 
 /**
  * The contract of a workload: one folder under shaders/, one file per place it runs in.
@@ -40,14 +40,16 @@ export type Field =
       readonly advanced?: boolean;
     };
 
-/** How far apart two honest results may be, and how often they are further. Measured, see the workload's README. */
+/** When an element is wrong: further from the truth than `allowed`, and no near-tie explains it. Rates are measured, see the workload's README. */
 export interface Tolerance {
   /** What a distance is measured in, for people. */
   readonly unit: string;
   /** An element is differing when its distance exceeds this. */
   readonly allowed: number;
-  /** Share of elements that two honest, different devices produce further apart than `allowed`. An upper bound from measurement. */
+  /** Share of elements that two honest, different devices produce further apart than `allowed`. An upper bound from measurement: what referees have to do. */
   readonly honestMissRate: number;
+  /** Share of honest elements that differ and that the referee cannot explain. An upper bound from measurement: what nobody may be blamed for. */
+  readonly unexplainedRate: number;
 }
 
 export interface Output {
@@ -72,9 +74,9 @@ export interface WorkloadSpec<S extends TSchema = TSchema, Prepared = unknown, P
   split(params: Params, prepared: Prepared): TileGrid;
   /** Number of parts of a tile, 1 to `limits.partsPerTileMax`. */
   parts(job: JobContext<Params, Prepared>, tile: TileRef): number;
-  /** Bytes of every part of this tile. A result is `encodeResult` over its parts. */
-  partBytes(job: JobContext<Params, Prepared>, tile: TileRef): number;
-  /** Checkable elements of every part of this tile. */
+  /** u32 sums of one element: a part is `elements` x `elementWords` of them, a result the total over its parts (`encodeResult`). */
+  readonly elementWords: number;
+  /** Checkable elements of every part of this tile. In a picture: its pixels, in row order of the tile's region. */
   elements(job: JobContext<Params, Prepared>, tile: TileRef): number;
   /** Micro-units of one part of this tile, at least 1, known before it runs. */
   work(job: JobContext<Params, Prepared>, tile: TileRef): MicroUnits;
@@ -122,13 +124,15 @@ export interface SlicePolicy {
 
 export interface PartialResult {
   readonly part: number;
-  /** Exactly `spec.partBytes` long, not shared with later parts. */
+  /** `elements` x `elementWords` u32, not shared with later parts. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 export interface Runner {
   /** Yields every part of `parts` in ascending order as it finishes. Throws `signal.reason` within one slice of an abort. */
   run(tile: TileRef, parts: PartMask, slice: SlicePolicy, signal: AbortSignal): AsyncIterable<PartialResult>;
+  /** Recomputes single elements of any tiles of the job, as `run` would: `elementWords` u32 for each, in order. Throws like `run`. */
+  recompute(elements: readonly ElementRef[], slice: SlicePolicy, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
   /** Frees the GPU memory of this job. */
   dispose(): void;
 }
@@ -138,33 +142,25 @@ export interface WorkloadRun<Params, Prepared> {
   open(device: GPUDevice, job: JobContext<Params, Prepared>, inputs: Readonly<Record<string, Uint8Array<ArrayBuffer>>>): Promise<Runner>;
 }
 
-/** Which elements of which parts are looked at: parallel arrays. */
-export interface ElementSample {
-  readonly parts: readonly number[];
-  readonly elements: readonly number[];
-}
-
 export interface WorkloadCheck<Params, Prepared, Loaded = unknown> {
   /** Parses a job's inputs once; the host caches what comes back. */
   load(job: JobContext<Params, Prepared>, inputs: Readonly<Record<string, Uint8Array>>): Loaded;
-  /** `count` different elements of `parts`, by a generator keyed with the 32-byte digest; the same every time. */
-  draw(job: JobContext<Params, Prepared>, tile: TileRef, parts: PartMask, digest: Uint8Array, count: number): ElementSample;
-  /** Recomputes the sample on the CPU and compares it with the claimed result. */
-  audit(loaded: Loaded, job: JobContext<Params, Prepared>, tile: TileRef, result: Uint8Array, sample: ElementSample): Omit<Evidence, 'cpuMs'>;
-  /** Compares two results over the parts they share; `differing` elements are returned for a referee, at most `most`. */
-  compare(
-    job: JobContext<Params, Prepared>,
-    tile: TileRef,
-    a: Uint8Array,
-    b: Uint8Array,
-    most: number,
-  ): { evidence: Omit<Evidence, 'cpuMs'>; sample: ElementSample };
-  /** The whole tile on the CPU: what an honest contributor hands in. Slow; for references and tests. */
-  render(loaded: Loaded, job: JobContext<Params, Prepared>, tile: TileRef, parts: PartMask): Uint8Array<ArrayBuffer>;
+  /** The truth, on the CPU and independent of the kernel: `elementWords` u32 for each element, in order. */
+  recompute(loaded: Loaded, job: JobContext<Params, Prepared>, elements: readonly ElementRef[]): Uint32Array;
+  /** How far apart two values of one element are, in units of `spec.tolerance`. Symmetric, 0 for equal ones. */
+  distance(job: JobContext<Params, Prepared>, a: Uint32Array, b: Uint32Array): number;
+  /**
+   * The referee: whether an honest device may have come to this value, because the truth lies so near a decision (an edge
+   * hit or missed, one lobe or the other) that the rounding which the device is allowed tips it. Slow; asked only where `distance`
+   * exceeds the tolerance.
+   */
+  explains(loaded: Loaded, job: JobContext<Params, Prepared>, element: ElementRef, claimed: Uint32Array): boolean;
+  /** Whole parts on the CPU: what an honest contributor computes. Slow; for references and tests. */
+  render(loaded: Loaded, job: JobContext<Params, Prepared>, tile: TileRef, parts: PartMask): PartialResult[];
 }
 
 export interface Painter {
-  /** Adds the named parts of a result and returns the region to draw again. Order never matters. */
+  /** Adds a result, the total of these parts, and returns the region to draw again. Order never matters; the same again changes nothing. */
   add(tile: TileRef, parts: PartMask, result: Uint8Array): { x: number; y: number; width: number; height: number };
   /** Straight-alpha sRGB pixels of a region, ready for `putImageData`. Pixels with no samples yet are transparent. */
   pixels(x: number, y: number, width: number, height: number): Uint8ClampedArray<ArrayBuffer>;
@@ -176,6 +172,7 @@ export interface WorkloadView<Params, Prepared> {
 
 export interface AcceptedResult {
   readonly tile: TileRef;
+  /** The parts that `bytes` are the total of. */
   readonly parts: PartMask;
   readonly bytes: Uint8Array;
 }

@@ -2,7 +2,7 @@ import type { Wallet } from '@wallet-standard/base';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Challenge } from '../../shared/schemas.ts';
 import { originProblem, snippetOf } from './sites.svelte.ts';
-import { kindWords, Statement } from './statement.svelte.ts';
+import { accountWords, kindWords, Statement } from './statement.svelte.ts';
 import { connectWallet, isSolanaWallet, readyState, type SolanaWallet, signChallenge } from './wallet-sign-in.ts';
 import { walletProblem } from './wallet-words.ts';
 
@@ -109,6 +109,8 @@ describe('Statement', () => {
   it('shows a kind of row it does not know as it is', () => {
     expect(kindWords('pay')).toBe('Tile accepted');
     expect(kindWords('payout')).toBe('payout');
+    expect(kindWords('void')).toContain('Taken back');
+    expect(accountWords.vesting).toBe('vesting');
   });
 });
 

@@ -4,7 +4,7 @@ import type { ConsentGrant, ConsentView } from '../../shared/schemas.ts';
 import type { Snapshot } from '../engine/api.ts';
 import { probeAdapter, supportOf } from './gpu.ts';
 import { covers, obtainConsent } from './identity.ts';
-import { deviceName, statusOf } from './status.ts';
+import { deviceName, notAccepted, statusOf } from './status.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -114,16 +114,29 @@ describe('statusOf', () => {
   const snapshot = (over: Partial<Snapshot>): Snapshot => ({ mode: 'working', online: true, waiting: false, ...over }) as Snapshot;
 
   it('has a heading for every state', () => {
-    expect(statusOf('starting', null).title).toBe('Starting');
-    expect(statusOf('running', snapshot({ mode: 'connecting', online: false })).title).toBe('Connecting');
-    expect(statusOf('running', snapshot({})).title).toBe('Your GPU is working');
-    expect(statusOf('running', snapshot({ mode: 'paused' })).title).toBe('Paused');
-    expect(statusOf('running', snapshot({ waiting: true })).title).toBe('Waiting for work');
-    expect(statusOf('stopping', snapshot({})).title).toBe('Stopping');
+    expect(statusOf('starting', null, false).title).toBe('Starting');
+    expect(statusOf('running', snapshot({ mode: 'connecting', online: false }), false).title).toBe('Connecting');
+    expect(statusOf('running', snapshot({}), false).title).toBe('Your GPU is working');
+    expect(statusOf('running', snapshot({ mode: 'paused' }), false).title).toBe('Paused');
+    expect(statusOf('running', snapshot({ waiting: true }), false).title).toBe('Waiting for work');
+    expect(statusOf('stopping', snapshot({}), false).title).toBe('Stopping');
+  });
+
+  it('does not promise work to a browser that gets none', () => {
+    expect(statusOf('running', snapshot({ waiting: true }), true)).toMatchObject({
+      title: 'No work for this browser',
+      detail: expect.stringContaining('24 hours'),
+    });
+    expect(statusOf('running', snapshot({}), true).title).toBe('Your GPU is working');
+  });
+
+  it('names what was not accepted', () => {
+    expect(notAccepted({ handedIn: 9, accepted: 6, refuted: 1, discarded: 2 })).toBe('1 refuted, 2 not judged');
+    expect(notAccepted({ handedIn: 9, accepted: 9, refuted: 0, discarded: 0 })).toBe('');
   });
 
   it('says that tiles in hand are safe while the coordinator is away', () => {
-    expect(statusOf('running', snapshot({ online: false }))).toMatchObject({ title: 'Reconnecting', detail: expect.stringContaining('computed on') });
+    expect(statusOf('running', snapshot({ online: false }), false)).toMatchObject({ title: 'Reconnecting', detail: expect.stringContaining('computed on') });
   });
 });
 

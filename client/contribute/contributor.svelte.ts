@@ -17,6 +17,12 @@ export interface Ending {
   readonly reload: boolean;
 }
 
+/** Why something that this browser computed was not accepted. */
+export interface BadNews {
+  readonly verdict: 'refuted' | 'discarded';
+  readonly reason: string;
+}
+
 export interface FactListener {
   tile(fact: TileFact): void;
   part(fact: PartFact): void;
@@ -34,6 +40,7 @@ class Contributor {
   #phase = $state<Phase>('idle');
   #snapshot = $state.raw<Snapshot | null>(null);
   #ending = $state.raw<Ending | null>(null);
+  #badNews = $state.raw<BadNews | null>(null);
   #power = $state(100);
   #softwareAllowed = false;
   #engine: PageEngine | null = null;
@@ -49,6 +56,14 @@ class Contributor {
   }
   get ending(): Ending | null {
     return this.#ending;
+  }
+  /** The latest since the start; it outlives the end, because it may be the reason. */
+  get badNews(): BadNews | null {
+    return this.#badNews;
+  }
+  /** Something was proven wrong, here or earlier: no work until that is over. */
+  get suspended(): boolean {
+    return this.#badNews?.verdict === 'refuted' || (this.#snapshot?.record?.suspendedUntilMs ?? 0) > Date.now();
   }
   get power(): number {
     return this.#power;
@@ -66,6 +81,7 @@ class Contributor {
     this.#phase = 'starting';
     this.#ending = null;
     this.#snapshot = null;
+    this.#badNews = null;
     try {
       const adapter: AdapterKind = await probeAdapter(navigator.gpu);
       if (adapter === 'none')
@@ -82,6 +98,7 @@ class Contributor {
           onState: (snapshot) => this.#take(snapshot),
           onTile: (fact) => {
             this.#remember(fact);
+            this.#hear(fact);
             this.#tell((listener) => listener.tile(fact));
           },
           onPart: (fact) => this.#tell((listener) => listener.part(fact)),
@@ -132,6 +149,13 @@ class Contributor {
     if (step !== 'accepted') return;
     if (this.#own?.job !== job.id) this.#own = { job: job.id, tiles: [] };
     this.#own.tiles.push(at);
+  }
+
+  #hear(fact: TileFact): void {
+    if (fact.step !== 'refuted' && fact.step !== 'discarded') return;
+    // Others are dropped because of the one that was proven wrong: that one is the news.
+    if (fact.step === 'discarded' && this.#badNews?.verdict === 'refuted') return;
+    this.#badNews = { verdict: fact.step, reason: fact.reason };
   }
 
   #tell(how: (listener: FactListener) => void): void {

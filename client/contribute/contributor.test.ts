@@ -113,6 +113,26 @@ describe('contributing', () => {
     expect(engine.resume).toHaveBeenCalledOnce();
   });
 
+  it('keeps the reason when something was proven wrong, also beside what is dropped because of it', async () => {
+    const contributor = await fresh();
+    await contributor.start();
+    const onTile = openEngine.mock.calls[0]?.[1].onTile;
+    const fact = (step: string, reason: string) =>
+      onTile?.({ step, reason, voidedMicroCredits: '0', job: { id: 'j_1' }, at: { pass: 0, tile: 0 }, parts: 1 } as never);
+    expect(contributor.badNews).toBeNull();
+    fact('discarded', 'It was not opened in time.');
+    expect(contributor.badNews).toEqual({ verdict: 'discarded', reason: 'It was not opened in time.' });
+    fact('refuted', '90 of 640 were wrong.');
+    fact('discarded', 'Another result was proven wrong.');
+    expect(contributor.badNews).toEqual({ verdict: 'refuted', reason: '90 of 640 were wrong.' });
+    expect(contributor.suspended).toBe(true);
+    tell({ mode: 'failed', error: { kind: 'suspended', message: 'Because.' } });
+    expect(contributor.badNews?.verdict).toBe('refuted');
+    await contributor.start();
+    expect(contributor.badNews).toBeNull();
+    expect(contributor.suspended).toBe(false);
+  });
+
   it('remembers the accepted tiles of the job last worked on', async () => {
     const contributor = await fresh();
     await contributor.start();

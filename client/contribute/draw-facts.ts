@@ -1,3 +1,4 @@
+import { workload } from '../../shaders/registry.ts';
 import { encodeResult } from '../../shared/formats.ts';
 import { type JobId, maskOf, type TileRef } from '../../shared/model.ts';
 import type { LiveJob } from '../ui/mosaic/live-job.svelte.ts';
@@ -19,10 +20,11 @@ export function drawFacts(live: LiveJob): FactListener {
       else if (running?.tile === at.tile && running.pass === at.pass) run(null);
       if (step === 'accepted') live.mosaic?.outlines.markOwn(at);
       // Parts were painted before they were checked: begin again from what is accepted.
-      if (step === 'refuted') void live.rebuild();
+      if (step === 'refuted' || step === 'discarded') void live.rebuild();
     },
     part({ job, at, part, bytes }) {
-      if (isShown(job.id)) void live.mosaic?.add(at, maskOf([part]), encodeResult([{ part, bytes }], bytes.byteLength));
+      const words = workload(job.workload)?.spec.elementWords;
+      if (isShown(job.id) && words) void live.mosaic?.add(at, maskOf([part]), encodeResult([{ part, bytes }], bytes.byteLength / 4 / words, words));
     },
   };
 }

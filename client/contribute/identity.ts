@@ -1,26 +1,7 @@
 import { HOUR_MS } from '../../shared/limits.ts';
 import type { ConsentGrant } from '../../shared/schemas.ts';
 import { ApiError, api } from '../net/api.ts';
-
-/** The consent and the contributor's secret of this browser. Credits are earned under them, so they outlive the page. */
-
-const KEY = 'tessera.contributor';
-
-function stored(): ConsentGrant | null {
-  try {
-    return JSON.parse(localStorage.getItem(KEY) ?? 'null') as ConsentGrant | null;
-  } catch {
-    return null;
-  }
-}
-
-function store(grant: ConsentGrant): void {
-  try {
-    localStorage.setItem(KEY, JSON.stringify(grant));
-  } catch {
-    // Storage may be forbidden: the identity then lasts until the page is closed.
-  }
-}
+import { rememberedGrant, rememberGrant } from '../net/grant.ts';
 
 /** Whether a consent given earlier covers this start too. An hour is left, so that it does not end at once. */
 export const covers = ({ consent }: ConsentGrant, kinds: readonly string[], nowMs: number): boolean =>
@@ -28,7 +9,7 @@ export const covers = ({ consent }: ConsentGrant, kinds: readonly string[], nowM
 
 /** Call after the yes: the earlier consent while the coordinator still knows it as valid, otherwise a new one for the same contributor. */
 export async function obtainConsent(kinds: readonly string[]): Promise<ConsentGrant> {
-  const before = stored();
+  const before = rememberedGrant();
   let known = before;
   if (before) {
     try {
@@ -42,6 +23,6 @@ export async function obtainConsent(kinds: readonly string[]): Promise<ConsentGr
     }
   }
   const grant = await api.grantConsent({ kinds: [...kinds], site: null, ...(known ? { contributor: known.contributor } : {}) });
-  store(grant);
+  rememberGrant(grant);
   return grant;
 }

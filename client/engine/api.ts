@@ -1,6 +1,6 @@
 import type { BlobHash, ConsentId, ContributorId, JobId, PartMask, TileRef } from '../../shared/model.ts';
 import type { JobBrief } from '../../shared/protocol.ts';
-import type { Device, ErrorCode } from '../../shared/schemas.ts';
+import type { ContributorRecord, Device, ErrorCode } from '../../shared/schemas.ts';
 
 /** What the engine tells its host, and what the host tells it. Plain data: all of it survives `postMessage`. */
 
@@ -48,9 +48,19 @@ export interface Snapshot {
     readonly handedIn: number;
     readonly accepted: number;
     readonly refuted: number;
+    /** Not judged: never opened, or taken back with others. */
+    readonly discarded: number;
   };
+  /** Audits answered: elements of others' results, recomputed here. */
+  readonly audits: number;
   /** Decimal string of micro-credits, this contributor's total as the coordinator last said. */
   readonly earnedMicroCredits: string;
+  /** Decimal string: paid for accepted results, but voided should this contributor be proven wrong soon. */
+  readonly vestingMicroCredits: string;
+  /** Decimal string: what verdicts have taken back since the start. */
+  readonly voidedMicroCredits: string;
+  /** What this contributor's word was worth when the connection was made. Null before the first welcome. */
+  readonly record: ContributorRecord | null;
   /** Percent of the earnings that go to the embedding site, 0 on our own pages. */
   readonly sitePercent: number;
   /** GPU time used since the start, in milliseconds. */
@@ -64,14 +74,15 @@ export interface Snapshot {
 
 export type TileStep =
   | { readonly step: 'begun' | 'handedIn' | 'accepted' }
-  | { readonly step: 'refuted'; readonly reason: string }
+  /** `voidedMicroCredits`: earnings of earlier results that were taken back with it, a decimal string. */
+  | { readonly step: 'refuted' | 'discarded'; readonly reason: string; readonly voidedMicroCredits: string }
   /** Given back, taken back, or refused by the coordinator. */
   | { readonly step: 'dropped'; readonly reason: string };
 
 /** One step in the life of a tile of this contributor, for outlines. */
 export type TileFact = TileStep & { readonly job: JobBrief; readonly at: TileRef; readonly parts: PartMask };
 
-/** A finished part, for the live picture: `encodeResult([{ part, bytes }], bytes.byteLength)` is what a painter takes. */
+/** A finished part, for the live picture: `encodeResult([{ part, bytes }], elements, elementWords)` is what a painter takes. */
 export interface PartFact {
   readonly job: JobBrief;
   readonly at: TileRef;
@@ -97,6 +108,8 @@ export interface EngineSettings {
   readonly powerPercent?: number;
   /** Longest dispatch in milliseconds. Default 40. */
   readonly sliceMs?: number;
+  /** The operator's key: this contributor is his own, and is believed. */
+  readonly trusted?: string;
 }
 
 export const sliceMsOf = { visible: 8, hidden: 40 } as const;
@@ -107,11 +120,14 @@ export class Refused extends Error {
   readonly code: ErrorCode;
   /** Which input was refused, where the coordinator named one. */
   readonly field: string | undefined;
+  /** What would have been accepted. */
+  readonly limit: string | undefined;
 
-  constructor(code: ErrorCode, message: string, field?: string) {
+  constructor(code: ErrorCode, message: string, field?: string, limit?: string) {
     super(message);
     this.code = code;
     this.field = field;
+    this.limit = limit;
   }
 }
 

@@ -3,6 +3,7 @@ import { limits, MIB } from '../../shared/limits.ts';
 import type { BlobHash } from '../../shared/model.ts';
 import { type BlobInput, Refused } from './api.ts';
 import { type Clock, jitteredMs } from './clock.ts';
+import { wireBytes } from './connection.ts';
 
 /** Inputs of a handful of large jobs. */
 const CACHE_BYTES_MAX = 256 * MIB;
@@ -121,7 +122,14 @@ export class Blobs {
     return fetched;
   }
 
-  /** Stores a result; the lease's token is the permission. Throws `Refused` when the coordinator will not have it. */
+  /** Bytes as a message carries them: themselves when they are small, otherwise null once they are stored under their hash. Throws like `put`. */
+  async attach(hash: BlobHash, bytes: Uint8Array<ArrayBuffer>, token: string, signal: AbortSignal): Promise<Uint8Array | null> {
+    if (bytes.byteLength <= limits.inlineResultBytesMax) return wireBytes(bytes);
+    await this.put(hash, bytes, token, signal);
+    return null;
+  }
+
+  /** Stores a result or an opening; the lease's token is the permission. Throws `Refused` when the coordinator will not have it. */
   async put(hash: BlobHash, bytes: Uint8Array<ArrayBuffer>, token: string, signal: AbortSignal): Promise<void> {
     if (bytes.byteLength > limits.resultBytesMax) throw new Refused('too_large', `a result of ${bytes.byteLength} bytes, ${limits.resultBytesMax} are allowed`);
     const headers = { authorization: `Lease ${token}`, 'content-type': 'application/octet-stream' };

@@ -35,7 +35,7 @@ export const connectionTiming: ConnectionTiming = { ackMsMax: 15_000, retryMsFir
 /** Refusals that pass by themselves. */
 const passing: ReadonlySet<ErrorCode> = new Set(['busy', 'internal', 'too_many']);
 
-const refusedBy = ({ error }: ErrorBody): Refused => new Refused(error.code, error.message, error.field);
+const refusedBy = ({ error }: ErrorBody): Refused => new Refused(error.code, error.message, error.field, error.limit);
 
 export class Connection {
   readonly #socket: Socket<ContributorFacts, ContributorCommands>;
@@ -122,6 +122,7 @@ export class Connection {
     });
     this.#socket.on('verdict', facts.verdict);
     this.#socket.on('work:available', facts['work:available']);
+    this.#socket.on('open:wanted', facts['open:wanted']);
     this.#socket.on('leases:void', facts['leases:void']);
     this.#socket.on('consent:ended', facts['consent:ended']);
   }
@@ -159,3 +160,6 @@ export function wireBytes(bytes: Uint8Array<ArrayBuffer>): Uint8Array {
   if (typeof Buffer !== 'undefined') return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as unknown as Uint8Array;
 }
+
+/** Bytes as the msgpack parser hands them over: a Buffer in Node, an ArrayBuffer in a browser, whatever the type says. */
+export const bytesOfWire = (bytes: Uint8Array | ArrayBuffer): Uint8Array => (bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes);

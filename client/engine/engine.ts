@@ -1,6 +1,7 @@
 import { workload as registered } from '../../shaders/registry.ts';
 import { countParts, type PartMask } from '../../shared/model.ts';
-import { type Lease, PROTOCOL_VERSION, type VerdictMessage, type Welcome } from '../../shared/protocol.ts';
+import { type Lease, type OpenRequest, PROTOCOL_VERSION, type VerdictMessage, type Welcome } from '../../shared/protocol.ts';
+import type { ContributorRecord } from '../../shared/schemas.ts';
 import type { PartialResult, WorkloadEntry } from '../../shared/workload.ts';
 import {
   type CurrentTile,
@@ -13,6 +14,7 @@ import {
   sliceMsOf,
   type TileStep,
 } from './api.ts';
+import { Audits } from './audits.ts';
 import { Blobs } from './blobs.ts';
 import { type Clock, realClock } from './clock.ts';
 import { Connection, type ConnectionTiming, connectionTiming } from './connection.ts';
@@ -20,13 +22,27 @@ import { GpuError, GpuKeeper, type GpuSource } from './device.ts';
 import { type Ending, endingOf, stoppedBecause } from './ending.ts';
 import { HandIns } from './handin.ts';
 import { Jobs, type OpenJob } from './jobs.ts';
+import { Openings } from './openings.ts';
 import { Pace, powerPercents } from './pace.ts';
 import { Meter, Tally } from './tally.ts';
 import { WorkLoop } from './work.ts';
 
 /**
- * The contributor's engine: lease -> fetch inputs -> run -> hand in. It knows WebGPU, fetch and the socket, not the DOM:
- * a Web Worker and Node run it unchanged. An engine lives once: after `stopped` or `failed` make another one.
+ * The contributor's engine: lease -> fetch inputs -> run -> commit and hand in -> open -> verdict. It knows WebGPU, fetch and
+ * the socket, not the DOM: a Web Worker and Node run it unchanged. An engine lives once: after `stopped` or `failed` make
+ * another one.
+ *
+ * A result
+ *   gathered    Parts as they finish, handed in when the lease is done, or every 1.5 s.
+ *   sealed      Summed up to their total, with a salted Merkle root over them; repeated until acknowledged or refused. Where
+ *               others were faster with some of the parts, the rest is sealed anew.
+ *   stored      On the coordinator's disk. Its parts are kept until the verdict, as far as memory allows.
+ *   opened      The columns that the coordinator drew are delivered, repeated until acknowledged or refused. It may ask for
+ *               more; what is not there any more, after a reload say, is given back at once.
+ *   judged      Accepted, refuted or discarded: its parts are forgotten.
+ *
+ * An audit is elements of others' results to recompute. It comes before every part of a tile, at the same pace; its values are
+ * repeated until acknowledged or refused. A pause gives it back: the results of others wait for it.
  *
  * Modes
  *   idle        Made, nothing happened: no GPU, no connection.
@@ -34,14 +50,16 @@ import { WorkLoop } from './work.ts';
  *   connecting  A GPU is being acquired, or the coordinator has not welcomed us yet.
  *               -> working by its first welcome · paused by pause() · stopping · failed.
  *   working     Computing, or waiting for work (`Snapshot.waiting`). A lost connection (`Snapshot.online`) changes no mode:
- *               held tiles are computed on, results kept, and it comes back by itself. Tiles not begun are given back
- *               then, for they may be with others already.
+ *               held tiles are computed on, results kept, and it comes back by itself. Tiles and audits not begun are given
+ *               back then, for they may be with others already.
  *               -> paused by pause() · stopping · failed.
- *   paused      The kernel stands still between two slices; finished parts are handed in, tiles not begun given back.
+ *   paused      The kernel stands still between two slices; finished parts are handed in, tiles not begun and audits
+ *               given back.
  *               -> connecting or working by resume() · stopping · failed.
  *   stopping    By stop(), by the end of the consent, or because another connection of this contributor took over.
- *               The kernel ends within a slice, finished parts are handed in if that takes less than a second, what is
- *               held is given back. Never longer than about two seconds, whatever hangs.
+ *               The kernel ends within a slice and the GPU is let go. Then finished parts are handed in and what is asked
+ *               for is opened, if that takes less than two seconds; what is held is given back. Never longer than three and a
+ *               half seconds, whatever hangs.
  *               -> stopped.
  *   stopped     Nothing of ours is left on the GPU or the network. `reason` says why when the host did not ask. Final.
  *   failed      As stopped, with `error`: page too old, suspended, no GPU, GPU lost for good, kernels failing. Final.
@@ -51,7 +69,7 @@ import { WorkLoop } from './work.ts';
  */
 
 const PUBLISH_MS_MIN = 100;
-const DELIVER_MS_MAX = 1000;
+const DELIVER_MS_MAX = 2000;
 const GIVE_BACK_MS_MAX = 500;
 /** A driver that does not let go of a kernel is left behind. */
 const LET_GO_MS_MAX = 1000;
@@ -75,6 +93,8 @@ export class Engine {
   readonly #connection: Connection;
   readonly #jobs: Jobs;
   readonly #handIns: HandIns;
+  readonly #openings: Openings;
+  readonly #audits: Audits;
   readonly #loop: WorkLoop;
   readonly #tally = new Tally();
   readonly #meter: Meter;
@@ -86,6 +106,10 @@ export class Engine {
   #ending: Promise<void> | null = null;
   #wasWelcomed = false;
   #earnedMicroCredits = '0';
+  #vestingMicroCredits = '0';
+  #voidedMicroCredits = 0n;
+  #record: ContributorRecord | null = null;
+  #auditsAnswered = 0;
   #sitePercent = 0;
   #error: EngineError | null = null;
   #reason: string | null = null;
@@ -105,18 +129,35 @@ export class Engine {
     const [connection, gpu, pace] = [this.#connection, this.#gpu, this.#pace];
     const blobs = new Blobs(options.origin, clock);
     this.#jobs = new Jobs({ blobs, gpu, workload: options.workload ?? registered, kinds: new Set(options.kinds), changed: () => this.#loop.wake() });
+    const requests = {
+      ask: () => this.#loop.requests.ask(),
+      unask: (asked: number) => this.#loop.requests.unask(asked),
+    };
     this.#handIns = new HandIns({
+      ...requests,
       connection,
       blobs,
       clock,
       signal,
-      ask: () => this.#loop.requests.ask(),
-      unask: (asked) => this.#loop.requests.unask(asked),
-      stored: (lease, parts, { work }, asked) => {
-        this.#stored(lease, parts);
+      stored: (sealed, { result, open, work }, asked) => {
+        this.#openings.stored(result, sealed, open);
+        this.#stored(sealed.lease, sealed.parts);
         this.#loop.take(work, asked);
       },
-      refused: (lease, _parts, error) => this.#refused(lease, error),
+      overtaken: (lease, parts) => this.#loop.settle(lease, parts),
+      refused: (lease, error) => this.#refused(lease, error),
+    });
+    this.#openings = new Openings({ connection, blobs, signal, handIns: this.#handIns });
+    this.#audits = new Audits({
+      ...requests,
+      connection,
+      signal,
+      answered: ({ work }, asked) => {
+        this.#auditsAnswered++;
+        this.#loop.take(work, asked);
+      },
+      // Otherwise it concerns this one audit: it took too long, or the result has its verdict already.
+      refused: (error) => error.code === 'forbidden' && this.#fail(error),
     });
     const events = {
       begun: (lease: Lease) => this.#tell(lease, lease.parts, { step: 'begun' }),
@@ -124,11 +165,21 @@ export class Engine {
       dropped: (lease: Lease, reason: string) => this.#tell(lease, lease.parts, { step: 'dropped', reason }),
       changed: () => this.#publish(),
     };
-    this.#loop = new WorkLoop({ connection, gpu, pace, clock, events, jobs: this.#jobs, handIns: this.#handIns });
+    this.#loop = new WorkLoop({
+      connection,
+      gpu,
+      pace,
+      clock,
+      events,
+      jobs: this.#jobs,
+      handIns: this.#handIns,
+      openings: this.#openings,
+      audits: this.#audits,
+    });
   }
 
   get snapshot(): Snapshot {
-    const { handedIn, accepted, refuted } = this.#tally;
+    const { handedIn, accepted, refuted, discarded } = this.#tally;
     return {
       mode: this.#mode,
       online: this.#connection.online,
@@ -136,8 +187,12 @@ export class Engine {
       device: this.#gpu.info,
       partsPerMinute: this.#meter.perMinute(this.#clock.now()),
       current: this.#current,
-      tiles: { handedIn, accepted, refuted },
+      tiles: { handedIn, accepted, refuted, discarded },
+      audits: this.#auditsAnswered,
       earnedMicroCredits: this.#earnedMicroCredits,
+      vestingMicroCredits: this.#vestingMicroCredits,
+      voidedMicroCredits: this.#voidedMicroCredits.toString(),
+      record: this.#record,
       sitePercent: this.#sitePercent,
       busyMs: this.#pace.busyMs,
       powerPercent: this.#pace.powerPercent,
@@ -158,7 +213,7 @@ export class Engine {
     if (this.#stage !== 'active') return;
     this.#pace.pause();
     this.#handIns.flush();
-    this.#loop.giveBackQueue();
+    this.#loop.pause();
     this.#publish();
   }
 
@@ -168,7 +223,7 @@ export class Engine {
     this.#publish();
   }
 
-  /** Resolves when nothing runs any more, within about two seconds. */
+  /** Resolves when nothing runs any more, within a second or two, three and a half at most. */
   stop(): Promise<void> {
     return this.#end(stoppedBecause(null, true));
   }
@@ -206,11 +261,12 @@ export class Engine {
   }
 
   #makeConnection(): Connection {
-    const { origin, identity } = this.#options;
+    const { origin, identity, trusted } = this.#options;
     const hello = () => {
       const device = this.#gpu.info;
       if (!device) throw new GpuError('hello before a GPU was found');
-      return { protocol: PROTOCOL_VERSION, contributor: identity.contributor.id, secret: identity.contributor.secret, consent: identity.consent, device };
+      const { id: contributor, secret } = identity.contributor;
+      return { protocol: PROTOCOL_VERSION, contributor, secret, consent: identity.consent, device, ...(trusted !== undefined && { trusted }) };
     };
     const events = {
       welcome: (welcome: Welcome) => this.#welcomed(welcome),
@@ -223,6 +279,7 @@ export class Engine {
       facts: {
         verdict: (message: VerdictMessage) => this.#verdict(message),
         'work:available': () => this.#loop.requests.available(),
+        'open:wanted': (request: OpenRequest) => this.#openings.wanted([request]),
         'leases:void': ({ tokens, reason }: { tokens: readonly string[]; reason: string }) => this.#loop.drop(tokens, reason),
         'consent:ended': ({ reason }: { reason: string }) => void this.#end(stoppedBecause(reason, false)),
       },
@@ -237,10 +294,13 @@ export class Engine {
     this.#running = this.#loop.run().catch((error) => this.#fail(error));
   }
 
-  #welcomed({ earnedMicroCredits, sharePercent }: Welcome): void {
+  #welcomed({ earnedMicroCredits, vestingMicroCredits, record, open, sharePercent }: Welcome): void {
     this.#wasWelcomed = true;
     this.#earnedMicroCredits = earnedMicroCredits;
+    this.#vestingMicroCredits = vestingMicroCredits;
+    this.#record = record;
     this.#sitePercent = sharePercent;
+    this.#openings.wanted(open);
     this.#loop.welcomed();
     this.#publish();
   }
@@ -259,10 +319,13 @@ export class Engine {
   }
 
   #verdict(message: VerdictMessage): void {
-    const { job, at, parts, verdict, reason } = message;
+    const { job, at, parts, verdict, reason, voidedMicroCredits } = message;
     this.#tally.verdict(message);
+    this.#openings.judged(message);
     this.#earnedMicroCredits = message.earnedMicroCredits;
-    this.#tell({ job, at }, parts, verdict === 'accepted' ? { step: 'accepted' } : { step: 'refuted', reason });
+    this.#vestingMicroCredits = message.vestingMicroCredits;
+    this.#voidedMicroCredits += BigInt(voidedMicroCredits);
+    this.#tell({ job, at }, parts, verdict === 'accepted' ? { step: verdict } : { step: verdict, reason, voidedMicroCredits });
     this.#publish();
   }
 
@@ -291,20 +354,26 @@ export class Engine {
     this.#publish();
     this.#loop.stop();
     await this.#atMost(LET_GO_MS_MAX, () => this.#running);
+    this.#jobs.closeAll();
+    this.#gpu.destroy();
     if (isPolite && !wasIdle) {
       this.#handIns.flush();
-      await this.#atMost(DELIVER_MS_MAX, (signal) => this.#handIns.delivered(signal));
+      await this.#atMost(DELIVER_MS_MAX, (signal) => this.#delivered(signal));
       const tokens = this.#loop.heldTokens;
       if (tokens.length > 0) await this.#atMost(GIVE_BACK_MS_MAX, (signal) => this.#connection.call('giveBack', () => ({ tokens }), signal));
     }
     this.#connection.close();
     this.#life.abort(new Error('the engine has ended'));
-    this.#jobs.closeAll();
-    this.#gpu.destroy();
     this.#stage = stage;
     this.#error = error;
     this.#reason = reason;
     this.#publish();
+  }
+
+  /** Hand-ins first: their answers say what is to be opened. */
+  async #delivered(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#handIns.delivered(signal), this.#audits.delivered(signal)]);
+    await this.#openings.delivered(signal);
   }
 
   async #atMost(ms: number, wait: (signal: AbortSignal) => Promise<unknown>): Promise<void> {

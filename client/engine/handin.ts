@@ -1,77 +1,80 @@
-import { encodeResult } from '../../shared/formats.ts';
-import { limits, MIB } from '../../shared/limits.ts';
-import { maskOf, type PartMask } from '../../shared/model.ts';
+import { type Committed, commitParts, type Shape, saltOf } from '../../shared/commitment.ts';
+import { encodeResult, toHex } from '../../shared/formats.ts';
+import { type BlobHash, hasPart, maskOf, type PartMask, withoutParts } from '../../shared/model.ts';
 import type { HandedIn, Lease } from '../../shared/protocol.ts';
 import type { PartialResult } from '../../shared/workload.ts';
 import { Refused } from './api.ts';
 import { type Blobs, sha256 } from './blobs.ts';
-import { Bell, type Clock, unlessAborted } from './clock.ts';
-import { type Connection, wireBytes } from './connection.ts';
+import { type Clock, unlessAborted } from './clock.ts';
+import type { Connection } from './connection.ts';
+import { Deliveries, type Delivery } from './deliveries.ts';
 
 /** A slow tile is handed in piece by piece, so that a closed tab loses no more than this. */
 const GATHER_MS_MAX = 1500;
-/** Results on their way at once: hides the round trip of a fast GPU's small tiles. */
-const IN_FLIGHT_MAX = 6;
-/** Beyond either of these the GPU waits for the network: what cannot be delivered need not be computed. */
-const QUEUED_MAX = 48;
-const QUEUED_BYTES_MAX = 32 * MIB;
+
+type TileSize = Omit<Shape, 'parts'>;
 
 interface Gathering {
   readonly lease: Lease;
-  readonly partBytes: number;
+  readonly size: TileSize;
   parts: PartialResult[];
   done: PartMask;
   computeMs: number;
   sinceMs: number;
 }
 
-interface Finished {
+interface Finished extends Delivery {
+  readonly lease: Lease;
+  readonly shape: Shape;
+  readonly parts: readonly PartialResult[];
+  /** `encodeResult`. */
+  readonly total: Uint8Array<ArrayBuffer>;
+  readonly computeMs: number;
+}
+
+/** What has to be kept of a result to open it. */
+export interface Sealed {
   readonly lease: Lease;
   readonly parts: PartMask;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly computeMs: number;
-  readonly cancel: AbortController;
+  readonly committed: Committed;
+  /** Of the parts that `committed` holds on to. */
+  readonly sizeBytes: number;
 }
 
 export interface HandInDeps {
   readonly connection: Pick<Connection, 'call'>;
-  readonly blobs: Pick<Blobs, 'put'>;
+  readonly blobs: Pick<Blobs, 'attach'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Reserves room for leases to ask for with a hand-in. `unask` gives back what an unanswered message reserved. */
   readonly ask: () => number;
   readonly unask: (asked: number) => void;
-  readonly stored: (lease: Lease, parts: PartMask, answer: HandedIn, asked: number) => void;
+  readonly stored: (sealed: Sealed, answer: HandedIn, asked: number) => void;
+  /** Others have finished these parts of the lease; the rest is handed in again. */
+  readonly overtaken: (lease: Lease, parts: PartMask) => void;
   /** Not stored, and not tried again. */
-  readonly refused: (lease: Lease, parts: PartMask, error: Refused) => void;
+  readonly refused: (lease: Lease, error: Refused) => void;
 }
 
 /**
- * Collects finished parts and delivers them. A result is kept and repeated, over reconnects and restarts of the
- * coordinator, until it was acknowledged as stored or refused.
+ * Collects finished parts, commits to them and delivers their total. A result is kept and repeated, over reconnects and
+ * restarts of the coordinator, until it was acknowledged as stored or refused.
  */
 export class HandIns {
   readonly #deps: HandInDeps;
   readonly #gathering = new Map<string, Gathering>();
-  readonly #waiting: Finished[] = [];
-  readonly #flying = new Set<Finished>();
-  readonly #changed = new Bell();
-  #bytes = 0;
+  readonly #deliveries = new Deliveries<Finished>((result) => this.#deliver(result));
 
   constructor(deps: HandInDeps) {
     this.#deps = deps;
   }
 
-  get pending(): number {
-    return this.#waiting.length + this.#flying.size;
-  }
-
   /** Takes a finished part. Hands in once the lease is done, or more than 1.5 s after the last hand-in of this tile. */
-  add(lease: Lease, part: PartialResult, partBytes: number, computeMs: number): void {
+  add(lease: Lease, part: PartialResult, size: TileSize, computeMs: number): void {
     const now = this.#deps.clock.now();
     let gathering = this.#gathering.get(lease.token);
     if (!gathering) {
-      gathering = { lease, partBytes, parts: [], done: 0 as PartMask, computeMs: 0, sinceMs: now };
+      gathering = { lease, size, parts: [], done: 0 as PartMask, computeMs: 0, sinceMs: now };
       this.#gathering.set(lease.token, gathering);
     }
     gathering.parts.push(part);
@@ -102,68 +105,81 @@ export class HandIns {
   /** Forgets leases that the coordinator has taken back. */
   drop(tokens: ReadonlySet<string>): void {
     for (const token of tokens) this.#gathering.delete(token);
-    for (const result of [...this.#waiting, ...this.#flying]) {
-      if (tokens.has(result.lease.token)) result.cancel.abort(new Error('the lease was taken back'));
-    }
-    this.#pump();
+    for (const { lease, cancel } of this.#deliveries.items) if (tokens.has(lease.token)) cancel.abort(new Error('the lease was taken back'));
   }
 
   /** Resolves when there is room for another tile's results. */
-  async room(signal: AbortSignal): Promise<void> {
-    while (this.pending >= QUEUED_MAX || this.#bytes >= QUEUED_BYTES_MAX) await this.#changed.wait(signal);
+  room(signal: AbortSignal): Promise<void> {
+    return this.#deliveries.room(signal);
   }
 
   /** Resolves when everything has been acknowledged. */
-  async delivered(signal: AbortSignal): Promise<void> {
-    while (this.pending > 0) await this.#changed.wait(signal);
+  delivered(signal: AbortSignal): Promise<void> {
+    return this.#deliveries.delivered(signal);
+  }
+
+  /** Resolves when everything that is being handed in now has been acknowledged. */
+  settled(signal: AbortSignal): Promise<void> {
+    return this.#deliveries.settled(signal);
   }
 
   #seal(gathering: Gathering): void {
-    const { lease, parts, partBytes, computeMs } = gathering;
+    const { lease, parts, size, computeMs } = gathering;
     if (parts.length === 0) return;
-    const bytes = encodeResult(parts, partBytes);
-    this.#waiting.push({ lease, parts: maskOf(parts.map(({ part }) => part)), bytes, computeMs, cancel: new AbortController() });
-    this.#bytes += bytes.byteLength;
     gathering.parts = [];
     gathering.computeMs = 0;
     gathering.sinceMs = this.#deps.clock.now();
-    this.#pump();
+    this.#enqueue(lease, parts, size, computeMs);
   }
 
-  #pump(): void {
-    while (this.#flying.size < IN_FLIGHT_MAX) {
-      const result = this.#waiting.shift();
-      if (!result) return;
-      this.#flying.add(result);
-      void this.#deliver(result).finally(() => {
-        this.#flying.delete(result);
-        this.#bytes -= result.bytes.byteLength;
-        this.#changed.notify();
-        this.#pump();
-      });
-    }
+  #enqueue(lease: Lease, parts: readonly PartialResult[], { elements, words }: TileSize, computeMs: number): void {
+    const shape = { parts: maskOf(parts.map(({ part }) => part)), elements, words };
+    const total = encodeResult(parts, elements, words);
+    this.#deliveries.add({ lease, shape, parts, total, computeMs, sizeBytes: total.byteLength + bytesOf(parts), cancel: new AbortController() });
   }
 
   async #deliver(result: Finished): Promise<void> {
-    const { connection, blobs, signal, ask, unask, stored, refused } = this.#deps;
-    const { lease, parts, bytes, computeMs } = result;
-    const either = AbortSignal.any([signal, result.cancel.signal]);
+    const { connection, blobs, signal, ask, unask, stored } = this.#deps;
+    const { lease, shape, parts, total, computeMs, cancel } = result;
+    const either = AbortSignal.any([signal, cancel.signal]);
     let asked = 0;
     try {
-      const hash = await unlessAborted(sha256(bytes), either);
-      const isSmall = bytes.byteLength <= limits.inlineResultBytesMax;
-      if (!isSmall) await blobs.put(hash, bytes, lease.token, either);
-      const inline = isSmall ? wireBytes(bytes) : null;
+      const hash = await unlessAborted(sha256(total), either);
+      // 6 to 12 ms for 4 parts of 64 x 64 x 16 bytes (2-core Xeon): after the wait above the kernel's next dispatch is on the GPU.
+      const committed = commitParts(saltOf(lease.token), shape, parts);
+      const root = toHex(committed.root) as BlobHash;
+      const inline = await blobs.attach(hash, total, lease.token, either);
       const message = () => {
         unask(asked);
         asked = ask();
-        return { token: lease.token, parts, hash, inline, computeMs, leasesMax: asked };
+        return { token: lease.token, parts: shape.parts, root, hash, inline, computeMs, leasesMax: asked };
       };
-      stored(lease, parts, await connection.call('handIn', message, either), asked);
+      const answer = await connection.call('handIn', message, either);
+      stored({ lease, parts: shape.parts, committed, sizeBytes: bytesOf(parts) }, answer, asked);
     } catch (error) {
       if (!(error instanceof Refused) && !either.aborted) throw error;
       unask(asked);
-      if (error instanceof Refused) refused(lease, parts, error);
+      if (error instanceof Refused) this.#refused(result, error);
     }
   }
+
+  /** Where others were faster with some of the parts, the rest is sealed anew: a commitment is to all of its parts or none. */
+  #refused({ lease, shape, parts, computeMs }: Finished, error: Refused): void {
+    const wanted = wantedParts(error, shape.parts);
+    if (wanted === 0) {
+      this.#deps.refused(lease, error);
+      return;
+    }
+    this.#deps.overtaken(lease, withoutParts(shape.parts, wanted));
+    const left = parts.filter(({ part }) => hasPart(wanted, part));
+    this.#enqueue(lease, left, shape, computeMs);
+  }
+}
+
+const bytesOf = (parts: readonly PartialResult[]): number => parts.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
+
+/** The parts that a refusal says are still wanted, fewer than were handed in; 0 when it is about anything else. */
+function wantedParts({ field, limit }: Refused, handedIn: PartMask): PartMask {
+  const wanted = field === 'parts' ? Number(limit) & handedIn : 0;
+  return (wanted === handedIn ? 0 : wanted) as PartMask;
 }

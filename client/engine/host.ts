@@ -8,7 +8,7 @@ import { type EngineListeners, type EngineSettings, type Snapshot, sliceMsOf } f
  *
  *   const engine = await openEngine({ origin, identity, kinds }, { onState, onTile, onPart });
  *   await engine.pause(); await engine.resume(); await engine.setPower(50);
- *   await engine.stop();   // finished parts handed in, leases given back, worker gone; takes up to about two seconds
+ *   await engine.stop();   // finished parts handed in, leases given back, worker gone; takes a second or two
  *
  * Every outcome arrives through `onState`: mode `failed` or `stopped` (consent ended) needs no `stop()`, which is still
  * safe to call any number of times. An ended engine is not started again: open another one.

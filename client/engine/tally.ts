@@ -1,4 +1,4 @@
-import type { JobId, PartMask, TileRef } from '../../shared/model.ts';
+import type { JobId, PartMask, TileRef, Verdict } from '../../shared/model.ts';
 import type { VerdictMessage } from '../../shared/protocol.ts';
 
 const SECONDS = 60;
@@ -37,17 +37,21 @@ interface Standing {
   open: number;
   /** All parts of the lease are stored. */
   complete: boolean;
-  refuted: boolean;
+  /** The worst so far. */
+  verdict: Verdict;
 }
+
+const gravity: Readonly<Record<Verdict, number>> = { accepted: 0, discarded: 1, refuted: 2 };
 
 /** Tiles whose verdict never comes (their job was cancelled) are forgotten in the order they came. */
 const STANDINGS_MAX = 4096;
 
-/** Counts tiles. Verdicts name parts, may arrive in any order, and before the acknowledgement of the hand-in they judge. */
+/** Counts tiles, by the worst verdict on any of their parts. Verdicts name parts, may arrive in any order, and before the acknowledgement of the hand-in they judge. */
 export class Tally {
   handedIn = 0;
   accepted = 0;
   refuted = 0;
+  discarded = 0;
   readonly #standings = new Map<string, Standing>();
 
   /** `complete`: nothing of the lease is missing any more. */
@@ -65,14 +69,13 @@ export class Tally {
     const standing = this.#standing(job, at);
     // Exclusive or: a verdict that overtakes its acknowledgement leaves a mark which that one removes.
     standing.open ^= parts;
-    standing.refuted ||= verdict === 'refuted';
+    if (gravity[verdict] > gravity[standing.verdict]) standing.verdict = verdict;
     this.#close(job, at, standing);
   }
 
   #close(job: JobId, at: TileRef, standing: Standing): void {
     if (!standing.complete || standing.open !== 0) return;
-    if (standing.refuted) this.refuted++;
-    else this.accepted++;
+    this[standing.verdict]++;
     this.#standings.delete(keyOf(job, at));
   }
 
@@ -80,7 +83,7 @@ export class Tally {
     const key = keyOf(job, at);
     let standing = this.#standings.get(key);
     if (!standing) {
-      standing = { open: 0, complete: false, refuted: false };
+      standing = { open: 0, complete: false, verdict: 'accepted' };
       this.#standings.set(key, standing);
       if (this.#standings.size > STANDINGS_MAX) this.#standings.delete(this.#standings.keys().next().value!);
     }

@@ -1,17 +1,20 @@
+import { decodeAuditElements } from '../../shared/formats.ts';
 import { countParts, type JobId, type PartMask, withoutParts } from '../../shared/model.ts';
-import type { Lease, Work } from '../../shared/protocol.ts';
+import type { AuditLease, Lease, Work } from '../../shared/protocol.ts';
 import type { PartialResult } from '../../shared/workload.ts';
+import type { Audits } from './audits.ts';
 import { Bell, type Clock, unlessAborted } from './clock.ts';
-import type { Connection } from './connection.ts';
+import { bytesOfWire, type Connection } from './connection.ts';
 import { GpuError, type GpuKeeper } from './device.ts';
 import type { HandIns } from './handin.ts';
 import type { Jobs, OpenJob } from './jobs.ts';
 import { Leases } from './leases.ts';
+import type { Openings } from './openings.ts';
 import type { Pace } from './pace.ts';
 import { WorkRequests } from './requests.ts';
-import { runParts } from './run-parts.ts';
+import { recompute, runParts } from './run-parts.ts';
 
-/** Failures in a row, with no tile done in between, before this engine gives up. */
+/** Failures in a row, with no tile or audit done in between, before this engine gives up. */
 const FAILURES_MAX = 3;
 /** `device.lost` may resolve a little after the operations that failed because of it. */
 const LOSS_GRACE_MS = 100;
@@ -33,14 +36,23 @@ export interface LoopDeps {
   readonly connection: Pick<Connection, 'call'>;
   readonly jobs: Jobs;
   readonly handIns: HandIns;
+  readonly openings: Openings;
+  readonly audits: Audits;
   readonly gpu: GpuKeeper;
   readonly pace: Pace;
   readonly clock: Clock;
   readonly events: LoopEvents;
 }
 
+/** What the GPU does next, or why that cannot be done. */
+type Next =
+  | { readonly lease: Lease; readonly job: OpenJob }
+  | { readonly audit: AuditLease; readonly job: OpenJob }
+  | { readonly lease: Lease; readonly failure: unknown }
+  | { readonly audit: AuditLease; readonly failure: unknown };
+
 /**
- * Keeps the GPU busy: leases are asked for while others run, their inputs fetched and kernels compiled ahead, finished
+ * Keeps the GPU busy: audits come first, because results of others wait for them; leases are asked for while others run, their inputs fetched and kernels compiled ahead, finished
  * parts given to `HandIns`, which delivers them meanwhile. The GPU waits for the network only when nothing is left to do.
  */
 export class WorkLoop {
@@ -53,7 +65,7 @@ export class WorkLoop {
   #current: (Current & { readonly cancel: AbortController }) | null = null;
   #waiting = false;
   #failures = 0;
-  /** GPU time that hand-ins account for. The slice that finished a part is counted after it, so with the next one. */
+  /** GPU time that hand-ins and answers account for. The slice that finished a part is counted after it, so with the next one. */
   #reportedMs = 0;
 
   constructor(deps: LoopDeps) {
@@ -73,11 +85,12 @@ export class WorkLoop {
 
   /** The coordinator has no work for now. */
   get waiting(): boolean {
-    return this.#waiting && this.#leases.queue.length === 0 && !this.#current;
+    const { queue, current } = this.#deps.audits;
+    return this.#waiting && this.#leases.queue.length === 0 && !this.#current && queue.length === 0 && !current;
   }
 
   get heldTokens(): string[] {
-    return this.#leases.tokens;
+    return [...this.#leases.tokens, ...this.#deps.audits.tokens];
   }
 
   /** Runs until `stop`, then resolves within a slice. Rejects with what makes going on impossible. */
@@ -98,23 +111,25 @@ export class WorkLoop {
     this.#end.abort(new Error('the engine was stopped'));
   }
 
-  /** Takes what came for an `ask`. Returns how many of the leases can be done. */
-  take({ leases, jobs, retryMs }: Work, asked: number): number {
+  /** Takes what came for an `ask`. Returns how many of the leases and audits can be done. */
+  take({ leases, audits, jobs, retryMs }: Work, asked: number): number {
     this.#leases.unreserve(asked);
     this.#waiting = retryMs !== null;
-    const { jobs: table, pace } = this.#deps;
+    const { jobs: table, audits: ours } = this.#deps;
     table.learn(jobs);
-    const refused: Lease[] = [];
-    for (const lease of leases) {
-      const reason = table.refusal(lease.job) ?? this.#undoable.get(lease.job);
-      // Granted before a pause or a stop, arrived after it.
-      if (reason !== undefined || pace.paused || this.#signal.aborted) refused.push(lease);
-      else this.#leases.add(lease);
-    }
+    const refused = [...leases, ...audits].filter(({ job }) => !this.#isDoable(job));
+    for (const lease of leases) if (!refused.includes(lease)) this.#leases.add(lease);
+    for (const audit of audits) if (!refused.includes(audit)) ours.add(audit);
     this.#giveBack(refused);
     this.#prefetch();
     this.#ring();
-    return leases.length - refused.length;
+    return leases.length + audits.length - refused.length;
+  }
+
+  /** Also false for what was granted before a pause or a stop and arrived after it. */
+  #isDoable(job: JobId): boolean {
+    const { jobs, pace } = this.#deps;
+    return jobs.refusal(job) === null && !this.#undoable.has(job) && !pace.paused && !this.#signal.aborted;
   }
 
   /** After every (re)connect. What was not begun may be with others by now; what was gathered goes before anything is asked for. */
@@ -145,6 +160,7 @@ export class WorkLoop {
   drop(tokens: readonly string[], reason: string): void {
     const gone = new Set(tokens);
     this.#deps.handIns.drop(gone);
+    this.#deps.audits.drop(gone, reason);
     for (const token of gone) {
       this.#cancel(token, reason);
       for (const lease of this.#leases.remove(token)) {
@@ -155,9 +171,15 @@ export class WorkLoop {
     this.#ring();
   }
 
+  /** Gives back what was not begun, and the audit at work: others wait for it. The tile at work stands still. */
+  pause(): void {
+    this.#giveBack(this.#deps.audits.interrupt('paused'));
+    this.giveBackQueue();
+  }
+
   /** Gives back what was not begun: others can have it while we pause, or have it already after an absence. */
   giveBackQueue(): void {
-    this.#giveBack(this.#leases.removeQueue());
+    this.#giveBack([...this.#leases.removeQueue(), ...this.#deps.audits.removeQueue()]);
     this.#ring();
   }
 
@@ -167,50 +189,65 @@ export class WorkLoop {
   }
 
   async #work(): Promise<never> {
-    const { pace, handIns, gpu } = this.#deps;
+    const { pace, handIns, openings, gpu } = this.#deps;
     for (;;) {
       await pace.unpaused(this.#signal);
       await handIns.room(this.#signal);
+      await openings.room(this.#signal);
       if (gpu.lost.aborted) await this.#recover();
       const next = this.#next();
       if (!next) await this.#changed.wait(this.#signal);
-      else if ('job' in next) await this.#runLease(next.job, next.lease);
-      else await this.#failed(next.lease, next.failure);
+      else if ('failure' in next) await ('lease' in next ? this.#failed(next.lease, next.failure) : this.#auditFailed(next.audit, next.failure));
+      else await ('lease' in next ? this.#runLease(next.job, next.lease) : this.#runAudit(next.job, next.audit));
     }
   }
 
-  /** The first lease whose job is open, or cannot be opened: a job that is still being fetched holds up nobody. */
-  #next(): { lease: Lease; job: OpenJob } | { lease: Lease; failure: unknown } | null {
-    const { jobs } = this.#deps;
+  /** The first audit or else lease whose job is open, or cannot be opened: a job that is still being fetched holds up nobody. */
+  #next(): Next | null {
+    const { jobs, audits } = this.#deps;
     this.#prefetch();
+    for (const audit of audits.queue) {
+      const failure = jobs.takeFailure(audit.job);
+      if (failure !== null) return { audit, failure };
+      const job = jobs.ready(audit.job);
+      if (job) return { audit, job };
+    }
     for (const lease of this.#leases.queue) {
       const failure = jobs.takeFailure(lease.job);
       if (failure !== null) return { lease, failure };
       const job = jobs.ready(lease.job);
-      if (!job) continue;
-      this.#leases.begin(lease);
-      return { lease, job };
+      if (job) return { lease, job };
     }
     return null;
+  }
+
+  /** A tile can take longer than anybody waits for an audit, so audits come between its parts. */
+  get #hasReadyAudit(): boolean {
+    const { jobs, audits } = this.#deps;
+    return audits.queue.some(({ job }) => jobs.ready(job) !== null);
   }
 
   async #runLease(job: OpenJob, lease: Lease): Promise<void> {
     const { gpu, handIns, events, pace, clock } = this.#deps;
     const cancel = new AbortController();
-    const { lost } = gpu;
+    this.#leases.begin(lease);
     this.#current = { job, lease, partsDone: countParts(handIns.done(lease)), cancel };
     events.begun(lease);
     this.#ring();
     try {
+      const { spec } = job.entry;
+      const size = { elements: spec.elements(job.context, lease.at), words: spec.elementWords };
       const parts = withoutParts(lease.parts, handIns.done(lease));
-      await runParts({ job, at: lease.at, parts, pace, clock, signal: AbortSignal.any([this.#signal, cancel.signal, lost]) }, (part, partBytes) => {
+      const signal = AbortSignal.any([this.#signal, cancel.signal, gpu.lost]);
+      await runParts({ job, at: lease.at, parts, pace, clock, signal }, (part) => {
         events.part(job, lease, part);
-        handIns.add(lease, part, partBytes, pace.busyMs - this.#reportedMs);
-        this.#reportedMs = pace.busyMs;
+        handIns.add(lease, part, size, this.#unreportedMs());
         if (this.#current) this.#current = { ...this.#current, partsDone: this.#current.partsDone + 1 };
         events.changed();
+        return this.#hasReadyAudit ? 'enough' : 'more';
       });
       this.#failures = 0;
+      if (handIns.done(lease) !== 0) this.#leases.requeue(lease);
     } catch (error) {
       if (error instanceof GpuError) throw error;
       // Taken back: `drop` has seen to everything.
@@ -222,6 +259,35 @@ export class WorkLoop {
     }
   }
 
+  async #runAudit(job: OpenJob, audit: AuditLease): Promise<void> {
+    const { gpu, audits, pace, clock } = this.#deps;
+    const taken = audits.begin(audit);
+    this.#ring();
+    try {
+      const elements = decodeAuditElements(bytesOfWire(audit.elements));
+      const values = await recompute({ job, elements, pace, clock, signal: AbortSignal.any([this.#signal, taken, gpu.lost]) });
+      audits.answer(audit, values, this.#unreportedMs());
+      this.#failures = 0;
+    } catch (error) {
+      if (error instanceof GpuError) throw error;
+      // Taken back, or given back by a pause.
+      if (taken.aborted) return;
+      // Held still, so that the engine gives it back at its end.
+      if (this.#signal.aborted) audits.requeue(audit);
+      await this.#auditFailed(audit, error);
+    } finally {
+      audits.end();
+      this.#ring();
+    }
+  }
+
+  #unreportedMs(): number {
+    const { busyMs } = this.#deps.pace;
+    const ms = busyMs - this.#reportedMs;
+    this.#reportedMs = busyMs;
+    return ms;
+  }
+
   async #recover(): Promise<void> {
     const { jobs, gpu } = this.#deps;
     jobs.closeAll();
@@ -229,19 +295,32 @@ export class WorkLoop {
     this.#ring();
   }
 
-  /** After a lost device the lease is tried again. Otherwise the job cannot be done here: its leases go back, and no more of them are taken. */
   async #failed(lease: Lease, error: unknown): Promise<void> {
-    const { gpu, clock } = this.#deps;
+    const reason = await this.#undoableBecause(lease.job, error);
+    if (reason === null) this.#leases.requeue(lease);
+    else this.#giveUp(this.#leases.remove(lease.token), reason);
+  }
+
+  async #auditFailed(audit: AuditLease, error: unknown): Promise<void> {
+    const { audits } = this.#deps;
+    const reason = await this.#undoableBecause(audit.job, error);
+    if (reason === null) audits.requeue(audit);
+    // One whose job could not even be opened went back with the rest of the queue.
+    else if (audits.current === audit) this.#giveBack([audit]);
+  }
+
+  /** Null after a lost device: it is tried again. Otherwise the job cannot be done here: what is queued of it goes back, and no more of it is taken. */
+  async #undoableBecause(job: JobId, error: unknown): Promise<string | null> {
+    const { gpu, clock, audits } = this.#deps;
     this.#signal.throwIfAborted();
     if (!gpu.lost.aborted) await clock.sleep(LOSS_GRACE_MS, this.#signal);
-    if (gpu.lost.aborted) {
-      this.#leases.requeue(lease);
-      return;
-    }
+    if (gpu.lost.aborted) return null;
     const message = error instanceof Error ? error.message : String(error);
     if (++this.#failures >= FAILURES_MAX) throw new Error(`${FAILURES_MAX} tiles in a row failed here. The last said: ${message}`);
-    this.#undoable.set(lease.job, message);
-    this.#giveUp([...this.#leases.remove(lease.token), ...this.#leases.removeQueue(lease.job)], message);
+    this.#undoable.set(job, message);
+    this.#giveBack(audits.removeQueue(job));
+    this.#giveUp(this.#leases.removeQueue(job), message);
+    return message;
   }
 
   /** Hands in what is finished of these leases, and gives the rest back. */
@@ -253,19 +332,20 @@ export class WorkLoop {
     this.#giveBack(leases);
   }
 
-  #giveBack(leases: readonly Lease[]): void {
-    if (leases.length === 0) return;
-    const tokens = leases.map(({ token }) => token);
-    // One that does not arrive costs the swarm only the wait for the lease's deadline.
+  #giveBack(granted: readonly { readonly token: string }[]): void {
+    if (granted.length === 0) return;
+    const tokens = granted.map(({ token }) => token);
+    // One that does not arrive costs the swarm only the wait for its deadline.
     void this.#deps.connection.call('giveBack', () => ({ tokens }), this.#signal).catch(() => undefined);
   }
 
-  /** Opens the jobs of the leases at hand, those first that come first. */
+  /** Opens the jobs of what is at hand, those first that come first. */
   #prefetch(): void {
-    const { jobs, gpu } = this.#deps;
+    const { jobs, gpu, audits } = this.#deps;
     if (gpu.lost.aborted) return;
-    const wanted = [...new Set(this.#leases.queue.map(({ job }) => job))];
-    const busy = new Set(this.#current ? [this.#current.lease.job, ...wanted] : wanted);
+    const wanted = [...new Set([...audits.queue, ...this.#leases.queue].map(({ job }) => job))];
+    const busy = new Set(wanted);
+    for (const running of [this.#current?.lease, audits.current]) if (running) busy.add(running.job);
     for (const id of wanted) jobs.prefetch(id, busy);
   }
 

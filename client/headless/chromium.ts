@@ -93,11 +93,25 @@ async function watch(main: Locator, options: Options, report: Report, signal: Ab
 
 /** What the page shows; its amounts are rounded to the decimals that matter. */
 async function readFigures(main: Locator): Promise<Outcome> {
-  const figure = async (label: string): Promise<string> => {
-    const texts = await main.locator('dl > div').filter({ hasText: label }).locator('dd').allInnerTexts();
-    return texts.join(' ').replaceAll(',', '');
+  const texts = async (label: string): Promise<string> => {
+    const lines = await main.locator('dl > div').filter({ hasText: label }).locator('dd').allInnerTexts();
+    return lines.join(' ').replaceAll(',', '');
   };
-  const [accepted = 0, refuted = 0] = (await figure('Tiles accepted')).match(/\d+/g)?.map(Number) ?? [];
-  const earned = (await figure('Earned')).match(/\d+(\.\d{1,6})?/)?.[0] ?? '0';
-  return { tiles: accepted + refuted, accepted, refuted, earnedMicroCredits: parseCredits(earned).toString() };
+  const tiles = await texts('Tiles accepted');
+  const [accepted, refuted, discarded] = [figureOf(tiles), noteOf(tiles, 'refuted'), noteOf(tiles, 'not judged')].map(Number) as [number, number, number];
+  return {
+    tiles: accepted + refuted + discarded,
+    accepted,
+    refuted,
+    discarded,
+    audits: Number(figureOf(await texts('Audits answered'))),
+    earnedMicroCredits: parseCredits(figureOf(await texts('Earned'))).toString(),
+    vestingMicroCredits: parseCredits(figureOf(await texts('Vesting'))).toString(),
+  };
 }
+
+/** The figure itself, which comes first: `12` of `12 2 refuted`. */
+const figureOf = (text: string): string => /^\D*(\d+(\.\d{1,6})?)/.exec(text)?.[1] ?? '0';
+
+/** The number that a note below the figure gives before a word: `2` of `12 2 refuted`. */
+const noteOf = (text: string, word: string): string => new RegExp(`(\\d+(\\.\\d{1,6})?)[^\\d]*${word}`).exec(text)?.[1] ?? '0';

@@ -1,6 +1,6 @@
 import { workloadIds } from '../../shaders/registry.ts';
-import type { ConsentGrant, ErrorBody } from '../../shared/schemas.ts';
-import { createEngine } from '../engine/engine.ts';
+import type { ConsentGrant, ContributorView, ErrorBody } from '../../shared/schemas.ts';
+import { createEngine, type Engine } from '../engine/engine.ts';
 import type { Options } from './options.ts';
 import type { Outcome, Report } from './outcome.ts';
 
@@ -8,7 +8,7 @@ const REQUEST_MS_MAX = 30_000;
 
 /** The engine in this process. Works until `--tiles` are accepted or the signal aborts. Throws when it cannot go on. */
 export async function contribute(gpu: GPU, options: Options, report: Report, signal: AbortSignal): Promise<Outcome> {
-  const { origin, tiles, powerPercent } = options;
+  const { origin, tiles, powerPercent, trusted } = options;
   const { consent, contributor } = await request<ConsentGrant>(origin, 'POST', '/api/consents', { kinds: workloadIds, site: null });
   const authorization = `Contributor ${contributor.id}.${contributor.secret}`;
   const ended = Promise.withResolvers<void>();
@@ -19,6 +19,7 @@ export async function contribute(gpu: GPU, options: Options, report: Report, sig
     kinds: consent.kinds,
     gpu: async () => gpu,
     backend: 'dawn-node',
+    ...(trusted !== null && { trusted }),
     onState(snapshot) {
       report(outcomeOf(snapshot));
       if (snapshot.mode === 'failed') ended.reject(new Error(snapshot.error?.message ?? 'the engine failed'));
@@ -34,8 +35,8 @@ export async function contribute(gpu: GPU, options: Options, report: Report, sig
   try {
     await ended.promise;
     // Verdicts that came while winding down are in the coordinator's books, though no longer in this connection's news.
-    const { earnedMicroCredits } = await request<{ earnedMicroCredits: string }>(origin, 'GET', '/api/contributors/me', undefined, authorization);
-    return { ...outcomeOf(engine.snapshot), earnedMicroCredits };
+    const me = await request<ContributorView>(origin, 'GET', '/api/contributors/me', undefined, authorization);
+    return { ...outcomeOf(engine.snapshot), earnedMicroCredits: me.earnedMicroCredits, vestingMicroCredits: me.vestingMicroCredits };
   } finally {
     signal.removeEventListener('abort', stop);
     // Nothing is lost when the coordinator is gone: the consent runs out by itself.
@@ -43,11 +44,14 @@ export async function contribute(gpu: GPU, options: Options, report: Report, sig
   }
 }
 
-const outcomeOf = ({ tiles, earnedMicroCredits }: ReturnType<typeof createEngine>['snapshot']): Outcome => ({
+const outcomeOf = ({ tiles, audits, earnedMicroCredits, vestingMicroCredits }: Engine['snapshot']): Outcome => ({
   tiles: tiles.handedIn,
   accepted: tiles.accepted,
   refuted: tiles.refuted,
+  discarded: tiles.discarded,
+  audits,
   earnedMicroCredits,
+  vestingMicroCredits,
 });
 
 async function request<T>(origin: string, method: string, path: string, body?: unknown, authorization?: string): Promise<T> {

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readOptions, UsageError } from './options.ts';
@@ -15,16 +17,51 @@ describe('arguments', () => {
       powerPercent: 100,
       json: false,
       adapter: 'auto',
+      trusted: null,
     }));
 
   it('are read', () =>
-    expect(readOptions(['--url=http://localhost:8080', '--tiles', '3', '--power', '25', '--json', '--adapter', 'software'])).toEqual({
+    expect(
+      readOptions(['--url=http://localhost:8080', '--tiles', '3', '--power', '25', '--json', '--adapter', 'software', '--trusted', 'k'.repeat(40)]),
+    ).toEqual({
       origin: 'http://localhost:8080',
       tiles: 3,
       powerPercent: 25,
       json: true,
       adapter: 'software',
+      trusted: 'k'.repeat(40),
     }));
+
+  it('take the operator’s key from a file, without the line’s end', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tessera-key-'));
+    try {
+      await writeFile(join(folder, 'key'), 'the-key\n');
+      expect(readOptions(['--url', 'http://a', '--trusted', `@${join(folder, 'key')}`])).toMatchObject({ trusted: 'the-key' });
+      expect(() => readOptions(['--url', 'http://a', '--trusted', `@${join(folder, 'none')}`])).toThrow('cannot be read');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('that are refused never show the key', () => {
+    const key = 'secret'.repeat(40);
+    const complaint = (args: readonly string[]): string => {
+      try {
+        readOptions(args);
+      } catch (error) {
+        return String(error);
+      }
+      return 'nothing was refused';
+    };
+    expect(complaint(['--url', 'http://a', '--trusted', key])).toContain('--trusted is a key of 1 to 200 characters');
+    expect(complaint(['--url', 'http://a', '--trusted', 'secret', '--adapter', 'chromium'])).toContain('does not go with --adapter chromium');
+    for (const args of [
+      ['--trusted', key],
+      ['--trusted=secret', '--adapter', 'chromium'],
+      ['--trusted', 'secret', '--power', '4'],
+    ])
+      expect(complaint(['--url', 'http://a', ...args])).not.toContain('secret');
+  });
 
   it('help', () => expect(readOptions(['--help'])).toBe('help'));
 
@@ -35,6 +72,7 @@ describe('arguments', () => {
     [['--url', 'http://a', '--tiles', '0'], '--tiles is a whole number'],
     [['--url', 'http://a', '--power', '4'], 'from 5 to 100'],
     [['--url', 'http://a', '--adapter', 'abacus'], 'auto, gpu, software, chromium'],
+    [['--url', 'http://a', '--trusted', ''], '--trusted is a key'],
     [['--url', 'http://a', '--gpu'], '--gpu'],
   ])('%j is refused', (args, message) => {
     expect(() => readOptions(args)).toThrow(UsageError);

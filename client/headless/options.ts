@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
 export const adapterChoices = ['auto', 'gpu', 'software', 'chromium'] as const;
@@ -11,7 +12,12 @@ export interface Options {
   readonly powerPercent: number;
   readonly json: boolean;
   readonly adapter: AdapterChoice;
+  /** The operator's key: this contributor is his own. Never shown. */
+  readonly trusted: string | null;
 }
+
+/** See `hello` in shared/schemas.ts. */
+const KEY_CHARS_MAX = 200;
 
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -19,13 +25,15 @@ export class UsageError extends Error {
 
 export const usage = `Contributes this machine's GPU to a Tessera coordinator, without a browser.
 
-  npm run contribute -- --url URL [--tiles N] [--power P] [--adapter A] [--json]
+  npm run contribute -- --url URL [--tiles N] [--power P] [--adapter A] [--trusted KEY] [--json]
 
   --url URL      the coordinator, such as https://tessera.example or http://localhost:3000
   --tiles N      stop after N accepted tiles (default: go on until Ctrl-C)
   --power P      percent of the GPU's time, 5 to 100 (default 100)
   --adapter A    auto, gpu (a real one), software (SwiftShader in Node) or chromium (a headless browser); default auto,
                  which tries them in this order
+  --trusted KEY  the operator's own machine: KEY is one of the coordinator's TRUSTED_KEYS, or @FILE that holds it. Its results
+                 are believed and it audits those of others; not with --adapter chromium, which contributes through the page
   --json         one JSON object a line on standard output, the last one at the end; everything else on standard error
   --help         this text
 
@@ -45,6 +53,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     powerPercent: integer('--power', values.power, 5, 100),
     json: values.json,
     adapter,
+    trusted: values.trusted === undefined ? null : keyOf(values.trusted, adapter),
   };
 }
 
@@ -57,12 +66,29 @@ function parsed(args: readonly string[]) {
         tiles: { type: 'string' },
         power: { type: 'string', default: '100' },
         adapter: { type: 'string', default: 'auto' },
+        trusted: { type: 'string' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Other users of the machine see a command's arguments, but not a file that is kept from them. Messages never hold the key. */
+function keyOf(text: string, adapter: AdapterChoice): string {
+  if (adapter === 'chromium') throw new UsageError('--trusted does not go with --adapter chromium: a page cannot show a key');
+  const key = text.startsWith('@') ? readKey(text.slice(1)) : text;
+  if (key.length === 0 || key.length > KEY_CHARS_MAX) throw new UsageError(`--trusted is a key of 1 to ${KEY_CHARS_MAX} characters, or @FILE that holds one`);
+  return key;
+}
+
+function readKey(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    throw new UsageError(`--trusted names a file that cannot be read: ${path}`);
   }
 }
 

@@ -6,6 +6,7 @@ import type {
   ConsentGrant,
   ConsentRequest,
   ConsentView,
+  ContributorView,
   ErrorBody,
   ErrorCode,
   JobRequest,
@@ -90,10 +91,7 @@ export const api = {
   grantConsent: (body: ConsentRequest) => call<ConsentGrant>('POST', '/api/consents', body),
   /** What the coordinator knows of a contributor, asked with the contributor's own secret. */
   contributor: async ({ id, secret }: ContributorKey) =>
-    (await (await request('/api/contributors/me', { headers: { authorization: `Contributor ${id}.${secret}` } })).json()) as {
-      earnedMicroCredits: string;
-      consents: ConsentView[];
-    },
+    (await (await request('/api/contributors/me', { headers: { authorization: `Contributor ${id}.${secret}` } })).json()) as ContributorView,
   revokeConsent: (id: string) => call<unknown>('DELETE', `/api/consents/${id}`),
   /** The same, by the contributor itself: a frame on another site has no session. */
   withdrawConsent: ({ id, secret }: ContributorKey, consent: string) =>
@@ -108,10 +106,16 @@ export const api = {
   resultBytes: async (job: JobId, result: ResultId, signal: AbortSignal) =>
     new Uint8Array(await (await request(`/api/jobs/${job}/results/${result}`, { signal })).arrayBuffer()),
 
+  /** Not believed before it is verified, so it has no type. */
+  receipt: (id: JobId) => call<unknown>('GET', receiptUrl(id)),
+  receiptKey: async () => (await call<{ publicKey: string }>('GET', '/api/receipts/key')).publicKey,
+
   site: (id: SiteId) => call<SiteView>('GET', `/api/sites/${id}`),
   sites: async () => (await call<{ sites: SiteView[] }>('GET', '/api/sites')).sites,
   makeSite: (body: SiteRequest) => call<SiteView>('POST', '/api/sites', body),
 };
+
+export const receiptUrl = (job: JobId): string => `/api/jobs/${job}/receipt`;
 
 /** Address of an assembled output, for links and images. */
 export const outputUrl = (job: JobId, output: string): string => `/api/jobs/${job}/files/${output}`;

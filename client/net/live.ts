@@ -1,6 +1,6 @@
 import { io, type Socket } from 'socket.io-client';
 import msgpack from 'socket.io-msgpack-parser';
-import type { JobId, PartMask, TileRef } from '../../shared/model.ts';
+import type { JobId, PartMask, ResultId, TileRef } from '../../shared/model.ts';
 import { type Ack, namespaces, type ViewerCommands, type ViewerFacts } from '../../shared/protocol.ts';
 import type { AcceptedView, JobView } from '../../shared/schemas.ts';
 
@@ -9,7 +9,10 @@ export interface JobListener {
   snapshot(job: JobView, accepted: readonly AcceptedView[]): void;
   leased(at: TileRef, parts: PartMask): void;
   accepted(result: AcceptedView): void;
-  refuted(at: TileRef, parts: PartMask): void;
+  /** `drill`: the operator's own test of the checks made it. */
+  refuted(at: TileRef, parts: PartMask, drill: boolean): void;
+  /** An accepted result counts no more. */
+  revoked(result: ResultId, at: TileRef, parts: PartMask): void;
   progress(job: JobView): void;
   connected(yes: boolean): void;
 }
@@ -42,7 +45,8 @@ function connect(): WatchSocket {
   made.on('connect_error', () => tellAll(false));
   made.on('tile:leased', ({ job, at, parts }) => each(job, (listener) => listener.leased(at, parts)));
   made.on('tile:accepted', ({ job, result }) => each(job, (listener) => listener.accepted(result)));
-  made.on('tile:refuted', ({ job, at, parts }) => each(job, (listener) => listener.refuted(at, parts)));
+  made.on('tile:refuted', ({ job, at, parts, drill }) => each(job, (listener) => listener.refuted(at, parts, drill)));
+  made.on('tile:revoked', ({ job, result, at, parts }) => each(job, (listener) => listener.revoked(result, at, parts)));
   made.on('job:progress', (job) => each(job.id, (listener) => listener.progress(job)));
   made.on('job:ended', (job) => each(job.id, (listener) => listener.progress(job)));
   return made;

@@ -1,10 +1,8 @@
 import { expect, it, vi } from 'vitest';
-import type { PartMask } from '../../shared/model.ts';
 import type { AcceptedView } from '../../shared/schemas.ts';
 import { ResultQueue } from './result-queue.ts';
 
-const result = (id: string, pass = 0, parts = 1): AcceptedView =>
-  ({ id, pass, tile: 0, parts, held: parts as PartMask, hash: '', contributor: '' }) as unknown as AcceptedView;
+const result = (id: string, pass = 0): AcceptedView => ({ id, pass, tile: 0, parts: 1, hash: '', contributor: '' }) as unknown as AcceptedView;
 
 /** A server whose answers are given one by one. */
 function slowServer() {
@@ -35,13 +33,12 @@ it('fetches earlier passes first', async () => {
   await vi.waitFor(() => expect(asked.slice(6).map(({ id }) => id)).toEqual(['early', 'late']));
 });
 
-it('fetches a result once, and again when it counts for further parts', () => {
+it('fetches a result once', () => {
   const { asked, fetch } = slowServer();
   const queue = new ResultQueue({ fetch, arrived: async () => undefined });
   queue.add(result('a'));
   queue.add(result('a'));
-  queue.add(result('a', 0, 3));
-  expect(asked.map(({ id }) => id)).toEqual(['a', 'a']);
+  expect(asked.map(({ id }) => id)).toEqual(['a']);
 });
 
 it('waits for the painter before it fetches more', async () => {

@@ -30,10 +30,8 @@ export class ResultQueue {
   }
 
   add(result: AcceptedView): void {
-    // The same result may be accepted for further parts later, so the parts belong to its name.
-    const name = `${result.id}:${result.parts}`;
-    if (this.#known.has(name)) return;
-    this.#known.add(name);
+    if (this.#known.has(result.id)) return;
+    this.#known.add(result.id);
     this.#push(result);
     this.#pump();
   }
@@ -77,7 +75,7 @@ export class ResultQueue {
       if (bytes) {
         this.#bytes += bytes.byteLength;
         await this.#options.arrived(result, bytes);
-      } else this.#known.delete(`${result.id}:${result.parts}`);
+      } else this.#known.delete(result.id);
     } finally {
       this.#inFlight--;
       if (!this.#abort.signal.aborted) this.#pump();

@@ -1,10 +1,10 @@
 import { type ChecksPolicy, defaultChecks } from '../../shared/schemas.ts';
 
-/** What requesters choose from; the numbers behind are the policy of the job. */
-export const checkPresets = {
-  some: { label: 'Audit every tile, second opinion on 1 in 10', policy: defaultChecks },
-  all: { label: 'Audit every tile, second opinion on every tile', policy: { ...defaultChecks, replicaShare: 1 } },
-  audits: { label: 'Audit every tile, no second opinions', policy: { ...defaultChecks, replicaShare: 0 } },
+/** What requesters choose from: how many wrong values they are willing to expect. Less of them takes more checking. */
+export const certainties = {
+  draft: { label: 'At most 1 wrong value in 1,000', policy: { targetError: 1e-3 } },
+  usual: { label: 'At most 1 wrong value in 10,000', policy: defaultChecks },
+  strict: { label: 'At most 1 wrong value in 100,000', policy: { targetError: 1e-5 } },
 } as const satisfies Record<string, { label: string; policy: ChecksPolicy }>;
 
-export type CheckPreset = keyof typeof checkPresets;
+export type Certainty = keyof typeof certainties;

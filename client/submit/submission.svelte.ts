@@ -4,7 +4,7 @@ import type { WorkloadSpec } from '../../shared/workload.ts';
 import { type ApiError, api, asApiError } from '../net/api.ts';
 import { session } from '../net/session.svelte.ts';
 import { Attachment } from './attachment.svelte.ts';
-import { type CheckPreset, checkPresets } from './checks.ts';
+import { type Certainty, certainties } from './checks.ts';
 import { errorBeside, type FieldErrors, paramErrors } from './validation.ts';
 
 /** Typing is one question, not ten. */
@@ -16,7 +16,7 @@ export class Submission {
   params = $state<Record<string, unknown>>({});
   title = $state('');
   visibility = $state<JobRequest['visibility']>('public');
-  checks = $state<CheckPreset>('some');
+  certainty = $state<Certainty>('usual');
   #files = $state.raw<Readonly<Record<string, Attachment>>>({});
   #quote = $state.raw<Quote | null>(null);
   #refusal = $state.raw<ApiError | null>(null);
@@ -108,13 +108,13 @@ export class Submission {
   }
 
   get #names(): readonly string[] {
-    return [...this.spec.fields.map(({ name }) => name), 'title', 'checks', 'visibility'];
+    return [...this.spec.fields.map(({ name }) => name), 'title', 'checks', 'targetError', 'visibility'];
   }
 
   #request(): QuoteRequest {
     const files: Record<string, BlobHash> = {};
     for (const [name, { hash }] of Object.entries(this.#files)) if (hash) files[name] = hash;
-    return { workload: this.spec.id, params: $state.snapshot(this.params), files, checks: checkPresets[this.checks].policy };
+    return { workload: this.spec.id, params: $state.snapshot(this.params), files, checks: certainties[this.certainty].policy };
   }
 
   async #ask(): Promise<void> {

@@ -64,9 +64,20 @@ describe('Submission', () => {
     expect(asked).toHaveLength(1);
     expect(asked[0]).toMatchObject({
       path: '/api/quotes',
-      body: { workload: 'double', params: { count: 5 }, checks: { auditElements: 64, replicaShare: 0.1 } },
+      body: { workload: 'double', params: { count: 5 }, checks: { targetError: 1e-4 } },
     });
     expect(submission.quote).toEqual(quote);
+  });
+
+  it.each([
+    ['draft', 1e-3],
+    ['strict', 1e-5],
+  ] as const)('orders the certainty that was chosen: %s', async (certainty, targetError) => {
+    const submission = new Submission(spec);
+    submission.certainty = certainty;
+    submission.quoteSoon();
+    await wait();
+    expect(asked[0]?.body.checks).toEqual({ targetError });
   });
 
   it('asks nothing while a field is wrong', async () => {
@@ -112,7 +123,12 @@ describe('Submission', () => {
     expect(submission.ready).toBe(false);
     submission.title = 'Mine';
     expect(submission.ready).toBe(true);
-    session.account = { owner: 'device:x', wallet: null, jobs: 0, balances: [{ unit: 'test', grantMicroCredits: '600', earnedMicroCredits: '100' }] };
+    session.account = {
+      owner: 'device:x',
+      wallet: null,
+      jobs: 0,
+      balances: [{ unit: 'test', grantMicroCredits: '600', earnedMicroCredits: '100', vestingMicroCredits: '900' }],
+    };
     expect(submission.missing).toBe(300n);
     expect(submission.ready).toBe(false);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, credits, duration, percent, plural, signedCredits, words } from './format.ts';
+import { bytes, credits, duration, oneIn, percent, plural, signedCredits, words } from './format.ts';
 
 describe('credits', () => {
   it('shows two decimals from one credit, four from a hundredth, six below', () => {
@@ -35,6 +35,14 @@ describe('percent', () => {
     expect(percent(-1)).toBe('0 %');
     expect(percent(1.2)).toBe('100 %');
   });
+});
+
+it('tells a bound as one in how many, never smaller than it is', () => {
+  expect(oneIn(1e-4)).toBe('1 in 10,000');
+  expect(oneIn(1 / 4399)).toBe('1 in 4,300');
+  expect(oneIn(0.3)).toBe('1 in 3');
+  expect(oneIn(1)).toBe('1 in 1');
+  expect(oneIn(0)).toBe('none');
 });
 
 describe('duration', () => {

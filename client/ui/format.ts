@@ -16,6 +16,15 @@ export function percent(share: number): string {
   return `${rounded} %`;
 }
 
+/** A small share as `1 in 10,000`, `none` for 0. Two digits, rounded towards the larger share: a bound stays a bound. */
+export function oneIn(share: number): string {
+  if (share <= 0) return 'none';
+  // The quotient of two decimals may lie a hair below the whole number that is meant.
+  const of = (1 / Math.min(1, share)) * (1 + 1e-12);
+  const step = 10 ** Math.max(0, Math.floor(Math.log10(of)) - 1);
+  return `1 in ${count(Math.floor(of / step) * step)}`;
+}
+
 /** Micro-credits -> decimals that matter: two from 1 upwards, up to four from 0.01, up to six below. Rounded half away from zero. */
 export function credits(microCredits: string | bigint): string {
   const amount = BigInt(microCredits);

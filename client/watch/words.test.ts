@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { JobView } from '../../shared/schemas.ts';
-import { announcement, costLine, progressLine } from './words.ts';
+import type { AcceptedView, JobView } from '../../shared/schemas.ts';
+import { announcement, certaintyLine, checkedBy, costLine, progressLine, resultLine, wrongLine } from './words.ts';
 
 const job = (over: object): JobView =>
   ({
@@ -8,6 +8,8 @@ const job = (over: object): JobView =>
     status: 'open',
     parts: { total: 100, accepted: 41, checking: 2, leased: 3 },
     contributors: 3,
+    checks: { targetError: 1e-4 },
+    checksDone: { cpu: 64, trusted: 0, contributor: 1280, refuted: 0, revoked: 0, errorBound: 2.3e-4 },
     heldMicroCredits: '2000000',
     paidMicroCredits: '820000',
     createdMs: 1000,
@@ -34,6 +36,34 @@ describe('progressLine', () => {
 it('compares what is paid with what is held until the job ends', () => {
   expect(costLine(job({}))).toBe('0.82 of 2.00 test credits paid');
   expect(costLine(job({ status: 'done' }))).toBe('0.82 test credits paid');
+});
+
+describe('certainty', () => {
+  it('is told as people would say it, beside what was ordered', () => {
+    expect(certaintyLine(job({}))).toBe('Of the values accepted so far, at most 1 in 4,300 is expected to be wrong. Ordered: at most 1 in 10,000.');
+    expect(certaintyLine(job({ parts: { total: 100, accepted: 0, checking: 0, leased: 0 } }))).toBe('Nothing is accepted yet. Ordered: at most 1 in 10,000.');
+    expect(certaintyLine(job({ status: 'done' }))).toMatch(/^Of the values accepted, at most/);
+    expect(certaintyLine(job({ checksDone: { errorBound: 0 } }))).toContain('No wrong value is expected');
+  });
+
+  it('names only those who computed something again', () => {
+    expect(checkedBy(job({}).checksDone)).toBe('64 by the coordinator, 1,280 by other contributors');
+    expect(checkedBy({ ...job({}).checksDone, cpu: 0, contributor: 0 })).toBe('');
+  });
+
+  it('is told of one result', () => {
+    const result = { pass: 2, contributor: 'a1b2c3', drawn: 1, errorBound: 1e-3 } as AcceptedView;
+    expect(resultLine(result, 3)).toBe('Pass 2, by a1b2c3: 1 value computed again, at most 1 in 1,000 expected to be wrong.');
+    expect(resultLine({ ...result, drawn: 640, errorBound: 0 }, 1)).toBe('By a1b2c3: 640 values computed again, none expected to be wrong.');
+  });
+});
+
+it('says what was proven wrong, and what comes of it', () => {
+  expect(wrongLine(job({}))).toBe('');
+  expect(wrongLine(job({ checksDone: { refuted: 1, revoked: 0 } }))).toBe('1 result was proven wrong and not paid. Their tiles are computed again.');
+  expect(wrongLine(job({ status: 'done', checksDone: { refuted: 2, revoked: 3 } }))).toBe(
+    '2 results were proven wrong and not paid. 3 earlier results of the same contributors were taken back. Their tiles were computed again.',
+  );
 });
 
 it('announces only every ten percent', () => {

@@ -34,15 +34,15 @@ export class TestCoordinator {
     this.dataDir = dataDir;
     this.apiUrl = `http://localhost:${port}`;
     this.url = env.PUBLIC_ORIGIN ?? this.apiUrl;
-    this.#env = { ...process.env, HOST: '127.0.0.1', PORT: String(port), DATA_DIR: dataDir, GALLERY: 'off', LOG_LEVEL: 'warn', ...env };
+    this.#env = { ...process.env, HOST: '127.0.0.1', PORT: String(port), DATA_DIR: dataDir, GALLERY: 'off', LOG_LEVEL: 'warn', VESTING_SECONDS: '20', ...env };
   }
 
-  /** `hostname`: the name that people use, when it is not localhost. */
-  static async start(hostname?: string): Promise<TestCoordinator> {
+  /** `hostname`: the name that people use, when it is not localhost. `env`: more of its environment. Pay vests within 20 s. */
+  static async start(hostname?: string, env: NodeJS.ProcessEnv = {}): Promise<TestCoordinator> {
     await buildPages();
     const port = await freePort();
     const dataDir = mkdtempSync(join(tmpdir(), 'tessera-e2e-'));
-    const coordinator = new TestCoordinator(dataDir, port, hostname ? { PUBLIC_ORIGIN: `http://${hostname}:${port}` } : {});
+    const coordinator = new TestCoordinator(dataDir, port, { ...env, ...(hostname && { PUBLIC_ORIGIN: `http://${hostname}:${port}` }) });
     await coordinator.startAgain();
     return coordinator;
   }

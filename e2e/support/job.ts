@@ -10,7 +10,14 @@ export interface Job {
   readonly params: object;
   readonly grid: { readonly passes: number; readonly tiles: number };
   readonly parts: { readonly total: number; readonly accepted: number; readonly checking: number; readonly leased: number };
-  readonly checksDone: { readonly audits: number; readonly replicas: number; readonly refuted: number; readonly elements: number };
+  readonly checksDone: {
+    readonly cpu: number;
+    readonly trusted: number;
+    readonly contributor: number;
+    readonly refuted: number;
+    readonly revoked: number;
+    readonly errorBound: number;
+  };
   readonly heldMicroCredits: string;
   readonly paidMicroCredits: string;
 }
@@ -37,12 +44,9 @@ export interface ResultRow {
   readonly pass: number;
   readonly tile: number;
   readonly parts: number;
-  readonly claimed: number;
-  readonly accepted: number;
   readonly state: 'committed' | 'accepted' | 'refuted' | 'discarded';
   readonly contributor: string;
-  readonly replica_of: string | null;
 }
 
 export const resultsOf = (coordinator: TestCoordinator, job: string): ResultRow[] =>
-  coordinator.rows('select id, pass, tile, parts, claimed, accepted, state, contributor, replica_of from results where job = ? order by seq', job);
+  coordinator.rows('select id, pass, tile, parts, state, contributor from results where job = ? order by seq', job);

@@ -5,13 +5,13 @@ import type { TestCoordinator } from './coordinator.ts';
 
 /**
  * A contributor that speaks the protocol well, written from its description alone, and hands in plausible nonsense:
- * results of the right length and form whose numbers were never computed.
+ * results of the right length and form whose numbers were never computed, with a root that commits to nothing.
  */
 
-const PROTOCOL_VERSION = 1;
-const RESULT_MAGIC = 0x31525354;
+const PROTOCOL_VERSION = 2;
+const RESULT_MAGIC = 0x32525354;
 const RESULT_HEADER_BYTES = 16;
-const PIXEL_BYTES = 16;
+const PIXEL_WORDS = 4;
 const REPLY_MS_MAX = 10_000;
 
 interface Lease {
@@ -59,15 +59,18 @@ export class Liar {
     return reply.data as T;
   }
 
-  /** Takes up to `count` tiles of `pixels` pixels each and hands nonsense in for them. Returns how many were taken. */
-  async lie(count: number, pixels: number): Promise<number> {
-    const { leases } = await this.#ask<Work>('work', { leasesMax: count });
-    for (const lease of leases) {
-      const bytes = nonsense(lease.parts, pixels * PIXEL_BYTES);
-      const hash = createHash('sha256').update(bytes).digest('hex');
-      await this.#ask('handIn', { token: lease.token, parts: lease.parts, hash, inline: bytes, computeMs: 5, leasesMax: 0 });
-    }
-    return leases.length;
+  /** Takes one tile of `pixels` pixels, hands nonsense in for it and opens something else. False when it got no tile. */
+  async lie(pixels: number): Promise<boolean> {
+    const [lease] = (await this.#ask<Work>('work', { leasesMax: 1 })).leases;
+    if (!lease) return false;
+    const bytes = nonsense(lease.parts, pixels);
+    const root = randomBytes(32).toString('hex');
+    const handIn = { token: lease.token, parts: lease.parts, root, hash: sha256(bytes), inline: bytes, computeMs: 5, leasesMax: 0 };
+    const { result, open } = await this.#ask<{ result: string; open: number[] }>('handIn', handIn);
+    if (open.length === 0) throw new Error('nothing of a newcomer’s result is looked at');
+    const opening = randomBytes(4096);
+    await this.#ask('open', { result, hash: sha256(opening), inline: opening });
+    return true;
   }
 
   async earned(): Promise<bigint> {
@@ -85,14 +88,17 @@ export class Liar {
   }
 }
 
-/** Result v1: header, then every part; each pixel four u32 of a grey that could be true. */
-function nonsense(parts: number, partBytes: number): Buffer {
-  const count = parts.toString(2).replaceAll('0', '').length;
-  const bytes = Buffer.alloc(RESULT_HEADER_BYTES + count * partBytes);
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+/** Result v2: header, four low words a pixel of a grey that could be true, and their high bytes. */
+function nonsense(parts: number, pixels: number): Buffer {
+  const words = pixels * PIXEL_WORDS;
+  const bytes = Buffer.alloc(RESULT_HEADER_BYTES + words * 5);
   bytes.writeUInt32LE(RESULT_MAGIC, 0);
   bytes.writeUInt32LE(parts, 4);
-  bytes.writeUInt32LE(partBytes, 8);
+  bytes.writeUInt32LE(pixels, 8);
+  bytes.writeUInt32LE(PIXEL_WORDS, 12);
   const grey = 20_000 + (randomBytes(1)[0] ?? 0);
-  for (let at = RESULT_HEADER_BYTES; at < bytes.length; at += 4) bytes.writeUInt32LE(grey, at);
+  for (let word = 0; word < words; word++) bytes.writeUInt32LE(grey, RESULT_HEADER_BYTES + word * 4);
   return bytes;
 }

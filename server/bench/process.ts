@@ -3,30 +3,40 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { ConsentId, ContributorId, JobId, OwnerId } from '../../shared/model.ts';
-import type { Answer, Kind } from '../checks/messages.ts';
+import { proveOpening } from '../checks/evidence.ts';
+import type { Answer, Kind, Question } from '../checks/messages.ts';
+import { readConfig } from '../config.ts';
 import { Coordinator } from '../coordinator.ts';
 import { holds } from '../core/ledger.ts';
 import { priceJob } from '../core/pricing.ts';
-import { simSpec } from '../sim/world.ts';
+import { simSpec } from '../sim/spec.ts';
 import { createSockets } from '../sockets/connect.ts';
 import { serveContributors } from '../sockets/contribute.ts';
 import { openBlobStore } from '../store/blobs.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import type { StoredJob } from '../store/store.ts';
+import { ELEMENTS, WORDS } from './shape.ts';
 
 /**
  * The process that `coordinator.bench.ts` loads: the real sockets, core and SQLite store, with one endless job of a workload
- * without a kernel. Audits are answered at once as passed: what is left out is recomputing elements, nothing else.
+ * without a kernel. Openings are proven as ever, drawn elements count as recomputed at once: that is all that is left out.
  * Arguments: data folder, number of contributors. Prints one line of JSON: port and identities.
  */
 const [folder = '', contributors = '1'] = process.argv.slice(2);
 const NEVER_MS = 1e15;
 const GRID = { passes: 1, tiles: 1_000_000 };
-const spec = { ...simSpec(GRID), parts: () => 1, partBytes: () => 48 };
+const spec = { ...simSpec(GRID), parts: () => 1, elements: () => ELEMENTS, elementWords: WORDS };
 
-const passed = async (kind: Kind, question: { readonly count?: number }): Promise<Answer[Kind]> => {
-  if (kind !== 'audit') throw new Error(`no ${kind} is expected here`);
-  return { kind: 'audit', drawn: question.count ?? 0, differing: 0, worst: 0, cpuMs: 0 };
+/** Pay vests after a second, so that as much vests in every round as is earned. */
+const VESTING_MS_MAX = 20_000;
+
+const passed = async (kind: Kind, question: Question[Kind]): Promise<Answer[Kind]> => {
+  if (kind === 'opening') {
+    const { shape, result, opening, sample, ...commitment } = question as Question['opening'];
+    return proveOpening(shape, commitment, result, opening, sample);
+  }
+  if (kind !== 'recompute') throw new Error(`no ${kind} is expected here`);
+  return { drawn: (question as Question['recompute']).sample.elements.length, differing: 0, unexplained: 0, worst: 0, cpuMs: 0 };
 };
 
 const store = await openSqliteStore(folder);
@@ -36,9 +46,10 @@ const log = { info: () => undefined, error: (fields: object, message: string) =>
 const coordinator = await Coordinator.open({
   store,
   blobs,
-
   checks,
   spec: () => spec,
+  privateSwarm: false,
+  vestingMsMax: VESTING_MS_MAX,
   clock: Date.now,
   random: randomBytes,
   log,
@@ -46,7 +57,7 @@ const coordinator = await Coordinator.open({
 
 const owner = 'device:bench00000000000' as OwnerId;
 const context = { id: 'j_bench00000000000' as JobId, seed: 1, params: {}, prepared: {} };
-const policy = { auditElements: 64, replicaShare: 0 };
+const policy = { targetError: 1e-4 };
 const price = priceJob(spec, context, policy, 1_000_000n);
 const job: StoredJob = {
   ...context,
@@ -63,14 +74,14 @@ const job: StoredJob = {
   ratePerUnit: 1_000_000n,
   workHeld: price.work,
   checksHeld: price.checks,
-  heldFrom: [{ account: 'operator/issuance', microCredits: price.work }],
+  heldFrom: [{ account: 'operator/issuance', microCredits: price.work + price.checks }],
   closing: false,
   createdMs: Date.now(),
   endedMs: null,
   summary: null,
 };
 await store.jobs.create(job, holds(job));
-await coordinator.dispatch({ type: 'openJob', job, results: [] });
+await coordinator.dispatch({ type: 'openJob', job, results: [], paid: 0n });
 
 const identities = await Promise.all(
   Array.from({ length: Number(contributors) }, async (_, index) => {
@@ -83,9 +94,6 @@ const identities = await Promise.all(
       secretHash: createHash('sha256').update(secret).digest(),
       owner: `device:${suffix}` as OwnerId,
       createdMs: Date.now(),
-      accepted: 0,
-      refuted: 0,
-      suspendedUntilMs: 0,
     });
     await store.people.createConsent({
       id: consent,
@@ -102,7 +110,7 @@ const identities = await Promise.all(
 
 const server = createServer();
 const io = createSockets(server, () => true);
-serveContributors(io, { store, blobs, coordinator, clock: Date.now, randomBytes, log });
+serveContributors(io, { store, blobs, coordinator, config: readConfig({}), networkKey: await store.secret('network'), clock: Date.now, randomBytes, log });
 server.listen(0, '127.0.0.1', () => console.log(JSON.stringify({ port: (server.address() as AddressInfo).port, identities })));
 
 // Ends with whoever started it, however that came about.

@@ -1,6 +1,9 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Evidence, JobContext, PartMask, TileRef } from '../../shared/model.ts';
-import type { AcceptedResult, ElementSample, Preparation } from '../../shared/workload.ts';
+import type { Shape } from '../../shared/commitment.ts';
+import type { Evidence, JobContext, TileRef } from '../../shared/model.ts';
+import type { AcceptedResult, Preparation } from '../../shared/workload.ts';
+import type { Sample } from '../core/draw.ts';
+import type { Proof } from './evidence.ts';
 
 /** What the coordinator's main thread asks of its worker threads. Workloads' heavy faces run nowhere else. */
 export interface JobHandle {
@@ -10,20 +13,37 @@ export interface JobHandle {
   readonly inputs: readonly { readonly name: string; readonly path: string }[];
 }
 
+/** Elements of one tile, and what is claimed for each: `elementWords` u32 in the sample's order. */
+interface Claims extends JobHandle {
+  readonly at: TileRef;
+  readonly sample: Sample;
+  readonly claims: Uint8Array;
+}
+
 export interface Question {
   prepare: { readonly workload: string; readonly params: unknown; readonly files: Readonly<Record<string, Uint8Array>> };
-  audit: JobHandle & { readonly at: TileRef; readonly parts: PartMask; readonly result: Uint8Array; readonly digest: Uint8Array; readonly count: number };
-  compare: JobHandle & { readonly at: TileRef; readonly result: Uint8Array; readonly replica: Uint8Array; readonly most: number };
-  referee: JobHandle & { readonly at: TileRef; readonly result: Uint8Array; readonly replica: Uint8Array; readonly sample: ElementSample };
+  /** Does the opening lead to the root, and add up to the result? */
+  opening: {
+    readonly shape: Shape;
+    readonly salt: Uint8Array;
+    readonly root: Uint8Array;
+    readonly result: Uint8Array;
+    readonly opening: Uint8Array;
+    readonly sample: Sample;
+  };
+  recompute: Claims;
+  /** `values`: what an auditor found, laid out as the claims. */
+  compare: Claims & { readonly values: Uint8Array };
   /** Results come one at a time through the port: post `next`, receive an `AcceptedResult` or null. */
   assemble: { readonly workload: string; readonly job: JobContext; readonly output: string; readonly source: MessagePort };
 }
 
 export interface Answer {
   prepare: Preparation<unknown>;
-  audit: Evidence;
-  compare: { readonly evidence: Evidence; readonly sample: ElementSample };
-  referee: { readonly result: Evidence; readonly replica: Evidence };
+  opening: Proof;
+  recompute: Omit<Evidence, 'by'>;
+  /** The CPU time of the referee counts once, with the result. */
+  compare: { readonly result: Omit<Evidence, 'by'>; readonly auditor: Omit<Evidence, 'by'> };
   assemble: Uint8Array;
 }
 

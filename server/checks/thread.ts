@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { workload } from '../../shaders/registry.ts';
-import type { Evidence } from '../../shared/model.ts';
 import { type AcceptedResult, InputError, type WorkloadCheck, type WorkloadEntry } from '../../shared/workload.ts';
+import { compareSample, type Judge, proveOpening, recomputeSample } from './evidence.ts';
 import type { Answer, FromThread, JobHandle, Kind, Question, SourceMessage, ToThread } from './messages.ts';
 
 /** One worker thread: answers one question at a time. It may be terminated at any moment, so it keeps nothing of value. */
 
 /** Parsed inputs of the jobs asked about last; a scene is tens of megabytes, so few. */
 const LOADED_MAX = 4;
-const loaded = new Map<string, { readonly check: WorkloadCheck<unknown, unknown>; readonly inputs: unknown }>();
+const loaded = new Map<string, unknown>();
 
 function entryOf(id: string): WorkloadEntry {
   const entry = workload(id);
@@ -17,48 +17,54 @@ function entryOf(id: string): WorkloadEntry {
   return entry;
 }
 
-async function load({ workload: id, job, inputs }: JobHandle) {
-  const known = loaded.get(job.id);
-  if (known) return known;
-  const check = await entryOf(id).check();
+function inputsOf(check: WorkloadCheck<unknown, unknown>, { job, inputs }: JobHandle): unknown {
+  if (loaded.has(job.id)) return loaded.get(job.id);
   const files = Object.fromEntries(inputs.map(({ name, path }) => [name, new Uint8Array(readFileSync(path))]));
-  const fresh = { check, inputs: check.load(job, files) };
+  const fresh = check.load(job, files);
   const oldest = loaded.keys().next().value;
   if (loaded.size >= LOADED_MAX && oldest !== undefined) loaded.delete(oldest);
   loaded.set(job.id, fresh);
   return fresh;
 }
 
-function timed(measure: () => Omit<Evidence, 'cpuMs'>): Evidence {
-  const before = process.cpuUsage();
-  const evidence = measure();
-  const { user, system } = process.cpuUsage(before);
-  return { ...evidence, cpuMs: (user + system) / 1000 };
+/** The workload's checks, bound to one job. Its inputs are read only when something has to be recomputed. */
+async function judgeOf(question: JobHandle): Promise<Judge> {
+  const { spec, check: face } = entryOf(question.workload);
+  const check = await face();
+  const { job } = question;
+  return {
+    words: spec.elementWords,
+    allowed: spec.tolerance.allowed,
+    recompute: (elements) => check.recompute(inputsOf(check, question), job, elements),
+    distance: (a, b) => check.distance(job, a, b),
+    explains: (element, claimed) => check.explains(inputsOf(check, question), job, element, claimed),
+  };
+}
+
+/** CPU time of this thread alone, not of its neighbours. */
+function timed<T>(measure: () => T): { readonly value: T; readonly cpuMs: number } {
+  const before = process.threadCpuUsage();
+  const value = measure();
+  const { user, system } = process.threadCpuUsage(before);
+  return { value, cpuMs: (user + system) / 1000 };
 }
 
 const answers: { [K in Kind]: (question: Question[K]) => Promise<Answer[K]> } = {
   async prepare({ workload: id, params, files }) {
     return (await entryOf(id).prepare()).prepare(params, files);
   },
-  async audit(question) {
-    const { check, inputs } = await load(question);
-    const sample = check.draw(question.job, question.at, question.parts, question.digest, question.count);
-    return timed(() => check.audit(inputs, question.job, question.at, question.result, sample));
+  async opening({ shape, salt, root, result, opening, sample }) {
+    return proveOpening(shape, { salt, root }, result, opening, sample);
+  },
+  async recompute(question) {
+    const judge = await judgeOf(question);
+    const { value, cpuMs } = timed(() => recomputeSample(judge, question.at, question.sample, question.claims));
+    return { ...value, cpuMs };
   },
   async compare(question) {
-    const { check } = await load(question);
-    let sample = { parts: [] as readonly number[], elements: [] as readonly number[] };
-    const evidence = timed(() => {
-      const outcome = check.compare(question.job, question.at, question.result, question.replica, question.most);
-      sample = outcome.sample;
-      return outcome.evidence;
-    });
-    return { evidence, sample };
-  },
-  async referee(question) {
-    const { check, inputs } = await load(question);
-    const judge = (bytes: Uint8Array): Evidence => timed(() => check.audit(inputs, question.job, question.at, bytes, question.sample));
-    return { result: judge(question.result), replica: judge(question.replica) };
+    const judge = await judgeOf(question);
+    const { value, cpuMs } = timed(() => compareSample(judge, question.at, question.sample, question.claims, question.values));
+    return { result: { ...value.result, cpuMs }, auditor: { ...value.auditor, cpuMs: 0 } };
   },
   async assemble({ workload: id, job, output, source }) {
     async function* results(): AsyncGenerator<AcceptedResult> {

@@ -92,6 +92,12 @@ export class TileBlocks {
     block.accepted[tile % BLOCK_TILES]! |= parts;
   }
 
+  /** An accepted result counts no more: its parts are offered again. */
+  revoke(tile: number, parts: PartMask): void {
+    this.#block(tile).accepted[tile % BLOCK_TILES]! &= ~parts;
+    this.#offerAgain(tile);
+  }
+
   #offerAgain(tile: number): void {
     if (tile < this.#cursor && this.free(tile) !== 0) this.#returned.push(tile);
   }

@@ -1,25 +1,31 @@
-import { limits, SECOND_MS } from '../../shared/limits.ts';
-import { countParts, type PartMask, type TileRef } from '../../shared/model.ts';
+import { limits } from '../../shared/limits.ts';
+import { countParts, type PartMask, type ResultId } from '../../shared/model.ts';
+import { answer, expireAudits, giveUpAudit, prevailingAuditor } from './audits.ts';
 import { TileBlocks } from './blocks.ts';
 import { endJobIfOver } from './ending.ts';
 import { partPrice } from './pricing.ts';
-import { isSuspended, SUSPENDED } from './reputation.ts';
-import { endLease, grantWork, hasReplicator, leaseKey, measureSpeed, renewLeases, wakeIdle } from './scheduler.ts';
-import type { Command, Contributor, Event, Job, PendingResult, RandomBytes, ReplicaNeed, State } from './state.ts';
-import { checked, requestChecks, startLargerAudit } from './verdicts.ts';
-import { commitmentOf, tileNumber } from './verifier.ts';
+import { isSuspended, SUSPENDED, standingOf } from './reputation.ts';
+import { endLease, grantWork, leaseKey, measureSpeed, renewLeases, wakeIdle } from './scheduler.ts';
+import type { Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
+import { accept, checked, columnsOf, discard, requestProof } from './verdicts.ts';
+import { commitmentOf, cpuElementsMax, drawCount, sampleOf, sizeOf, tileNumber } from './verifier.ts';
+import { vestDue } from './vesting.ts';
 
 /**
  * The coordinator as a pure function: `step(state, command, now, random) -> events`. It changes `state` in place, touches
  * no clock, socket or disk, and gives the same events for the same history. `write` events are committed as a group before
  * anything else of the same step is shown to the world; when that fails the state is thrown away and rebuilt from the store.
  *
- * A result goes: handed in -> committed -> audited -> (second contributor) -> accepted and paid, or refuted and leased again.
+ * A result goes: handed in and committed -> drawn -> opened -> audited -> accepted and paid, or refuted and leased again.
  */
 export function step(state: State, command: Command, now: number, random: RandomBytes): Event[] {
   switch (command.type) {
     case 'openJob':
       return openJob(state, command, now);
+    case 'restoreVesting':
+      for (const result of command.results)
+        if (result.vesting) state.contributors.get(result.contributor)?.vesting.push({ ...result, vesting: result.vesting });
+      return [];
     case 'cancelJob':
       return cancelJob(state, command.job, now);
     case 'join':
@@ -29,19 +35,23 @@ export function step(state: State, command: Command, now: number, random: Random
     case 'requestWork': {
       const contributor = state.contributors.get(command.contributor);
       if (!contributor?.connected) return [{ type: 'refused', code: 'forbidden', message: 'Say hello first.' }];
-      return granted(state, contributor, command.leasesMax, now);
+      return granted(state, contributor, command.leasesMax, now, random);
     }
     case 'handIn':
       return handIn(state, command, now, random);
-    case 'returnLeases':
-      return returnLeases(state, command.contributor, new Set(command.tokens));
+    case 'open':
+      return open(state, command);
+    case 'answer': {
+      const contributor = state.contributors.get(command.contributor);
+      return contributor ? answer(state, contributor, command.token, command.values) : [{ type: 'refused', code: 'forbidden', message: 'Say hello first.' }];
+    }
+    case 'giveBack':
+      return giveBack(state, command, now);
     case 'checked':
       return checked(state, command, now);
-    case 'changeOwner': {
+    case 'changeOwner':
       for (const contributor of state.contributors.values()) if (contributor.owner === command.from) contributor.owner = command.to;
-      for (const job of state.jobs.values()) for (const need of job.replicaNeeds.values()) if (need.owner === command.from) need.owner = command.to;
       return [];
-    }
     case 'tick':
       return tick(state, now);
     default:
@@ -49,15 +59,33 @@ export function step(state: State, command: Command, now: number, random: Random
   }
 }
 
+/** Nothing known yet. */
+export const emptyState = (config: State['config'], now: number): State => ({
+  config,
+  jobs: new Map(),
+  contributors: new Map(),
+  connected: [],
+  trusted: new Set(),
+  idle: new Set(),
+  leases: new Map(),
+  audits: new Map(),
+  pending: new Map(),
+  checksInFlight: 0,
+  achieved: 0,
+  wastedByNewcomers: 0,
+  balanceAtMs: now,
+  nextTrialAtMs: 0,
+});
+
 /** What `requestWork` and every hand-in answer: new leases, told to viewers too. */
-function granted(state: State, contributor: Contributor, leasesMax: number, now: number): Event[] {
-  const event = grantWork(state, contributor, leasesMax, now);
+function granted(state: State, contributor: Contributor, leasesMax: number, now: number, random: RandomBytes): Event[] {
+  const event = grantWork(state, contributor, leasesMax, now, random);
   if (event.type !== 'leased') return [event];
   return [event, ...event.leases.map(({ job, at, parts }): Event => ({ type: 'tileLeased', job, at, parts }))];
 }
 
-/** Opens a new job, or one read back from the store with its results; checks that had no answer are asked for again, with the same draw. */
-function openJob(state: State, { job: stored, results }: Command & { type: 'openJob' }, now: number): Event[] {
+/** Opens a new job, or one read back from the store with its results and what it has paid. */
+function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Command & { type: 'openJob' }, now: number): Event[] {
   const spec = state.config.spec(stored.workload);
   if (!spec || spec.version !== stored.version)
     return [{ type: 'refused', code: 'stale', message: `Workload ${stored.workload} version ${stored.version} is not installed.` }];
@@ -78,79 +106,81 @@ function openJob(state: State, { job: stored, results }: Command & { type: 'open
     partsAccepted: 0,
     partsChecking: 0,
     partsLeased: 0,
-    paid: 0n,
-    paidForReplicas: 0n,
-    audits: 0,
-    replicas: 0,
+    paid: alreadyPaid,
+    paidForAudits: 0n,
+    promisedForAudits: 0n,
+    elements: { cpu: 0, trusted: 0, contributor: 0 },
     refuted: 0,
-    elements: 0,
+    revoked: 0,
+    errorSum: 0,
+    undecided: 0,
     contributors: new Set(),
     attempt: 0,
     // Starts level with the least served job, so that a newcomer neither waits behind the others' past nor starves them.
     granted: Number.isFinite(least) ? least : 0,
     handedIn: new Map(),
-    replicaNeeds: new Map(),
+    trustedQuestions: [],
     closing: stored.closing,
     rate: 0,
     rateAtMs: now,
   };
   state.jobs.set(stored.id, job);
-  const waiting = results.flatMap((result) => reloadResult(state, job, result));
-  const events = waiting.flatMap((pending) => requestChecks(state, job, pending, now));
+  const events = results.flatMap((result) => reloadResult(state, job, result, now));
+  job.paidForAudits = job.paid - workPaid(job, results);
   return [...events, ...endJobIfOver(state, job, now), ...wakeIdle(state)];
 }
 
-/** Puts one stored result back in its place. Returned when it still waits for a verdict. */
-function reloadResult(state: State, job: Job, result: PendingResult['stored']): PendingResult[] {
+/** What accepted results of a job were paid. */
+const workPaid = (job: Job, results: readonly PendingResult['stored'][]): bigint =>
+  results.reduce(
+    (sum, { state, at, parts }) =>
+      state === 'accepted' ? sum + partPrice(job.spec, job.context, at, job.stored.ratePerUnit) * BigInt(countParts(parts)) : sum,
+    0n,
+  );
+
+/** Puts one stored result back in its place. One without a verdict is checked again, with the same draw. */
+function reloadResult(state: State, job: Job, result: PendingResult['stored'], now: number): Event[] {
   const number = tileNumber(job.grid.tiles, result.at);
   job.contributors.add(result.contributor);
   job.handedIn.set(handInKey(result.epoch, result.attempt, result.parts), { id: result.id, hash: result.hash });
-  for (const { kind, drawn } of result.evidence) {
-    if (kind === 'audit') job.audits++;
-    if (kind === 'audit') job.elements += drawn;
-  }
-  const isReplica = result.replicaOf !== null && result.accepted === 0;
-  const original = result.replicaOf === null ? undefined : state.pending.get(result.replicaOf);
+  for (const { by, drawn } of result.evidence) job.elements[by] += drawn;
+  job.blocks.hold(number, result.parts);
   if (result.state === 'accepted') {
-    const amount = partPrice(job.spec, job.context, result.at, job.stored.ratePerUnit) * BigInt(countParts(isReplica ? result.claimed : result.accepted));
-    job.paid += amount;
-    if (isReplica) {
-      job.paidForReplicas += amount;
-      job.replicas++;
-      if (original) original.confirmed = (original.confirmed | result.claimed) as PartMask;
-      return [];
-    }
-    job.blocks.hold(number, result.accepted);
-    job.blocks.accept(number, result.accepted);
-    job.partsAccepted += countParts(result.accepted);
+    job.blocks.accept(number, result.parts);
+    job.partsAccepted += countParts(result.parts);
+    job.errorSum += result.errorBound * countParts(result.parts);
     return [];
   }
-  const pending = newPending(result);
-  state.pending.set(result.id, pending);
-  if (original) original.confirming = (original.confirming | result.claimed) as PartMask;
-  if (result.replicaOf === null) {
-    job.blocks.hold(number, result.claimed);
-    job.partsChecking += countParts(result.claimed);
-  }
-  return [pending];
+  return begin(state, job, result, now);
 }
 
-const newPending = (stored: PendingResult['stored']): PendingResult => ({
-  stored,
-  stage: 'audit',
-  evidence: [...stored.evidence],
-  confirmed: 0 as PartMask,
-  confirming: 0 as PartMask,
-  retries: 0,
-});
+/** A committed result begins its way: accepted at once when nothing of it was drawn, else opened and checked. */
+function begin(state: State, job: Job, stored: PendingResult['stored'], now: number): Event[] {
+  job.partsChecking += countParts(stored.parts);
+  job.undecided++;
+  const contributor = state.contributors.get(stored.contributor);
+  if (contributor) contributor.undecided += sizeOf(job, stored);
+  const pending: PendingResult = {
+    stored,
+    stage: 'opening',
+    round: stored.round,
+    sample: stored.drawn === 0 ? { parts: [], elements: [] } : sampleOf(state.config.drawKey, job, stored),
+    claims: new Uint8Array(),
+    evidence: [...stored.evidence],
+    open: 0,
+    sinceMs: now,
+    retries: 0,
+  };
+  state.pending.set(stored.id, pending);
+  if (stored.drawn === 0) return accept(state, job, pending, now);
+  return stored.opening ? requestProof(state, pending) : [];
+}
 
 function cancelJob(state: State, id: Job['stored']['id'], now: number): Event[] {
   const job = state.jobs.get(id);
   if (!job) return [{ type: 'refused', code: 'conflict', message: 'This job is not open.' }];
   job.closing = true;
   const events: Event[] = [{ type: 'write', write: { kind: 'jobClosing', id } }, ...voidLeases(state, job, 'The job was cancelled.')];
-  for (const need of [...job.replicaNeeds.values()])
-    if (state.pending.get(need.result)?.confirming === 0) events.push(...startLargerAudit(state, job, need.result));
   return [...events, ...endJobIfOver(state, job, now)];
 }
 
@@ -165,23 +195,45 @@ export function voidLeases(state: State, job: Job, reason: string): Event[] {
   return [...tokens].map(([contributor, list]) => ({ type: 'leasesVoided', contributor, tokens: list, reason }));
 }
 
-function join(state: State, { contributor: fresh }: Command & { type: 'join' }, now: number): Event[] {
+function join(state: State, { contributor: { standings, ...fresh } }: Command & { type: 'join' }, now: number): Event[] {
   const known = state.contributors.get(fresh.id);
-  state.contributors.set(fresh.id, {
+  if (known?.connected) disconnect(state, known);
+  const contributor: Contributor = {
     ...fresh,
     connected: true,
+    place: state.connected.length,
     leftMs: 0,
-    idle: false,
     leases: known?.leases ?? new Map(),
+    questions: known?.questions ?? [],
+    undecided: known?.undecided ?? 0,
     speed: known?.speed ?? 0,
     lastHandInMs: now,
-  });
+    // Memory is ahead of what was read from the store.
+    standings: known?.standings ?? new Map([...standings].map(([workload, standing]) => [workload, { ...standing }])),
+    vesting: known?.vesting ?? [],
+  };
+  state.contributors.set(fresh.id, contributor);
+  state.connected.push(contributor);
+  if (contributor.trusted) state.trusted.add(contributor);
   return [];
+}
+
+function disconnect(state: State, contributor: Contributor): void {
+  const last = state.connected.pop()!;
+  if (last !== contributor) {
+    state.connected[contributor.place] = last;
+    last.place = contributor.place;
+  }
+  contributor.connected = false;
+  state.trusted.delete(contributor);
+  state.idle.delete(contributor.id);
 }
 
 function leave(state: State, id: Contributor['id'], now: number): Event[] {
   const contributor = state.contributors.get(id);
-  if (contributor) Object.assign(contributor, { connected: false, idle: false, leftMs: now });
+  if (!contributor?.connected) return [];
+  disconnect(state, contributor);
+  contributor.leftMs = now;
   return [];
 }
 
@@ -189,19 +241,25 @@ function leave(state: State, id: Contributor['id'], now: number): Event[] {
 const handInKey = (epoch: number, attempt: number, parts: PartMask): string => `${epoch}/${attempt}/${parts}`;
 
 function handIn(state: State, command: Command & { type: 'handIn' }, now: number, random: RandomBytes): Event[] {
-  const { lease, parts, hash } = command;
-  const refused = (code: 'conflict' | 'bad_input' | 'forbidden' | 'stale', message: string): Event[] => [{ type: 'refused', code, message, field: 'token' }];
+  const { lease, parts, hash, root } = command;
+  const refused = (code: 'conflict' | 'bad_input' | 'forbidden' | 'stale' | 'suspended', message: string): Event[] => [
+    { type: 'refused', code, message, field: 'token' },
+  ];
   const contributor = state.contributors.get(lease.contributor);
   if (!contributor) return refused('forbidden', 'Say hello first.');
-  if (isSuspended(contributor, now)) return refused('forbidden', SUSPENDED);
   const job = state.jobs.get(lease.job);
   if (!job) return refused('conflict', 'This job is not open any more.');
+  if (isSuspended(contributor, job.spec.id, now)) return refused('suspended', SUSPENDED);
   if (parts === 0 || (parts & ~lease.parts) !== 0)
     return [{ type: 'refused', code: 'bad_input', message: 'The lease does not cover these parts.', field: 'parts' }];
 
   const key = handInKey(lease.epoch, lease.attempt, parts);
   const before = job.handedIn.get(key);
-  if (before) return before.hash === hash ? [{ type: 'stored', result: before.id }] : refused('conflict', 'Another result was handed in under this lease.');
+  if (before) {
+    if (before.hash !== hash) return refused('conflict', 'Another result was handed in under this lease.');
+    const pending = state.pending.get(before.id);
+    return [{ type: 'stored', result: before.id, open: pending?.stage === 'opening' ? columnsOf(pending) : [] }];
+  }
   if (lease.expiresMs < now) return refused('stale', 'This lease has expired.');
   if (job.closing) return refused('conflict', 'This job was cancelled.');
 
@@ -209,19 +267,15 @@ function handIn(state: State, command: Command & { type: 'handIn' }, now: number
   // Attempts are counted anew after a restart, so a token of an earlier epoch names no lease of this one.
   const active = lease.epoch === state.config.epoch ? state.leases.get(leaseKey(lease.job, lease.at, lease.attempt)) : undefined;
   const unclaimed = (parts & job.blocks.unclaimed(number)) as PartMask;
-  const need = unclaimed === 0 ? needOf(state, job, contributor, lease.at, parts) : undefined;
-  if (unclaimed === 0 && !need) {
-    if (active?.contributor === contributor.id) endLease(state, active);
-    return refused('conflict', 'Somebody else has finished this tile already.');
+  if (unclaimed !== parts) {
+    if (active?.contributor === contributor.id && unclaimed === 0) endLease(state, active);
+    return [{ type: 'refused', code: 'conflict', message: 'Somebody else has finished parts of this tile.', field: 'parts', limit: String(unclaimed) }];
   }
-  const claimed = need ? unconfirmed(state, need, parts) : unclaimed;
-  const replicaOf = need?.result ?? null;
   const stored = {
     id: command.id,
     job: lease.job,
     at: lease.at,
     parts,
-    claimed,
     epoch: lease.epoch,
     attempt: lease.attempt,
     contributor: contributor.id,
@@ -230,41 +284,53 @@ function handIn(state: State, command: Command & { type: 'handIn' }, now: number
     hash,
     sizeBytes: command.sizeBytes,
     inline: command.inline,
-    commitment: commitmentOf(lease, hash),
+    salt: command.salt,
+    root,
+    commitment: commitmentOf(lease, hash, root),
     nonce: random(16),
-    replicaOf,
+    drawn: contributor.trusted ? 0 : elementsToDraw(state, job, contributor, lease.at, parts, now),
+    round: 'first',
+    opening: null,
     computeMs: command.computeMs,
     committedMs: now,
     state: 'committed',
-    accepted: 0 as PartMask,
     evidence: [],
+    errorBound: 0,
+    decidedMs: null,
+    vesting: null,
+    drill: contributor.drill,
   } as const;
   job.handedIn.set(key, { id: stored.id, hash });
   job.contributors.add(contributor.id);
-  if (need) {
-    need.taken = (need.taken | claimed) as PartMask;
-    const original = state.pending.get(need.result)!;
-    original.confirming = (original.confirming | claimed) as PartMask;
-  } else {
-    job.blocks.hold(number, claimed);
-    job.partsChecking += countParts(claimed);
-  }
+  job.blocks.hold(number, parts);
   if (active && active.contributor === contributor.id) settleLease(state, job, contributor, active, parts, now);
-
-  const pending = newPending(stored);
-  state.pending.set(stored.id, pending);
-  return [{ type: 'write', write: { kind: 'result', result: stored } }, { type: 'stored', result: stored.id }, ...requestChecks(state, job, pending, now)];
+  const events = begin(state, job, stored, now);
+  const pending = state.pending.get(stored.id);
+  return [
+    { type: 'write', write: { kind: 'result', result: stored } },
+    { type: 'stored', result: stored.id, open: pending ? columnsOf(pending) : [] },
+    ...events,
+    ...endJobIfOver(state, job, now),
+  ];
 }
 
-/** Parts of a replica that nobody has confirmed or is confirming: what it is paid for. */
-const unconfirmed = (state: State, need: ReplicaNeed, parts: PartMask): PartMask =>
-  (parts & need.missing & ~(state.pending.get(need.result)?.confirming ?? 0)) as PartMask;
+function elementsToDraw(state: State, job: Job, contributor: Contributor, at: PendingResult['stored']['at'], parts: PartMask, now: number): number {
+  const auditors = prevailingAuditor(state, job, now);
+  const size = sizeOf(job, { at, parts });
+  const wanted = drawCount(job.stored.checks.targetError, standingOf(contributor, job.spec.id, now), size, auditors);
+  return auditors === 'cpu' ? Math.min(wanted, cpuElementsMax(job, at)) : wanted;
+}
 
-/** The result that this one can confirm: of the same tile, by another owner, with parts left to confirm. */
-const needOf = (state: State, job: Job, contributor: Contributor, at: TileRef, parts: PartMask): ReplicaNeed | undefined =>
-  [...job.replicaNeeds.values()].find(
-    (need) => need.owner !== contributor.owner && need.at.pass === at.pass && need.at.tile === at.tile && unconfirmed(state, need, parts) !== 0,
-  );
+/** Takes an opening. Repeated, or of a result that has its verdict, it changes nothing. */
+function open(state: State, { contributor, result, hash, inline }: Command & { type: 'open' }): Event[] {
+  const pending = state.pending.get(result);
+  if (pending?.stage !== 'opening') return [];
+  if (pending.stored.contributor !== contributor)
+    return [{ type: 'refused', code: 'forbidden', message: 'This result is another contributor’s.', field: 'result' }];
+  const opened = { ...pending, stored: { ...pending.stored, opening: { hash, inline } } };
+  state.pending.set(result, opened);
+  return [{ type: 'write', write: { kind: 'opening', id: result, opening: { hash, inline } } }, ...requestProof(state, opened)];
+}
 
 /** Takes handed-in parts off the lease. */
 function settleLease(
@@ -278,21 +344,35 @@ function settleLease(
   measureSpeed(contributor, active.unitsPerPart * countParts(parts), active.grantedMs, now);
   const covered = (parts & active.parts) as PartMask;
   active.parts = (active.parts & ~covered) as PartMask;
-  if (active.replicaOf === null) {
-    job.blocks.unlease(tileNumber(job.grid.tiles, active.at), covered);
-    job.partsLeased -= countParts(covered);
-  }
+  job.blocks.unlease(tileNumber(job.grid.tiles, active.at), covered);
+  job.partsLeased -= countParts(covered);
   if (active.parts === 0) endLease(state, active);
   renewLeases(contributor, now);
 }
 
-function returnLeases(state: State, id: Contributor['id'], tokens: ReadonlySet<string>): Event[] {
+/** Leases and audits that its contributor will not do, and results that it cannot open any more. */
+function giveBack(state: State, { contributor: id, tokens, unopened }: Command & { type: 'giveBack' }, now: number): Event[] {
   const contributor = state.contributors.get(id);
-  for (const active of [...(contributor?.leases.values() ?? [])]) if (tokens.has(active.token)) endLease(state, active);
-  return wakeIdle(state);
+  const given = new Set(tokens);
+  const events: Event[] = [];
+  for (const active of [...(contributor?.leases.values() ?? [])]) if (given.has(active.token)) endLease(state, active);
+  for (const token of tokens) {
+    const audit = state.audits.get(token);
+    if (audit?.contributor === id) events.push(...giveUpAudit(state, audit, now));
+  }
+  for (const result of unopened) if (state.pending.get(result)?.stored.contributor === id) events.push(...abandon(state, result, now));
+  return [...events, ...wakeIdle(state)];
 }
 
-/** Time passing: leases run out, absent contributors lose theirs, replicas that nobody can make become larger audits. */
+/** A result that its contributor did not open: dropped, and remembered against it. */
+function abandon(state: State, id: ResultId, now: number): Event[] {
+  const pending = state.pending.get(id);
+  const job = pending && state.jobs.get(pending.stored.job);
+  if (!job || pending.stage !== 'opening') return [];
+  return [...discard(state, job, pending, 'It was not opened in time, so it could not be checked.', true, now), ...endJobIfOver(state, job, now)];
+}
+
+/** Time passing: leases run out, absent contributors lose theirs, what was not opened is dropped, audits go to others, pay vests. */
 function tick(state: State, now: number): Event[] {
   const events: Event[] = [];
   for (const active of [...state.leases.values()]) {
@@ -303,16 +383,16 @@ function tick(state: State, now: number): Event[] {
     if (!gone) events.push({ type: 'leasesVoided', contributor: active.contributor, tokens: [active.token], reason: 'The lease has expired.' });
     events.push(...wakeIdle(state));
   }
-  for (const contributor of [...state.contributors.values()])
-    if (!contributor.connected && contributor.leases.size === 0 && now - contributor.leftMs > FORGET_MS) state.contributors.delete(contributor.id);
-  for (const job of [...state.jobs.values()])
-    for (const need of [...job.replicaNeeds.values()])
-      if (need.taken === 0 && (now - need.sinceMs > limits.replicaWaitMsMax || (now - need.sinceMs > ALONE_MS && !hasReplicator(state, job, need, now))))
-        events.push(...startLargerAudit(state, job, need.result));
+  for (const { stored, stage, sinceMs } of [...state.pending.values()])
+    if (stage === 'opening' && now - sinceMs > limits.openingMsMax) events.push(...abandon(state, stored.id, now));
+  events.push(...expireAudits(state, now));
+  for (const contributor of [...state.contributors.values()]) {
+    if (contributor.vesting.length > 0) events.push(...vestDue(contributor, now));
+    const busy = contributor.connected || contributor.leases.size > 0 || contributor.vesting.length > 0 || contributor.undecided > 0;
+    if (!busy && now - contributor.leftMs > FORGET_MS) state.contributors.delete(contributor.id);
+  }
   return events;
 }
 
-/** A contributor that is alone does not wait for a second one to turn up. */
-const ALONE_MS = 2 * SECOND_MS;
 /** Longer than a lease token lives: until then its owner and speed are remembered for late hand-ins. */
 const FORGET_MS = 2 * limits.leaseTokenMsMax;

@@ -1,14 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { BlobHash, ContributorId, JobId, OwnerId, PartMask, ResultId, SiteId } from '../../shared/model.ts';
+import type { BlobHash, ContributorId, Evidence, JobId, OwnerId, PartMask, ResultId, SiteId } from '../../shared/model.ts';
 import { defaultChecks } from '../../shared/schemas.ts';
-import { simSpec } from '../sim/world.ts';
+import { simSpec } from '../sim/spec.ts';
 import type { StoredJob, StoredResult } from '../store/store.ts';
 import { TileBlocks } from './blocks.ts';
 import { openLease, sealLease } from './lease.ts';
-import { payments, refunds, splitHold } from './ledger.ts';
+import { refundAccount, refunds, splitHold, vests, voids } from './ledger.ts';
 import { priceJob } from './pricing.ts';
-import { allowedMisses, commitmentOf, drawDigest, wantsReplica } from './verifier.ts';
+import { newStanding, type Standing } from './reputation.ts';
+import type { VestingResult } from './state.ts';
+import { allowedMisses, commitmentOf, drawCount, drawDigest, errorBound } from './verifier.ts';
 
 const lease = {
   job: 'j_0123456789abcdef' as JobId,
@@ -64,30 +66,54 @@ describe('tile blocks', () => {
 
 describe('the draw', () => {
   const hash = 'ab'.repeat(32) as BlobHash;
-  const commitment = commitmentOf(lease, hash);
+  const root = new Uint8Array(32).fill(7);
+  const commitment = commitmentOf(lease, hash, root);
   const result = (nonce: number): StoredResult => ({ commitment, nonce: new Uint8Array(16).fill(nonce) }) as StoredResult;
   const key = new Uint8Array(32).fill(9);
 
   it('is fixed by secret, commitment and nonce, and changes with each of them', () => {
     const draws = [
-      drawDigest(key, result(1), 'audit'),
-      drawDigest(key, result(2), 'audit'),
-      drawDigest(new Uint8Array(32), result(1), 'audit'),
-      drawDigest(key, result(1), 'larger audit'),
-      drawDigest(key, { ...result(1), commitment: commitmentOf({ ...lease, attempt: 4 }, hash) }, 'audit'),
+      drawDigest(key, result(1), 'first'),
+      drawDigest(key, result(2), 'first'),
+      drawDigest(new Uint8Array(32), result(1), 'first'),
+      drawDigest(key, result(1), 'second'),
+      drawDigest(key, { ...result(1), commitment: commitmentOf({ ...lease, attempt: 4 }, hash, root) }, 'first'),
+      drawDigest(key, { ...result(1), commitment: commitmentOf(lease, hash, new Uint8Array(32)) }, 'first'),
     ].map((digest) => Buffer.from(digest).toString('hex'));
     expect(new Set(draws).size).toBe(draws.length);
-    expect(Buffer.from(drawDigest(key, result(1), 'audit')).toString('hex')).toBe(draws[0]);
+    expect(Buffer.from(drawDigest(key, result(1), 'first')).toString('hex')).toBe(draws[0]);
+  });
+});
+
+describe('how much is enough', () => {
+  const standing = (verified: number): Standing => ({ ...newStanding(0), verified });
+  const evidence = (by: Evidence['by'], drawn: number): Evidence => ({ by, drawn, differing: 0, unexplained: 0, worst: 0, cpuMs: 0 });
+
+  it('keeps the expected wrong share under the target whatever share of a result a liar makes wrong', () => {
+    for (const target of [1e-3, 1e-4])
+      for (const verified of [0, 4096, 50_000, 1e6])
+        for (const size of [1024, 4096, 16_384]) {
+          const k = drawCount(target, standing(verified), size, 'cpu');
+          // One in five lies with this result; the rest of what such contributors delivered was honest.
+          const worst = Math.max(...Array.from({ length: 2000 }, (_, index) => index / 2000).map((a) => a * (1 - a) ** k));
+          expect((0.2 * worst * size) / (verified + size)).toBeLessThanOrEqual(target * 1.001);
+          expect(errorBound(standing(verified), size, [evidence('cpu', k)])).toBeLessThanOrEqual(target);
+        }
   });
 
-  it('sends the ordered share to a second contributor', () => {
-    const wanted = Array.from({ length: 10_000 }, (_, nonce) => ({ ...result(0), nonce: Uint8Array.of(nonce & 255, nonce >> 8) })).filter((each) =>
-      wantsReplica(key, each, 0.1),
-    );
-    // Binomial(10000, 0.1): five standard deviations are 150.
-    expect(Math.abs(wanted.length - 1000)).toBeLessThan(150);
-    expect(wantsReplica(key, result(1), 0)).toBe(false);
-    expect(wantsReplica(key, result(1), 1)).toBe(true);
+  it('draws less of a longer record, never less than 32, and more where strangers audit', () => {
+    const counts = [0, 4096, 16_384, 1e5, 1e7].map((verified) => drawCount(1e-4, standing(verified), 4096, 'trusted'));
+    expect(counts[0]).toBe(736);
+    expect(counts).toEqual(counts.toSorted((a, b) => b - a));
+    expect(counts.at(-1)).toBe(32);
+    expect(drawCount(1e-4, standing(0), 4096, 'contributor')).toBe(Math.ceil(735.8 / 0.6));
+    expect(drawCount(1e-6, standing(0), 4096, 'cpu')).toBe(4096);
+  });
+
+  it('claims nothing without evidence, and certainty only when all of it was recomputed by somebody who is believed', () => {
+    expect(errorBound(standing(0), 4096, [])).toBe(0.2);
+    expect(errorBound(standing(0), 4096, [evidence('cpu', 4096)])).toBe(0);
+    expect(errorBound(standing(0), 4096, [evidence('contributor', 4096)])).toBeGreaterThan(0);
   });
 });
 
@@ -124,12 +150,12 @@ describe('money', () => {
   const spec = simSpec({ passes: 2, tiles: 10 });
   const context = { id: lease.job, seed: 1, params: {}, prepared: {} };
 
-  it('prices a job as the exact sum of its parts, and sets replicas aside', () => {
+  it('prices a job as the exact sum of its parts, and sets auditing aside by the certainty that is ordered', () => {
     const price = priceJob(spec, context, defaultChecks, 1_000_000n);
     expect(price.work).toBe(80n * 1000n);
-    expect(price.checks).toBe(12_000n);
-    expect(priceJob(spec, context, { auditElements: 64, replicaShare: 0 }, 1_000_000n).checks).toBe(0n);
-    expect(priceJob(spec, context, { auditElements: 0, replicaShare: 1 }, 1_000_000n).checks).toBe(price.work);
+    expect(price.checks).toBe(4_000n);
+    expect(priceJob(spec, context, { targetError: 1e-3 }, 1_000_000n).checks).toBe(1_600n);
+    expect(priceJob(spec, context, { targetError: 1e-6 }, 1_000_000n).checks).toBe(40_000n);
   });
 
   const job = { id: lease.job, unit: 'test', owner, heldFrom: splitHold(owner, 100n, 30n) } as StoredJob;
@@ -147,14 +173,27 @@ describe('money', () => {
     expect(() => refunds(job, 101n, 0)).toThrow('beyond its hold');
   });
 
-  it('splits a payment with the site, the residue to the contributor', () => {
-    const result = { id: 'r_0123456789abcdef' as ResultId, at: lease.at, site: 's_0123456789abcdef' as SiteId } as StoredResult;
-    const { transfers, earned } = payments(job, result, owner, 101n, 50, 0);
-    expect(transfers.map(({ credit, microCredits }) => [credit, microCredits])).toEqual([
-      [`${owner}/earned`, 51n],
-      ['site/s_0123456789abcdef', 50n],
+  const result = {
+    id: 'r_0123456789abcdef' as ResultId,
+    job: job.id,
+    at: lease.at,
+    contributor: lease.contributor,
+    site: 's_0123456789abcdef' as SiteId,
+    vesting: { unit: 'test', microCredits: 101n, vestsAtMs: 5, refundTo: `${owner}/earned` },
+  } as VestingResult;
+
+  it('splits what vests with the site, the residue to the contributor', () => {
+    const moved = vests(result, owner, 50, 0).map(({ debit, credit, microCredits }) => [debit, credit, microCredits]);
+    expect(moved).toEqual([
+      [`vesting/${lease.contributor}`, `${owner}/earned`, 51n],
+      [`vesting/${lease.contributor}`, 'site/s_0123456789abcdef', 50n],
     ]);
-    expect(earned).toBe(51n);
-    expect(payments(job, { ...result, site: null }, owner, 101n, 50, 0).transfers).toHaveLength(1);
+    expect(vests({ ...result, site: null }, owner, 50, 0)).toHaveLength(1);
+  });
+
+  it('takes back what is voided: to the job, or to who paid for it when the job has ended', () => {
+    expect(voids(result, false, 0)).toMatchObject({ debit: `vesting/${lease.contributor}`, credit: `job/${job.id}`, microCredits: 101n });
+    expect(voids(result, true, 0)).toMatchObject({ credit: `${owner}/earned`, microCredits: 101n });
+    expect(refundAccount(job)).toBe(`${owner}/earned`);
   });
 });

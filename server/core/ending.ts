@@ -8,8 +8,7 @@ import type { Event, Job, State } from './state.ts';
 /** Over: every part is accepted, or it was cancelled and nothing waits for a verdict. Releases the rest of the hold. */
 export function endJobIfOver(state: State, job: Job, now: number): Event[] {
   const finished = job.partsAccepted === job.partsTotal;
-  const waiting = [...state.pending.values()].some(({ stored }) => stored.job === job.stored.id);
-  if (waiting || !(finished || job.closing)) return [];
+  if (job.undecided > 0 || !(finished || job.closing) || !state.jobs.has(job.stored.id)) return [];
   const id = job.stored.id;
   const left = job.stored.workHeld + job.stored.checksHeld - job.paid;
   state.jobs.delete(id);
@@ -24,7 +23,12 @@ export function endJobIfOver(state: State, job: Job, now: number): Event[] {
 const summaryOf = (job: Job): JobSummary => ({
   parts: { total: job.partsTotal, accepted: job.partsAccepted, checking: job.partsChecking, leased: job.partsLeased },
   contributors: job.contributors.size,
-  checksDone: { audits: job.audits, replicas: job.replicas, refuted: job.refuted, elements: job.elements },
+  checksDone: {
+    ...job.elements,
+    refuted: job.refuted,
+    revoked: job.revoked,
+    errorBound: job.partsAccepted === 0 ? 0 : Math.max(0, job.errorSum / job.partsAccepted),
+  },
   paidMicroCredits: job.paid.toString(),
 });
 

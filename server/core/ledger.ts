@@ -1,6 +1,7 @@
 import { type MicroCredits, splitShare } from '../../shared/credits.ts';
-import type { JobId, OwnerId } from '../../shared/model.ts';
+import type { ContributorId, JobId, OwnerId } from '../../shared/model.ts';
 import type { AccountId, StoredJob, StoredResult, Transfer } from '../store/store.ts';
+import type { DrawRound, Question, VestingResult } from './state.ts';
 
 /** Builds the transfers of a job's life. Ids are derived, so that doing a thing twice is doing it once. */
 
@@ -30,23 +31,68 @@ export const holds = (job: StoredJob): Transfer[] =>
     atMs: job.createdMs,
   }));
 
-/** Pays an accepted result: the site's share first, the rest with the residue to the contributor's owner. */
-export function payments(
-  job: StoredJob,
-  result: StoredResult,
-  owner: OwnerId,
-  amount: MicroCredits,
-  sharePercent: number,
-  atMs: number,
-): { transfers: Transfer[]; earned: MicroCredits } {
-  const { share, rest } = splitShare(amount, result.site === null ? 0 : sharePercent);
-  const common = { unit: job.unit, debit: jobAccount(job.id), job: job.id, at: result.at, atMs };
+export const vestingAccount = (contributor: ContributorId): AccountId => `vesting/${contributor}`;
+
+/** Where money of a job goes back to after its end: to what was earned, if any of the hold came from there. */
+export const refundAccount = (job: StoredJob): AccountId => job.heldFrom.at(-1)?.account ?? grantAccount(job.owner);
+
+/** Pays an accepted result into its contributor's vesting account. */
+export const payment = (job: StoredJob, result: StoredResult, microCredits: MicroCredits, atMs: number): Transfer => ({
+  id: `pay/${result.id}`,
+  unit: job.unit,
+  debit: jobAccount(job.id),
+  credit: vestingAccount(result.contributor),
+  microCredits,
+  kind: 'pay',
+  job: job.id,
+  at: result.at,
+  atMs,
+});
+
+/** What has vested: the site's share, the rest with the residue to the contributor's owner. */
+export function vests(result: VestingResult, owner: OwnerId, sharePercent: number, atMs: number): Transfer[] {
+  const { share, rest } = splitShare(result.vesting.microCredits, result.site === null ? 0 : sharePercent);
+  const common = { unit: result.vesting.unit, debit: vestingAccount(result.contributor), job: result.job, at: result.at, atMs };
   const transfers: Transfer[] = [];
-  if (rest > 0n) transfers.push({ ...common, id: `pay/${result.id}`, credit: earnedAccount(owner), microCredits: rest, kind: 'pay' });
+  if (rest > 0n) transfers.push({ ...common, id: `vest/${result.id}`, credit: earnedAccount(owner), microCredits: rest, kind: 'vest' });
   if (share > 0n && result.site !== null)
     transfers.push({ ...common, id: `share/${result.id}`, credit: `site/${result.site}`, microCredits: share, kind: 'site share' });
-  return { transfers, earned: rest };
+  return transfers;
 }
+
+/** Takes the pay for a result back: to its job, which offers the parts again, or to whoever paid when the job has ended. */
+export const voids = (result: VestingResult, jobHasEnded: boolean, atMs: number): Transfer => ({
+  id: `void/${result.id}`,
+  unit: result.vesting.unit,
+  debit: vestingAccount(result.contributor),
+  credit: jobHasEnded ? result.vesting.refundTo : jobAccount(result.job),
+  microCredits: result.vesting.microCredits,
+  kind: 'void',
+  job: result.job,
+  at: result.at,
+  atMs,
+});
+
+/** Pays an auditor for one question about a result. */
+export const auditPayment = (
+  job: StoredJob,
+  result: StoredResult,
+  round: DrawRound,
+  question: Question,
+  owner: OwnerId,
+  microCredits: MicroCredits,
+  atMs: number,
+): Transfer => ({
+  id: `audit/${result.id}/${round}/${question.from}`,
+  unit: job.unit,
+  debit: jobAccount(job.id),
+  credit: earnedAccount(owner),
+  microCredits,
+  kind: 'audit',
+  job: job.id,
+  at: result.at,
+  atMs,
+});
 
 /** Releases what was not paid out: back to where it came from, earned credits first. */
 export function refunds(job: StoredJob, left: MicroCredits, atMs: number): Transfer[] {

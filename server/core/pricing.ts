@@ -9,7 +9,7 @@ export interface Price {
   readonly parts: number;
   /** Exactly what accepting every part once costs. */
   readonly work: MicroCredits;
-  /** Set aside for replicas: 1.5 times the expected share, and at least the dearest tile, so that a draw above average still finds its money. */
+  /** Set aside for auditors; what they do not use comes back. */
   readonly checks: MicroCredits;
 }
 
@@ -17,27 +17,24 @@ export interface Price {
 export const partPrice = (spec: WorkloadSpec, job: JobContext, at: TileRef, ratePerUnit: MicroCredits): MicroCredits =>
   priceOf(spec.work(job, at), ratePerUnit);
 
+/**
+ * What auditors may cost, as a share of the work: 5 % at one wrong element in 10,000, more for stricter orders, never more
+ * than half. A first result of a newcomer takes most of it, the hundredth next to nothing.
+ */
+const auditShare = (targetError: number): number => Math.min(0.5, Math.max(0.02, 5e-6 / targetError));
+
 /** Price of a job, from the work known before it runs. Pure and exact: the sum of what its parts will be paid. */
 export function priceJob(spec: WorkloadSpec, job: JobContext, checks: ChecksPolicy, ratePerUnit: MicroCredits): Price {
   const grid = spec.split(job.params, job.prepared);
-  let [units, parts, work, dearest] = [0, 0, 0n, 0n];
+  let [units, parts, work] = [0, 0, 0n];
   for (let pass = 0; pass < grid.passes; pass++) {
     for (let tile = 0; tile < grid.tiles; tile++) {
       const at = { pass, tile };
       const count = spec.parts(job, at);
-      const cost = partPrice(spec, job, at, ratePerUnit) * BigInt(count);
       units += spec.work(job, at) * count;
       parts += count;
-      work += cost;
-      if (cost > dearest) dearest = cost;
+      work += partPrice(spec, job, at, ratePerUnit) * BigInt(count);
     }
   }
-  return { units, parts, work, checks: replicaBudget(work, dearest, checks.replicaShare) };
-}
-
-function replicaBudget(work: MicroCredits, dearest: MicroCredits, share: number): MicroCredits {
-  if (share === 0) return 0n;
-  const expected = (work * BigInt(Math.ceil(share * 15_000))) / 10_000n;
-  const wanted = expected > dearest ? expected : dearest;
-  return wanted < work ? wanted : work;
+  return { units, parts, work, checks: (work * BigInt(Math.ceil(auditShare(checks.targetError) * 10_000))) / 10_000n };
 }

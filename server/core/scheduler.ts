@@ -1,8 +1,9 @@
-import { limits, SECOND_MS } from '../../shared/limits.ts';
-import { countParts, type PartMask, type ResultId, type TileRef } from '../../shared/model.ts';
+import { limits, MINUTE_MS, SECOND_MS } from '../../shared/limits.ts';
+import { countParts, type PartMask, type TileRef } from '../../shared/model.ts';
+import { grantAudits } from './audits.ts';
 import { sealLease } from './lease.ts';
-import { isSuspended } from './reputation.ts';
-import type { ActiveLease, Contributor, Event, Job, ReplicaNeed, State } from './state.ts';
+import { isSuspended, standingOf } from './reputation.ts';
+import type { ActiveLease, Contributor, Event, Job, RandomBytes, State } from './state.ts';
 import { tileNumber } from './verifier.ts';
 
 /** Work granted ahead: enough that the GPU never waits for the network, little enough that a closed tab loses seconds. */
@@ -15,22 +16,28 @@ const RETRY_MS = 2 * SECOND_MS;
 /** Above this many unanswered checks no new work is leased: results must not pile up faster than they can be checked. */
 const CHECKS_IN_FLIGHT_MAX = 512;
 const SPEED_SMOOTHING = 0.3;
+/** What contributors without a record may waste: this share of what is achieved, and at the beginning this many elements. */
+const WASTE_SHARE_MAX = 0.1;
+const WASTE_ELEMENTS_FREE = 64 * 1024;
+const WASTE_HALF_LIFE_MS = 10 * MINUTE_MS;
+/** Beyond it one newcomer a second is tried, so that honest ones always come in. */
+const TRIAL_MS = SECOND_MS;
 
 interface Grant {
   readonly job: Job;
   readonly at: TileRef;
   readonly parts: PartMask;
-  readonly need: ReplicaNeed | null;
 }
 
-/** Grants up to `leasesMax` leases. Fewer than asked for sets `retryMs`. */
-export function grantWork(state: State, contributor: Contributor, leasesMax: number, now: number): Event {
+/** Grants audits first, because results of others wait for them, then up to `leasesMax` leases. Fewer than asked for sets `retryMs`. */
+export function grantWork(state: State, contributor: Contributor, leasesMax: number, now: number, random: RandomBytes): Event {
+  const audits = contributor.connected ? grantAudits(state, contributor, now, random) : [];
   const leases: ActiveLease[] = [];
   const want = Math.min(leasesMax, limits.leasesPerContributorMax - contributor.leases.size);
-  const mayWork = contributor.connected && !isSuspended(contributor, now) && state.checksInFlight < CHECKS_IN_FLIGHT_MAX;
+  const mayWork = contributor.connected && state.checksInFlight < CHECKS_IN_FLIGHT_MAX;
   let exhausted = !mayWork;
   while (mayWork && leases.length < want && wantsMore(contributor)) {
-    const grant = pick(state, contributor);
+    const grant = pick(state, contributor, now);
     if (!grant) {
       exhausted = true;
       break;
@@ -38,8 +45,10 @@ export function grantWork(state: State, contributor: Contributor, leasesMax: num
     leases.push(lease(state, contributor, grant, now));
   }
   renewLeases(contributor, now);
-  contributor.idle = exhausted && contributor.leases.size < LEASES_MIN;
-  return { type: 'leased', leases, retryMs: contributor.idle ? RETRY_MS : null };
+  const idle = exhausted && contributor.leases.size < LEASES_MIN;
+  if (idle && contributor.connected) state.idle.add(contributor.id);
+  else state.idle.delete(contributor.id);
+  return { type: 'leased', leases, audits, retryMs: idle ? RETRY_MS : null };
 }
 
 /** Expected milliseconds of everything this contributor holds. */
@@ -53,42 +62,70 @@ const wantsMore = (contributor: Contributor): boolean =>
   contributor.leases.size < LEASES_MIN || (contributor.speed > 0 && outstandingMs(contributor) < OUTSTANDING_MS);
 
 /** The fair next piece of work: paying jobs before the gallery, and among those the one that has been granted least. */
-function pick(state: State, contributor: Contributor): Grant | undefined {
-  const jobs = [...state.jobs.values()].filter((job) => !job.closing && contributor.kinds.has(job.spec.id));
-  jobs.sort((a, b) => Number(a.stored.gallery) - Number(b.stored.gallery) || a.granted - b.granted || a.stored.createdMs - b.stored.createdMs);
+function pick(state: State, contributor: Contributor, now: number): Grant | undefined {
+  const jobs = [...state.jobs.values()].filter((job) => !job.closing && contributor.kinds.has(job.spec.id) && !isSuspended(contributor, job.spec.id, now));
+  if (jobs.length > 1)
+    jobs.sort((a, b) => Number(a.stored.gallery) - Number(b.stored.gallery) || a.granted - b.granted || a.stored.createdMs - b.stored.createdMs);
   for (const job of jobs) {
-    const grant = pickReplica(job, contributor) ?? pickTile(job);
+    const grant = pickTile(state, job, contributor, now);
     if (grant) return grant;
   }
   return undefined;
 }
 
-function pickReplica(job: Job, contributor: Contributor): Grant | undefined {
-  for (const need of job.replicaNeeds.values()) {
-    const parts = (need.missing & ~need.taken) as PartMask;
-    if (parts !== 0 && need.owner !== contributor.owner) return { job, at: need.at, parts, need };
-  }
-  return undefined;
-}
-
-function pickTile(job: Job): Grant | undefined {
+function pickTile(state: State, job: Job, contributor: Contributor, now: number): Grant | undefined {
   const number = job.blocks.peek();
   if (number === undefined) return undefined;
   const at = { pass: Math.floor(number / job.grid.tiles), tile: number % job.grid.tiles };
-  return { job, at, parts: job.blocks.free(number), need: null };
+  const parts = someOf(job.blocks.free(number), partsAllowed(state, job, contributor, at, now));
+  return parts === 0 ? undefined : { job, at, parts };
 }
 
-function lease(state: State, contributor: Contributor, { job, at, parts, need }: Grant, now: number): ActiveLease {
+/**
+ * Slow start: what a contributor holds and what of it awaits a verdict may not exceed its record by more than one part. So a
+ * newcomer risks one part at a time, and whoever delivers doubles with every round.
+ */
+function partsAllowed(state: State, job: Job, contributor: Contributor, at: TileRef, now: number): number {
+  if (contributor.trusted) return limits.partsPerTileMax;
+  const part = job.spec.elements(job.context, at);
+  const { verified } = standingOf(contributor, job.spec.id, now);
+  let held = contributor.undecided;
+  for (const active of contributor.leases.values()) held += active.elementsPerPart * countParts(active.parts);
+  if (verified === 0 && held === 0 && !mayTryNewcomer(state, now)) return 0;
+  return Math.floor((verified + part - held) / part);
+}
+
+/** Whoever comes back under a new name after every lie finds this closed: newcomers together waste at most a share of what is achieved. */
+function mayTryNewcomer(state: State, now: number): boolean {
+  const fade = 2 ** ((state.balanceAtMs - now) / WASTE_HALF_LIFE_MS);
+  state.achieved *= fade;
+  state.wastedByNewcomers *= fade;
+  state.balanceAtMs = now;
+  if (state.wastedByNewcomers <= WASTE_SHARE_MAX * state.achieved + WASTE_ELEMENTS_FREE) return true;
+  if (now < state.nextTrialAtMs) return false;
+  state.nextTrialAtMs = now + TRIAL_MS;
+  return true;
+}
+
+/** The lowest `count` parts of a mask. */
+function someOf(parts: PartMask, count: number): PartMask {
+  let [some, rest] = [0, parts as number];
+  for (let taken = 0; taken < count && rest !== 0; taken++) {
+    const lowest = rest & -rest;
+    some |= lowest;
+    rest ^= lowest;
+  }
+  return some as PartMask;
+}
+
+function lease(state: State, contributor: Contributor, { job, at, parts }: Grant, now: number): ActiveLease {
   const { id } = job.stored;
   const unitsPerPart = job.spec.work(job.context, at);
   const units = unitsPerPart * countParts(parts);
   const attempt = ++job.attempt;
   job.granted += units;
-  if (need) need.taken = (need.taken | parts) as PartMask;
-  else {
-    job.blocks.lease(tileNumber(job.grid.tiles, at), parts);
-    job.partsLeased += countParts(parts);
-  }
+  job.blocks.lease(tileNumber(job.grid.tiles, at), parts);
+  job.partsLeased += countParts(parts);
   const token = sealLease(state.config.leaseKey, {
     job: id,
     contributor: contributor.id,
@@ -104,11 +141,11 @@ function lease(state: State, contributor: Contributor, { job, at, parts, need }:
     job: id,
     at,
     parts,
-    replicaOf: need?.result ?? null,
     contributor: contributor.id,
     grantedMs: now,
     deadlineMs: 0,
     unitsPerPart,
+    elementsPerPart: job.spec.elements(job.context, at),
   };
   contributor.leases.set(active.key, active);
   state.leases.set(active.key, active);
@@ -136,32 +173,15 @@ export function endLease(state: State, active: ActiveLease): void {
   state.contributors.get(active.contributor)?.leases.delete(active.key);
   const job = state.jobs.get(active.job);
   if (!job || active.parts === 0) return;
-  if (active.replicaOf !== null) {
-    freeReplicaParts(state, job, active.replicaOf, active.parts);
-    return;
-  }
   job.blocks.unlease(tileNumber(job.grid.tiles, active.at), active.parts);
   job.partsLeased -= countParts(active.parts);
 }
 
-/** Parts that a handed-in replica is being compared for stay taken. */
-function freeReplicaParts(state: State, job: Job, result: ResultId, parts: PartMask): void {
-  const need = job.replicaNeeds.get(result);
-  if (need) need.taken = ((need.taken & ~parts) | (state.pending.get(result)?.confirming ?? 0)) as PartMask;
-}
-
 export const leaseKey = (job: string, at: TileRef, attempt: number): string => `${job}/${at.pass}/${at.tile}/${attempt}`;
-
-/** Whether somebody who is here could make the replica. Counts only connected contributors of another owner that take this kind of work. */
-export function hasReplicator(state: State, job: Job, need: ReplicaNeed, now: number): boolean {
-  for (const contributor of state.contributors.values())
-    if (contributor.connected && contributor.owner !== need.owner && contributor.kinds.has(job.spec.id) && !isSuspended(contributor, now)) return true;
-  return false;
-}
 
 /** Tells those who wait that there may be something to do. */
 export function wakeIdle(state: State): Event[] {
-  const contributors = [...state.contributors.values()].filter(({ idle, connected }) => idle && connected).map(({ id }) => id);
-  for (const id of contributors) state.contributors.get(id)!.idle = false;
+  const contributors = [...state.idle];
+  state.idle.clear();
   return contributors.length > 0 ? [{ type: 'workAvailable', contributors }] : [];
 }

@@ -4,6 +4,7 @@ import type { LeaseBody } from '../../shared/formats.ts';
 import type {
   BlobHash,
   ContributorId,
+  ElementRef,
   Evidence,
   JobContext,
   JobId,
@@ -16,24 +17,40 @@ import type {
   TileRef,
 } from '../../shared/model.ts';
 import type { AcceptedView, ErrorCode } from '../../shared/schemas.ts';
-import type { ElementSample, TileGrid, WorkloadSpec } from '../../shared/workload.ts';
-import type { JobSummary, StoredJob, StoredResult, Write } from '../store/store.ts';
+import type { TileGrid, WorkloadSpec } from '../../shared/workload.ts';
+import type { JobSummary, StoredJob, StoredResult, Vesting, Write } from '../store/store.ts';
 import type { TileBlocks } from './blocks.ts';
+import type { Sample } from './draw.ts';
+import type { Standing } from './reputation.ts';
 
 /** A secret as bytes, or as the key object that Node uses without parsing the bytes again for every tile. */
 export type MacKey = KeyObject | Uint8Array;
 
-/** Everything the coordinator knows in memory. Rebuilt from the store at a start; leases alone are forgotten. */
+/** Everything the coordinator knows in memory. Rebuilt from the store at a start; leases, audits and questions alone are forgotten. */
 export interface State {
   readonly config: CoreConfig;
   readonly jobs: Map<JobId, Job>;
   readonly contributors: Map<ContributorId, Contributor>;
+  /** Those that are connected, in no order: auditors are drawn from it. */
+  readonly connected: Contributor[];
+  /** Of these, the operator's own. */
+  readonly trusted: Set<Contributor>;
+  /** Those that wait for work. */
+  readonly idle: Set<ContributorId>;
   /** By lease key. */
   readonly leases: Map<string, ActiveLease>;
+  /** By token. */
+  readonly audits: Map<string, ActiveAudit>;
   /** Results that are committed and not decided yet. */
   readonly pending: Map<ResultId, PendingResult>;
   /** Check requests without an answer. */
   checksInFlight: number;
+  /** Elements accepted of anybody, and lost to those who had no record yet. Both decay: newcomers may waste a share of what is achieved. */
+  achieved: number;
+  wastedByNewcomers: number;
+  balanceAtMs: number;
+  /** When the next newcomer may be tried although too much was wasted. */
+  nextTrialAtMs: number;
 }
 
 export interface CoreConfig {
@@ -41,6 +58,10 @@ export interface CoreConfig {
   readonly drawKey: MacKey;
   readonly epoch: number;
   readonly spec: (workload: string) => WorkloadSpec | undefined;
+  /** Everybody knows everybody: contributors behind one address may check each other. */
+  readonly privateSwarm: boolean;
+  /** How long a newcomer's pay can be voided. */
+  readonly vestingMsMax: number;
 }
 
 export interface Job {
@@ -56,12 +77,17 @@ export interface Job {
   partsChecking: number;
   partsLeased: number;
   paid: MicroCredits;
-  /** Of `paid`, what went to replicas. */
-  paidForReplicas: MicroCredits;
-  audits: number;
-  replicas: number;
+  /** Of `paid`, what went to auditors; and what is promised to audits under way. */
+  paidForAudits: MicroCredits;
+  promisedForAudits: MicroCredits;
+  /** Elements recomputed. */
+  readonly elements: { cpu: number; trusted: number; contributor: number };
   refuted: number;
-  elements: number;
+  revoked: number;
+  /** Sum over the accepted parts of the error bound of their result. */
+  errorSum: number;
+  /** Committed results of this job without a verdict. */
+  undecided: number;
   readonly contributors: Set<ContributorId>;
   /** Leases granted since the start: distinguishes two grants of one tile. */
   attempt: number;
@@ -69,8 +95,8 @@ export interface Job {
   granted: number;
   /** Hand-ins seen, by `handInKey`: a repeated one is the same row. */
   readonly handedIn: Map<string, { readonly id: ResultId; readonly hash: BlobHash }>;
-  /** Results waiting for a second contributor. */
-  readonly replicaNeeds: Map<ResultId, ReplicaNeed>;
+  /** Questions that trusted contributors take as they come. */
+  readonly trustedQuestions: Question[];
   /** Cancelled: no more leases; ends when what was handed in is decided. */
   closing: boolean;
   /** Accepted parts a second, decaying over 20 s. */
@@ -78,36 +104,39 @@ export interface Job {
   rateAtMs: number;
 }
 
-export interface ReplicaNeed {
-  readonly result: ResultId;
-  readonly at: TileRef;
-  /** Whoever made the result cannot confirm it, under whatever name. */
-  owner: OwnerId;
-  readonly sinceMs: number;
-  missing: PartMask;
-  /** Missing parts that are leased or being compared. */
-  taken: PartMask;
-}
-
 export interface Contributor {
   readonly id: ContributorId;
   owner: OwnerId;
   readonly site: SiteId | null;
+  /** Where it connects from, as a keyed hash of the address; null in a private swarm. */
+  readonly network: string | null;
+  /** The operator's own: believed. */
+  readonly trusted: boolean;
+  /** Lies on the operator's order; nothing of it is ever accepted. */
+  readonly drill: boolean;
   /** Of its earnings, to the site. */
   readonly sharePercent: number;
   readonly kinds: ReadonlySet<string>;
   connected: boolean;
+  /** Its place in `State.connected`. */
+  place: number;
   leftMs: number;
-  /** Waits for work. */
-  idle: boolean;
   readonly leases: Map<string, ActiveLease>;
+  /** Audits it was drawn for and has not been given yet. */
+  questions: Question[];
+  /** Elements handed in and not decided. */
+  undecided: number;
   /** Micro-units a millisecond; 0 while unknown. */
   speed: number;
   lastHandInMs: number;
-  accepted: number;
-  refuted: number;
-  suspendedUntilMs: number;
+  /** By workload. */
+  readonly standings: Map<string, Standing>;
+  /** Accepted results whose pay may still be voided, oldest first. */
+  readonly vesting: VestingResult[];
 }
+
+/** An accepted result whose pay may still be voided. */
+export type VestingResult = StoredResult & { readonly vesting: Vesting };
 
 export interface ActiveLease {
   readonly key: string;
@@ -116,55 +145,120 @@ export interface ActiveLease {
   readonly at: TileRef;
   /** Parts not handed in yet. */
   parts: PartMask;
-  readonly replicaOf: ResultId | null;
   readonly contributor: ContributorId;
   readonly grantedMs: number;
   deadlineMs: number;
   readonly unitsPerPart: MicroUnits;
+  readonly elementsPerPart: number;
 }
 
-/** A committed result on its way to a verdict. `stage` says whose answer it waits for. */
+/** Elements of one result, [from, to) of its sample, to be recomputed by one auditor. */
+export interface Question {
+  readonly result: ResultId;
+  readonly from: number;
+  readonly to: number;
+  /** How often it was put to a contributor. */
+  readonly tries: number;
+  readonly askedMs: number;
+}
+
+/** Questions of one job, asked of one contributor at once. */
+export interface ActiveAudit {
+  readonly token: string;
+  readonly job: JobId;
+  readonly contributor: ContributorId;
+  readonly questions: readonly Question[];
+  readonly elements: readonly ElementRef[];
+  readonly microCredits: MicroCredits;
+  readonly deadlineMs: number;
+}
+
+/** A committed result on its way to a verdict. */
 export interface PendingResult {
   readonly stored: StoredResult;
-  stage: 'audit' | 'replica' | 'compare' | 'referee' | 'larger audit';
+  /** `opening`: the contributor has not opened it yet · `proof`: a thread verifies the opening · `audit`: questions are out. */
+  stage: 'opening' | 'proof' | 'audit';
+  /** A second, larger draw after a first one that found something nobody could explain. */
+  round: DrawRound;
+  sample: Sample;
+  /** What it claims for the sample: `elementWords` u32 each. Empty until it is proven to be what was committed. */
+  claims: Uint8Array;
   readonly evidence: Evidence[];
-  /** Parts that an accepted replica confirms, and parts of replicas that are being compared. */
-  confirmed: PartMask;
-  confirming: PartMask;
+  /** Questions without an answer. */
+  open: number;
+  sinceMs: number;
   retries: number;
 }
 
+export type DrawRound = 'first' | 'second';
+
 export type CheckRequest =
-  | { readonly kind: 'audit'; readonly round: 'audit' | 'larger audit'; readonly result: StoredResult; readonly digest: Uint8Array; readonly count: number }
-  | { readonly kind: 'compare'; readonly result: StoredResult; readonly replica: StoredResult }
-  | { readonly kind: 'referee'; readonly result: StoredResult; readonly replica: StoredResult; readonly sample: ElementSample };
+  /** Does the opening lead to the commitment, and add up to the total? */
+  | { readonly kind: 'opening'; readonly round: DrawRound; readonly result: StoredResult; readonly sample: Sample }
+  /** Recompute on the coordinator's CPU. */
+  | {
+      readonly kind: 'recompute';
+      readonly round: DrawRound;
+      readonly result: StoredResult;
+      readonly question: Question;
+      readonly sample: Sample;
+      readonly claims: Uint8Array;
+    }
+  /** Compare with what an auditor found; where they differ the CPU is the referee of both. */
+  | {
+      readonly kind: 'compare';
+      readonly round: DrawRound;
+      readonly result: StoredResult;
+      readonly question: Question;
+      readonly sample: Sample;
+      readonly claims: Uint8Array;
+      readonly values: Uint8Array;
+      readonly auditor: ContributorId;
+    };
 
 export type CheckOutcome =
-  | { readonly kind: 'audit'; readonly evidence: Evidence }
-  | { readonly kind: 'compare'; readonly evidence: Evidence; readonly sample: ElementSample }
-  | { readonly kind: 'referee'; readonly result: Evidence; readonly replica: Evidence }
+  | { readonly kind: 'opened'; readonly claims: Uint8Array }
+  /** Not what was committed, or not what the total says. */
+  | { readonly kind: 'mismatch'; readonly message: string }
+  | { readonly kind: 'recomputed'; readonly evidence: Omit<Evidence, 'by'> }
+  | { readonly kind: 'compared'; readonly result: Omit<Evidence, 'by'>; readonly auditor: Omit<Evidence, 'by'> }
   | { readonly kind: 'failed'; readonly message: string };
 
+export type Joining = Pick<Contributor, 'id' | 'owner' | 'site' | 'network' | 'trusted' | 'drill' | 'sharePercent' | 'kinds'> & {
+  /** Its standings as stored, by workload. */
+  readonly standings: ReadonlyMap<string, Standing>;
+};
+
 export type Command =
-  | { readonly type: 'openJob'; readonly job: StoredJob; readonly results: readonly StoredResult[] }
+  /** `paid`: what the job has paid so far, 0 for a new one. */
+  | { readonly type: 'openJob'; readonly job: StoredJob; readonly results: readonly StoredResult[]; readonly paid: MicroCredits }
+  /** Read back at a start: accepted results whose pay is vesting. Their contributors have joined before. */
+  | { readonly type: 'restoreVesting'; readonly results: readonly StoredResult[] }
   | { readonly type: 'cancelJob'; readonly job: JobId }
-  | {
-      readonly type: 'join';
-      readonly contributor: Pick<Contributor, 'id' | 'owner' | 'site' | 'sharePercent' | 'kinds' | 'accepted' | 'refuted' | 'suspendedUntilMs'>;
-    }
+  | { readonly type: 'join'; readonly contributor: Joining }
   | { readonly type: 'leave'; readonly contributor: ContributorId }
   | { readonly type: 'requestWork'; readonly contributor: ContributorId; readonly leasesMax: number }
   | {
       readonly type: 'handIn';
       readonly id: ResultId;
       readonly lease: LeaseBody;
+      readonly salt: Uint8Array;
+      readonly root: Uint8Array;
       readonly parts: PartMask;
       readonly hash: BlobHash;
       readonly sizeBytes: number;
       readonly inline: Uint8Array | null;
       readonly computeMs: number;
     }
-  | { readonly type: 'returnLeases'; readonly contributor: ContributorId; readonly tokens: readonly string[] }
+  | {
+      readonly type: 'open';
+      readonly contributor: ContributorId;
+      readonly result: ResultId;
+      readonly hash: BlobHash;
+      readonly inline: Uint8Array | null;
+    }
+  | { readonly type: 'answer'; readonly contributor: ContributorId; readonly token: string; readonly values: Uint8Array }
+  | { readonly type: 'giveBack'; readonly contributor: ContributorId; readonly tokens: readonly string[]; readonly unopened: readonly ResultId[] }
   | { readonly type: 'checked'; readonly request: CheckRequest; readonly outcome: CheckOutcome }
   | { readonly type: 'changeOwner'; readonly from: OwnerId; readonly to: OwnerId }
   | { readonly type: 'tick' };
@@ -172,8 +266,10 @@ export type Command =
 export type Event =
   | { readonly type: 'write'; readonly write: Write }
   | { readonly type: 'refused'; readonly code: ErrorCode; readonly message: string; readonly field?: string; readonly limit?: string }
-  | { readonly type: 'leased'; readonly leases: readonly ActiveLease[]; readonly retryMs: number | null }
-  | { readonly type: 'stored'; readonly result: ResultId }
+  | { readonly type: 'leased'; readonly leases: readonly ActiveLease[]; readonly audits: readonly ActiveAudit[]; readonly retryMs: number | null }
+  /** `open`: elements that the contributor must open now; empty when nothing is looked at. */
+  | { readonly type: 'stored'; readonly result: ResultId; readonly open: readonly number[] }
+  | { readonly type: 'openWanted'; readonly contributor: ContributorId; readonly result: ResultId; readonly open: readonly number[] }
   | { readonly type: 'checkRequested'; readonly request: CheckRequest }
   | {
       readonly type: 'verdict';
@@ -184,13 +280,15 @@ export type Event =
       readonly parts: PartMask;
       readonly state: Exclude<ResultState, 'committed'>;
       readonly microCredits: MicroCredits;
+      readonly voided: MicroCredits;
       readonly reason: string;
     }
   | { readonly type: 'leasesVoided'; readonly contributor: ContributorId; readonly tokens: readonly string[]; readonly reason: string }
   | { readonly type: 'workAvailable'; readonly contributors: readonly ContributorId[] }
   | { readonly type: 'tileLeased'; readonly job: JobId; readonly at: TileRef; readonly parts: PartMask }
   | { readonly type: 'tileAccepted'; readonly job: JobId; readonly result: AcceptedView }
-  | { readonly type: 'tileRefuted'; readonly job: JobId; readonly at: TileRef; readonly parts: PartMask }
+  | { readonly type: 'tileRevoked'; readonly job: JobId; readonly result: ResultId; readonly at: TileRef; readonly parts: PartMask }
+  | { readonly type: 'tileRefuted'; readonly job: JobId; readonly at: TileRef; readonly parts: PartMask; readonly drill: boolean }
   | { readonly type: 'jobEnded'; readonly job: JobId; readonly summary: JobSummary };
 
 /** Cryptographic in the coordinator, seeded in a simulation. */

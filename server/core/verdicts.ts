@@ -1,274 +1,302 @@
-import { countParts, type OwnerId, type PartMask, type ResultId } from '../../shared/model.ts';
+import { type ContributorId, countParts, type Evidence, type OwnerId } from '../../shared/model.ts';
 import type { AcceptedView } from '../../shared/schemas.ts';
+import type { Vesting } from '../store/store.ts';
+import { askAgain, askQuestions, auditPrice, giveUpAudit, request } from './audits.ts';
 import { aliasOf, countRate, endJobIfOver } from './ending.ts';
-import { payments } from './ledger.ts';
+import { auditPayment, payment, refundAccount } from './ledger.ts';
 import { partPrice } from './pricing.ts';
-import { isSuspended, recordVerdict, SUSPENDED } from './reputation.ts';
+import { isSuspended, recordVerdict, SUSPENDED, standingOf, vestingMs } from './reputation.ts';
 import { endLease, wakeIdle } from './scheduler.ts';
-import type { CheckRequest, Command, Event, Job, PendingResult, State } from './state.ts';
-import { auditCount, auditPasses, drawDigest, refereeRefutes, replicaAgrees, tileNumber, wantsReplica } from './verifier.ts';
+import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, PendingResult, State } from './state.ts';
+import { errorBound, isProvenWrong, sampleOf, secondDrawCount, sizeOf, tileNumber, totalOf } from './verifier.ts';
+import { voidVesting } from './vesting.ts';
 
 /** A check that broke down (a dead thread, a lost blob) is asked for again this often; then the result is dropped unpaid and unpunished. */
 const CHECK_RETRIES_MAX = 2;
 
-/** The first question about a committed result: an audit, or for a replica the comparison with what it replicates. */
-export function requestChecks(state: State, job: Job, pending: PendingResult, now: number): Event[] {
-  const { stored } = pending;
-  if (stored.replicaOf !== null) {
-    const original = state.pending.get(stored.replicaOf);
-    if (!original) return discard(state, job, pending, 'The result it was to confirm was decided without it.', now);
-    pending.stage = 'compare';
-    return ask(state, { kind: 'compare', result: original.stored, replica: stored });
-  }
-  if (job.stored.checks.auditElements === 0) return awaitReplica(state, job, pending, now);
-  pending.stage = 'audit';
-  return askAudit(state, job, pending);
-}
-
-function ask(state: State, request: CheckRequest): Event[] {
-  state.checksInFlight++;
-  return [{ type: 'checkRequested', request }];
-}
-
-function askAudit(state: State, job: Job, pending: PendingResult): Event[] {
-  const round = pending.stage === 'larger audit' ? 'larger audit' : 'audit';
-  return ask(state, {
-    kind: 'audit',
-    round,
-    result: pending.stored,
-    digest: drawDigest(state.config.drawKey, pending.stored, round),
-    count: auditCount(job, pending.stored, round === 'larger audit'),
-  });
-}
-
-/** A guest may have become a wallet since it handed in. */
-const ownerOf = (state: State, { stored }: PendingResult): OwnerId => state.contributors.get(stored.contributor)?.owner ?? stored.owner;
-
-/** Offers a result to a second contributor of another owner, or audits more when the money set aside for replicas is used up. */
-function awaitReplica(state: State, job: Job, pending: PendingResult, now: number): Event[] {
-  const { id, at, claimed } = pending.stored;
-  const owner = ownerOf(state, pending);
-  const missing = (claimed & ~pending.confirmed) as PartMask;
-  if (missing === 0) return accept(state, job, pending, now);
-  const uncovered = (missing & ~pending.confirming) as PartMask;
-  if (costOf(job, pending, uncovered) > replicaMoney(state, job)) return startLargerAudit(state, job, id);
-  pending.stage = 'replica';
-  job.replicaNeeds.set(id, { result: id, at, owner, sinceMs: now, missing, taken: pending.confirming });
-  return [];
-}
-
-const costOf = (job: Job, { stored }: PendingResult, parts: PartMask): bigint =>
-  partPrice(job.spec, job.context, stored.at, job.stored.ratePerUnit) * BigInt(countParts(parts));
-
-/** What is set aside for replicas and neither paid nor promised: to parts that wait for one, or to replicas that wait for a verdict. */
-function replicaMoney(state: State, job: Job): bigint {
-  let promised = 0n;
-  for (const pending of state.pending.values()) {
-    if (pending.stored.job !== job.stored.id) continue;
-    const need = job.replicaNeeds.get(pending.stored.id);
-    if (need) promised += costOf(job, pending, need.missing);
-    const { replicaOf } = pending.stored;
-    if (replicaOf !== null && !job.replicaNeeds.has(replicaOf)) promised += costOf(job, pending, pending.stored.claimed);
-  }
-  return job.stored.checksHeld - job.paidForReplicas - promised;
-}
-
-/** Nobody can make the replica: four times as many elements are recomputed instead. */
-export function startLargerAudit(state: State, job: Job, id: ResultId): Event[] {
-  const pending = state.pending.get(id);
-  job.replicaNeeds.delete(id);
-  if (!pending) return [];
-  for (const active of [...state.leases.values()]) if (active.replicaOf === id) endLease(state, active);
-  pending.stage = 'larger audit';
-  return askAudit(state, job, pending);
+/** An opening is there: is it what was committed? */
+export function requestProof(state: State, pending: PendingResult): Event[] {
+  pending.stage = 'proof';
+  return request(state, { kind: 'opening', round: pending.round, result: pending.stored, sample: pending.sample });
 }
 
 /** Takes the answer to a check request. Answers nobody waits for any more are dropped: about decided results, or asked before a restart. */
-export function checked(state: State, { request, outcome }: Command & { type: 'checked' }, now: number): Event[] {
+export function checked(state: State, { request: check, outcome }: Command & { type: 'checked' }, now: number): Event[] {
   state.checksInFlight = Math.max(0, state.checksInFlight - 1);
-  const job = state.jobs.get(request.result.job);
-  const pending = state.pending.get(request.kind === 'audit' ? request.result.id : request.replica.id);
-  const stage = request.kind === 'audit' ? request.round : request.kind;
-  if (!job || pending?.stage !== stage) return [];
-  const events = decide(state, job, pending, request, outcome, now);
-  return [...events, ...endJobIfOver(state, job, now), ...wakeIdle(state)];
+  const job = state.jobs.get(check.result.job);
+  const pending = state.pending.get(check.result.id);
+  if (!job || !pending || pending.round !== check.round || pending.stage !== (check.kind === 'opening' ? 'proof' : 'audit')) return [];
+  return [...decide(state, job, pending, check, outcome, now), ...endJobIfOver(state, job, now), ...wakeIdle(state)];
 }
 
-function decide(
-  state: State,
-  job: Job,
-  pending: PendingResult,
-  request: CheckRequest,
-  outcome: (Command & { type: 'checked' })['outcome'],
-  now: number,
-): Event[] {
-  if (outcome.kind === 'failed') {
-    if (pending.retries++ < CHECK_RETRIES_MAX) return ask(state, request);
-    return discard(state, job, pending, `It could not be checked: ${outcome.message}`, now);
+function decide(state: State, job: Job, pending: PendingResult, check: CheckRequest, outcome: CheckOutcome, now: number): Event[] {
+  switch (outcome.kind) {
+    case 'failed':
+      if (pending.retries++ < CHECK_RETRIES_MAX) return request(state, check);
+      return discard(state, job, pending, `It could not be checked: ${outcome.message}`, false, now);
+    case 'mismatch':
+      return refute(state, job, pending, `What was opened is not what was handed in: ${outcome.message}.`, now);
+    case 'opened':
+      pending.claims = outcome.claims;
+      pending.stage = 'audit';
+      return askQuestions(state, job, pending, now);
+    case 'recomputed':
+      return answered(state, job, pending, { ...outcome.evidence, by: 'cpu' }, now);
+    case 'compared':
+      return compared(state, job, pending, check, outcome, now);
+    default:
+      throw new Error(`unknown outcome ${JSON.stringify(outcome satisfies never)}`);
   }
-  if (request.kind === 'audit' && outcome.kind === 'audit') return afterAudit(state, job, pending, outcome.evidence, now);
-  const original = state.pending.get(request.result.id);
-  if (!original) return discard(state, job, pending, 'The result it was to confirm was decided without it.', now);
-  if (outcome.kind === 'compare' && request.kind === 'compare') {
-    job.replicas++;
-    original.evidence.push(outcome.evidence);
-    pending.evidence.push(outcome.evidence);
-    if (replicaAgrees(outcome.evidence, job.spec.tolerance)) return agreed(state, job, original, pending, now);
-    // Neither is a liar until the referee, who recomputes what they disagree on, has spoken.
-    pending.stage = 'referee';
-    return ask(state, { kind: 'referee', result: original.stored, replica: pending.stored, sample: outcome.sample });
+}
+
+/** An auditor's word: counted when the referee has nothing against it. One that lied is refuted itself, and its question goes to somebody else. */
+function compared(state: State, job: Job, pending: PendingResult, check: CheckRequest, outcome: CheckOutcome & { kind: 'compared' }, now: number): Event[] {
+  if (check.kind !== 'compare') throw new Error(`a ${check.kind} was answered by a comparison`);
+  const auditor = state.contributors.get(check.auditor);
+  const by = auditor?.trusted ? 'trusted' : 'contributor';
+  // Proven to lie meanwhile: nothing that it says counts any more.
+  if (auditor && isSuspended(auditor, job.spec.id, now)) return askAgain(state, check.question, now);
+  const { drawn, differing, unexplained } = outcome.auditor;
+  if (auditor && unexplained > 0 && !auditor.trusted) {
+    const standing = standingOf(auditor, job.spec.id, now);
+    Object.assign(standing, { drawn: standing.drawn + drawn, differing: standing.differing + differing, unexplained: standing.unexplained + unexplained });
+    if (isProvenWrong(outcome.auditor, job.spec.tolerance) || isProvenWrong(standing, job.spec.tolerance))
+      return [...convict(state, job, auditor, 0n, auditReason(outcome.auditor), check.result.at, now), ...askAgain(state, check.question, now)];
   }
-  if (outcome.kind === 'referee') return refereed(state, job, original, pending, outcome, now);
-  throw new Error(`a ${request.kind} was answered by a ${outcome.kind}`);
+  const pay = auditor && !auditor.trusted ? payAuditor(job, auditor, pending, check.question, now) : [];
+  return [...pay, ...answered(state, job, pending, { ...outcome.result, by }, now)];
 }
 
-function afterAudit(state: State, job: Job, pending: PendingResult, evidence: PendingResult['evidence'][number], now: number): Event[] {
-  job.audits++;
-  job.elements += evidence.drawn;
-  pending.evidence.push(evidence);
-  if (!auditPasses(evidence, job.spec.tolerance)) return refute(state, job, pending, reasonOf(evidence), now);
-  const second = pending.stage === 'audit' && !job.closing && wantsReplica(state.config.drawKey, pending.stored, job.stored.checks.replicaShare);
-  return second ? awaitReplica(state, job, pending, now) : accept(state, job, pending, now);
-}
+const auditReason = ({ drawn, unexplained }: Pick<Evidence, 'drawn' | 'unexplained'>): string =>
+  `${unexplained} of ${drawn} values that it recomputed for an audit were wrong.`;
 
-const reasonOf = ({ drawn, differing }: PendingResult['evidence'][number]): string =>
-  `${differing} of ${drawn} values drawn at random differed when they were computed again.`;
-
-/** A replica confirmed these parts: it is paid, and the original once all of its parts are confirmed. */
-function agreed(state: State, job: Job, original: PendingResult, replica: PendingResult, now: number): Event[] {
-  const events = accept(state, job, replica, now);
-  const parts = replica.stored.claimed;
-  original.confirmed = (original.confirmed | parts) as PartMask;
-  original.confirming = (original.confirming & ~parts) as PartMask;
-  const need = job.replicaNeeds.get(original.stored.id);
-  if (!need) return events;
-  need.missing = (need.missing & ~parts) as PartMask;
-  if (need.missing !== 0) return job.closing && original.confirming === 0 ? [...events, ...startLargerAudit(state, job, original.stored.id)] : events;
-  job.replicaNeeds.delete(original.stored.id);
-  return [...events, ...accept(state, job, original, now)];
-}
-
-function refereed(
-  state: State,
-  job: Job,
-  original: PendingResult,
-  replica: PendingResult,
-  outcome: { readonly result: PendingResult['evidence'][number]; readonly replica: PendingResult['evidence'][number] },
-  now: number,
-): Event[] {
-  job.audits++;
-  job.elements += outcome.result.drawn + outcome.replica.drawn;
-  original.evidence.push(outcome.result);
-  replica.evidence.push(outcome.replica);
-  const replicaLies = refereeRefutes(outcome.replica);
-  const originalLies = refereeRefutes(outcome.result);
-  if (!originalLies) {
-    // The original has passed its audit and the referee; a lying replica must not delay it.
-    const verdict = replicaLies ? refute(state, job, replica, reasonOf(outcome.replica), now) : accept(state, job, replica, now);
-    job.replicaNeeds.delete(original.stored.id);
-    return [...verdict, ...accept(state, job, original, now)];
-  }
-  job.replicaNeeds.delete(original.stored.id);
-  const events = refute(state, job, original, reasonOf(outcome.result), now);
-  if (replicaLies) return [...events, ...refute(state, job, replica, reasonOf(outcome.replica), now)];
-  return [...events, ...promote(state, job, replica, now)];
-}
-
-/** An honest replica takes the place of the result that it exposed, for the parts that are now unclaimed. */
-function promote(state: State, job: Job, replica: PendingResult, now: number): Event[] {
-  const number = tileNumber(job.grid.tiles, replica.stored.at);
-  const claimed = (replica.stored.parts & job.blocks.unclaimed(number)) as PartMask;
-  job.blocks.hold(number, claimed);
-  job.partsChecking += countParts(claimed);
-  const stored = { ...replica.stored, replicaOf: null, claimed };
-  return accept(state, job, { ...replica, stored }, now);
-}
-
-/** Canonical, or a confirmed replica: paid either way. */
-function accept(state: State, job: Job, pending: PendingResult, now: number): Event[] {
-  const { stored } = pending;
-  const isReplica = stored.replicaOf !== null;
-  const amount = partPrice(job.spec, job.context, stored.at, job.stored.ratePerUnit) * BigInt(countParts(stored.claimed));
-  const events = decided(state, pending, 'accepted', isReplica ? (0 as PartMask) : stored.claimed, now);
+function payAuditor(job: Job, auditor: Contributor, pending: PendingResult, question: (CheckRequest & { kind: 'compare' })['question'], now: number): Event[] {
+  const amount = auditPrice(job, pending, question);
+  if (amount === 0n || job.stored.checksHeld - job.paidForAudits - job.promisedForAudits < amount) return [];
   job.paid += amount;
+  job.paidForAudits += amount;
+  return [
+    { type: 'write', write: { kind: 'transfer', transfer: auditPayment(job.stored, pending.stored, pending.round, question, auditor.owner, amount, now) } },
+  ];
+}
+
+/** One question less; the last one decides. */
+function answered(state: State, job: Job, pending: PendingResult, evidence: Evidence, now: number): Event[] {
+  pending.evidence.push(evidence);
+  pending.open--;
+  job.elements[evidence.by] += evidence.drawn;
+  const { tolerance } = job.spec;
+  const total = totalOf(pending.evidence);
+  const contributor = state.contributors.get(pending.stored.contributor);
+  const record = contributor && standingOf(contributor, job.spec.id, now);
+  const overall = record && { drawn: record.drawn + total.drawn, unexplained: record.unexplained + total.unexplained };
+  if (isProvenWrong(total, tolerance) || (total.unexplained > 0 && overall && isProvenWrong(overall, tolerance)))
+    return refute(state, job, pending, `${total.unexplained} of ${total.drawn} values drawn at random were wrong when they were computed again.`, now);
+  if (pending.open > 0) return [];
+  if (total.unexplained === 0) return accept(state, job, pending, now);
+  if (pending.round === 'first' && total.drawn < sizeOf(job, pending.stored)) return drawAgain(state, job, pending, now);
+  // A single value that nothing explains happens to honest devices; more of them are too few to blame anybody and too many to pay.
+  if (total.unexplained === 1) return accept(state, job, pending, now);
+  return discard(state, job, pending, `${total.unexplained} of ${total.drawn} values drawn at random differed; nobody is blamed for so few.`, false, now);
+}
+
+/** Something differed that nothing explains: four times as many elements are drawn before anybody is judged. */
+function drawAgain(state: State, job: Job, pending: PendingResult, now: number): Event[] {
+  const drawn = secondDrawCount(pending.stored.drawn, sizeOf(job, pending.stored));
+  const stored = { ...pending.stored, round: 'second' as const, drawn, opening: null, evidence: [...pending.evidence] };
+  const again: PendingResult = {
+    ...pending,
+    stored,
+    round: 'second',
+    stage: 'opening',
+    claims: new Uint8Array(),
+    open: 0,
+    sinceMs: now,
+    sample: sampleOf(state.config.drawKey, job, stored),
+  };
+  state.pending.set(stored.id, again);
+  return [
+    { type: 'write', write: { kind: 'secondDraw', id: stored.id, evidence: stored.evidence, drawn } },
+    { type: 'openWanted', contributor: stored.contributor, result: stored.id, open: columnsOf(again) },
+  ];
+}
+
+/** The elements whose columns are to be opened. */
+export const columnsOf = ({ sample }: PendingResult): number[] => [...new Set(sample.elements)].sort((a, b) => a - b);
+
+/** A guest may have become a wallet since it handed in. */
+const ownerOf = (contributor: Contributor | undefined, { stored }: PendingResult): OwnerId => contributor?.owner ?? stored.owner;
+
+/** Canonical, and paid into vesting. What a drill made is never accepted. */
+export function accept(state: State, job: Job, pending: PendingResult, now: number): Event[] {
+  const { stored } = pending;
+  if (stored.drill) return discard(state, job, pending, 'The drill was not found out.', false, now);
   const contributor = state.contributors.get(stored.contributor);
-  const owner = ownerOf(state, pending);
-  const { transfers, earned } = payments(job.stored, stored, owner, amount, contributor?.sharePercent ?? 0, now);
-  for (const transfer of transfers) events.push({ type: 'write', write: { kind: 'transfer', transfer } });
-  if (isReplica) job.paidForReplicas += amount;
-  else {
-    job.blocks.accept(tileNumber(job.grid.tiles, stored.at), stored.claimed);
-    job.partsChecking -= countParts(stored.claimed);
-    job.partsAccepted += countParts(stored.claimed);
-    countRate(job, countParts(stored.claimed), now);
-    events.push({ type: 'tileAccepted', job: stored.job, result: acceptedView({ ...stored, accepted: stored.claimed }) });
+  const owner = ownerOf(contributor, pending);
+  const size = sizeOf(job, stored);
+  const count = countParts(stored.parts);
+  const amount = partPrice(job.spec, job.context, stored.at, job.stored.ratePerUnit) * BigInt(count);
+  const standing = contributor && standingOf(contributor, job.spec.id, now);
+  const bound = contributor?.trusted || !standing ? 0 : errorBound(standing, size, pending.evidence);
+  const vesting: Vesting | null =
+    amount > 0n
+      ? {
+          unit: job.stored.unit,
+          microCredits: amount,
+          vestsAtMs: now + (standing && !contributor?.trusted ? vestingMs(state.config.vestingMsMax, standing, size) : 0),
+          refundTo: refundAccount(job.stored),
+        }
+      : null;
+  const own = owner === job.stored.owner;
+  const events = decided(state, job, pending, { state: 'accepted', errorBound: bound, vesting, elements: own ? 0 : size, itsDoing: false }, now);
+  job.paid += amount;
+  job.blocks.accept(tileNumber(job.grid.tiles, stored.at), stored.parts);
+  job.partsChecking -= count;
+  job.partsAccepted += count;
+  job.errorSum += bound * count;
+  countRate(job, count, now);
+  state.achieved += size;
+  // Its bytes are on disk, and nobody asks memory for them again.
+  const accepted = {
+    ...stored,
+    inline: null,
+    opening: null,
+    state: 'accepted' as const,
+    errorBound: bound,
+    evidence: pending.evidence,
+    decidedMs: now,
+    vesting,
+  };
+  if (vesting) {
+    contributor?.vesting.push({ ...accepted, vesting });
+    events.push({ type: 'write', write: { kind: 'transfer', transfer: payment(job.stored, stored, amount, now) } });
   }
-  events.push(
-    verdictEvent(pending, owner, 'accepted', earned, isReplica ? 'It confirmed somebody else’s result.' : 'It was computed again in part and matched.'),
-  );
+  events.push({ type: 'tileAccepted', job: stored.job, result: acceptedView(accepted) });
+  events.push(verdictEvent(pending, owner, 'accepted', amount, 0n, reasonToAccept(pending, contributor)));
   return events;
+}
+
+function reasonToAccept({ evidence }: PendingResult, contributor: Contributor | undefined): string {
+  if (contributor?.trusted) return 'The operator trusts this contributor.';
+  return `${totalOf(evidence).drawn} values drawn at random were computed again and matched.`;
 }
 
 function refute(state: State, job: Job, pending: PendingResult, reason: string, now: number): Event[] {
   const { stored } = pending;
-  const events = decided(state, pending, 'refuted', 0 as PartMask, now);
-  job.refuted++;
-  letGo(state, job, pending);
-  events.push({ type: 'tileRefuted', job: stored.job, at: stored.at, parts: stored.parts }, verdictEvent(pending, stored.owner, 'refuted', 0n, reason));
   const contributor = state.contributors.get(stored.contributor);
-  if (!contributor || !isSuspended(contributor, now)) return events;
-  const leases = [...contributor.leases.values()];
-  for (const active of leases) endLease(state, active);
-  if (leases.length > 0) events.push({ type: 'leasesVoided', contributor: contributor.id, tokens: leases.map(({ token }) => token), reason: SUSPENDED });
+  const events = decided(state, job, pending, { state: 'refuted', errorBound: 0, vesting: null, elements: 0, itsDoing: true }, now);
+  job.refuted++;
+  letGo(state, job, pending, contributor, now);
+  events.push({ type: 'tileRefuted', job: stored.job, at: stored.at, parts: stored.parts, drill: stored.drill });
+  const consequences = contributor ? punish(state, contributor, job.spec.id, now) : { events: [], voided: 0n };
+  events.push(...consequences.events, verdictEvent(pending, stored.owner, 'refuted', 0n, consequences.voided, reason));
   return events;
 }
 
+/** An auditor that was proven to lie: the same as for a lying result. */
+function convict(
+  state: State,
+  job: Job,
+  contributor: Contributor,
+  microCredits: bigint,
+  reason: string,
+  at: PendingResult['stored']['at'],
+  now: number,
+): Event[] {
+  const write = recordVerdict(contributor, job.spec.id, { state: 'refuted', elements: 0, evidence: [], itsDoing: true }, now);
+  const { events, voided } = punish(state, contributor, job.spec.id, now);
+  const verdict: Event = {
+    type: 'verdict',
+    contributor: contributor.id,
+    owner: contributor.owner,
+    job: job.stored.id,
+    at,
+    parts: 0 as never,
+    state: 'refuted',
+    microCredits,
+    voided,
+    reason,
+  };
+  return [{ type: 'write', write }, ...events, verdict];
+}
+
+/** What a proven lie costs: its leases, what has not vested, and every result that rested on its record alone. */
+function punish(state: State, contributor: Contributor, workload: string, now: number): { events: Event[]; voided: bigint } {
+  const { events, voided } = voidVesting(state, contributor, now);
+  const leases = [...contributor.leases.values()].filter(({ job }) => state.jobs.get(job)?.spec.id === workload);
+  for (const active of leases) endLease(state, active);
+  if (leases.length > 0) events.push({ type: 'leasesVoided', contributor: contributor.id, tokens: leases.map(({ token }) => token), reason: SUSPENDED });
+  for (const audit of [...state.audits.values()]) if (audit.contributor === contributor.id) events.push(...giveUpAudit(state, audit, now));
+  events.push(...contributor.questions.splice(0).flatMap((question) => askAgain(state, question, now)));
+  events.push(...dropOthers(state, contributor.id, workload, now));
+  return { events, voided };
+}
+
+/** Its other results that wait for a verdict: not judged, not paid. */
+function dropOthers(state: State, id: ContributorId, workload: string, now: number): Event[] {
+  const contributor = state.contributors.get(id);
+  if (!contributor || contributor.undecided === 0) return [];
+  return [...state.pending.values()].flatMap((pending) => {
+    const job = state.jobs.get(pending.stored.job);
+    if (pending.stored.contributor !== id || job?.spec.id !== workload) return [];
+    return [...discard(state, job, pending, 'Another result of this device was proven wrong.', false, now), ...endJobIfOver(state, job, now)];
+  });
+}
+
 /** Dropped without a judgement: nobody is paid, nobody is blamed. */
-function discard(state: State, job: Job, pending: PendingResult, reason: string, now: number): Event[] {
-  const events = decided(state, pending, 'discarded', 0 as PartMask, now);
-  letGo(state, job, pending);
-  events.push(verdictEvent(pending, pending.stored.owner, 'discarded', 0n, reason));
+export function discard(state: State, job: Job, pending: PendingResult, reason: string, itsDoing: boolean, now: number): Event[] {
+  const contributor = state.contributors.get(pending.stored.contributor);
+  const events = decided(state, job, pending, { state: 'discarded', errorBound: 0, vesting: null, elements: 0, itsDoing }, now);
+  letGo(state, job, pending, contributor, now);
+  events.push(verdictEvent(pending, ownerOf(contributor, pending), 'discarded', 0n, 0n, reason));
   return events;
 }
 
 /** Parts of a result that was not accepted are offered again. */
-function letGo(state: State, job: Job, { stored }: PendingResult): void {
-  if (stored.replicaOf === null) {
-    job.partsChecking -= countParts(stored.claimed);
-    job.blocks.unhold(tileNumber(job.grid.tiles, stored.at), stored.claimed);
-    return;
-  }
-  const original = state.pending.get(stored.replicaOf);
-  if (original) original.confirming = (original.confirming & ~stored.claimed) as PartMask;
-  const need = job.replicaNeeds.get(stored.replicaOf);
-  if (need) need.taken = (need.taken & ~stored.claimed) as PartMask;
+function letGo(state: State, job: Job, { stored }: PendingResult, contributor: Contributor | undefined, now: number): void {
+  job.partsChecking -= countParts(stored.parts);
+  job.blocks.unhold(tileNumber(job.grid.tiles, stored.at), stored.parts);
+  if (!contributor || standingOf(contributor, job.spec.id, now).verified === 0) state.wastedByNewcomers += sizeOf(job, stored);
 }
 
-function decided(state: State, pending: PendingResult, verdict: 'accepted' | 'refuted' | 'discarded', accepted: PartMask, now: number): Event[] {
-  state.pending.delete(pending.stored.id);
-  const events: Event[] = [
-    { type: 'write', write: { kind: 'verdict', id: pending.stored.id, state: verdict, accepted, evidence: pending.evidence, atMs: now } },
-  ];
-  const contributor = state.contributors.get(pending.stored.contributor);
-  if (contributor && verdict !== 'discarded') events.push({ type: 'write', write: recordVerdict(contributor, verdict, now) });
+interface Decision {
+  readonly state: 'accepted' | 'refuted' | 'discarded';
+  readonly errorBound: number;
+  readonly vesting: Vesting | null;
+  /** What it adds to the record. */
+  readonly elements: number;
+  readonly itsDoing: boolean;
+}
+
+function decided(state: State, job: Job, pending: PendingResult, { elements, itsDoing, ...decision }: Decision, now: number): Event[] {
+  const { stored, evidence } = pending;
+  state.pending.delete(stored.id);
+  job.undecided--;
+  const events: Event[] = [{ type: 'write', write: { kind: 'verdict', id: stored.id, ...decision, evidence, atMs: now } }];
+  const contributor = state.contributors.get(stored.contributor);
+  if (!contributor) return events;
+  contributor.undecided -= sizeOf(job, stored);
+  events.push({ type: 'write', write: recordVerdict(contributor, job.spec.id, { state: decision.state, elements, evidence, itsDoing }, now) });
   return events;
 }
 
 const verdictEvent = (
-  pending: PendingResult,
-  owner: PendingResult['stored']['owner'],
+  { stored }: PendingResult,
+  owner: OwnerId,
   state: 'accepted' | 'refuted' | 'discarded',
   microCredits: bigint,
+  voided: bigint,
   reason: string,
 ): Event => ({
   type: 'verdict',
-  contributor: pending.stored.contributor,
+  contributor: stored.contributor,
   owner,
-  job: pending.stored.job,
-  at: pending.stored.at,
-  parts: pending.stored.parts,
+  job: stored.job,
+  at: stored.at,
+  parts: stored.parts,
   state,
   microCredits,
+  voided,
   reason,
 });
 
@@ -276,8 +304,9 @@ export const acceptedView = (result: PendingResult['stored']): AcceptedView => (
   id: result.id,
   pass: result.at.pass,
   tile: result.at.tile,
-  parts: result.accepted,
-  held: result.parts,
+  parts: result.parts,
   hash: result.hash,
   contributor: aliasOf(result.contributor),
+  drawn: totalOf(result.evidence).drawn,
+  errorBound: result.errorBound,
 });

@@ -1,57 +1,84 @@
 import { createHash, createHmac } from 'node:crypto';
 import { domainBytes, encodeLeaseBody, fromHex, hashDomains, type LeaseBody } from '../../shared/formats.ts';
 import { limits } from '../../shared/limits.ts';
-import { type BlobHash, countParts, type Evidence, type TileRef } from '../../shared/model.ts';
+import { type Auditor, type BlobHash, countParts, type Evidence, type TileRef } from '../../shared/model.ts';
 import type { Tolerance } from '../../shared/workload.ts';
 import type { StoredResult } from '../store/store.ts';
-import type { Job, MacKey } from './state.ts';
+import { drawElements, type Sample } from './draw.ts';
+import type { Standing } from './reputation.ts';
+import type { DrawRound, Job, MacKey } from './state.ts';
 
-/** Policy over evidence. Pure: it never looks at a result's bytes, only at numbers about them. */
+/**
+ * Policy over evidence. Pure: it never looks at a result's bytes, only at numbers about them.
+ *
+ * How much is enough. A contributor that makes a share `a` of a result wrong passes a draw of k elements with (1 - a)^k, so
+ * whatever `a` it chooses, at most 1/(e k) of the result is expected to be wrong and accepted. Of contributors whose record
+ * holds V elements, at most `ASSUMED_LIARS` are assumed to begin lying with a result of S elements; spread over what they
+ * have delivered honestly, the expected wrong share is
+ *
+ *   errorBound = ASSUMED_LIARS x S / (V + S) / (e k)
+ *
+ * and k is chosen to keep that under the job's target. So a record does not buy trust: it only insures the next result.
+ */
 
+/** Share of contributors assumed to be about to lie. */
+const ASSUMED_LIARS = 0.2;
+/** An element that a random contributor confirmed counts for this much: it may collude. The coordinator and trusted contributors count fully. */
+const WEIGHT: Readonly<Record<Auditor, number>> = { cpu: 1, trusted: 1, contributor: 1 - 2 * ASSUMED_LIARS };
+/** However long a record is. */
+const DRAWN_MIN = 32;
+/** The draw after one that found something nobody could explain. */
+const SECOND_DRAW_FACTOR = 4;
+const SECOND_DRAW_MIN = 256;
 /** Chance that an honest result is refuted by one check, an upper bound; see `allowedMisses`. */
 const FALSE_REFUTATION = 1e-9;
 
-/** When no second contributor is there, an audit this many times as large stands in for the replica. */
-const FALLBACK_AUDIT_FACTOR = 4;
-const FALLBACK_AUDIT_ELEMENTS = 64;
-const AUDIT_ELEMENTS_MIN = 4;
-
 /** Commit: fixes what was handed in under this lease before anybody knows what will be looked at. */
-export function commitmentOf(lease: LeaseBody, hash: BlobHash): Uint8Array {
+export function commitmentOf(lease: LeaseBody, hash: BlobHash, root: Uint8Array): Uint8Array {
   return createHash('sha256')
-    .update(domainBytes(hashDomains.commitment, encodeLeaseBody(lease), fromHex(hash)))
+    .update(domainBytes(hashDomains.commitment, encodeLeaseBody(lease), fromHex(hash), root))
     .digest();
 }
 
-/** Draw: everything random about checking a result, from the secret, its commitment and its nonce. `round` separates independent draws. */
-export function drawDigest(drawKey: MacKey, result: Pick<StoredResult, 'commitment' | 'nonce'>, round: 'replica' | 'audit' | 'larger audit'): Uint8Array {
+/** Everything random about checking a result, from the secret, its commitment and its nonce. `purpose` separates independent draws. */
+export function drawDigest(drawKey: MacKey, result: Pick<StoredResult, 'commitment' | 'nonce'>, purpose: DrawRound | `auditors/${string}`): Uint8Array {
   return createHmac('sha256', drawKey)
-    .update(domainBytes(hashDomains.draw, result.commitment, result.nonce, new TextEncoder().encode(round)))
+    .update(domainBytes(hashDomains.draw, result.commitment, result.nonce, new TextEncoder().encode(purpose)))
     .digest();
 }
 
-export function wantsReplica(drawKey: MacKey, result: StoredResult, share: number): boolean {
-  const digest = drawDigest(drawKey, result, 'replica');
-  return new DataView(digest.buffer, digest.byteOffset).getUint32(0, true) < share * 2 ** 32;
+/** Draw: the elements that are looked at. The same again after a restart. */
+export const sampleOf = (drawKey: MacKey, job: Job, result: StoredResult): Sample =>
+  drawElements(result.parts, job.spec.elements(job.context, result.at), drawDigest(drawKey, result, result.round), result.drawn);
+
+/** Elements of all parts of a result. */
+export const sizeOf = (job: Job, { at, parts }: Pick<StoredResult, 'at' | 'parts'>): number => job.spec.elements(job.context, at) * countParts(parts);
+
+/** Elements to draw of a result of `size` elements. `auditors`: whose word will mostly count. */
+export function drawCount(target: number, standing: Standing, size: number, auditors: Auditor): number {
+  const wanted = (ASSUMED_LIARS * size) / (standing.verified + size) / (Math.E * target);
+  return Math.min(size, limits.auditElementsMax, Math.max(DRAWN_MIN, Math.ceil(wanted / WEIGHT[auditors])));
 }
 
-/** How many elements an audit draws: the job's order in proportion to the parts handed in, within the CPU budget of a tile. */
-export function auditCount(job: Job, result: StoredResult, larger: boolean): number {
-  const { at, parts } = result;
-  const share = countParts(parts) / job.spec.parts(job.context, at);
-  const ordered = larger ? FALLBACK_AUDIT_FACTOR * Math.max(job.stored.checks.auditElements, FALLBACK_AUDIT_ELEMENTS) : job.stored.checks.auditElements;
-  const budget = (limits.auditCpuMsPerTileMax * share) / job.spec.auditMs(job.context, at);
-  const all = job.spec.elements(job.context, at) * countParts(parts);
-  return Math.min(all, limits.auditElementsMax, Math.max(AUDIT_ELEMENTS_MIN, Math.floor(Math.min(Math.ceil(ordered * share), budget))));
+export const secondDrawCount = (drawn: number, size: number): number =>
+  Math.min(size, limits.auditElementsMax, Math.max(SECOND_DRAW_MIN, SECOND_DRAW_FACTOR * drawn));
+
+/** Most elements of one result that the coordinator recomputes itself. */
+export const cpuElementsMax = (job: Job, at: TileRef): number => Math.max(1, Math.floor(limits.auditCpuMsMax / job.spec.auditMs(job.context, at)));
+
+/** Bound on the expected share of wrong elements in a result that passed; see above. */
+export function errorBound(standing: Standing, size: number, evidence: readonly Evidence[]): number {
+  const certain = evidence.reduce((sum, { by, drawn }) => sum + WEIGHT[by] * drawn, 0);
+  if (certain >= size) return 0;
+  return Math.min(1, ((ASSUMED_LIARS * size) / (standing.verified + size)) * (certain === 0 ? 1 : 1 / (Math.E * certain)));
 }
 
 /**
- * The largest number of differing elements that an honest result may show among `drawn`: the smallest d for which a
- * binomial variable of (drawn, honest rate) exceeds d with a chance of at most 1e-9. So one diverging path, or a few in a
- * whole tile, never refute anybody.
+ * The largest number of elements that nothing explains which an honest result may show among `drawn`: the smallest d for
+ * which a binomial variable of (drawn, rate) exceeds d with a chance of at most 1e-9.
  */
-export function allowedMisses(drawn: number, honestMissRate: number): number {
-  const p = Math.min(0.5, honestMissRate);
+export function allowedMisses(drawn: number, rate: number): number {
+  const p = Math.min(0.5, rate);
   if (p === 0 || drawn === 0) return 0;
   let term = drawn * Math.log1p(-p);
   let below = Math.exp(term);
@@ -63,13 +90,15 @@ export function allowedMisses(drawn: number, honestMissRate: number): number {
   return drawn;
 }
 
-export const auditPasses = (evidence: Evidence, { honestMissRate }: Tolerance): boolean => evidence.differing <= allowedMisses(evidence.drawn, honestMissRate);
+interface Found {
+  readonly drawn: number;
+  readonly unexplained: number;
+}
 
-/** Two honest results may each have diverged: twice the rate, plus one step of slack in every element. */
-export const replicaAgrees = (evidence: Evidence, { honestMissRate }: Tolerance): boolean =>
-  evidence.differing <= allowedMisses(evidence.drawn, 2 * honestMissRate);
+export const totalOf = (evidence: readonly Found[]): Found =>
+  evidence.reduce((sum, { drawn, unexplained }) => ({ drawn: sum.drawn + drawn, unexplained: sum.unexplained + unexplained }), { drawn: 0, unexplained: 0 });
 
-/** Of the disputed elements, who is right in fewer than half is wrong. Looking only where two disagree, an honest one still matches the referee almost everywhere. */
-export const refereeRefutes = (evidence: Evidence): boolean => evidence.differing * 2 > evidence.drawn;
+/** A lie beyond doubt: more wrong elements than honest devices show. */
+export const isProvenWrong = ({ drawn, unexplained }: Found, { unexplainedRate }: Tolerance): boolean => unexplained > allowedMisses(drawn, unexplainedRate);
 
 export const tileNumber = (tiles: number, { pass, tile }: TileRef): number => pass * tiles + tile;

@@ -18,7 +18,7 @@ test('the first request makes a device with its test grant, the next ones find i
     expect(first.body).toEqual({
       owner: expect.stringMatching(/^device:[A-Za-z0-9_-]{16}$/),
       wallet: null,
-      balances: [{ unit: 'test', grantMicroCredits: GRANT, earnedMicroCredits: '0' }],
+      balances: [{ unit: 'test', grantMicroCredits: GRANT, earnedMicroCredits: '0', vestingMicroCredits: '0' }],
       jobs: 0,
     });
     const again = await ada.ask<AccountView>('POST', '/api/session', {});
@@ -78,8 +78,8 @@ test('credits appear beside test credits once there are any', () =>
     const transfer = exampleTransfer({ id: 'x', unit: 'credit', credit: `${owner}/earned`, microCredits: 12n });
     await test.store.commit([{ kind: 'transfer', transfer }]);
     expect((await ada.ask<AccountView>('GET', '/api/account')).body.balances).toEqual([
-      { unit: 'test', grantMicroCredits: GRANT, earnedMicroCredits: '0' },
-      { unit: 'credit', grantMicroCredits: '0', earnedMicroCredits: '12' },
+      { unit: 'test', grantMicroCredits: GRANT, earnedMicroCredits: '0', vestingMicroCredits: '0' },
+      { unit: 'credit', grantMicroCredits: '0', earnedMicroCredits: '12', vestingMicroCredits: '0' },
     ]);
   }));
 
@@ -95,7 +95,7 @@ test('the statement: signed rows, pages, and nobody else’s', () =>
     expect(first.body.rows).toHaveLength(50);
     for (const row of first.body.rows) expect(Value.Check(statementRow, row)).toBe(true);
     expect(first.body.rows[0]).toEqual({
-      id: 'pay/69',
+      id: 'earned/pay/69',
       atMs: 1000,
       unit: 'test',
       account: 'earned',
@@ -107,7 +107,7 @@ test('the statement: signed rows, pages, and nobody else’s', () =>
     });
     expect(first.body.next).toBe('pay/20');
     const second = await ada.ask<Page>('GET', `/api/account/statement?before=${encodeURIComponent('pay/20')}&limit=21`);
-    expect(second.body.rows.map(({ id }) => id)).toEqual([...Array.from({ length: 20 }, (_, number) => `pay/${19 - number}`), `grant/${owner}`]);
+    expect(second.body.rows.map(({ id }) => id)).toEqual([...Array.from({ length: 20 }, (_, number) => `earned/pay/${19 - number}`), `grant/grant/${owner}`]);
     // The last page is full to the row and still the last: nothing empty is offered after it.
     expect(second.body.next).toBeNull();
 

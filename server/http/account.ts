@@ -4,8 +4,8 @@ import type { OwnerId } from '../../shared/model.ts';
 import type * as schemas from '../../shared/schemas.ts';
 import type { AccountView, StatementRow } from '../../shared/schemas.ts';
 import type { StatementEntry, Store } from '../store/store.ts';
-import { consentView } from './consents.ts';
 import type { AppDeps } from './deps.ts';
+import { consentView } from './record.ts';
 import type { Sessions } from './session.ts';
 
 const STATEMENT_ROWS_MAX = 100;
@@ -19,19 +19,24 @@ const WALLET = 'wallet:';
 export const walletOf = (owner: OwnerId): string | null => (owner.startsWith(WALLET) ? owner.slice(WALLET.length) : null);
 
 async function balanceOf(store: Store, owner: OwnerId, unit: 'test' | 'credit'): Promise<Static<typeof schemas.balance>> {
-  const [grant, earned] = await Promise.all([store.ledger.balance(`${owner}/grant`, unit), store.ledger.balance(`${owner}/earned`, unit)]);
-  return { unit, grantMicroCredits: grant.toString(), earnedMicroCredits: earned.toString() };
+  const [grant, earned, vesting] = await Promise.all([
+    store.ledger.balance(`${owner}/grant`, unit),
+    store.ledger.balance(`${owner}/earned`, unit),
+    store.ledger.vesting(owner, unit),
+  ]);
+  return { unit, grantMicroCredits: grant.toString(), earnedMicroCredits: earned.toString(), vestingMicroCredits: vesting.toString() };
 }
 
 /** Test credits always; credits once there are any. `jobs` counts the open ones. */
 export async function accountView(store: Store, owner: OwnerId): Promise<AccountView> {
   const [test, credit, jobs] = await Promise.all([balanceOf(store, owner, 'test'), balanceOf(store, owner, 'credit'), store.jobs.countOpen(owner)]);
-  const hasCredit = credit.grantMicroCredits !== '0' || credit.earnedMicroCredits !== '0';
+  const hasCredit = [credit.grantMicroCredits, credit.earnedMicroCredits, credit.vestingMicroCredits].some((amount) => amount !== '0');
   return { owner, wallet: walletOf(owner), balances: hasCredit ? [test, credit] : [test], jobs };
 }
 
+/** A transfer between two of the accounts is two rows: the account makes their ids differ. */
 const statementRow = ({ transfer: { id, atMs, unit, kind, job, at }, account, microCredits }: StatementEntry): StatementRow => ({
-  id,
+  id: `${account}/${id}`,
   atMs,
   unit,
   account,
@@ -60,10 +65,11 @@ export const accountRoutes =
     app.get('/api/account/statement', { schema: { querystring: statementQuery } }, async (request) => {
       const { owner } = await sessions.require(request);
       const { before, limit = STATEMENT_ROWS } = request.query;
-      // One more than is shown tells whether there is a next page.
+      // One transfer more than is shown tells whether there is a next page.
       const entries = await store.ledger.statement(owner, { limit: limit + 1, ...(before === undefined ? {} : { before }) });
-      const shown = entries.slice(0, limit);
-      return { rows: shown.map(statementRow), next: entries.length > limit ? (shown.at(-1)?.transfer.id ?? null) : null };
+      const ids = [...new Set(entries.map(({ transfer }) => transfer.id))];
+      const shown = new Set(ids.slice(0, limit));
+      return { rows: entries.filter(({ transfer }) => shown.has(transfer.id)).map(statementRow), next: ids.length > limit ? (ids[limit - 1] ?? null) : null };
     });
 
     app.get('/api/account/consents', async (request) => {

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import { openingBytesMax } from '../../shared/commitment.ts';
 import { resultBytes } from '../../shared/formats.ts';
 import * as schemas from '../../shared/schemas.ts';
 import type { Coordinator } from '../coordinator.ts';
@@ -16,7 +17,7 @@ const path = Type.Object({ hash: schemas.blobHash });
 
 /**
  * Content-addressed bytes. Reading needs nothing but the hash. Writing needs a standing lease and is capped at what a result
- * of that lease can have; the answer is the same whether the bytes were here before or not.
+ * of that lease, or its opening, can have. The answer is the same whether the bytes were here before or not.
  */
 export const blobRoutes =
   ({ blobs, coordinator, clock }: BlobRouteDeps): FastifyPluginAsyncTypebox =>
@@ -38,7 +39,8 @@ export const blobRoutes =
       const lease = coordinator.readLease(token);
       const job = coordinator.openJob(lease.job);
       if (!job || lease.expiresMs < clock()) throw new JobError('conflict', 'This lease has expired or its job has ended.');
-      const bytesMax = resultBytes(lease.parts, job.spec.partBytes(job.context, lease.at));
+      const shape = { parts: lease.parts, elements: job.spec.elements(job.context, lease.at), words: job.spec.elementWords };
+      const bytesMax = Math.max(resultBytes(shape.elements, shape.words), openingBytesMax(shape));
       await blobs.put(request.body as AsyncIterable<Uint8Array>, { bytesMax, expected: request.params.hash });
       return {};
     });

@@ -2,9 +2,10 @@ import { Value } from 'typebox/value';
 import { expect, test } from 'vitest';
 import { workloadIds } from '../../shaders/registry.ts';
 import { limits } from '../../shared/limits.ts';
-import type { OwnerId } from '../../shared/model.ts';
-import { type AccountView, type ConsentGrant, type ConsentView, consentGrant } from '../../shared/schemas.ts';
-import { bytesOf, exampleTransfer, wallet } from '../store/testing.ts';
+import type { Evidence, OwnerId } from '../../shared/model.ts';
+import { type AccountView, type ConsentGrant, type ContributorView, consentGrant, contributorView } from '../../shared/schemas.ts';
+import type { Write } from '../store/store.ts';
+import { bytesOf, exampleJob, exampleResult, exampleStanding, exampleTransfer, jobIdOf, resultIdOf, wallet } from '../store/testing.ts';
 import { credentialOf, Visitor, withApp } from './testing.ts';
 
 const kinds = [workloadIds[0]];
@@ -26,7 +27,7 @@ test('on our own pages the identity belongs to the session, which begins here if
       revokedMs: null,
     });
     const stored = await test.store.people.contributor(body.contributor.id);
-    expect(stored).toMatchObject({ owner, accepted: 0, refuted: 0 });
+    expect(stored).toMatchObject({ owner, createdMs: test.now.ms });
     expect(Buffer.from(stored?.secretHash ?? []).toString('base64url')).not.toBe(body.contributor.secret);
 
     const bob = new Visitor(test);
@@ -144,9 +145,42 @@ test('a contributor sees what it earned and agreed to, with its own secret only'
     const granted = await ada.consent();
     await test.store.commit([{ kind: 'transfer', transfer: exampleTransfer({ id: 'x', credit: `${owner}/earned`, microCredits: 5n }) }]);
     const guest = new Visitor(test);
-    const me = await guest.ask<{ earnedMicroCredits: string; consents: ConsentView[] }>('GET', '/api/contributors/me', undefined, credentialOf(granted));
-    expect(me).toMatchObject({ status: 200, body: { earnedMicroCredits: '5', consents: [granted.consent] } });
+    const me = await guest.ask<ContributorView>('GET', '/api/contributors/me', undefined, credentialOf(granted));
+    expect(me.body).toEqual({ earnedMicroCredits: '5', vestingMicroCredits: '0', consents: [granted.consent], records: {}, recent: [] });
     expect((await guest.ask('GET', '/api/contributors/me')).status).toBe(401);
     const wrong = credentialOf({ contributor: { ...granted.contributor, secret: 'A'.repeat(43) } });
     expect((await guest.ask('GET', '/api/contributors/me', undefined, wrong)).status).toBe(403);
+  }));
+
+test('a contributor sees its record and what became of its results, with the reasons in numbers', () =>
+  withApp(async (test) => {
+    const ada = new Visitor(test);
+    await ada.start();
+    const granted = await ada.consent();
+    const { id } = granted.contributor;
+    await test.store.jobs.create(exampleJob(), []);
+    const result = (number: number) => exampleResult({ id: resultIdOf(number), contributor: id, at: { pass: 0, tile: number } });
+    const pay = (number: number) =>
+      exampleTransfer({ id: `pay/${resultIdOf(number)}`, kind: 'pay', credit: `vesting/${id}`, microCredits: 40n + BigInt(number) });
+    const evidence: Evidence = { by: 'cpu', drawn: 64, differing: 3, unexplained: 1, worst: 9, cpuMs: 2 };
+    const verdict = { kind: 'verdict', errorBound: 0, vesting: null, atMs: 5000 } as const;
+    await test.store.commit([
+      ...[1, 2, 3].map((number): Write => ({ kind: 'result', result: result(number) })),
+      ...[1, 2].map((number): Write => ({ kind: 'transfer', transfer: pay(number) })),
+      { ...verdict, id: resultIdOf(1), state: 'accepted', evidence: [evidence, { ...evidence, by: 'trusted' }] },
+      { ...verdict, id: resultIdOf(2), state: 'refuted', evidence: [evidence] },
+      { kind: 'transfer', transfer: { ...pay(2), id: `void/${resultIdOf(2)}`, kind: 'void', debit: `vesting/${id}`, credit: `job/${jobIdOf(1)}` } },
+      { kind: 'standing', contributor: id, workload: 'example', standing: exampleStanding() },
+    ]);
+    const { body } = await ada.ask<ContributorView>('GET', '/api/contributors/me', undefined, credentialOf(granted));
+    expect(Value.Check(contributorView, body)).toBe(true);
+    const { atMs: _, ...record } = exampleStanding();
+    expect(body).toMatchObject({ earnedMicroCredits: '0', vestingMicroCredits: '41', records: { example: record } });
+    const row = { jobTitle: 'Kitchen at dusk', drawn: 64, differing: 3, unexplained: 1, decidedMs: 5000 };
+    expect(body.recent).toEqual([
+      { ...row, at: { pass: 0, tile: 3 }, state: 'committed', drawn: 0, differing: 0, unexplained: 0, microCredits: '0', decidedMs: null },
+      { ...row, at: { pass: 0, tile: 2 }, state: 'refuted', microCredits: '0' },
+      { ...row, at: { pass: 0, tile: 1 }, state: 'accepted', drawn: 128, differing: 6, unexplained: 2, microCredits: '41' },
+    ]);
+    expect((await ada.ask<AccountView>('GET', '/api/account')).body.balances[0]?.vestingMicroCredits).toBe('41');
   }));

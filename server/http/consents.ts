@@ -6,23 +6,19 @@ import { workloadIds } from '../../shaders/registry.ts';
 import { fromBase64Url, toBase64Url } from '../../shared/formats.ts';
 import { HOUR_MS, limits } from '../../shared/limits.ts';
 import type { ContributorId, OwnerId } from '../../shared/model.ts';
-import type { ConsentGrant, ConsentRequest, ConsentView } from '../../shared/schemas.ts';
+import type { ConsentGrant, ConsentRequest, ContributorView } from '../../shared/schemas.ts';
 import * as schemas from '../../shared/schemas.ts';
 import { InputError } from '../../shared/workload.ts';
 import { newConsentId, newContributorId, newDeviceOwner } from '../ids.ts';
 import type { Store, StoredConsent, StoredContributor } from '../store/store.ts';
 import type { AppDeps } from './deps.ts';
 import { HttpError } from './errors.ts';
+import { consentView, contributorView } from './record.ts';
 import { digestOf, type Sessions } from './session.ts';
 
 const SECRET_BYTES = 32;
 const CONSENTS_PER_ADDRESS_HOUR_MAX = 600;
 const credential = /^Contributor (c_[A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]{43})$/;
-
-export async function consentView(store: Store, { id, kinds, site, grantedMs, expiresMs, revokedMs }: StoredConsent): Promise<ConsentView> {
-  const siteName = site === null ? null : ((await store.people.site(site))?.name ?? null);
-  return { id, kinds: [...kinds], site, siteName, grantedMs, expiresMs, revokedMs };
-}
 
 /** The contributor that knows this secret; undefined for anybody else. */
 async function contributorWith(store: Store, id: ContributorId, secret: string): Promise<StoredContributor | undefined> {
@@ -56,9 +52,6 @@ async function identityFor({ store, clock, randomBytes }: AppDeps, known: Consen
     secretHash: digestOf(secret),
     owner: owner ?? newDeviceOwner(randomBytes),
     createdMs: clock(),
-    accepted: 0,
-    refuted: 0,
-    suspendedUntilMs: 0,
   });
   return { id, secret: toBase64Url(secret) };
 }
@@ -110,13 +103,9 @@ export const consentRoutes =
       return {};
     });
 
-    app.get('/api/contributors/me', async (request) => {
+    app.get('/api/contributors/me', async (request): Promise<ContributorView> => {
       const contributor = await contributorOf(store, request);
       if (!contributor) throw new HttpError('signed_out', 'Send the header authorization: Contributor <id>.<secret>.');
-      const [earned, consents] = await Promise.all([
-        store.ledger.balance(`${contributor.owner}/earned`, 'test'),
-        store.people.consentsOfContributor(contributor.id),
-      ]);
-      return { earnedMicroCredits: earned.toString(), consents: await Promise.all(consents.map((consent) => consentView(store, consent))) };
+      return contributorView(store, contributor);
     });
   };

@@ -29,6 +29,7 @@ const statusOf: Readonly<Record<ErrorCode, number>> = {
   signed_out: 401,
   insufficient_credits: 402,
   forbidden: 403,
+  suspended: 403,
   not_found: 404,
   stale: 409,
   conflict: 409,

@@ -60,7 +60,12 @@ test('signing in: the session, earnings, contributors and sites become the walle
 
     const { status, body } = await signIn(ada, wallet);
     expect(status).toBe(200);
-    expect(body).toEqual({ owner, wallet: wallet.address, balances: [{ unit: 'test', grantMicroCredits: '0', earnedMicroCredits: '70' }], jobs: 0 });
+    expect(body).toEqual({
+      owner,
+      wallet: wallet.address,
+      balances: [{ unit: 'test', grantMicroCredits: '0', earnedMicroCredits: '70', vestingMicroCredits: '0' }],
+      jobs: 0,
+    });
     expect(ada.cookie).not.toBe(deviceCookie);
     expect((await ada.ask<AccountView>('GET', '/api/account')).body).toEqual(body);
     expect((await ada.ask('GET', '/api/account', undefined, { cookie: deviceCookie })).status).toBe(401);

@@ -100,7 +100,7 @@ describe('pages', () => {
 
   test('every address of the single page answers with it, strictly', () =>
     withPages(async (test) => {
-      for (const page of ['/', '/submit', '/jobs/j_0123456789abcdef', '/gallery', '/account', '/ui', '/?x=1']) {
+      for (const page of ['/', '/submit', '/jobs/j_0123456789abcdef', '/jobs/j_0123456789abcdef/receipt', '/gallery', '/account', '/ui', '/?x=1']) {
         const { status, text, headers } = await new Visitor(test).ask('GET', page);
         expect([status, text], page).toEqual([200, files['index.html']]);
         expect(headers).toMatchObject({

@@ -1,14 +1,18 @@
 import type { AccountId, Transfer } from '../store/store.ts';
 
-/** Balances in memory by the rules of the real ledger: same id once, nothing below zero but the issuer. */
+/** Balances in memory by the rules of the real ledger: the same id is the same transfer, once; nothing below zero but the issuer. */
 export class SimLedger {
   readonly #balances = new Map<AccountId, bigint>();
-  readonly #seen = new Set<string>();
+  /** What was moved under each id. */
+  readonly #seen = new Map<string, string>();
 
   apply(transfer: Transfer): void {
-    if (this.#seen.has(transfer.id)) throw new Error(`transfer ${transfer.id} was made twice`);
+    const content = `${transfer.debit} ${transfer.credit} ${transfer.microCredits}`;
+    const before = this.#seen.get(transfer.id);
+    if (before === content) return;
+    if (before !== undefined) throw new Error(`transfer ${transfer.id} was ${before} and is now ${content}`);
     if (transfer.microCredits <= 0n) throw new Error(`transfer ${transfer.id} moves ${transfer.microCredits}`);
-    this.#seen.add(transfer.id);
+    this.#seen.set(transfer.id, content);
     const left = this.balance(transfer.debit) - transfer.microCredits;
     if (left < 0n && !transfer.debit.startsWith('operator/')) throw new Error(`${transfer.id} takes ${transfer.debit} to ${left}`);
     this.#balances.set(transfer.debit, left);

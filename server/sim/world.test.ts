@@ -1,88 +1,114 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { defaultChecks } from '../../shared/schemas.ts';
-import { type SimContributor, type SimOptions, type SimReport, simulate } from './world.ts';
+import { MINUTE_MS } from '../../shared/limits.ts';
+import type { AccountId } from '../store/store.ts';
+import type { Adversary } from './adversary.ts';
+import { kinds } from './kinds/index.ts';
+import { adversary as wolf } from './kinds/wolf.ts';
+import { Ours } from './ours.ts';
+import { MEDIAN_SPEED } from './population.ts';
+import { devices, smallWorld } from './testing.ts';
+import type { World } from './world.ts';
 
-const honest = (name: string, speed = 4): SimContributor => ({ name, speed, lies: 0, vanishes: 0 });
-const base: Omit<SimOptions, 'contributors'> = { seed: 1, tiles: 20, passes: 2, checks: defaultChecks, crashes: 0, endMs: 3_600_000 };
-
-/** What must hold after any history. */
-function expectSoundBooks(report: SimReport): void {
-  expect(report.ledger.sum()).toBe(0n);
-  expect(report.ledger.balance(`job/${report.job.id}`)).toBe(0n);
-  expect(report.acknowledgedTwice).toBe(0);
-}
+const ledgerOf = ({ policy }: World) => (policy as Ours).disk.ledger;
+const held = 'job/j_0000000000000001' as AccountId;
+/** Names are counted in the order in which devices come. */
+const earnedBy = (world: World, name: number): bigint => {
+  const id = name.toString().padStart(16, '0');
+  return ledgerOf(world).balance(`device:${id}/earned` as AccountId) + ledgerOf(world).balance(`vesting/c_${id}` as AccountId);
+};
 
 describe('the coordinator in a simulated world', () => {
-  it('lets one honest contributor finish a job alone, with larger audits in place of replicas', () => {
-    const report = simulate({ ...base, contributors: [honest('alone')] });
-    expect(report.ended).toBe(true);
-    expect(report.work).toBe(1);
-    expect(report.earned['alone']).toBe(report.job.workHeld);
-    expectSoundBooks(report);
+  it('lets one honest contributor finish a job alone, checked by the CPU', () => {
+    const world = smallWorld({ devices: devices({}) });
+    const figures = world.tally.figures();
+    expect(world.jobs.ended).toBe(1);
+    expect(figures.tiles).toBe(40);
+    expect(figures.wasted).toBe(1);
+    expect(world.tally.checked.cpu).toBeGreaterThan(700);
+    expect(earnedBy(world, 1)).toBe(160_000n);
+    expect(ledgerOf(world).sum()).toBe(0n);
+    expect(ledgerOf(world).balance(held)).toBe(0n);
   });
 
-  it('pays a second contributor for replicas out of what was set aside, and refunds the rest', () => {
-    const report = simulate({ ...base, tiles: 100, contributors: [honest('one'), honest('two')] });
-    const earned = report.earned['one']! + report.earned['two']!;
-    expect(report.ended).toBe(true);
-    expect(earned).toBeGreaterThan(report.job.workHeld);
-    expect(report.ledger.balance(`${report.job.owner}/grant`)).toBe(report.job.workHeld + report.job.checksHeld - earned);
-    expect(report.work).toBeGreaterThan(1.02);
-    expect(report.work).toBeLessThan(1.25);
-    expectSoundBooks(report);
+  it('gives the same history for the same seed, and another for another', () => {
+    const run = (seed: number) => smallWorld({ seed, devices: devices({}, { liar: true }, {}) }).tally.figures();
+    expect(run(7)).toEqual(run(7));
+    expect(run(7)).not.toEqual(run(8));
   });
 
   it('gives a liar nothing and accuses nobody else', () => {
-    const report = simulate({ ...base, contributors: [honest('one'), { name: 'liar', speed: 40, lies: 1, vanishes: 0 }] });
-    expect(report.ended).toBe(true);
-    expect(report.earned['liar']).toBe(0n);
-    expect(report.wrongPartsAccepted).toBe(0);
-    expect(report.refuted.length).toBeGreaterThan(0);
-    expect(report.refuted.filter(({ name, lied }) => name !== 'liar' || !lied)).toEqual([]);
-    expectSoundBooks(report);
+    const world = smallWorld({ devices: devices({}, { liar: true, speed: 300 * MEDIAN_SPEED }, {}) });
+    expect(world.jobs.ended).toBe(1);
+    expect(earnedBy(world, 2)).toBe(0n);
+    expect(world.tally.figures()).toMatchObject({ wrongShare: 0, falseAccusations: 0 });
+    expect(world.detections).toEqual([{ ms: expect.any(Number), lies: 1 }]);
+    expect(world.tally.lost.refuted).toBe(4096);
   });
 
-  it('suspends a liar after two refuted results', () => {
-    const report = simulate({ ...base, tiles: 200, contributors: [honest('one'), { name: 'liar', speed: 1, lies: 1, vanishes: 0 }] });
-    expect(report.refuted.length).toBe(2);
+  it('takes back what a liar was not yet paid for, and has it computed again', () => {
+    const late: Adversary = {
+      title: '',
+      begin: () => ({ plan: (liar) => (liar.accepted < 12 ? null : { result: { wrong: () => true, value: 1, size: 16_384 } }) }),
+    };
+    const world = smallWorld({ devices: devices({}, { liar: true }), adversary: late });
+    expect(world.jobs.ended).toBe(1);
+    expect(world.tally.lost.revoked).toBeGreaterThan(4096);
+    expect(world.tally.figures()).toMatchObject({ wrongShare: 0, tiles: 40 });
+    expect(earnedBy(world, 2)).toBeLessThan(12n * 4n * 1000n);
+    expect(ledgerOf(world).sum()).toBe(0n);
   });
 
-  it('keeps the finished parts of a contributor that vanishes and leases only the rest', () => {
-    const report = simulate({
-      ...base,
-      checks: { auditElements: 64, replicaShare: 0 },
-      contributors: [honest('one'), { name: 'quitter', speed: 4, lies: 0, vanishes: 0.8 }],
+  it('finds a wrong total behind an honest commitment, and pays for nothing that was not opened', () => {
+    for (const kind of ['honest-where-audited', 'mismatch', 'no-bytes', 'never-opened']) {
+      const world = smallWorld({ devices: devices({}, { liar: true, sessions: [{ fromMs: 0, toMs: 5 * MINUTE_MS }] }), adversary: kinds[kind]! });
+      expect(world.jobs.ended, kind).toBe(1);
+      expect(earnedBy(world, 2), kind).toBe(0n);
+      expect(world.tally.figures(), kind).toMatchObject({ wrongShare: 0, falseAccusations: 0 });
+    }
+  });
+
+  it('has contributors judge each other and sees through an auditor that accuses everybody', () => {
+    const world = smallWorld({ tilesPerJob: 400, devices: devices({}, {}, {}, {}, { liar: true }), adversary: wolf });
+    expect(world.jobs.ended).toBe(1);
+    expect(world.tally.checked.contributor).toBeGreaterThan(1000);
+    expect(world.tally.figures()).toMatchObject({ falseAccusations: 0, wrongShare: 0 });
+    expect(earnedBy(world, 5)).toBeLessThan(earnedBy(world, 1));
+  });
+
+  it('goes through 200 random histories of liars, quitters and crashes with sound books, every part accepted once and every job ended', () => {
+    const session = fc.record({ fromMs: fc.integer({ min: 0, max: 200_000 }), forMs: fc.integer({ min: 1000, max: 100_000 }) });
+    const device = fc.record({
+      speed: fc.double({ min: 0.5, max: 30, noNaN: true }).map((times) => times * MEDIAN_SPEED),
+      liar: fc.boolean(),
+      sessions: fc.array(session, { minLength: 1, maxLength: 3 }).map((list) => list.map(({ fromMs, forMs }) => ({ fromMs, toMs: fromMs + forMs }))),
     });
-    expect(report.ended).toBe(true);
-    expect(report.work).toBe(1);
-    expect(report.earned['quitter']).toBeGreaterThan(0n);
-    expectSoundBooks(report);
-  });
-
-  it('goes through 200 random histories of liars, quitters and crashes with sound books and no wrong part accepted', () => {
-    const contributor = fc.record({
-      speed: fc.double({ min: 0.5, max: 50, noNaN: true }),
-      lies: fc.constantFrom(0, 0, 1, 0.5),
-      vanishes: fc.constantFrom(0, 0.1, 0.5),
-    });
+    const kind = fc.constantFrom('always', 'sometimes', 'sleeper', 'hit-and-run', 'whitewash', 'wolf', 'mismatch', 'never-opened', 'honest-where-audited');
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 2 ** 31 }),
-        fc.array(contributor, { minLength: 1, maxLength: 6 }),
+        fc.array(device, { maxLength: 6 }),
+        kind,
         fc.constantFrom(0, 0.05, 0.2),
-        fc.constantFrom(0, 0.1, 1),
-        (seed, others, crashes, replicaShare) => {
-          const contributors = [honest('steady'), ...others.map((each, index) => ({ name: `c${index}`, ...each }))];
-          const report = simulate({ ...base, seed, crashes, contributors, checks: { auditElements: 64, replicaShare } });
-          expect(report.ended).toBe(true);
-          expect(report.wrongPartsAccepted).toBe(0);
-          expect(report.refuted.filter(({ lied }) => !lied)).toEqual([]);
-          for (const { name, lies } of contributors) if (lies === 1) expect(report.earned[name]).toBe(0n);
-          expectSoundBooks(report);
+        (seed, others, name, crashes) => {
+          const world = smallWorld({
+            seed,
+            tilesPerJob: 15,
+            devices: devices({}, ...others),
+            adversary: kinds[name]!,
+            policy: (surroundings) => new Ours(surroundings, 1e-4, { repeats: true }),
+            afterHandIn: (policy, random) => random.unit() < crashes && (policy as Ours).crash(),
+          });
+          const figures = world.tally.figures();
+          expect(world.jobs.ended).toBe(1);
+          expect(figures.falseAccusations).toBe(0);
+          if (name !== 'hit-and-run') expect(figures.wrongShare).toBe(0);
+          expect(figures.tiles).toBe(15);
+          expect(ledgerOf(world).sum()).toBe(0n);
+          expect(ledgerOf(world).balance(held)).toBe(0n);
         },
       ),
       { numRuns: 200, endOnFailure: true },
     );
-  }, 60_000);
+  }, 120_000);
 });

@@ -1,34 +1,16 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Server, Socket } from 'socket.io';
-import { decodeResult, FormatError, fromBase64Url, type LeaseBody } from '../../shared/formats.ts';
+import { createHash } from 'node:crypto';
+import type { Server } from 'socket.io';
+import { openingBytesMax, saltOf } from '../../shared/commitment.ts';
+import { decodeResult, encodeAuditElements, FormatError, fromHex, type LeaseBody } from '../../shared/formats.ts';
 import { limits } from '../../shared/limits.ts';
-import type { BlobHash, ConsentId, ContributorId, JobId } from '../../shared/model.ts';
-import { type HandedIn, namespaces, PROTOCOL_VERSION, type VerdictMessage, type Welcome, type Work } from '../../shared/protocol.ts';
+import type { ConsentId, ContributorId } from '../../shared/model.ts';
+import { type Answered, type HandedIn, namespaces, type VerdictMessage, type Welcome, type Work } from '../../shared/protocol.ts';
 import * as schemas from '../../shared/schemas.ts';
 import type { Coordinator } from '../coordinator.ts';
-import { earnedAccount } from '../core/ledger.ts';
-import type { ActiveLease, Event } from '../core/state.ts';
+import type { ActiveAudit, ActiveLease, Event } from '../core/state.ts';
 import { newResultId } from '../ids.ts';
-import type { BlobStore, Store } from '../store/store.ts';
+import { admit, balancesOf, type ContributeDeps, type Session } from './admit.ts';
 import { commandsOf, Refusal } from './connect.ts';
-
-export interface ContributeDeps {
-  readonly store: Store;
-  readonly blobs: BlobStore;
-  readonly coordinator: Coordinator;
-  readonly clock: () => number;
-  readonly randomBytes: (length: number) => Uint8Array;
-  readonly log: { error(fields: object, message: string): void };
-}
-
-interface Session {
-  readonly socket: Socket;
-  readonly contributor: ContributorId;
-  readonly consent: ConsentId;
-  readonly consentExpiresMs: number;
-  /** Jobs this connection has been told about. */
-  readonly told: Set<JobId>;
-}
 
 /** The edge for contributors' engines. One connection a contributor: a newer one replaces the older. */
 export function serveContributors(io: Server, deps: ContributeDeps): { endConsent(consent: ConsentId): void } {
@@ -58,8 +40,10 @@ export function serveContributors(io: Server, deps: ContributeDeps): { endConsen
       return workOf(deps, current(), await deps.coordinator.dispatch({ type: 'requestWork', contributor, leasesMax }));
     });
     on('handIn', schemas.handIn, (message): Promise<HandedIn> => takeResult(deps, current(), message));
-    on('giveBack', schemas.giveBack, async ({ tokens }): Promise<null> => {
-      await deps.coordinator.dispatch({ type: 'returnLeases', contributor: current().contributor, tokens });
+    on('open', schemas.open, (message): Promise<null> => takeOpening(deps, current(), message));
+    on('answer', schemas.answer, (message): Promise<Answered> => takeAnswer(deps, current(), message));
+    on('giveBack', schemas.giveBack, async ({ tokens, unopened = [] }): Promise<null> => {
+      await deps.coordinator.dispatch({ type: 'giveBack', contributor: current().contributor, tokens, unopened });
       return null;
     });
     socket.on('disconnect', () => {
@@ -80,37 +64,13 @@ export function serveContributors(io: Server, deps: ContributeDeps): { endConsen
   };
 }
 
-/** Who says hello must know the contributor's secret and stand on a consent of it that has neither ended nor expired. */
-async function admit(deps: ContributeDeps, socket: Socket, message: schemas.Hello): Promise<{ session: Session; welcome: Welcome }> {
-  const { store, clock, coordinator } = deps;
-  if (message.protocol !== PROTOCOL_VERSION)
-    throw new Refusal('stale', 'This page is older or newer than the coordinator. Reload it.', 'protocol', String(PROTOCOL_VERSION));
-  const contributor = await store.people.contributor(message.contributor);
-  const given = createHash('sha256').update(fromBase64Url(message.secret)).digest();
-  if (!contributor || !timingSafeEqual(contributor.secretHash, given)) throw new Refusal('forbidden', 'This contributor is not known here.', 'contributor');
-  const consent = await store.people.consent(message.consent);
-  if (!consent || consent.contributor !== contributor.id || consent.revokedMs !== null || consent.expiresMs <= clock())
-    throw new Refusal('forbidden', 'There is no standing consent; agree again to go on.', 'consent');
-  const site = consent.site === null ? undefined : await store.people.site(consent.site);
-  const { id, owner, accepted, refuted, suspendedUntilMs } = contributor;
-  const sharePercent = site?.sharePercent ?? 0;
-  await coordinator.dispatch({
-    type: 'join',
-    contributor: { id, owner, site: site?.id ?? null, sharePercent, kinds: new Set(consent.kinds), accepted, refuted, suspendedUntilMs },
-  });
-  const earned = await store.ledger.balance(earnedAccount(owner), 'test');
-  return {
-    session: { socket, contributor: id, consent: consent.id, consentExpiresMs: consent.expiresMs, told: new Set() },
-    welcome: { earnedMicroCredits: earned.toString(), sharePercent, serverTimeMs: clock() },
-  };
-}
-
 /** Turns the events of a step into the answer that carries new leases; refusals become errors. */
 function workOf({ coordinator }: ContributeDeps, session: Session, events: readonly Event[]): Work {
   refuse(events);
   const granted = events.find((event) => event.type === 'leased');
   const leases: readonly ActiveLease[] = granted?.leases ?? [];
-  const fresh = [...new Set(leases.map(({ job }) => job))].filter((id) => !session.told.has(id));
+  const audits: readonly ActiveAudit[] = granted?.audits ?? [];
+  const fresh = [...new Set([...audits, ...leases].map(({ job }) => job))].filter((id) => !session.told.has(id));
   const jobs = fresh.flatMap((id) => {
     const job = coordinator.openJob(id);
     if (!job) return [];
@@ -118,7 +78,13 @@ function workOf({ coordinator }: ContributeDeps, session: Session, events: reado
     const { workload, version, title, seed, params, prepared, inputs } = job.stored;
     return [{ id, workload, version, title, seed, params, prepared, inputs, progress: job.partsAccepted / job.partsTotal }];
   });
-  return { leases: leases.map(({ token, job, at, parts, deadlineMs }) => ({ token, job, at, parts, deadlineMs })), jobs, retryMs: granted?.retryMs ?? null };
+  return {
+    leases: leases.map(({ token, job, at, parts, deadlineMs }) => ({ token, job, at, parts, deadlineMs })),
+    // The msgpack parser sends a Buffer as binary, and any other view with its whole memory.
+    audits: audits.map(({ token, job, elements, deadlineMs }) => ({ token, job, elements: Buffer.from(encodeAuditElements(elements)), deadlineMs })),
+    jobs,
+    retryMs: granted?.retryMs ?? null,
+  };
 }
 
 function refuse(events: readonly Event[]): void {
@@ -142,19 +108,21 @@ async function takeResult(deps: ContributeDeps, session: Session, message: schem
   if (lease.contributor !== session.contributor) throw new Refusal('forbidden', 'This lease belongs to another contributor.', 'token');
   const job = coordinator.openJob(lease.job);
   if (!job) throw new Refusal('conflict', 'This job is not open any more.', 'token');
-  const bytes = await bytesOf(deps, message);
+  const bytes = await bytesOf(deps, message, limits.resultBytesMax);
   try {
-    decodeResult(bytes, message.parts, job.spec.partBytes(job.context, lease.at));
+    decodeResult(bytes, message.parts, job.spec.elements(job.context, lease.at), job.spec.elementWords);
   } catch (error) {
     if (error instanceof FormatError) throw new Refusal('bad_input', error.message, 'inline');
     throw error;
   }
-  const { parts, hash, computeMs } = message;
+  const { token, parts, root, hash, computeMs } = message;
   const inline = message.inline === null ? null : bytes;
   const events = await coordinator.dispatch({
     type: 'handIn',
     id: newResultId(deps.randomBytes),
     lease,
+    salt: saltOf(token),
+    root: fromHex(root),
     parts,
     hash,
     sizeBytes: bytes.byteLength,
@@ -162,14 +130,44 @@ async function takeResult(deps: ContributeDeps, session: Session, message: schem
     computeMs,
   });
   refuse(events);
-  const more = message.leasesMax > 0 ? await coordinator.dispatch({ type: 'requestWork', contributor: session.contributor, leasesMax: message.leasesMax }) : [];
-  return { stored: true, work: workOf(deps, session, more) };
+  const stored = events.find((event) => event.type === 'stored');
+  if (!stored) throw new Error(`a hand-in was neither refused nor stored: ${events.map(({ type }) => type).join(', ')}`);
+  return { stored: true, result: stored.result, open: stored.open, work: await moreWork(deps, session, message.leasesMax) };
 }
 
-/** The bytes a hand-in speaks of, hashed by us: inline, or put to /blobs before. */
-async function bytesOf({ blobs }: ContributeDeps, { inline, hash }: schemas.HandIn): Promise<Uint8Array> {
+async function moreWork(deps: ContributeDeps, session: Session, leasesMax: number): Promise<Work> {
+  const more = leasesMax > 0 ? await deps.coordinator.dispatch({ type: 'requestWork', contributor: session.contributor, leasesMax }) : [];
+  return workOf(deps, session, more);
+}
+
+/** Of a result without a verdict, by its own contributor. One that has its verdict needs no opening any more: that is no error. */
+async function takeOpening(deps: ContributeDeps, session: Session, message: schemas.Open): Promise<null> {
+  const { coordinator } = deps;
+  const { contributor } = session;
+  const { result, hash } = message;
+  const pending = coordinator.pendingResult(result);
+  const job = pending && coordinator.openJob(pending.stored.job);
+  if (!job) return null;
+  const { stored } = pending;
+  if (stored.contributor !== contributor) throw new Refusal('forbidden', 'This result is another contributor’s.', 'result');
+  const shape = { parts: stored.parts, elements: job.spec.elements(job.context, stored.at), words: job.spec.elementWords };
+  const bytes = await bytesOf(deps, message, openingBytesMax(shape));
+  refuse(await coordinator.dispatch({ type: 'open', contributor, result, hash, inline: message.inline === null ? null : bytes }));
+  return null;
+}
+
+async function takeAnswer(deps: ContributeDeps, session: Session, message: schemas.Answer): Promise<Answered> {
+  const { token, values, leasesMax } = message;
+  if (!(values instanceof Uint8Array)) throw new Refusal('bad_input', 'values must be bytes.', 'values');
+  refuse(await deps.coordinator.dispatch({ type: 'answer', contributor: session.contributor, token, values: new Uint8Array(values) }));
+  return { work: await moreWork(deps, session, leasesMax) };
+}
+
+/** The bytes a message speaks of, hashed by us: inline, or put to /blobs before. */
+async function bytesOf({ blobs }: ContributeDeps, { inline, hash }: Pick<schemas.Open, 'inline' | 'hash'>, bytesMax: number): Promise<Uint8Array> {
   if (inline === null) {
-    const stored = await blobs.get(hash as BlobHash);
+    if (((await blobs.size(hash)) ?? 0) > bytesMax) throw new Refusal('too_large', 'The blob is too large.', 'hash', `at most ${bytesMax} bytes`);
+    const stored = await blobs.get(hash);
     if (!stored) throw new Refusal('bad_input', 'PUT the bytes to /blobs/ and this hash first.', 'hash');
     return stored;
   }
@@ -185,16 +183,26 @@ async function bytesOf({ blobs }: ContributeDeps, { inline, hash }: schemas.Hand
 function announce(deps: ContributeDeps, sessions: ReadonlyMap<ContributorId, Session>, event: Event): void {
   if (event.type === 'leasesVoided') sessions.get(event.contributor)?.socket.emit('leases:void', { tokens: event.tokens, reason: event.reason });
   if (event.type === 'workAvailable') for (const id of event.contributors) sessions.get(id)?.socket.emit('work:available');
-  if (event.type === 'verdict' && event.state !== 'discarded') void announceVerdict(deps, sessions.get(event.contributor), { ...event, verdict: event.state });
+  if (event.type === 'openWanted') sessions.get(event.contributor)?.socket.emit('open:wanted', { result: event.result, elements: event.open });
+  if (event.type === 'verdict') void announceVerdict(deps, sessions.get(event.contributor), event);
 }
 
 async function announceVerdict(
   { store }: ContributeDeps,
   session: Session | undefined,
-  { job, at, parts, verdict, reason, microCredits, owner }: Extract<Event, { type: 'verdict' }> & { verdict: VerdictMessage['verdict'] },
+  { job, at, parts, state: verdict, reason, microCredits, voided, owner }: Extract<Event, { type: 'verdict' }>,
 ): Promise<void> {
   if (!session) return;
-  const earned = await store.ledger.balance(earnedAccount(owner), 'test');
-  const message: VerdictMessage = { job, at, parts, verdict, reason, microCredits: microCredits.toString(), earnedMicroCredits: earned.toString() };
+  const balances = await balancesOf(store, session.contributor, owner);
+  const message: VerdictMessage = {
+    job,
+    at,
+    parts,
+    verdict,
+    reason,
+    microCredits: microCredits.toString(),
+    voidedMicroCredits: voided.toString(),
+    ...balances,
+  };
   session.socket.emit('verdict', message);
 }

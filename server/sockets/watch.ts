@@ -22,9 +22,11 @@ export function serveViewers(
 
   const show = (event: Event): void => {
     if (event.type === 'tileLeased') space.to(room(event.job)).emit('tile:leased', { job: event.job, at: event.at, parts: event.parts });
-    if (event.type === 'tileRefuted') space.to(room(event.job)).emit('tile:refuted', { job: event.job, at: event.at, parts: event.parts });
+    if (event.type === 'tileRefuted') space.to(room(event.job)).emit('tile:refuted', { job: event.job, at: event.at, parts: event.parts, drill: event.drill });
+    if (event.type === 'tileRevoked')
+      space.to(room(event.job)).emit('tile:revoked', { job: event.job, result: event.result, at: event.at, parts: event.parts });
     if (event.type === 'tileAccepted') space.to(room(event.job)).emit('tile:accepted', { job: event.job, result: event.result });
-    if (event.type === 'tileLeased' || event.type === 'tileRefuted' || event.type === 'tileAccepted') changed.add(event.job);
+    if (event.type === 'tileLeased' || event.type === 'tileRefuted' || event.type === 'tileRevoked' || event.type === 'tileAccepted') changed.add(event.job);
     if (event.type === 'jobEnded') void tell(event.job, 'job:ended');
   };
   const tell = async (job: JobId, name: 'job:progress' | 'job:ended'): Promise<void> => {

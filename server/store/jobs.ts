@@ -1,9 +1,9 @@
 import type { Insertable, Kysely, Selectable } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
-import type { BlobHash, JobId, JobStatus, OwnerId, ResultId } from '../../shared/model.ts';
-import { inBatches, reusable } from './batches.ts';
+import type { BlobHash, ContributorId, JobId, JobStatus, OwnerId, ResultId } from '../../shared/model.ts';
 import { mayBeNegative, postTransfers, readBalance } from './ledger.ts';
-import type { JobsTable, ResultsTable, Tables } from './schema.ts';
+import { resultColumns, resultOf, withoutBytes } from './results.ts';
+import type { JobsTable, Tables } from './schema.ts';
 import { InsufficientCredits, type JobStore, type StoredJob, type StoredResult, type Transfer, type Write } from './store.ts';
 
 type Db = Kysely<Tables>;
@@ -67,105 +67,6 @@ const jobOf = (row: Selectable<JobsTable>): StoredJob => ({
   endedMs: row.ended_ms,
   summary: row.summary_json === null ? null : JSON.parse(row.summary_json),
 });
-
-const resultRow = (result: StoredResult): Insertable<ResultsTable> => ({
-  id: result.id,
-  job: result.job,
-  pass: result.at.pass,
-  tile: result.at.tile,
-  parts: result.parts,
-  claimed: result.claimed,
-  epoch: result.epoch,
-  attempt: result.attempt,
-  contributor: result.contributor,
-  owner: result.owner,
-  site: result.site,
-  hash: result.hash,
-  size_bytes: result.sizeBytes,
-  commitment: result.commitment,
-  nonce: result.nonce,
-  replica_of: result.replicaOf,
-  compute_ms: result.computeMs,
-  committed_ms: result.committedMs,
-  state: result.state,
-  accepted: result.accepted,
-  evidence_json: JSON.stringify(result.evidence),
-  decided_ms: null,
-  inline: result.inline,
-});
-
-const resultOf = (row: Omit<Selectable<ResultsTable>, 'seq' | 'decided_ms'>): StoredResult => ({
-  id: row.id,
-  job: row.job,
-  at: { pass: row.pass, tile: row.tile },
-  parts: row.parts,
-  claimed: row.claimed,
-  epoch: row.epoch,
-  attempt: row.attempt,
-  contributor: row.contributor,
-  owner: row.owner,
-  site: row.site,
-  hash: row.hash,
-  sizeBytes: row.size_bytes,
-  inline: row.inline,
-  commitment: row.commitment,
-  nonce: row.nonce,
-  replicaOf: row.replica_of,
-  computeMs: row.compute_ms,
-  committedMs: row.committed_ms,
-  state: row.state,
-  accepted: row.accepted,
-  evidence: JSON.parse(row.evidence_json),
-});
-
-/** All but the bytes. */
-const resultColumns = [
-  'id',
-  'job',
-  'pass',
-  'tile',
-  'parts',
-  'claimed',
-  'epoch',
-  'attempt',
-  'contributor',
-  'owner',
-  'site',
-  'hash',
-  'size_bytes',
-  'commitment',
-  'nonce',
-  'replica_of',
-  'compute_ms',
-  'committed_ms',
-  'state',
-  'accepted',
-  'evidence_json',
-] as const;
-
-const insertBatch = reusable<Insertable<ResultsTable>>((db, rows) =>
-  db
-    .insertInto('results')
-    .values(rows)
-    .onConflict((conflict) => conflict.column('id').doNothing()),
-);
-
-/** Inside the caller's transaction. A result whose id is known is ignored. */
-export async function insertResults(trx: Db, results: readonly StoredResult[]): Promise<void> {
-  await inBatches(results, async (batch) => void (await insertBatch(trx, batch.map(resultRow))));
-}
-
-const updateVerdict = reusable<Pick<ResultsTable, 'state' | 'accepted' | 'evidence_json' | 'decided_ms' | 'id'>>((db, rows) => {
-  const [row] = rows;
-  if (!row || rows.length !== 1) throw new RangeError('one verdict at a time');
-  const { id, ...verdict } = row;
-  return db.updateTable('results').set(verdict).where('id', '=', id);
-});
-
-export async function writeVerdict(trx: Db, { id, state, accepted, evidence, atMs }: WriteOf<'verdict'>): Promise<void> {
-  const changed = await updateVerdict(trx, [{ state, accepted, evidence_json: JSON.stringify(evidence), decided_ms: atMs, id }]);
-  if (changed !== 1) throw new Error(`a verdict names the unknown result ${id}`);
-}
 
 export async function writeJobClosing(trx: Db, id: JobId): Promise<void> {
   const { numUpdatedRows } = await trx.updateTable('jobs').set({ closing: 1 }).where('id', '=', id).executeTakeFirstOrThrow();
@@ -250,13 +151,23 @@ export class SqlJobs implements JobStore {
       .where('state', 'in', ['committed', 'accepted'])
       .orderBy('seq')
       .execute();
-    return rows.map((row) => resultOf({ ...row, inline: null }));
+    return rows.map(withoutBytes);
+  }
+
+  async resultsOf(contributor: ContributorId, limit: number): Promise<StoredResult[]> {
+    const query = this.#db.selectFrom('results').select(resultColumns).where('contributor', '=', contributor);
+    return (await query.orderBy('seq', 'desc').limit(limit).execute()).map(withoutBytes);
+  }
+
+  async vesting(): Promise<StoredResult[]> {
+    const rows = await this.#db.selectFrom('results').select(resultColumns).where('vests_at_ms', 'is not', null).orderBy('seq').execute();
+    return rows.map(withoutBytes);
   }
 
   async result(id: ResultId): Promise<StoredResult | undefined> {
     const row = await this.#db
       .selectFrom('results')
-      .select([...resultColumns, 'inline'])
+      .select([...resultColumns, 'opening_inline', 'inline'])
       .where('id', '=', id)
       .executeTakeFirst();
     return row && resultOf(row);

@@ -4,7 +4,7 @@ import { execPath } from 'node:process';
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 import { openSqliteStore } from './sqlite.ts';
-import { exampleContributor, jobIdOf, resultIdOf, temporaryFolder } from './testing.ts';
+import { contributorIdOf, exampleContributor, jobIdOf, resultIdOf, temporaryFolder } from './testing.ts';
 
 const ROWS = 5;
 
@@ -34,7 +34,10 @@ test('a killed coordinator loses nothing it has acknowledged, and its books bala
 
     // The lock died with the process: this opens at once.
     const reopened = await openSqliteStore(folder.path);
-    const kept = new Set((await reopened.jobs.results(jobIdOf(1))).map(({ id }) => id));
+    const results = await reopened.jobs.results(jobIdOf(1));
+    const kept = new Set(results.map(({ id }) => id));
+    expect(results.every(({ opening }) => opening !== null)).toBe(true);
+    expect((await reopened.people.standings(contributorIdOf(1))).get('example')?.accepted).toBe(kept.size / ROWS);
     for (let row = 0; row < next * ROWS; row++) expect(kept.has(resultIdOf(row)), `result ${row}`).toBe(true);
     // At most the commit that was under way is there beyond the acknowledged ones, and it is whole.
     expect([next * ROWS, (next + 1) * ROWS]).toContain(kept.size);

@@ -1,7 +1,7 @@
 import { argv, stdout } from 'node:process';
 import { openSqliteStore } from './sqlite.ts';
 import type { Write } from './store.ts';
-import { exampleJob, exampleResult, exampleTransfer, jobIdOf, resultIdOf } from './testing.ts';
+import { bytesOf, contributorIdOf, exampleJob, exampleResult, exampleStanding, exampleTransfer, jobIdOf, resultIdOf } from './testing.ts';
 
 /** Run by kill.test.ts and killed by it: commits without end and prints a line for each commit that was acknowledged. */
 const [folder = '', from = '0'] = argv.slice(2);
@@ -14,6 +14,8 @@ for (let commit = Number(from); ; commit++) {
     const result = resultIdOf(commit * ROWS + row);
     return [
       { kind: 'result', result: exampleResult({ id: result }) },
+      { kind: 'opening', id: result, opening: { hash: exampleResult().hash, inline: bytesOf(6, 200) } },
+      { kind: 'standing', contributor: contributorIdOf(1), workload: 'example', standing: exampleStanding({ accepted: commit + 1 }) },
       { kind: 'transfer', transfer: exampleTransfer({ id: `pay/${result}`, credit: `job/${id}`, microCredits: 3n }) },
     ];
   });

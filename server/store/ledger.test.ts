@@ -5,7 +5,18 @@ import { expect, test } from 'vitest';
 import type { CreditUnit } from '../../shared/model.ts';
 import { openSqliteStore } from './sqlite.ts';
 import { type AccountId, InsufficientCredits, type Store, type Transfer } from './store.ts';
-import { device, exampleSite, exampleTransfer, jobIdOf, siteIdOf, temporaryFolder, withStore } from './testing.ts';
+import {
+  contributorIdOf,
+  device,
+  exampleContributor,
+  exampleSite,
+  exampleTransfer,
+  jobIdOf,
+  resultIdOf,
+  siteIdOf,
+  temporaryFolder,
+  withStore,
+} from './testing.ts';
 
 const ada = device('ada');
 const issuance = 'operator/issuance' as const;
@@ -164,6 +175,73 @@ test('statement: signed, newest first, own sites included, page by page without 
     expect(hold).toMatchObject({ account: 'grant', microCredits: -4n });
     expect(await store.ledger.statement(ada, { before: 'unheard of', limit: 5 })).toEqual([]);
     expect(await store.ledger.statement(device('nobody'), { limit: 5 })).toEqual([]);
+  }));
+
+test('statement: what vests leaves one row and enters another, and no page tears the two apart', () =>
+  withStore(async (store) => {
+    await store.people.createContributor(exampleContributor());
+    await store.people.createContributor(exampleContributor({ id: contributorIdOf(2), owner: device('bob') }));
+    await store.people.createSite(exampleSite());
+    const mine = `vesting/${contributorIdOf(1)}` as const;
+    const theirs = `vesting/${contributorIdOf(2)}` as const;
+    const vest = { debit: mine, kind: 'vest' } as const;
+    await post(
+      store,
+      exampleTransfer({ id: 'pay/1', kind: 'pay', credit: mine, microCredits: 100n }),
+      exampleTransfer({ id: 'pay/2', kind: 'pay', credit: theirs, microCredits: 100n }),
+      exampleTransfer({ ...vest, id: 'vest/1', credit: `${ada}/earned`, microCredits: 60n }),
+      exampleTransfer({ ...vest, id: 'share/1', kind: 'site share', credit: `site/${siteIdOf(1)}`, microCredits: 30n }),
+      exampleTransfer({ ...vest, id: 'void/1', kind: 'void', credit: `${device('bob')}/grant`, microCredits: 10n }),
+    );
+    const rows = [
+      ['void/1', 'vesting', -10n],
+      ['share/1', 'site', 30n],
+      ['share/1', 'vesting', -30n],
+      ['vest/1', 'earned', 60n],
+      ['vest/1', 'vesting', -60n],
+      ['pay/1', 'vesting', 100n],
+    ];
+    const pages: unknown[][] = [];
+    let before: string | undefined;
+    for (;;) {
+      const page = await store.ledger.statement(ada, { limit: 2, ...(before === undefined ? {} : { before }) });
+      if (page.length === 0) break;
+      pages.push(page.map(({ transfer, account, microCredits }) => [transfer.id, account, microCredits]));
+      before = page.at(-1)?.transfer.id;
+    }
+    expect(pages).toEqual([rows.slice(0, 3), rows.slice(3)]);
+  }));
+
+test('what vests is summed by owner and unit; what a result was paid is known, less what was voided', () =>
+  withStore(async (store) => {
+    for (const [number, owner] of [
+      [1, ada],
+      [2, ada],
+      [3, device('bob')],
+    ] as const)
+      await store.people.createContributor(exampleContributor({ id: contributorIdOf(number), owner }));
+    const pay = (result: number, contributor: number, microCredits: bigint, unit: CreditUnit = 'test') =>
+      exampleTransfer({ id: `pay/${resultIdOf(result)}`, kind: 'pay', credit: `vesting/${contributorIdOf(contributor)}`, microCredits, unit });
+    const voided = { kind: 'void', debit: `vesting/${contributorIdOf(2)}`, credit: `job/${jobIdOf(1)}` } as const;
+    await post(
+      store,
+      pay(1, 1, 2n ** 53n + 1n),
+      pay(2, 2, 5n),
+      pay(3, 3, 7n),
+      pay(4, 1, 9n, 'credit'),
+      exampleTransfer({ ...voided, id: `void/${resultIdOf(2)}`, microCredits: 5n }),
+    );
+    expect(await store.ledger.vesting(ada, 'test')).toBe(2n ** 53n + 1n);
+    expect(await store.ledger.vesting(ada, 'credit')).toBe(9n);
+    expect(await store.ledger.vesting(device('bob'), 'test')).toBe(7n);
+    expect(await store.ledger.vesting(device('nobody'), 'test')).toBe(0n);
+    const asked = Array.from({ length: 200 }, (_, number) => resultIdOf(number));
+    expect([...(await store.ledger.paidFor(asked))].sort()).toEqual([
+      [resultIdOf(1), 2n ** 53n + 1n],
+      [resultIdOf(2), 0n],
+      [resultIdOf(3), 7n],
+      [resultIdOf(4), 9n],
+    ]);
   }));
 
 test('the database itself refuses what no code may do, and the audit sees a wrong balance', async () => {

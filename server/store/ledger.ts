@@ -1,7 +1,7 @@
 import type { Insertable, Kysely, Selectable } from 'kysely';
 import { sql } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
-import type { CreditUnit, OwnerId } from '../../shared/model.ts';
+import type { CreditUnit, OwnerId, ResultId } from '../../shared/model.ts';
 import { inBatches, reusable } from './batches.ts';
 import type { AccountsTable, Tables, TransfersTable } from './schema.ts';
 import { type AccountId, InsufficientCredits, type LedgerStore, type StatementEntry, type Transfer } from './store.ts';
@@ -116,6 +116,9 @@ export async function readBalance(db: Db, account: AccountId, unit: CreditUnit):
 const sideOf = (db: Db, side: 'debit' | 'credit', { id, unit }: Account, beforeSeq: number, limit: number) =>
   db.selectFrom('transfers').selectAll().where(side, '=', id).where('unit', '=', unit).where('seq', '<', beforeSeq).orderBy('seq', 'desc').limit(limit);
 
+/** Of one owner in a statement, the newest. */
+const CONTRIBUTORS_MAX = 100;
+
 export class SqlLedger implements LedgerStore {
   readonly #db: Db;
 
@@ -127,7 +130,31 @@ export class SqlLedger implements LedgerStore {
     return readBalance(this.#db, account, unit);
   }
 
-  /** Reads at most `limit` rows per account and side through their indices, however long the history is, then merges. */
+  async vesting(owner: OwnerId, unit: CreditUnit): Promise<MicroCredits> {
+    const { rows } = await sql<{ balance: bigint }>`
+      select cast(coalesce(sum(accounts.balance), 0) as bigint) as balance from contributors
+      join accounts on accounts.id = 'vesting/' || contributors.id and accounts.unit = ${unit}
+      where contributors.owner = ${owner}`.execute(this.#db);
+    return rows[0]?.balance ?? 0n;
+  }
+
+  async paidFor(results: readonly ResultId[]): Promise<ReadonlyMap<ResultId, MicroCredits>> {
+    const paid = new Map<ResultId, MicroCredits>();
+    await inBatches(results, async (batch) => {
+      const ids = batch.flatMap((result) => [`pay/${result}`, `void/${result}`]);
+      for (const { id, kind, micro_credits: amount } of await this.#db
+        .selectFrom('transfers')
+        .select(['id', 'kind', 'micro_credits'])
+        .where('id', 'in', ids)
+        .execute()) {
+        const result = id.slice(id.indexOf('/') + 1) as ResultId;
+        paid.set(result, (paid.get(result) ?? 0n) + (kind === 'void' ? -amount : amount));
+      }
+    });
+    return paid;
+  }
+
+  /** Reads at most `limit` rows per account and side through their indices, however long the history is, then merges. No transfer is torn apart by a page's end. */
   async statement(owner: OwnerId, page: { readonly before?: string; readonly limit: number }): Promise<readonly StatementEntry[]> {
     return this.#db.transaction().execute(async (trx) => {
       const before = await this.#seqBefore(trx, page.before);
@@ -140,9 +167,10 @@ export class SqlLedger implements LedgerStore {
           }
         }
       }
+      const shown = new Set([...new Set(entries.map(({ seq }) => seq))].sort((a, b) => b - a).slice(0, page.limit));
       return entries
-        .sort((a, b) => b.seq - a.seq)
-        .slice(0, page.limit)
+        .filter(({ seq }) => shown.has(seq))
+        .sort((a, b) => b.seq - a.seq || Number(b.entry.microCredits - a.entry.microCredits))
         .map(({ entry }) => entry);
     });
   }
@@ -156,10 +184,12 @@ export class SqlLedger implements LedgerStore {
 
   async #accountsOf(trx: Db, owner: OwnerId): Promise<(Account & { name: StatementEntry['account'] })[]> {
     const sites = await trx.selectFrom('sites').select('id').where('owner', '=', owner).execute();
+    const contributors = await trx.selectFrom('contributors').select('id').where('owner', '=', owner).orderBy('seq', 'desc').limit(CONTRIBUTORS_MAX).execute();
     const named: readonly { id: AccountId; name: StatementEntry['account'] }[] = [
       { id: `${owner}/grant`, name: 'grant' },
       { id: `${owner}/earned`, name: 'earned' },
       ...sites.map(({ id }) => ({ id: `site/${id}` as const, name: 'site' as const })),
+      ...contributors.map(({ id }) => ({ id: `vesting/${id}` as const, name: 'vesting' as const })),
     ];
     const names = new Map(named.map(({ id, name }) => [id, name]));
     const rows = await trx

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { limits } from '../../shared/limits.ts';
+import type { ContributorId } from '../../shared/model.ts';
 import type { Transfer, Write } from './store.ts';
 import {
   bytesOf,
@@ -9,6 +10,7 @@ import {
   exampleConsent,
   exampleContributor,
   exampleSite,
+  exampleStanding,
   exampleTransfer,
   siteIdOf,
   wallet,
@@ -109,4 +111,41 @@ test('contributors, consents and sites come back, newest first', () =>
     expect(await store.people.sitesOf(device('bob'))).toHaveLength(1);
     await expect(store.people.createConsent(exampleConsent({ id: consentIdOf(3), contributor: contributorIdOf(9) }))).rejects.toThrow();
     await expect(store.people.createContributor(exampleContributor())).rejects.toThrow();
+  }));
+
+test('standings: by contributor and workload, the last word of a commit counts', () =>
+  withStore(async (store) => {
+    const ids = [contributorIdOf(1), contributorIdOf(2)];
+    for (const id of ids) await store.people.createContributor(exampleContributor({ id }));
+    const standing = (contributor: ContributorId, workload: string, accepted: number): Write => ({
+      kind: 'standing',
+      contributor,
+      workload,
+      standing: exampleStanding({ accepted }),
+    });
+    await store.commit(ids.flatMap((id) => [standing(id, 'example', 1), standing(id, 'other', 5), standing(id, 'example', 2)]));
+    await store.commit([standing(contributorIdOf(1), 'example', 9)]);
+    const counts = async (id: ContributorId) => [...(await store.people.standings(id))].map(([workload, { accepted }]) => [workload, accepted]).sort();
+    expect(await counts(contributorIdOf(1))).toEqual([
+      ['example', 9],
+      ['other', 5],
+    ]);
+    expect(await counts(contributorIdOf(2))).toEqual([
+      ['example', 2],
+      ['other', 5],
+    ]);
+    expect(await store.people.standings(contributorIdOf(3))).toEqual(new Map());
+    const changed = exampleStanding({
+      accepted: 0,
+      refuted: 7,
+      discarded: 8,
+      verified: 0,
+      drawn: 1,
+      differing: 1,
+      unexplained: 0,
+      suspendedUntilMs: 1,
+      atMs: 2,
+    });
+    await store.commit([{ kind: 'standing', contributor: contributorIdOf(1), workload: 'other', standing: changed }]);
+    expect((await store.people.standings(contributorIdOf(1))).get('other')).toEqual(changed);
   }));

@@ -1,11 +1,14 @@
 import type { Kysely, Selectable } from 'kysely';
 import { DAY_MS, limits } from '../../shared/limits.ts';
 import type { ConsentId, ContributorId, OwnerId, SiteId } from '../../shared/model.ts';
+import type { Standing } from '../core/reputation.ts';
+import { inBatches, reusable } from './batches.ts';
 import { postTransfers } from './ledger.ts';
-import type { ChallengesTable, ConsentsTable, ContributorsTable, SitesTable, Tables } from './schema.ts';
+import type { ChallengesTable, ConsentsTable, ContributorsTable, SitesTable, StandingsTable, Tables } from './schema.ts';
 import type { AccountId, PeopleStore, StoredChallenge, StoredConsent, StoredContributor, StoredSite, Transfer, Write } from './store.ts';
 
 type Db = Kysely<Tables>;
+type WriteOfStanding = Extract<Write, { kind: 'standing' }>;
 
 const LISTED_ROWS_MAX = 100;
 
@@ -22,9 +25,6 @@ const contributorOf = (row: Selectable<ContributorsTable>): StoredContributor =>
   secretHash: row.secret_hash,
   owner: row.owner,
   createdMs: row.created_ms,
-  accepted: row.accepted,
-  refuted: row.refuted,
-  suspendedUntilMs: row.suspended_until_ms,
 });
 
 const consentOf = (row: Selectable<ConsentsTable>): StoredConsent => ({
@@ -46,13 +46,49 @@ const siteOf = (row: Selectable<SitesTable>): StoredSite => ({
   createdMs: row.created_ms,
 });
 
-export async function writeReputation(trx: Db, { contributor, accepted, refuted, suspendedUntilMs }: Extract<Write, { kind: 'reputation' }>): Promise<void> {
-  const { numUpdatedRows } = await trx
-    .updateTable('contributors')
-    .set({ accepted, refuted, suspended_until_ms: suspendedUntilMs })
-    .where('id', '=', contributor)
-    .executeTakeFirstOrThrow();
-  if (numUpdatedRows !== 1n) throw new Error(`a reputation names the unknown contributor ${contributor}`);
+/** In the order of the columns that `writeStandings` binds. */
+const standingRow = ({ contributor, workload, standing }: WriteOfStanding): StandingsTable => ({
+  contributor,
+  workload,
+  accepted: standing.accepted,
+  refuted: standing.refuted,
+  discarded: standing.discarded,
+  verified: standing.verified,
+  drawn: standing.drawn,
+  differing: standing.differing,
+  unexplained: standing.unexplained,
+  suspended_until_ms: standing.suspendedUntilMs,
+  at_ms: standing.atMs,
+});
+
+const standingOf = (row: Selectable<StandingsTable>): Standing => ({
+  accepted: row.accepted,
+  refuted: row.refuted,
+  discarded: row.discarded,
+  verified: row.verified,
+  drawn: row.drawn,
+  differing: row.differing,
+  unexplained: row.unexplained,
+  suspendedUntilMs: row.suspended_until_ms,
+  atMs: row.at_ms,
+});
+
+const STANDING_COLUMNS = ['accepted', 'refuted', 'discarded', 'verified', 'drawn', 'differing', 'unexplained', 'suspended_until_ms', 'at_ms'] as const;
+
+const upsertStandings = reusable<StandingsTable>((db, rows) =>
+  db
+    .insertInto('standings')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict
+        .columns(['contributor', 'workload'])
+        .doUpdateSet((eb) => Object.fromEntries(STANDING_COLUMNS.map((column) => [column, eb.ref(`excluded.${column}`)]))),
+    ),
+);
+
+/** Inside the caller's transaction; at most one of a contributor and workload. */
+export async function writeStandings(trx: Db, standings: readonly WriteOfStanding[]): Promise<void> {
+  await inBatches(standings, async (batch) => void (await upsertStandings(trx, batch.map(standingRow))));
 }
 
 /** Everything that `from` earned goes to `to`, unit by unit. Nothing earned: no transfer. */
@@ -137,9 +173,6 @@ export class SqlPeople implements PeopleStore {
         secret_hash: contributor.secretHash,
         owner: contributor.owner,
         created_ms: contributor.createdMs,
-        accepted: contributor.accepted,
-        refuted: contributor.refuted,
-        suspended_until_ms: contributor.suspendedUntilMs,
       })
       .execute();
   }
@@ -152,6 +185,11 @@ export class SqlPeople implements PeopleStore {
   async contributorsOf(owner: OwnerId): Promise<StoredContributor[]> {
     const rows = await this.#db.selectFrom('contributors').selectAll().where('owner', '=', owner).orderBy('seq', 'desc').limit(LISTED_ROWS_MAX).execute();
     return rows.map(contributorOf);
+  }
+
+  async standings(contributor: ContributorId): Promise<ReadonlyMap<string, Standing>> {
+    const rows = await this.#db.selectFrom('standings').selectAll().where('contributor', '=', contributor).execute();
+    return new Map(rows.map((row) => [row.workload, standingOf(row)]));
   }
 
   async createConsent(consent: StoredConsent): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Generated } from 'kysely';
 import type { BlobHash, ConsentId, ContributorId, CreditUnit, JobId, JobStatus, OwnerId, PartMask, ResultId, ResultState, SiteId } from '../../shared/model.ts';
-import type { AccountId, TransferKind } from './store.ts';
+import type { AccountId, StoredResult, TransferKind } from './store.ts';
 
 /** Tables as Kysely sees them. Times are milliseconds since 1970, `*_json` is JSON text, booleans are 0 or 1. */
 export interface Tables {
@@ -12,6 +12,7 @@ export interface Tables {
   sessions: SessionsTable;
   challenges: ChallengesTable;
   contributors: ContributorsTable;
+  standings: StandingsTable;
   consents: ConsentsTable;
   sites: SitesTable;
   secrets: SecretsTable;
@@ -19,7 +20,7 @@ export interface Tables {
 }
 
 /** Columns, and names given to sums in queries, that hold credits. They alone come back as bigint; every other integer is a number. */
-export const creditColumns: ReadonlySet<string> = new Set(['micro_credits', 'balance', 'rate_per_unit', 'work_held', 'checks_held']);
+export const creditColumns: ReadonlySet<string> = new Set(['micro_credits', 'balance', 'rate_per_unit', 'work_held', 'checks_held', 'vesting_micro_credits']);
 
 export interface AccountsTable {
   id: AccountId;
@@ -75,7 +76,6 @@ export interface ResultsTable {
   pass: number;
   tile: number;
   parts: PartMask;
-  claimed: PartMask;
   epoch: number;
   attempt: number;
   contributor: ContributorId;
@@ -83,15 +83,25 @@ export interface ResultsTable {
   site: SiteId | null;
   hash: BlobHash;
   size_bytes: number;
+  salt: Uint8Array;
+  root: Uint8Array;
   commitment: Uint8Array;
   nonce: Uint8Array;
-  replica_of: ResultId | null;
+  drawn: number;
+  round: StoredResult['round'];
+  opening_hash: BlobHash | null;
   compute_ms: number;
   committed_ms: number;
   state: ResultState;
-  accepted: PartMask;
   evidence_json: string;
+  error_bound: number;
   decided_ms: number | null;
+  vesting_unit: CreditUnit | null;
+  vesting_micro_credits: bigint | null;
+  vests_at_ms: number | null;
+  refund_to: AccountId | null;
+  drill: number;
+  opening_inline: Uint8Array | null;
   inline: Uint8Array | null;
 }
 
@@ -121,9 +131,21 @@ export interface ContributorsTable {
   secret_hash: Uint8Array;
   owner: OwnerId;
   created_ms: number;
+}
+
+/** `Standing`, of a contributor with a workload. */
+export interface StandingsTable {
+  contributor: ContributorId;
+  workload: string;
   accepted: number;
   refuted: number;
+  discarded: number;
+  verified: number;
+  drawn: number;
+  differing: number;
+  unexplained: number;
   suspended_until_ms: number;
+  at_ms: number;
 }
 
 export interface ConsentsTable {

@@ -1,13 +1,15 @@
 import { expect, test } from 'vitest';
-import type { BlobHash, CreditUnit, Evidence, JobId, PartMask } from '../../shared/model.ts';
+import type { BlobHash, CreditUnit, Evidence, JobId } from '../../shared/model.ts';
 import { openSqliteStore } from './sqlite.ts';
 import { InsufficientCredits, type Store, type Transfer, type Write } from './store.ts';
 import {
+  bytesOf,
   contributorIdOf,
   device,
   exampleContributor,
   exampleJob,
   exampleResult,
+  exampleStanding,
   exampleTransfer,
   jobIdOf,
   resultIdOf,
@@ -17,11 +19,21 @@ import {
 } from './testing.ts';
 
 const ada = device('ada');
-const evidence: Evidence = { kind: 'audit', drawn: 64, differing: 1, worst: 0.25, cpuMs: 3.5 };
+const vesting = { unit: 'test', microCredits: 2n ** 53n + 1n, vestsAtMs: 630_000, refundTo: `${ada}/grant` } as const;
+const verdict = (number: number, own: Pick<Write & { kind: 'verdict' }, 'state'> & Partial<Write & { kind: 'verdict' }>): Write => ({
+  kind: 'verdict',
+  id: resultIdOf(number),
+  errorBound: 0,
+  vesting: null,
+  evidence: [],
+  atMs: 3000,
+  ...own,
+});
+const evidence: Evidence = { by: 'cpu', drawn: 64, differing: 1, unexplained: 0, worst: 0.25, cpuMs: 3.5 };
 const summary = {
   parts: { total: 3, accepted: 3, checking: 0, leased: 0 },
   contributors: 1,
-  checksDone: { audits: 1, replicas: 0, refuted: 0, elements: 64 },
+  checksDone: { cpu: 64, trusted: 0, contributor: 0, refuted: 0, revoked: 0, errorBound: 1e-5 },
   paidMicroCredits: '900',
 };
 
@@ -131,22 +143,62 @@ test('results: committed, decided, listed without their bytes, read with them', 
   withStore(async (store) => {
     await withJob(store);
     const results = [1, 2, 3, 4].map((number) => exampleResult({ id: resultIdOf(number), at: { pass: 0, tile: number } }));
-    const replica = exampleResult({ id: resultIdOf(5), inline: null, replicaOf: resultIdOf(1), site: siteIdOf(1) });
-    await store.commit([...results, replica].map((result): Write => ({ kind: 'result', result })));
+    const large = exampleResult({ id: resultIdOf(5), inline: null, site: siteIdOf(1), drill: true });
+    await store.commit([...results, large].map((result): Write => ({ kind: 'result', result })));
     await store.commit([
-      { kind: 'verdict', id: resultIdOf(1), state: 'accepted', accepted: 0b011 as PartMask, evidence: [evidence], atMs: 3000 },
-      { kind: 'verdict', id: resultIdOf(2), state: 'refuted', accepted: 0 as PartMask, evidence: [], atMs: 3000 },
-      { kind: 'verdict', id: resultIdOf(3), state: 'discarded', accepted: 0 as PartMask, evidence: [], atMs: 3000 },
+      verdict(1, { state: 'accepted', errorBound: 2.5e-6, vesting, evidence: [evidence] }),
+      verdict(2, { state: 'refuted' }),
+      verdict(3, { state: 'discarded' }),
     ]);
-    const listed = await store.jobs.results(jobIdOf(1));
-    expect(listed).toEqual([
-      { ...results[0], state: 'accepted', accepted: 0b011, evidence: [evidence], inline: null },
-      { ...results[3], inline: null },
-      replica,
-    ]);
+    const accepted = { ...results[0], state: 'accepted', errorBound: 2.5e-6, vesting, evidence: [evidence], decidedMs: 3000 };
+    expect(await store.jobs.results(jobIdOf(1))).toEqual([{ ...accepted, inline: null }, { ...results[3], inline: null }, large]);
+    expect(await store.jobs.result(resultIdOf(1))).toEqual(accepted);
     expect(await store.jobs.result(resultIdOf(4))).toEqual(results[3]);
-    expect((await store.jobs.result(resultIdOf(2)))?.state).toBe('refuted');
     expect(await store.jobs.result(resultIdOf(99))).toBeUndefined();
+    // The bytes of what was not accepted are nobody's any more.
+    expect(await store.jobs.result(resultIdOf(2))).toEqual({ ...results[1], state: 'refuted', decidedMs: 3000, inline: null });
+    expect(await store.jobs.result(resultIdOf(3))).toEqual({ ...results[2], state: 'discarded', decidedMs: 3000, inline: null });
+    const mine = await store.jobs.resultsOf(contributorIdOf(1), 3);
+    expect(mine.map(({ id, state, inline }) => [id, state, inline])).toEqual([
+      [resultIdOf(5), 'committed', null],
+      [resultIdOf(4), 'committed', null],
+      [resultIdOf(3), 'discarded', null],
+    ]);
+    expect(await store.jobs.resultsOf(contributorIdOf(2), 3)).toEqual([]);
+  }));
+
+test('an opening is kept until the verdict, and a second draw asks for another', () =>
+  withStore(async (store) => {
+    await withJob(store);
+    const small = { hash: 'aa'.repeat(32) as BlobHash, inline: bytesOf(5, 200) };
+    const large = { hash: 'bb'.repeat(32) as BlobHash, inline: null };
+    await store.commit([
+      { kind: 'result', result: exampleResult() },
+      { kind: 'opening', id: resultIdOf(1), opening: small },
+    ]);
+    expect((await store.jobs.result(resultIdOf(1)))?.opening).toEqual(small);
+    expect((await store.jobs.results(jobIdOf(1)))[0]?.opening).toEqual({ ...small, inline: null });
+    await store.commit([{ kind: 'secondDraw', id: resultIdOf(1), drawn: 256, evidence: [evidence] }]);
+    expect(await store.jobs.result(resultIdOf(1))).toEqual(exampleResult({ round: 'second', drawn: 256, evidence: [evidence] }));
+    await store.commit([{ kind: 'opening', id: resultIdOf(1), opening: large }]);
+    expect((await store.jobs.result(resultIdOf(1)))?.opening).toEqual(large);
+    await store.commit([{ kind: 'opening', id: resultIdOf(1), opening: small }, verdict(1, { state: 'accepted' })]);
+    expect((await store.jobs.result(resultIdOf(1)))?.opening).toEqual({ ...small, inline: null });
+  }));
+
+test('pay that vests is listed until it has, or until the result is taken back', () =>
+  withStore(async (store) => {
+    await withJob(store);
+    const results = [1, 2, 3].map((number): Write => ({ kind: 'result', result: exampleResult({ id: resultIdOf(number) }) }));
+    await store.commit([...results, verdict(1, { state: 'accepted', vesting }), verdict(2, { state: 'accepted', vesting }), verdict(3, { state: 'accepted' })]);
+    await store.commit([{ kind: 'jobEnded', id: jobIdOf(1), status: 'done', atMs: 4000, summary }]);
+    expect((await store.jobs.vesting()).map(({ id, vesting, inline }) => [id, vesting, inline])).toEqual([
+      [resultIdOf(1), vesting, null],
+      [resultIdOf(2), vesting, null],
+    ]);
+    await store.commit([{ kind: 'settled', id: resultIdOf(1) }, verdict(2, { state: 'discarded' })]);
+    expect(await store.jobs.vesting()).toEqual([]);
+    expect((await store.jobs.results(jobIdOf(1))).map(({ id }) => id)).toEqual([resultIdOf(1), resultIdOf(3)]);
   }));
 
 test('a repeated result changes nothing; the first hand-in counts', () =>
@@ -167,11 +219,15 @@ test('one commit is all or nothing, whatever is wrong in it', () =>
     const good: Write[] = [
       { kind: 'result', result: exampleResult() },
       { kind: 'transfer', transfer: exampleTransfer({ id: 'grant/more' }) },
-      { kind: 'reputation', contributor: contributorIdOf(1), accepted: 1, refuted: 2, suspendedUntilMs: 3 },
+      { kind: 'standing', contributor: contributorIdOf(1), workload: 'example', standing: exampleStanding() },
     ];
     const bad: Write[] = [
-      { kind: 'verdict', id: resultIdOf(77), state: 'accepted', accepted: 1 as PartMask, evidence: [], atMs: 1 },
-      { kind: 'reputation', contributor: contributorIdOf(77), accepted: 1, refuted: 0, suspendedUntilMs: 0 },
+      verdict(77, { state: 'accepted' }),
+      verdict(77, { state: 'refuted' }),
+      { kind: 'opening', id: resultIdOf(77), opening: { hash: 'aa'.repeat(32) as BlobHash, inline: null } },
+      { kind: 'secondDraw', id: resultIdOf(77), drawn: 256, evidence: [] },
+      { kind: 'settled', id: resultIdOf(77) },
+      { kind: 'standing', contributor: contributorIdOf(77), workload: 'example', standing: exampleStanding() },
       { kind: 'jobEnded', id: jobIdOf(77), status: 'done', atMs: 1, summary },
       { kind: 'result', result: exampleResult({ id: resultIdOf(3), contributor: contributorIdOf(77) }) },
       { kind: 'result', result: exampleResult({ id: resultIdOf(3), job: jobIdOf(77) }) },
@@ -189,9 +245,9 @@ test('one commit is all or nothing, whatever is wrong in it', () =>
       ).rejects.toThrow();
     expect(await store.jobs.result(resultIdOf(1))).toBeUndefined();
     expect(await store.ledger.balance(`${ada}/grant`, 'test')).toBe(0n);
-    expect(await store.people.contributor(contributorIdOf(1))).toEqual(exampleContributor());
+    expect(await store.people.standings(contributorIdOf(1))).toEqual(new Map());
     await store.commit(good);
-    expect(await store.people.contributor(contributorIdOf(1))).toEqual(exampleContributor({ accepted: 1, refuted: 2, suspendedUntilMs: 3 }));
+    expect(await store.people.standings(contributorIdOf(1))).toEqual(new Map([['example', exampleStanding()]]));
   }));
 
 test('a verdict may come before its result in the same commit, and more writes than fit one statement', () =>
@@ -199,7 +255,7 @@ test('a verdict may come before its result in the same commit, and more writes t
     await withJob(store);
     const writes = Array.from({ length: 300 }, (_, number): Write[] => [
       { kind: 'result', result: exampleResult({ id: resultIdOf(number) }) },
-      { kind: 'verdict', id: resultIdOf(number), state: 'accepted', accepted: 1 as PartMask, evidence: [], atMs: 1 },
+      verdict(number, { state: 'accepted' }),
       {
         kind: 'transfer',
         transfer: exampleTransfer({ id: `pay/${number}`, kind: 'pay', debit: `job/${jobIdOf(1)}`, credit: `${ada}/earned`, microCredits: 3n }),

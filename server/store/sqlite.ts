@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kysely } from 'kysely';
-import type { ContributorId } from '../../shared/model.ts';
+import type { ResultId } from '../../shared/model.ts';
 import { EmbeddedDialect, openDatabaseFile } from './dialect.ts';
-import { insertResults, SqlJobs, writeJobClosing, writeJobEnd, writeVerdict } from './jobs.ts';
+import { SqlJobs, writeJobClosing, writeJobEnd } from './jobs.ts';
 import { postTransfers, SqlLedger } from './ledger.ts';
 import { migrate } from './migrations/migrate.ts';
-import { SqlPeople, writeReputation } from './people.ts';
+import { SqlPeople, writeStandings } from './people.ts';
+import { insertResults, writeOpening, writeSecondDraw, writeSettled, writeVerdict } from './results.ts';
 import type { Tables } from './schema.ts';
 import type { JobStore, LedgerStore, PeopleStore, Store, StoredResult, Transfer, Write } from './store.ts';
 
@@ -44,20 +45,25 @@ class SqlStore implements Store {
   }
 
   /**
-   * Results and transfers go in together, in batches. That equals one by one in order: a verdict is the only write that
-   * needs another one (its result), writes of one kind keep their order, and of a contributor's reputation the last word counts.
+   * Results and transfers go in together, in batches, then what changes results, in order. That equals one by one in order:
+   * changes need nothing but their result, transfers keep their order, nothing changes a result whose pay is settled but a
+   * verdict that has none, and of a contributor's standing the last word counts.
    */
   async commit(writes: readonly Write[]): Promise<void> {
     if (writes.length === 0) return;
     const results: StoredResult[] = [];
     const transfers: Transfer[] = [];
-    const reputations = new Map<ContributorId, Write & { kind: 'reputation' }>();
+    const settled = new Set<ResultId>();
+    const standings = new Map<string, Write & { kind: 'standing' }>();
     const updates: ((trx: Kysely<Tables>) => Promise<void>)[] = [];
     for (const write of writes) {
       if (write.kind === 'result') results.push(write.result);
       else if (write.kind === 'transfer') transfers.push(write.transfer);
       else if (write.kind === 'verdict') updates.push((trx) => writeVerdict(trx, write));
-      else if (write.kind === 'reputation') reputations.set(write.contributor, write);
+      else if (write.kind === 'opening') updates.push((trx) => writeOpening(trx, write));
+      else if (write.kind === 'secondDraw') updates.push((trx) => writeSecondDraw(trx, write));
+      else if (write.kind === 'settled') settled.add(write.id);
+      else if (write.kind === 'standing') standings.set(`${write.contributor} ${write.workload}`, write);
       else if (write.kind === 'jobClosing') updates.push((trx) => writeJobClosing(trx, write.id));
       else if (write.kind === 'jobEnded') updates.push((trx) => writeJobEnd(trx, write));
       else throw new Error(`unknown write ${(write satisfies never as Write).kind}`);
@@ -66,7 +72,8 @@ class SqlStore implements Store {
       await insertResults(trx, results);
       await postTransfers(trx, transfers);
       for (const update of updates) await update(trx);
-      for (const reputation of reputations.values()) await writeReputation(trx, reputation);
+      await writeSettled(trx, settled);
+      await writeStandings(trx, [...standings.values()]);
     });
   }
 

@@ -15,6 +15,7 @@ import type {
   TileRef,
 } from '../../shared/model.ts';
 import type { ChecksPolicy, JobView } from '../../shared/schemas.ts';
+import type { Standing } from '../core/reputation.ts';
 
 /**
  * The one interface between the coordinator and its database. Everything durable goes through here; a promise that
@@ -53,20 +54,27 @@ export type Write =
       readonly kind: 'verdict';
       readonly id: ResultId;
       readonly state: Exclude<ResultState, 'committed'>;
-      /** Parts that became canonical, 0 for a replica or a refuted result. */
-      readonly accepted: PartMask;
+      /** Bound on the expected share of its elements that are wrong, when accepted. */
+      readonly errorBound: number;
+      /** Set when it is accepted and earned something. */
+      readonly vesting: Vesting | null;
       readonly evidence: readonly Evidence[];
       readonly atMs: number;
     }
+  /** An opening of a committed result. */
+  | { readonly kind: 'opening'; readonly id: ResultId; readonly opening: Opening }
+  /** The result waits for a larger opening. */
+  | { readonly kind: 'secondDraw'; readonly id: ResultId; readonly evidence: readonly Evidence[]; readonly drawn: number }
   | { readonly kind: 'transfer'; readonly transfer: Transfer }
+  /** Its pay has vested, or was voided. */
+  | { readonly kind: 'settled'; readonly id: ResultId }
   | { readonly kind: 'jobClosing'; readonly id: JobId }
   | { readonly kind: 'jobEnded'; readonly id: JobId; readonly status: Exclude<JobStatus, 'open'>; readonly atMs: number; readonly summary: JobSummary }
   | {
-      readonly kind: 'reputation';
+      readonly kind: 'standing';
       readonly contributor: ContributorId;
-      readonly accepted: number;
-      readonly refuted: number;
-      readonly suspendedUntilMs: number;
+      readonly workload: string;
+      readonly standing: Standing;
     };
 
 export interface StoredJob {
@@ -85,7 +93,7 @@ export interface StoredJob {
   readonly checks: ChecksPolicy;
   readonly unit: CreditUnit;
   readonly ratePerUnit: MicroCredits;
-  /** Held for the tiles themselves, and for replicas. */
+  /** Held for the tiles themselves, and for auditors. */
   readonly workHeld: MicroCredits;
   readonly checksHeld: MicroCredits;
   /** Where the hold came from, so that a refund goes back there. Sums to workHeld + checksHeld. */
@@ -100,14 +108,18 @@ export interface StoredJob {
 
 export type JobSummary = Pick<JobView, 'parts' | 'contributors' | 'checksDone' | 'paidMicroCredits'>;
 
+/** Where the bytes of an opening are: here, or in the blob store under their hash. */
+export interface Opening {
+  readonly hash: BlobHash;
+  readonly inline: Uint8Array | null;
+}
+
 export interface StoredResult {
   readonly id: ResultId;
   readonly job: JobId;
   readonly at: TileRef;
-  /** Parts in the bytes. */
+  /** The parts that its bytes are the total of; canonical together when it is accepted. */
   readonly parts: PartMask;
-  /** Parts it is credited for: those nobody else had handed in before (canonical when accepted), or in a replica those it confirms. */
-  readonly claimed: PartMask;
   readonly epoch: number;
   readonly attempt: number;
   readonly contributor: ContributorId;
@@ -117,17 +129,35 @@ export interface StoredResult {
   readonly sizeBytes: number;
   /** The bytes of small results; null when they lie in the blob store. */
   readonly inline: Uint8Array | null;
-  /** SHA-256 over the lease and the hash; with the nonce it fixes what will be checked. */
+  /** `commitParts` over the parts, with the salt of the lease. */
+  readonly salt: Uint8Array;
+  readonly root: Uint8Array;
+  /** SHA-256 over the lease, the hash and the root; with the nonce it fixes what will be checked. */
   readonly commitment: Uint8Array;
   readonly nonce: Uint8Array;
-  /** Set on a replica: the result whose certainty it serves. */
-  readonly replicaOf: ResultId | null;
+  /** Elements drawn of it in the present round. */
+  readonly drawn: number;
+  readonly round: 'first' | 'second';
+  /** The latest, of the present round; null until it came. */
+  readonly opening: Opening | null;
   readonly computeMs: number;
   readonly committedMs: number;
   readonly state: ResultState;
-  /** Parts that are canonical from this result. */
-  readonly accepted: PartMask;
   readonly evidence: readonly Evidence[];
+  readonly errorBound: number;
+  readonly decidedMs: number | null;
+  /** Pay that has not vested: how much of it, and when it does. Null before a verdict and after it has vested or was voided. */
+  readonly vesting: Vesting | null;
+  /** Made by an operator's drill. */
+  readonly drill: boolean;
+}
+
+export interface Vesting {
+  readonly unit: CreditUnit;
+  readonly microCredits: MicroCredits;
+  readonly vestsAtMs: number;
+  /** Where it goes back to when it is voided after the job's end. */
+  readonly refundTo: AccountId;
 }
 
 export interface JobStore {
@@ -146,6 +176,10 @@ export interface JobStore {
   /** All results of a job that still matter (committed or accepted), without inline bytes, oldest first. */
   results(job: JobId): Promise<StoredResult[]>;
   result(id: ResultId): Promise<StoredResult | undefined>;
+  /** Of one contributor in whatever state, without inline bytes, newest first. */
+  resultsOf(contributor: ContributorId, limit: number): Promise<StoredResult[]>;
+  /** Accepted results of any job whose pay is vesting, without inline bytes, oldest first. */
+  vesting(): Promise<StoredResult[]>;
   /** Remembers an assembled file. */
   setFile(job: JobId, output: string, blob: BlobHash): Promise<void>;
   file(job: JobId, output: string): Promise<BlobHash | undefined>;
@@ -156,14 +190,16 @@ export interface JobStore {
  * accounts. Accounts come into being with their first transfer. Only `operator/*` may be negative (it issues test credits).
  *
  *   <owner>/grant   test credits given to try the product; can be spent on jobs only
- *   <owner>/earned  what verified work earned
+ *   <owner>/earned  what verified work earned, once it has vested
+ *   vesting/<contributor>  pay for accepted results that a proven lie of this contributor would still void
  *   site/<site>     a site's share of its visitors' earnings
  *   job/<job>       what a job holds until it is paid out or refunded
  *   operator/issuance
  */
-export type AccountId = `${OwnerId}/grant` | `${OwnerId}/earned` | `site/${SiteId}` | `job/${JobId}` | 'operator/issuance';
+export type AccountId = `${OwnerId}/grant` | `${OwnerId}/earned` | `vesting/${ContributorId}` | `site/${SiteId}` | `job/${JobId}` | 'operator/issuance';
 
-export type TransferKind = 'grant' | 'hold' | 'pay' | 'site share' | 'refund' | 'claim';
+/** `pay`: job to vesting · `vest`, `site share`: vesting to earned and to the site · `void`: vesting back · `audit`: job to an auditor's earned. */
+export type TransferKind = 'grant' | 'hold' | 'pay' | 'vest' | 'site share' | 'void' | 'audit' | 'refund' | 'claim';
 
 export interface Transfer {
   /** Unique for ever: the same id is the same transfer, applied once. */
@@ -181,15 +217,23 @@ export interface Transfer {
 
 export interface LedgerStore {
   balance(account: AccountId, unit: CreditUnit): Promise<MicroCredits>;
-  /** Newest first; `before` is the `id` of the last row of the page before. Includes the sites this owner registered. */
+  /**
+   * The newest `limit` transfers, newest first; `before` is the `id` of the last transfer of the page before. Includes the sites
+   * that this owner registered and what its newest contributors have vesting. A transfer between two of these accounts gives
+   * two entries, the credit first.
+   */
   statement(owner: OwnerId, page: { readonly before?: string; readonly limit: number }): Promise<readonly StatementEntry[]>;
+  /** What the contributors of an owner have vesting, all of them together. */
+  vesting(owner: OwnerId, unit: CreditUnit): Promise<MicroCredits>;
+  /** What these results were paid, less what was voided again; unpaid ones are left out. */
+  paidFor(results: readonly ResultId[]): Promise<ReadonlyMap<ResultId, MicroCredits>>;
   /** Proves the books: per unit, the sum of all balances (0) and the number of accounts whose stored balance is not the sum of their transfers (0). */
   audit(): Promise<readonly { readonly unit: CreditUnit; readonly sum: MicroCredits; readonly wrongAccounts: number; readonly transfers: number }[]>;
 }
 
 export interface StatementEntry {
   readonly transfer: Transfer;
-  readonly account: 'grant' | 'earned' | 'site';
+  readonly account: 'grant' | 'earned' | 'vesting' | 'site';
   readonly microCredits: MicroCredits;
 }
 
@@ -198,9 +242,6 @@ export interface StoredContributor {
   readonly secretHash: Uint8Array;
   readonly owner: OwnerId;
   readonly createdMs: number;
-  readonly accepted: number;
-  readonly refuted: number;
-  readonly suspendedUntilMs: number;
 }
 
 export interface StoredConsent {
@@ -249,6 +290,9 @@ export interface PeopleStore {
   contributor(id: ContributorId): Promise<StoredContributor | undefined>;
   /** Contributors that belong to an owner, newest first, at most 100. */
   contributorsOf(owner: OwnerId): Promise<StoredContributor[]>;
+
+  /** By workload. */
+  standings(contributor: ContributorId): Promise<ReadonlyMap<string, Standing>>;
 
   createConsent(consent: StoredConsent): Promise<void>;
   consent(id: ConsentId): Promise<StoredConsent | undefined>;

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BlobHash, ConsentId, ContributorId, JobId, OwnerId, PartMask, ResultId, SiteId } from '../../shared/model.ts';
+import type { Standing } from '../core/reputation.ts';
 import { openSqliteStore } from './sqlite.ts';
 import type { Store, StoredConsent, StoredContributor, StoredJob, StoredResult, StoredSite, Transfer } from './store.ts';
 
@@ -42,7 +43,7 @@ export const exampleJob = (own: Partial<StoredJob> = {}): StoredJob => ({
   params: { width: 64, list: [1, { deep: null }] },
   prepared: { triangles: 36 },
   inputs: [{ name: 'scene', hash: 'ab'.repeat(32) as BlobHash, bytes: 5000 }],
-  checks: { auditElements: 64, replicaShare: 0.1 },
+  checks: { targetError: 1e-4 },
   unit: 'test',
   ratePerUnit: 2n ** 53n + 1n,
   workHeld: 900n,
@@ -60,9 +61,6 @@ export const exampleContributor = (own: Partial<StoredContributor> = {}): Stored
   secretHash: bytesOf(7),
   owner: device('ada'),
   createdMs: 1000,
-  accepted: 0,
-  refuted: 0,
-  suspendedUntilMs: 0,
   ...own,
 });
 
@@ -71,7 +69,6 @@ export const exampleResult = (own: Partial<StoredResult> = {}): StoredResult => 
   job: jobIdOf(1),
   at: { pass: 2, tile: 3 },
   parts: 0b111 as PartMask,
-  claimed: 0b011 as PartMask,
   epoch: 4,
   attempt: 5,
   contributor: contributorIdOf(1),
@@ -80,14 +77,34 @@ export const exampleResult = (own: Partial<StoredResult> = {}): StoredResult => 
   hash: 'cd'.repeat(32) as BlobHash,
   sizeBytes: 48,
   inline: bytesOf(9, 48),
+  salt: bytesOf(3),
+  root: bytesOf(4),
   commitment: bytesOf(1),
   nonce: bytesOf(2, 16),
-  replicaOf: null,
+  drawn: 64,
+  round: 'first',
+  opening: null,
   computeMs: 12.5,
   committedMs: 2000,
   state: 'committed',
-  accepted: 0 as PartMask,
   evidence: [],
+  errorBound: 0,
+  decidedMs: null,
+  vesting: null,
+  drill: false,
+  ...own,
+});
+
+export const exampleStanding = (own: Partial<Standing> = {}): Standing => ({
+  accepted: 3,
+  refuted: 1,
+  discarded: 2,
+  verified: 12_288.25,
+  drawn: 192,
+  differing: 4,
+  unexplained: 1,
+  suspendedUntilMs: 90_000,
+  atMs: 4000,
   ...own,
 });
 

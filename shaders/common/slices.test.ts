@@ -34,3 +34,14 @@ test('an abort ends the wait at once, with its reason', async () => {
   await expect(unlessAborted(Promise.resolve(1), aborter.signal)).rejects.toThrow('stopped');
   expect(await unlessAborted(Promise.resolve(1), new AbortController().signal)).toBe(1);
 });
+
+test('a promise that fails after an abort is listened to all the same', async () => {
+  // Vitest listens too and would fail the run; this says which test it was.
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => void unhandled.push(reason);
+  process.on('unhandledRejection', note);
+  await expect(unlessAborted(Promise.reject(new Error('too late')), AbortSignal.abort(new Error('stopped')))).rejects.toThrow('stopped');
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  process.off('unhandledRejection', note);
+  expect(unhandled).toEqual([]);
+});

@@ -27,16 +27,20 @@ export class SliceController {
   }
 }
 
-/** The promise's value, or a rejection with `signal.reason` as soon as the signal is aborted. */
+/**
+ * The promise's value, or a rejection with `signal.reason` as soon as the signal is aborted. A rejection of the promise that comes
+ * later is heard by nobody, and is not reported as unhandled.
+ */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
   let onAbort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
   });
   try {
-    return await Promise.race([promise, aborted]);
+    // The abort goes first: of two that are settled, a race takes the first.
+    return await Promise.race([aborted, promise]);
   } finally {
     signal.removeEventListener('abort', onAbort);
   }

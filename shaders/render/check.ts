@@ -1,14 +1,16 @@
-import { encodeResult, radiancePart } from '../../shared/formats.ts';
-import { hasPart, type PartMask, partsOf, type TileRef } from '../../shared/model.ts';
-import type { WorkloadCheck } from '../../shared/workload.ts';
-import { drawElements } from '../common/draw.ts';
-import { openResult } from '../common/result.ts';
+import { radiancePart } from '../../shared/formats.ts';
+import { type ElementRef, partsOf } from '../../shared/model.ts';
+import type { PartialResult, WorkloadCheck } from '../../shared/workload.ts';
+import { boundsOf } from './nearTie.ts';
 import { addSamples, loadScene, type Scene } from './reference.ts';
 import { type RenderJob, type RenderParams, type RenderPrepared, sampleRange, spec, tileRect } from './spec.ts';
 
-/** Evidence about rendered tiles. An element is one pixel of one part, in row order of the tile: four sums of `radiancePart`. */
+/**
+ * The truth about rendered tiles. An element is one pixel of one part, in row order of the tile: four sums of `radiancePart`.
+ * What is wrong, and what it was measured on: README.md.
+ */
 
-const CHANNELS = radiancePart.pixelBytes / 4;
+const WORDS = spec.elementWords;
 
 /**
  * A step of the sum, or this share of it where that is more: bright sums have fewer f32 digits than steps, and curved mirrors magnify
@@ -28,40 +30,6 @@ function squaresUnitOf(squares: number): number {
   return 1 + Math.max(perStep, 2 * squares * SHARE);
 }
 
-/** Distance of two elements: the largest of the channels, and of the squares in whole units, because they differ by rounding alone where no channel does. */
-function distanceOf(a: Uint32Array, atA: number, b: Uint32Array, atB: number): number {
-  let distance = 0;
-  for (let channel = 0; channel < 3; channel++) {
-    const [stepsA, stepsB] = [a[atA + channel]!, b[atB + channel]!];
-    distance = Math.max(distance, Math.abs(stepsA - stepsB) / unitOf(Math.max(stepsA, stepsB)));
-  }
-  const [squaresA, squaresB] = [a[atA + 3]!, b[atB + 3]!];
-  return Math.max(distance, Math.floor(Math.abs(squaresA - squaresB) / squaresUnitOf(Math.max(squaresA, squaresB))));
-}
-
-/** Recomputes one element into `out[at]`. */
-function recompute(scene: Scene, job: RenderJob, tile: TileRef, part: number, element: number, out: Uint32Array, at: number): void {
-  const rect = tileRect(job.params, tile.tile);
-  const { first, end } = sampleRange(job.params, tile.pass, part);
-  addSamples(scene, job, rect.x + (element % rect.width), rect.y + Math.floor(element / rect.width), first, end, out, at);
-}
-
-/** Counts distances and keeps the worst. */
-class Tally {
-  drawn = 0;
-  differing = 0;
-  worst = 0;
-
-  /** Whether the element differs. */
-  add(distance: number): boolean {
-    this.drawn++;
-    this.worst = Math.max(this.worst, distance);
-    const differs = distance > spec.tolerance.allowed;
-    if (differs) this.differing++;
-    return differs;
-  }
-}
-
 type Check = WorkloadCheck<RenderParams, RenderPrepared, Scene>;
 
 /** Throws when the input is missing, `FormatError` when it is damaged. */
@@ -71,46 +39,64 @@ export const load: Check['load'] = (_job, inputs) => {
   return loadScene(new Uint8Array(scene));
 };
 
-export const draw: Check['draw'] = (job, tile, parts, digest, count) => drawElements(parts, spec.elements(job, tile), digest, count);
+/** Pixel of an element and its samples [first, end). Throws `RangeError` when the job has no such element. */
+function placeOf(job: RenderJob, element: ElementRef): { x: number; y: number; first: number; end: number } {
+  const { passes, tiles } = spec.split(job.params, job.prepared);
+  const below = (value: number, bound: number): boolean => Number.isInteger(value) && value >= 0 && value < bound;
+  const inJob = below(element.pass, passes) && below(element.tile, tiles);
+  if (!inJob || !below(element.part, spec.parts(job, element)) || !below(element.element, spec.elements(job, element))) {
+    const { pass, tile, part, element: index } = element;
+    throw new RangeError(`the job has no element ${index} of part ${part}, tile ${tile}, pass ${pass}`);
+  }
+  const rect = tileRect(job.params, element.tile);
+  const x = rect.x + (element.element % rect.width);
+  const y = rect.y + Math.floor(element.element / rect.width);
+  return { x, y, ...sampleRange(job.params, element.pass, element.part) };
+}
 
-/** Throws `FormatError` when the result is damaged or lacks a drawn part. */
-export const audit: Check['audit'] = (scene, job, tile, result, sample) => {
-  const opened = openResult(result, spec.partBytes(job, tile));
-  const tally = new Tally();
-  const truth = new Uint32Array(CHANNELS);
-  sample.elements.forEach((element, index) => {
-    const part = sample.parts[index]!;
-    truth.fill(0);
-    recompute(scene, job, tile, part, element, truth, 0);
-    tally.add(distanceOf(opened.words(part), element * CHANNELS, truth, 0));
+function requireElement(value: Uint32Array): void {
+  if (value.length !== WORDS) throw new RangeError(`an element has ${WORDS} words, not ${value.length}`);
+}
+
+/** Throws `RangeError` when an element is not one of the job's. */
+export const recompute: Check['recompute'] = (scene, job, elements) => {
+  const out = new Uint32Array(elements.length * WORDS);
+  elements.forEach((element, index) => {
+    const { x, y, first, end } = placeOf(job, element);
+    addSamples(scene, job, x, y, first, end, out, index * WORDS);
   });
-  return { kind: 'audit', drawn: tally.drawn, differing: tally.differing, worst: tally.worst };
+  return out;
 };
 
-/** Throws `FormatError` when one of the results is damaged. */
-export const compare: Check['compare'] = (job, tile, a, b, most) => {
-  const [first, second] = [openResult(a, spec.partBytes(job, tile)), openResult(b, spec.partBytes(job, tile))];
-  const tally = new Tally();
-  const parts: number[] = [];
-  const elements: number[] = [];
-  for (const part of partsOf((first.parts & second.parts) as PartMask)) {
-    const [wordsA, wordsB] = [first.words(part), second.words(part)];
-    for (let element = 0; element < spec.elements(job, tile); element++) {
-      if (!tally.add(distanceOf(wordsA, element * CHANNELS, wordsB, element * CHANNELS)) || elements.length >= most) continue;
-      parts.push(part);
-      elements.push(element);
-    }
+/**
+ * The largest of the channels, and of the squares in whole units, because they differ by rounding alone where no channel does.
+ * Throws `RangeError` unless both have the words of one element.
+ */
+export const distance: Check['distance'] = (_job, a, b) => {
+  requireElement(a);
+  requireElement(b);
+  let furthest = 0;
+  for (let channel = 0; channel < 3; channel++) {
+    const [stepsA, stepsB] = [a[channel]!, b[channel]!];
+    furthest = Math.max(furthest, Math.abs(stepsA - stepsB) / unitOf(Math.max(stepsA, stepsB)));
   }
-  return { evidence: { kind: 'replica', drawn: tally.drawn, differing: tally.differing, worst: tally.worst }, sample: { parts, elements } };
+  const [squaresA, squaresB] = [a[3]!, b[3]!];
+  return Math.max(furthest, Math.floor(Math.abs(squaresA - squaresB) / squaresUnitOf(Math.max(squaresA, squaresB))));
 };
 
-export const render: Check['render'] = (scene, job, tile, parts) => {
-  const finished = [];
-  for (let part = 0; part < spec.parts(job, tile); part++) {
-    if (!hasPart(parts, part)) continue;
-    const sums = new Uint32Array(spec.elements(job, tile) * CHANNELS);
-    for (let element = 0; element < spec.elements(job, tile); element++) recompute(scene, job, tile, part, element, sums, element * CHANNELS);
-    finished.push({ part, bytes: new Uint8Array(sums.buffer) });
+/** Throws `RangeError` when the element is not one of the job's or the claim has not the words of one. */
+export const explains: Check['explains'] = (scene, job, element, claimed) => {
+  requireElement(claimed);
+  const { x, y, first, end } = placeOf(job, element);
+  for (const { low, high } of boundsOf(scene, job, x, y, first, end)) {
+    const nearest = claimed.map((word, at) => Math.min(Math.max(word, low[at]!), high[at]!));
+    if (distance(job, nearest, claimed) <= spec.tolerance.allowed) return true;
   }
-  return encodeResult(finished, spec.partBytes(job, tile));
+  return false;
 };
+
+export const render: Check['render'] = (scene, job, tile, parts) =>
+  partsOf(parts).map((part): PartialResult => {
+    const elements = Array.from({ length: spec.elements(job, tile) }, (_, element) => ({ ...tile, part, element }));
+    return { part, bytes: new Uint8Array(recompute(scene, job, elements).buffer as ArrayBuffer) };
+  });

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { encodeResult } from '../../shared/formats.ts';
-import { fullMask, maskOf, type PartMask, type TileRef } from '../../shared/model.ts';
+import { wordsOf } from '../../shared/formats.ts';
+import { type ElementRef, fullMask, maskOf, type PartMask, type TileRef } from '../../shared/model.ts';
+import { Rng } from '../../shared/rng.ts';
 import type { PartialResult, Runner, SlicePolicy } from '../../shared/workload.ts';
 import { requestDevice } from '../common/device.ts';
 import { checked } from '../common/scopes.ts';
-import { compare, load, render } from './check.ts';
+import { distance, load, recompute, render } from './check.ts';
 import { open } from './run.ts';
 import { type RenderJob, spec } from './spec.ts';
 import { type TestScene, testScenes } from './testing/scenes.ts';
@@ -30,7 +31,20 @@ async function collect(runner: Runner, tile: TileRef, parts: PartMask, policy = 
   return finished;
 }
 
-const resultOf = (job: RenderJob, tile: TileRef, parts: readonly PartialResult[]): Uint8Array => encodeResult(parts, spec.partBytes(job, tile));
+const wordsPerPart = (job: RenderJob, tile: TileRef): number => spec.elements(job, tile) * spec.elementWords;
+
+/** Elements that two lists of values have, have alike to the last bit, and have further apart than audits allow. */
+function compared(job: RenderJob, a: Uint32Array, b: Uint32Array): { elements: number; equal: number; differing: number } {
+  expect(a.length).toBe(b.length);
+  const counts = { elements: 0, equal: 0, differing: 0 };
+  for (let at = 0; at < a.length; at += spec.elementWords) {
+    const [left, right] = [a.subarray(at, at + spec.elementWords), b.subarray(at, at + spec.elementWords)];
+    counts.elements++;
+    if (left.every((word, index) => word === right[index])) counts.equal++;
+    if (distance(job, left, right) > spec.tolerance.allowed) counts.differing++;
+  }
+  return counts;
+}
 
 describe('agreement with the reference', () => {
   for (const [name, make] of Object.entries(testScenes)) {
@@ -43,13 +57,13 @@ describe('agreement with the reference', () => {
       // Every third of the 16 tiles: corners, edges and middle.
       for (let index = 0; index < 16; index += 3) {
         const tile = { pass: 0, tile: index };
-        const claimed = resultOf(job, tile, await collect(runner, tile, fullMask(1)));
-        const truth = render(loaded, job, tile, fullMask(1));
-        differing += compare(job, tile, claimed, truth, 0).evidence.differing;
-        const [a, b] = [new Uint32Array(claimed.slice().buffer), new Uint32Array(truth.buffer)];
-        // Four words of header, then four of every element.
-        for (let at = 4; at < a.length; at += 4) if ([0, 1, 2, 3].every((channel) => a[at + channel] === b[at + channel])) equal++;
-        elements += spec.elements(job, tile);
+        const [claimed] = await collect(runner, tile, fullMask(1));
+        const [truth] = render(loaded, job, tile, fullMask(1));
+        const count = wordsPerPart(job, tile);
+        const found = compared(job, wordsOf(claimed!.bytes, count), wordsOf(truth!.bytes, count));
+        elements += found.elements;
+        equal += found.equal;
+        differing += found.differing;
       }
       runner.dispose();
       expect(elements).toBe(6 * 256);
@@ -69,7 +83,7 @@ describe('a run', () => {
     const runner = await opened({ ...scene, job });
     const whole = await collect(runner, tile, fullMask(4));
     expect(whole.map(({ part }) => part)).toEqual([0, 1, 2, 3]);
-    expect(whole.every(({ bytes }) => bytes.byteLength === spec.partBytes(job, tile))).toBe(true);
+    expect(whole.every(({ bytes }) => bytes.byteLength === wordsPerPart(job, tile) * 4)).toBe(true);
     expect(new Set(whole.map(({ bytes }) => bytes.join())).size).toBe(4);
 
     // A budget of nothing shrinks the slices to one workgroup each.
@@ -93,8 +107,10 @@ describe('a run', () => {
     const at = { pass: 0, tile: 5 };
     expect(spec.parts(short, at)).toBe(3);
     const runner = await opened({ ...scene, job: short });
-    const claimed = resultOf(short, at, await collect(runner, at, maskOf([2])));
-    expect(compare(short, at, claimed, render(load(short, { scene: scene.packed }), short, at, maskOf([2])), 0).evidence).toMatchObject({ differing: 0 });
+    const [claimed] = await collect(runner, at, maskOf([2]));
+    const [truth] = render(load(short, { scene: scene.packed }), short, at, maskOf([2]));
+    const count = wordsPerPart(short, at);
+    expect(compared(short, wordsOf(claimed!.bytes, count), wordsOf(truth!.bytes, count))).toMatchObject({ differing: 0 });
     runner.dispose();
   });
 
@@ -120,6 +136,106 @@ describe('a run', () => {
     const runner = await opened({ ...scene, job }, doomed);
     const destroying: SlicePolicy = { budgetMs: () => 5, between: async () => doomed.destroy() };
     await expect(collect(runner, tile, fullMask(4), destroying)).rejects.toThrow(/lost/);
+  });
+});
+
+describe('single elements', () => {
+  const rng = new Rng(7);
+  const values = (bytes: Uint8Array, elements: readonly ElementRef[]): Uint32Array => wordsOf(bytes, elements.length * spec.elementWords);
+
+  /** Elements of any part of these tiles, and the two ends of the job's last, shortest part. */
+  function someOf(job: RenderJob, tiles: readonly TileRef[], count: number): ElementRef[] {
+    const drawn = Array.from({ length: count }, () => {
+      const tile = tiles[rng.below(tiles.length)]!;
+      return { ...tile, part: rng.below(spec.parts(job, tile)), element: rng.below(spec.elements(job, tile)) };
+    });
+    const ends = [0, spec.elements(job, last) - 1].map((element) => ({ ...last, part: spec.parts(job, last) - 1, element }));
+    return [...drawn, ...ends];
+  }
+
+  /** What `run` sums for these elements. */
+  async function ran(runner: Runner, job: RenderJob, elements: readonly ElementRef[]): Promise<Uint32Array> {
+    const tiles = new Map<string, Promise<PartialResult[]>>();
+    const out = new Uint32Array(elements.length * spec.elementWords);
+    for (const [index, at] of elements.entries()) {
+      const key = `${at.pass}/${at.tile}`;
+      const parts = tiles.get(key) ?? collect(runner, at, fullMask(spec.parts(job, at)));
+      tiles.set(key, parts);
+      const words = wordsOf((await parts)[at.part]!.bytes, wordsPerPart(job, at));
+      out.set(words.subarray(at.element * spec.elementWords, (at.element + 1) * spec.elementWords), index * spec.elementWords);
+    }
+    return out;
+  }
+
+  // 5 x 4 tiles of which the last is 6 pixels wide and 12 high; a pass of 4 x 32 samples and one of 32 and 10.
+  const odd = { width: 70, height: 60, samples: 170 };
+  const last = { pass: 1, tile: 19 };
+  const tiles = [{ pass: 0, tile: 7 }, { pass: 0, tile: 19 }, { pass: 1, tile: 4 }, { pass: 1, tile: 12 }, last];
+
+  for (const name of ['cornell', 'studio']) {
+    test(`of ${name} are recomputed as run sums them, to the last bit, and as the reference does`, async () => {
+      const made = testScenes[name]!();
+      const scene: TestScene = { ...made, job: { ...made.job, params: { ...made.job.params, ...odd } } };
+      const { job } = scene;
+      const elements = someOf(job, tiles, 80);
+      const runner = await opened(scene);
+      const recomputed = values(await runner.recompute(elements, patient, never), elements);
+      expect(recomputed).toEqual(await ran(runner, job, elements));
+      expect(compared(job, recomputed, recompute(load(job, { scene: scene.packed }), job, elements)).differing).toBe(0);
+      runner.dispose();
+    });
+  }
+
+  const scene = testScenes.cornell!();
+  const job: RenderJob = { ...scene.job, params: { ...scene.job.params, ...odd, bounces: 0 } };
+
+  test('are the same however they are sliced, repeated, and however many are asked for', async () => {
+    const [patiently, impatiently] = [await opened({ ...scene, job }), await opened({ ...scene, job })];
+    // More than two dispatches hold.
+    const many = someOf(job, tiles, 2100);
+    const whole = values(await patiently.recompute(many, patient, never), many);
+    expect(whole.some((word) => word > 0)).toBe(true);
+    const few = [...many.slice(1900), ...many.slice(1900)];
+    let slices = 0;
+    const impatient: SlicePolicy = {
+      budgetMs: () => 0.001,
+      between: async () => {
+        slices++;
+      },
+    };
+    const again = values(await impatiently.recompute(few, impatient, never), few);
+    expect(again.subarray(0, again.length / 2)).toEqual(whole.subarray(1900 * 4));
+    expect(again.subarray(again.length / 2)).toEqual(whole.subarray(1900 * 4));
+    expect(slices).toBeGreaterThan(100);
+    expect(await patiently.recompute([], patient, never)).toEqual(new Uint8Array(0));
+    patiently.dispose();
+    impatiently.dispose();
+  });
+
+  test('that the job does not have are refused', async () => {
+    const runner = await opened({ ...scene, job });
+    const there = { ...last, part: 1, element: 71 };
+    expect(await runner.recompute([there], patient, never)).toHaveLength(16);
+    for (const wrong of [{ pass: 2 }, { tile: 20 }, { part: 2 }, { element: 72 }])
+      await expect(runner.recompute([{ ...there, ...wrong }], patient, never)).rejects.toThrow(RangeError);
+    runner.dispose();
+  });
+
+  test('end with the reason of an abort, also while they pause, and with the loss of the device', async () => {
+    const { device: doomed } = await requestDevice(navigator.gpu);
+    const runner = await opened({ ...scene, job }, doomed);
+    const elements = someOf(job, tiles, 500);
+    const aborter = new AbortController();
+    const pausing: SlicePolicy = {
+      budgetMs: () => 1,
+      between: () => {
+        setTimeout(() => aborter.abort(new Error('stopped by its owner')));
+        return new Promise(() => {});
+      },
+    };
+    await expect(runner.recompute(elements, pausing, aborter.signal)).rejects.toThrow('stopped by its owner');
+    await expect(runner.recompute(elements, patient, aborter.signal)).rejects.toThrow('stopped by its owner');
+    await expect(runner.recompute(elements, { budgetMs: () => 0.001, between: async () => doomed.destroy() }, never)).rejects.toThrow(/lost/);
   });
 });
 

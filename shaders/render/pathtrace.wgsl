@@ -140,25 +140,55 @@ fn stochasticSteps(value: f32, u: f32) -> u32 {
   return u32(whole) + select(0u, 1u, u < value - whole);
 }
 
+// One numbered path: its pixel, its sample, and where its radiance is summed.
+struct Place { x: u32, y: u32, sample: u32, sum: u32 }
+
+fn placeInTile(path: u32) -> Place {
+  let sample = path / slice.pixels;
+  let pixel = path % slice.pixels;
+  return Place(
+    slice.x + pixel % slice.width,
+    slice.y + pixel / slice.width,
+    slice.firstSample + sample,
+    sample / slice.partSamples * slice.pixels + pixel,
+  );
+}
+
+// `sample` is NOTHING where a slot has fewer samples than a part: those of a job's last part.
+fn placeInSlots(path: u32) -> Place {
+  let slot = path / slice.partSamples;
+  let sample = path % slice.partSamples;
+  let pair = slice.slots[slot / 2u];
+  let element = select(pair.xy, pair.zw, slot % 2u == 1u);
+  let first = element.y & 0xffffu;
+  let count = element.y >> 16u;
+  return Place(element.x & 0xffffu, element.x >> 16u, select(NOTHING, first + sample, sample < count), slot);
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let path = slice.firstPath + id.x;
   if (path >= slice.endPath) {
     return;
   }
-  let sample = path / slice.pixels;
-  let pixel = path % slice.pixels;
-  let x = slice.x + pixel % slice.width;
-  let y = slice.y + pixel / slice.width;
-  let key = pcgHash(pcgHash(pcgHash(job.seed) ^ (y * job.width + x)) ^ (slice.firstSample + sample));
-  let value = tracePath(x, y, key) * job.stepsPerRadiance;
+  var place: Place;
+  if (slice.width > 0u) {
+    place = placeInTile(path);
+  } else {
+    place = placeInSlots(path);
+  }
+  if (place.sample == NOTHING) {
+    return;
+  }
+  let key = pcgHash(pcgHash(pcgHash(job.seed) ^ (place.y * job.width + place.x)) ^ place.sample);
+  let value = tracePath(place.x, place.y, key) * job.stepsPerRadiance;
   let r = stochasticSteps(value.x, unitNumber(key, RED));
   let g = stochasticSteps(value.y, unitNumber(key, GREEN));
   let b = stochasticSteps(value.z, unitNumber(key, BLUE));
   let q = min(luminance(vec3f(f32(r), f32(g), f32(b))) * STEP_SHARE, SQUARE_LUMINANCE_MAX);
   let squares = stochasticSteps(q * q * SQUARES_PER_UNIT, unitNumber(key, SQUARES));
   // Integer sums do not depend on the order of addition.
-  let at = (sample / slice.partSamples * slice.pixels + pixel) * 4u;
+  let at = place.sum * 4u;
   atomicAdd(&sums[at], r);
   atomicAdd(&sums[at + 1u], g);
   atomicAdd(&sums[at + 2u], b);

@@ -1,11 +1,11 @@
 import { PNG } from 'pngjs';
 import { expect, test } from 'vitest';
-import { encodeResult, radiancePart } from '../../shared/formats.ts';
+import { encodeResult, FormatError, radiancePart } from '../../shared/formats.ts';
 import { fullMask, maskOf, type TileRef } from '../../shared/model.ts';
 import type { AcceptedResult } from '../../shared/workload.ts';
 import { assemble } from './assemble.ts';
 import { cornellBox } from './cornell.ts';
-import { encodeSrgb } from './picture.ts';
+import { encodeSrgb, Picture } from './picture.ts';
 import { sampleRange, spec, tileRect } from './spec.ts';
 import { sceneJob } from './testing/scenes.ts';
 import { createPainter } from './view.ts';
@@ -32,7 +32,7 @@ function result(at: TileRef): AcceptedResult {
     }
     return { part, bytes: new Uint8Array(words.buffer) };
   });
-  return { tile: at, parts, bytes: encodeResult(made, spec.partBytes(job, at)) };
+  return { tile: at, parts, bytes: encodeResult(made, spec.elements(job, at), spec.elementWords) };
 }
 
 const results = tiles.map(result);
@@ -76,21 +76,59 @@ test('a region is the same cut out of the whole', () => {
     expect(region.subarray(row * 80, row * 80 + 80)).toEqual(whole.subarray(((row + 5) * 36 + 10) * 4, ((row + 5) * 36 + 30) * 4));
 });
 
-test('parts that come again do not count again, and only named parts count', () => {
-  const { tile, bytes, parts } = results[0]!;
-  const [once, twice, apart] = [createPainter(job), createPainter(job), createPainter(job)];
-  once.add(tile, parts, bytes);
-  twice.add(tile, maskOf([1, 2]), bytes);
-  twice.add(tile, parts, bytes);
-  // A part of zeros that is held but not accepted.
-  const words = new Uint8Array(spec.partBytes(job, tile));
-  const bright = encodeResult(
-    [0, 1].map((part) => ({ part, bytes: part === 0 ? words.fill(60) : new Uint8Array(words.length) })),
-    words.length,
-  );
-  apart.add(tile, maskOf([1]), bright);
-  expect(twice.pixels(0, 0, 16, 16)).toEqual(once.pixels(0, 0, 16, 16));
-  expect([...apart.pixels(0, 0, 1, 1)]).toEqual([0, 0, 0, 255]);
+/** A result of one tile whose parts hold `value` in every word. */
+function flat(tile: TileRef, parts: readonly number[], value: number): AcceptedResult {
+  const words = spec.elements(job, tile) * spec.elementWords;
+  const made = parts.map((part) => ({ part, bytes: new Uint8Array(new Uint32Array(words).fill(value).buffer) }));
+  return { tile, parts: maskOf(parts), bytes: encodeResult(made, spec.elements(job, tile), spec.elementWords) };
+}
+
+const painted = (...list: readonly AcceptedResult[]): number[] => {
+  const painter = createPainter(job);
+  for (const { tile, parts, bytes } of list) painter.add(tile, parts, bytes);
+  return [...painter.pixels(0, 0, 16, 16)];
+};
+
+test('a result that comes again does not count again', () => {
+  const [bright, dark] = [flat({ pass: 0, tile: 0 }, [0, 1], 40_000), flat({ pass: 0, tile: 0 }, [2, 3], 10_000)];
+  expect(painted(bright, dark)).not.toEqual(painted(bright));
+  // Counted twice, the bright one would weigh more.
+  expect(painted(bright, dark, bright)).toEqual(painted(bright, dark));
+  // What was added part by part is in when its total comes.
+  const [one, other] = [flat({ pass: 0, tile: 0 }, [0], 40_000), flat({ pass: 0, tile: 0 }, [1], 40_000)];
+  expect(painted(one, other, bright, dark)).toEqual(painted(bright, dark));
+});
+
+test('results of disjoint parts make the picture of their total, in any order', () => {
+  const tile = { pass: 0, tile: 0 };
+  const [a, b, c] = [flat(tile, [1], 70_000), flat(tile, [0, 3], 20_000), flat({ pass: 1, tile: 0 }, [0, 1, 2], 9_000)];
+  // Samples: 32, 64 and 72. Steps: 70,000 + 2 x 20,000 + 3 x 9,000.
+  const grey = encodeSrgb((137_000 / 168) * 2 ** (job.prepared.quantumLog2 + radiancePart.stepLog2));
+  expect(painted(a, b, c).slice(0, 4)).toEqual([grey, grey, grey, 255]);
+  expect(painted(c, b, a)).toEqual(painted(a, b, c));
+});
+
+test('a total that is partly in is refused, and so is one of other parts than it names; both change nothing', () => {
+  const tile = { pass: 0, tile: 0 };
+  const [one, both] = [flat(tile, [0], 70_000), flat(tile, [0, 1], 5_000)];
+  const painter = createPainter(job);
+  painter.add(tile, one.parts, one.bytes);
+  expect(() => painter.add(tile, both.parts, both.bytes)).toThrow(RangeError);
+  expect(() => painter.add(tile, maskOf([1]), both.bytes)).toThrow(FormatError);
+  expect([...painter.pixels(0, 0, 16, 16)]).toEqual(painted(one));
+});
+
+test('sums beyond 32 bits are exact, in one result and over several', () => {
+  // 4 parts of 3 x 2^30 steps, and 3 parts of 2^32 - 1: as mean radiance of 200 samples far above white, so the EXR shows it.
+  const tile = { pass: 0, tile: 0 };
+  const picture = new Picture(job);
+  for (const { parts, bytes, tile: at } of [flat(tile, [0, 1, 2, 3], 3 * 2 ** 30), flat({ pass: 1, tile: 0 }, [0, 1, 2], 2 ** 32 - 1)])
+    picture.add(at, parts, bytes);
+  const seen = new Set<number>();
+  picture.eachPixel(0, 0, 16, 16, (_index, ...rgb) => {
+    for (const value of rgb) seen.add(value);
+  });
+  expect([...seen]).toEqual([(12 * 2 ** 30 + 3 * (2 ** 32 - 1)) * (2 ** (job.prepared.quantumLog2 + radiancePart.stepLog2) / 200)]);
 });
 
 test('the painter names the region to draw again, and leaves the rest transparent', () => {

@@ -1,43 +1,52 @@
-import { radiancePart } from '../../shared/formats.ts';
-import { hasPart, type PartMask, partsOf, type TileRef } from '../../shared/model.ts';
-import { openResult } from '../common/result.ts';
+import { decodeResult, radiancePart } from '../../shared/formats.ts';
+import { type PartMask, partsOf, type TileRef } from '../../shared/model.ts';
+import type { TileGrid } from '../../shared/workload.ts';
 import { type RenderJob, sampleRange, spec, tileRect } from './spec.ts';
 
 interface TileSum {
-  /** Three sums a pixel in radiance steps. They outgrow u32 over many parts; f64 holds them exactly. */
+  /** Three sums a pixel in radiance steps. A result's stay below 2^40; f64 holds those of 2^13 results exactly, and no tile has more. */
   readonly sums: Float64Array;
   samples: number;
 }
 
-/** Adds accepted parts up to a picture of linear radiance. The order does not matter, and no part counts twice. */
+/**
+ * Adds accepted results up to a picture of linear radiance. The order does not matter, and none counts twice. Only sums are kept, 24
+ * bytes a pixel: a result can be neither taken out again nor taken apart.
+ */
 export class Picture {
   readonly width: number;
   readonly height: number;
   readonly #job: RenderJob;
+  readonly #grid: TileGrid;
   readonly #radiancePerStep: number;
   readonly #tiles = new Map<number, TileSum>();
-  /** Parts that are in, by pass and tile. */
-  readonly #added = new Map<string, number>();
+  /** Parts that are in, by pass x tiles + tile. */
+  readonly #added = new Map<number, number>();
 
   constructor(job: RenderJob) {
     this.#job = job;
+    this.#grid = spec.split(job.params, job.prepared);
     this.width = job.params.width;
     this.height = job.params.height;
     this.#radiancePerStep = 2 ** (job.prepared.quantumLog2 + radiancePart.stepLog2);
   }
 
-  /** Adds those of the named parts that are not in yet. Throws `FormatError` when the result is damaged or lacks one. */
+  /**
+   * Adds a result, the total of `parts`; nothing when all of them are in. Throws `FormatError` when it is damaged or names other parts,
+   * `RangeError` when some of them are in and others are not.
+   */
   add(tile: TileRef, parts: PartMask, result: Uint8Array): void {
-    const opened = openResult(result, spec.partBytes(this.#job, tile));
-    const key = `${tile.pass}/${tile.tile}`;
+    const elements = spec.elements(this.#job, tile);
+    const total = decodeResult(result, parts, elements, spec.elementWords);
+    const key = tile.pass * this.#grid.tiles + tile.tile;
     const before = this.#added.get(key) ?? 0;
-    const fresh = partsOf(parts).filter((part) => !hasPart(before as PartMask, part));
-    const found = fresh.map((part) => opened.words(part));
-    const sum = this.#tiles.get(tile.tile) ?? { sums: new Float64Array(spec.elements(this.#job, tile) * 3), samples: 0 };
-    for (const words of found)
-      for (let pixel = 0; pixel < words.length / 4; pixel++)
-        for (let channel = 0; channel < 3; channel++) sum.sums[pixel * 3 + channel] = sum.sums[pixel * 3 + channel]! + words[pixel * 4 + channel]!;
-    for (const part of fresh) {
+    const known = before & parts;
+    if (known === parts) return;
+    if (known !== 0) throw new RangeError(`some parts of pass ${tile.pass} of tile ${tile.tile} are in the picture already`);
+    const sum = this.#tiles.get(tile.tile) ?? { sums: new Float64Array(elements * 3), samples: 0 };
+    for (let pixel = 0; pixel < elements; pixel++)
+      for (let channel = 0; channel < 3; channel++) sum.sums[pixel * 3 + channel] = sum.sums[pixel * 3 + channel]! + total(pixel * spec.elementWords + channel);
+    for (const part of partsOf(parts)) {
       const { first, end } = sampleRange(this.#job.params, tile.pass, part);
       sum.samples += end - first;
     }
@@ -47,7 +56,7 @@ export class Picture {
 
   /** Whether every tile has at least one sample. */
   get covered(): boolean {
-    return this.#tiles.size === spec.split(this.#job.params, this.#job.prepared).tiles;
+    return this.#tiles.size === this.#grid.tiles;
   }
 
   /**

@@ -1,5 +1,6 @@
 import { radiancePart } from '../../shared/formats.ts';
 import { pcgHash, seedOf } from '../../shared/rng.ts';
+import { pushAll, pushEach, pushed, roundAs } from './reference/rounding.ts';
 import { enterFrame, evaluate, Scattered, sample as sampleDirection } from './reference/scatter.ts';
 import { loadScene, type Scene, words } from './reference/scene.ts';
 import { describe, emissionAt, NO_LIGHT, Surface } from './reference/surface.ts';
@@ -43,7 +44,8 @@ const chosen = new Float32Array(1);
 /** Random number of a path: `seedOf(seed, pixel, sample, dimension)`, the upper 24 bits as a fraction. */
 const uniform = (key: number, index: number): number => (pcgHash((key ^ index) >>> 0) >>> 8) * 2 ** -24;
 
-const pathKey = (job: RenderJob, x: number, y: number, sample: number): number => seedOf(job.seed, y * job.params.width + x, sample);
+/** Key of all random numbers of one path. */
+export const pathKey = (job: RenderJob, x: number, y: number, sample: number): number => seedOf(job.seed, y * job.params.width + x, sample);
 
 /** radiance += throughput * color * weight */
 function gather(color: Vector, weight: number): void {
@@ -60,12 +62,13 @@ function aimCamera(job: RenderJob, x: number, y: number, key: number): void {
     direction[axis] = f32(f32(camera.corner[axis]!) + f32(f32(camera.right[axis]!) * u)) + f32(f32(camera.down[axis]!) * v);
   }
   normalize(direction, direction);
+  pushAll(direction, 1);
 }
 
 /** Density per unit of solid angle with which `directLight` chooses a point of a light at this distance and cosine. */
 function lightDensity(scene: Scene, light: number, distance2: number, cosine: number): number {
   const at = light * words.light;
-  return f32(f32(f32(scene.lights[at + 2]! / scene.lights[at + 3]!) * distance2) / cosine);
+  return pushed(f32(f32(f32(scene.lights[at + 2]! / scene.lights[at + 3]!) * distance2) / cosine));
 }
 
 /** Adds the light emitted by the surface, weighted against `directLight` having found it too (balance heuristic, Veach 1997). */
@@ -112,11 +115,13 @@ function directLight(scene: Scene, triangle: number, key: number, base: number):
     toLight[axis] = point - surface.origin[axis]!;
   }
   const distance2 = dot(toLight, toLight);
-  const distance = f32(Math.sqrt(distance2));
+  const distance = pushed(f32(Math.sqrt(distance2)));
   scale(toLight, toLight, f32(1 / distance));
+  pushAll(toLight, 1);
   if (!evaluate(surface, toLight, scattered)) return;
   cross(lightNormal, edge1, edge2);
   normalize(lightNormal, lightNormal);
+  pushEach(lightNormal);
   const cosine = -dot(lightNormal, toLight);
   if (!emissionAt(scene, lit, u, v, cosine > 0, emission)) return;
   const density = lightDensity(scene, light, distance2, Math.abs(cosine));
@@ -158,10 +163,23 @@ function trace(scene: Scene, job: RenderJob, x: number, y: number, key: number):
     chosen[0] = scattered.pdf[0]!;
     const inverse = f32(1 / chosen[0]!);
     for (let channel = 0; channel < 3; channel++) throughput[channel] = throughput[channel]! * f32(scattered.value[channel]! * inverse);
+    pushEach(throughput);
     origin.set(surface.origin);
     direction.set(scattered.direction);
   }
   return hit.steps + shadowHit.steps + surfaces * SURFACE_STEPS;
+}
+
+/** The path as device number `variant` would trace it, each rounding otherwise and 0 as the reference: linear radiance into `out`, 0 where it is not finite. */
+export function traceVariant(scene: Scene, job: RenderJob, x: number, y: number, sample: number, variant: number, out: Float32Array): void {
+  const key = pathKey(job, x, y, sample);
+  roundAs(variant === 0 ? 0 : seedOf(key, variant));
+  try {
+    trace(scene, job, x, y, key);
+  } finally {
+    roundAs(0);
+  }
+  for (let channel = 0; channel < 3; channel++) out[channel] = Number.isFinite(radiance[channel]!) ? radiance[channel]! : 0;
 }
 
 /**
@@ -181,21 +199,25 @@ function stochasticSteps(value: number, u: number): number {
   return u < f32(value - whole) ? whole + 1 : whole;
 }
 
-/** Adds samples [first, end) of one pixel to the four sums at `out[at]`, as `radiancePart` lays them out. */
-export function addSamples(scene: Scene, job: RenderJob, x: number, y: number, first: number, end: number, out: Uint32Array, at: number): void {
+/** Adds a sample of this linear radiance to the four sums at `out[at]`, as `radiancePart` lays them out, rounded by numbers of its path's own. */
+export function addRadiance(job: RenderJob, key: number, color: ArrayLike<number>, out: Uint32Array, at: number): void {
   const toSteps = 2 ** -(job.prepared.quantumLog2 + radiancePart.stepLog2);
-  const stepShare = 2 ** radiancePart.stepLog2;
+  const r = stochasticSteps(f32(color[0]! * toSteps), uniform(key, dimension.red));
+  const g = stochasticSteps(f32(color[1]! * toSteps), uniform(key, dimension.red + 1));
+  const b = stochasticSteps(f32(color[2]! * toSteps), uniform(key, dimension.red + 2));
+  const luminance = f32(f32(f32(f32(0.2126) * f32(r)) + f32(f32(0.7152) * f32(g))) + f32(f32(0.0722) * f32(b)));
+  const q = Math.min(f32(luminance * 2 ** radiancePart.stepLog2), radiancePart.squareLuminanceMax);
+  out[at] = out[at]! + r;
+  out[at + 1] = out[at + 1]! + g;
+  out[at + 2] = out[at + 2]! + b;
+  out[at + 3] = out[at + 3]! + stochasticSteps(f32(f32(q * q) / radiancePart.squareStep), uniform(key, dimension.squares));
+}
+
+/** Adds samples [first, end) of one pixel to the four sums at `out[at]`. */
+export function addSamples(scene: Scene, job: RenderJob, x: number, y: number, first: number, end: number, out: Uint32Array, at: number): void {
   for (let sample = first; sample < end; sample++) {
     const key = pathKey(job, x, y, sample);
     trace(scene, job, x, y, key);
-    const r = stochasticSteps(f32(radiance[0]! * toSteps), uniform(key, dimension.red));
-    const g = stochasticSteps(f32(radiance[1]! * toSteps), uniform(key, dimension.red + 1));
-    const b = stochasticSteps(f32(radiance[2]! * toSteps), uniform(key, dimension.red + 2));
-    const luminance = f32(f32(f32(f32(0.2126) * f32(r)) + f32(f32(0.7152) * f32(g))) + f32(f32(0.0722) * f32(b)));
-    const q = Math.min(f32(luminance * stepShare), radiancePart.squareLuminanceMax);
-    out[at] = out[at]! + r;
-    out[at + 1] = out[at + 1]! + g;
-    out[at + 2] = out[at + 2]! + b;
-    out[at + 3] = out[at + 3]! + stochasticSteps(f32(f32(q * q) / radiancePart.squareStep), uniform(key, dimension.squares));
+    addRadiance(job, key, radiance, out, at);
   }
 }

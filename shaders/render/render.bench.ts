@@ -2,16 +2,16 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { chromium, type Page } from 'playwright';
 import { build } from 'vite';
-import { fromBase64Url } from '../../shared/formats.ts';
-import { countParts, fullMask, type PartMask, type TileRef } from '../../shared/model.ts';
-import { openResult } from '../common/result.ts';
-import { compare, load, render } from './check.ts';
+import { fromBase64Url, wordsOf } from '../../shared/formats.ts';
+import { countParts, type ElementRef, fullMask, type PartMask, type TileRef } from '../../shared/model.ts';
+import { Rng } from '../../shared/rng.ts';
+import { distance, load, render } from './check.ts';
 import { prepare } from './prepare.ts';
 import { samples } from './samples.ts';
 import { partSamples, type RenderJob, spec } from './spec.ts';
 
 /**
- * The kernel in headless Chromium on the sample scenes: paths a second, and agreement with the CPU reference.
+ * The kernel in headless Chromium on the sample scenes: paths a second of tiles and of audits, and agreement with the CPU reference.
  * `CHROMIUM_PATH` names a browser, `CHROMIUM_FLAGS` replaces the flags that select the software GPU.
  */
 
@@ -45,6 +45,7 @@ export async function bench(): Promise<{ suite: string; figures: Record<string, 
     const figures = { ...(await timeKernel(page, [...scenes.values()], software)), ...(await agreement(page, [...scenes.values()])) };
     const notes = [
       `kernel: ${adapter}${software ? ' (software)' : ''} in Chromium ${browser.version()}, ${ROUNDS} interleaved rounds, median, _min and _max`,
+      `audit: ${AUDIT_ELEMENTS} elements scattered over the whole job; auditSpeed: work a second of an audit over that of the timed tile`,
       `reference: one thread of Node ${process.version}`,
       `within_step: within the tolerance of audits, ${spec.tolerance.unit}`,
     ];
@@ -91,8 +92,27 @@ function loadOf({ job }: Scene, software: boolean): Load {
 
 const pathsOf = ({ job }: Scene, tile: TileRef, parts: PartMask): number => spec.elements(job, tile) * partSamples(job.params.samples) * countParts(parts);
 
-const runOnPage = (page: Page, name: string, tile: TileRef, parts: PartMask): Promise<{ ms: number; result: string }> =>
+/** Expected work of one path of a tile, in micro-units: paths of the sky are short, those of a corner long. */
+const pathWork = ({ job }: Scene, tile: TileRef): number => spec.work(job, tile) / (spec.elements(job, tile) * partSamples(job.params.samples));
+
+/** Elements of one audit. */
+const AUDIT_ELEMENTS = 1024;
+
+/** Elements all over the job, as auditors get them. Parts of the samples are all of the same size, so each is `partSamples` paths. */
+function scattered({ job }: Scene): ElementRef[] {
+  const rng = new Rng(1);
+  const { passes, tiles } = spec.split(job.params, job.prepared);
+  return Array.from({ length: AUDIT_ELEMENTS }, () => {
+    const tile = { pass: rng.below(passes), tile: rng.below(tiles) };
+    return { ...tile, part: rng.below(spec.parts(job, tile)), element: rng.below(spec.elements(job, tile)) };
+  });
+}
+
+const runOnPage = (page: Page, name: string, tile: TileRef, parts: PartMask): Promise<{ ms: number; parts: string }> =>
   page.evaluate(async ([sceneName, at, mask]) => (await import('/bench.js' as string)).run(sceneName, at, mask), [name, tile, parts] as const);
+
+const recomputeOnPage = (page: Page, name: string, elements: readonly ElementRef[]): Promise<{ ms: number; words: string }> =>
+  page.evaluate(async ([sceneName, refs]) => (await import('/bench.js' as string)).recompute(sceneName, refs), [name, elements] as const);
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
@@ -100,20 +120,32 @@ async function timeKernel(page: Page, scenes: readonly Scene[], software: boolea
   for (const { name, job } of scenes) {
     await page.evaluate(async ([sceneName, sceneJob]) => (await import('/bench.js' as string)).openScene(sceneName, sceneJob), [name, job] as const);
   }
-  const rates = new Map<string, number[]>(scenes.map(({ name }) => [name, []]));
+  const rates = new Map<string, number[]>();
+  const note = (figure: string, paths: number, ms: number): void => {
+    rates.set(figure, [...(rates.get(figure) ?? []), (paths / ms) * 1000]);
+  };
   // The first round lets slices grow and clocks rise; it does not count.
   for (let round = 0; round <= ROUNDS; round++) {
     for (const scene of scenes) {
       const { tile, parts } = loadOf(scene, software);
-      const { ms } = await runOnPage(page, scene.name, tile, parts);
-      if (round > 0) rates.get(scene.name)?.push((pathsOf(scene, tile, parts) / ms) * 1000);
+      const tiles = await runOnPage(page, scene.name, tile, parts);
+      const audit = await recomputeOnPage(page, scene.name, scattered(scene));
+      if (round === 0) continue;
+      note(`pathsPerSecond_${scene.name}`, pathsOf(scene, tile, parts), tiles.ms);
+      note(`auditPathsPerSecond_${scene.name}`, AUDIT_ELEMENTS * partSamples(scene.job.params.samples), audit.ms);
     }
   }
   const figures: Record<string, number> = {};
   for (const [name, values] of rates) {
-    figures[`pathsPerSecond_${name}`] = median(values);
-    figures[`pathsPerSecond_${name}_min`] = Math.min(...values);
-    figures[`pathsPerSecond_${name}_max`] = Math.max(...values);
+    figures[name] = median(values);
+    figures[`${name}_min`] = Math.min(...values);
+    figures[`${name}_max`] = Math.max(...values);
+  }
+  for (const scene of scenes) {
+    const elements = scattered(scene);
+    const auditSteps = elements.reduce((sum, at) => sum + pathWork(scene, at), 0) / elements.length;
+    const steps = pathWork(scene, loadOf(scene, software).tile);
+    figures[`auditSpeed_${scene.name}`] = (figures[`auditPathsPerSecond_${scene.name}`]! * auditSteps) / (figures[`pathsPerSecond_${scene.name}`]! * steps);
   }
   return figures;
 }
@@ -128,14 +160,18 @@ async function agreement(page: Page, scenes: readonly Scene[]): Promise<Record<s
     let [elements, equal, differing, cpuMs, paths] = [0, 0, 0, 0, 0];
     for (let index = 0; index < 4; index++) {
       const tile = { pass: 0, tile: Math.floor(((index + 0.5) * tiles) / 4) };
-      const claimed = fromBase64Url((await runOnPage(page, name, tile, fullMask(1))).result);
+      const bytes = fromBase64Url((await runOnPage(page, name, tile, fullMask(1))).parts);
       const started = performance.now();
-      const truth = render(loaded, job, tile, fullMask(1));
+      const [truth] = render(loaded, job, tile, fullMask(1));
       cpuMs += performance.now() - started;
       paths += pathsOf(scene, tile, fullMask(1));
-      differing += compare(job, tile, claimed, truth, 0).evidence.differing;
-      const [a, b] = [claimed, truth].map((bytes) => openResult(bytes, spec.partBytes(job, tile)).words(0)) as [Uint32Array, Uint32Array];
-      for (let at = 0; at < a.length; at += 4) if ([0, 1, 2, 3].every((channel) => a[at + channel] === b[at + channel])) equal++;
+      const count = spec.elements(job, tile) * spec.elementWords;
+      const [a, b] = [wordsOf(bytes, count), wordsOf(truth!.bytes, count)];
+      for (let at = 0; at < count; at += spec.elementWords) {
+        const [claimed, recomputed] = [a.subarray(at, at + spec.elementWords), b.subarray(at, at + spec.elementWords)];
+        if (claimed.every((word, index) => word === recomputed[index])) equal++;
+        if (distance(job, claimed, recomputed) > spec.tolerance.allowed) differing++;
+      }
       elements += spec.elements(job, tile);
     }
     figures[`bit_equal_${name}`] = equal / elements;

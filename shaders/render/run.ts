@@ -1,5 +1,5 @@
-import { decodeScene, radiancePart, type SceneSection, sceneSections } from '../../shared/formats.ts';
-import { hasPart, type PartMask, type TileRef } from '../../shared/model.ts';
+import { concatBytes, decodeScene, radiancePart, type SceneSection, sceneSections } from '../../shared/formats.ts';
+import { type ElementRef, fullMask, hasPart, type PartMask, type TileRef } from '../../shared/model.ts';
 import type { PartialResult, Runner, SlicePolicy, WorkloadRun } from '../../shared/workload.ts';
 import { requireStorageBuffers, uploadStorage, uploadUniform } from '../common/buffers.ts';
 import { lossOf } from '../common/device.ts';
@@ -24,6 +24,12 @@ const WORKGROUP = 64;
 const FIRST_SLICE = 16 * WORKGROUP;
 /** Workgroups in one dimension of a dispatch that every device allows. */
 const LARGEST_SLICE = 65535 * WORKGROUP;
+
+/** `Slice` of scene.wgsl: 8 words, then slots of two words for the elements of audits. 8 KiB; compatibility mode grants uniforms 16. */
+const SLICE_HEAD_WORDS = 8;
+const FIRST_PATH_BYTE = 16;
+const SLOTS = 1024;
+const SLOT_WORDS = 2;
 
 /** `Job` of scene.wgsl: 24 words, then the sRGB table. */
 function jobUniform(job: RenderJob, lights: number, srgb: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
@@ -62,41 +68,58 @@ export const open: WorkloadRun<RenderParams, RenderPrepared>['open'] = async (de
       const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
       return device.createBindGroup({ label: 'scene', layout: pipeline.getBindGroupLayout(0), entries });
     });
-    return new RenderRunner(device, job, pipeline, sceneGroup, buffers);
+    return new RenderRunner(device, job, { pipeline, sceneGroup }, buffers);
   } catch (error) {
     for (const buffer of buffers) buffer.destroy();
     throw error;
   }
 };
 
+/** What every dispatch of a job shares. */
+interface Kernel {
+  readonly pipeline: GPUComputePipeline;
+  readonly sceneGroup: GPUBindGroup;
+}
+
 class RenderRunner implements Runner {
   readonly #device: GPUDevice;
   readonly #job: RenderJob;
-  readonly #pipeline: GPUComputePipeline;
-  readonly #sceneGroup: GPUBindGroup;
+  readonly #kernel: Kernel;
   readonly #buffers: readonly GPUBuffer[];
   readonly #loss: Promise<never>;
   /** Kept between tiles, so that only the first one starts small. */
   readonly #controller = new SliceController(FIRST_SLICE, WORKGROUP, LARGEST_SLICE);
 
-  constructor(device: GPUDevice, job: RenderJob, pipeline: GPUComputePipeline, sceneGroup: GPUBindGroup, buffers: readonly GPUBuffer[]) {
+  constructor(device: GPUDevice, job: RenderJob, kernel: Kernel, buffers: readonly GPUBuffer[]) {
     this.#device = device;
     this.#job = job;
-    this.#pipeline = pipeline;
-    this.#sceneGroup = sceneGroup;
+    this.#kernel = kernel;
     this.#buffers = buffers;
     this.#loss = lossOf(device);
   }
 
-  async *run(tile: TileRef, parts: PartMask, policy: SlicePolicy, signal: AbortSignal): AsyncGenerator<PartialResult> {
-    const sums = await checked(this.#device, () => new TileSums(this.#device, this.#job, tile, this.#pipeline));
+  run(tile: TileRef, parts: PartMask, policy: SlicePolicy, signal: AbortSignal): AsyncGenerator<PartialResult> {
+    return this.#trace(tileWork(this.#job, tile), parts, policy, signal);
+  }
+
+  async recompute(elements: readonly ElementRef[], policy: SlicePolicy, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    const sums: Uint8Array[] = [];
+    for (let first = 0; first < elements.length; first += SLOTS) {
+      const work = scatteredWork(this.#job, elements.slice(first, first + SLOTS));
+      for await (const { bytes } of this.#trace(work, fullMask(1), policy, signal)) sums.push(bytes);
+    }
+    return concatBytes(...sums);
+  }
+
+  async *#trace(work: Work, wanted: PartMask, policy: SlicePolicy, signal: AbortSignal): AsyncGenerator<PartialResult> {
+    const sums = await checked(this.#device, () => new Sums(this.#device, this.#kernel, work));
     try {
-      for (const { first, end } of pathRanges(this.#job, tile, parts)) {
+      for (const { first, end } of joined(work.parts.filter((_, part) => hasPart(wanted, part)))) {
         for (let at = first; at < end; ) {
           signal.throwIfAborted();
           const next = Math.min(end, at + this.#controller.work);
           const started = performance.now();
-          sums.submit(this.#sceneGroup, at, next);
+          sums.submit(at, next);
           const finished = await Promise.race([sums.settled(), this.#loss]);
           const measuredMs = performance.now() - started;
           this.#controller.report(next - at, measuredMs, policy.budgetMs());
@@ -115,34 +138,69 @@ class RenderRunner implements Runner {
   }
 }
 
-/** Paths of a part: its samples times the pixels of the tile. */
-function partPaths(job: RenderJob, tile: TileRef, part: number): { first: number; end: number } {
-  const pixels = spec.elements(job, tile);
+/** Numbers of paths: [first, end). */
+interface PathRange {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** What the kernel traces in slices: `Slice` of scene.wgsl, and how its paths fall into separate sums. */
+interface Work {
+  /** Words of `Slice`; every slice of the work sets its own range of paths. */
+  readonly slice: Uint32Array<ArrayBuffer>;
+  /** Part i is read back when the last of its paths is traced: `partBytes` of sums from i x `partBytes`. */
+  readonly parts: readonly PathRange[];
+  readonly partBytes: number;
+}
+
+/** A tile and pass, in parts as the job has them. */
+function tileWork(job: RenderJob, tile: TileRef): Work {
+  const rect = tileRect(job.params, tile.tile);
+  const pixels = rect.width * rect.height;
   const passFirst = sampleRange(job.params, tile.pass, 0).first;
-  const { first, end } = sampleRange(job.params, tile.pass, part);
-  return { first: (first - passFirst) * pixels, end: (end - passFirst) * pixels };
+  const parts = Array.from({ length: spec.parts(job, tile) }, (_, part) => {
+    const { first, end } = sampleRange(job.params, tile.pass, part);
+    return { first: (first - passFirst) * pixels, end: (end - passFirst) * pixels };
+  });
+  const slice = Uint32Array.of(rect.x, rect.y, rect.width, pixels, 0, 0, passFirst, partSamples(job.params.samples));
+  return { slice, parts, partBytes: pixels * spec.elementWords * 4 };
 }
 
-/** The paths of neighbouring parts in one piece: a slice may span parts, because one of them alone is too little for a large GPU. */
-function pathRanges(job: RenderJob, tile: TileRef, parts: PartMask): { first: number; end: number }[] {
-  const ranges: { first: number; end: number }[] = [];
-  for (let part = 0; part < spec.parts(job, tile); part++) {
-    if (!hasPart(parts, part)) continue;
-    const { first, end } = partPaths(job, tile, part);
-    const last = ranges.at(-1);
-    if (last?.end === first) last.end = end;
-    else ranges.push({ first, end });
+/** At most `SLOTS` elements of any tiles, as one part. Throws a `RangeError` for an element that the job does not have. */
+function scatteredWork(job: RenderJob, elements: readonly ElementRef[]): Work {
+  const samples = partSamples(job.params.samples);
+  const slice = new Uint32Array(SLICE_HEAD_WORDS + SLOTS * SLOT_WORDS);
+  slice[7] = samples;
+  for (const [slot, element] of elements.entries()) slice.set(slotOf(job, element), SLICE_HEAD_WORDS + slot * SLOT_WORDS);
+  return { slice, parts: [{ first: 0, end: elements.length * samples }], partBytes: elements.length * spec.elementWords * 4 };
+}
+
+function slotOf(job: RenderJob, at: ElementRef): [number, number] {
+  const { passes, tiles } = spec.split(job.params, job.prepared);
+  if (!(at.pass < passes && at.tile < tiles && at.part < spec.parts(job, at) && at.element < spec.elements(job, at)))
+    throw new RangeError(`the job has no element ${JSON.stringify(at)}`);
+  const rect = tileRect(job.params, at.tile);
+  const { first, end } = sampleRange(job.params, at.pass, at.part);
+  const [column, row] = [rect.x + (at.element % rect.width), rect.y + Math.floor(at.element / rect.width)];
+  return [column | (row << 16), first | ((end - first) << 16)];
+}
+
+/** Ascending ranges, neighbours in one piece: a slice may span parts, because one of them alone is too little for a large GPU. */
+function joined(ranges: readonly PathRange[]): PathRange[] {
+  const pieces: PathRange[] = [];
+  for (const { first, end } of ranges) {
+    const last = pieces.at(-1);
+    if (last?.end === first) pieces.splice(-1, 1, { first: last.first, end });
+    else pieces.push({ first, end });
   }
-  return ranges;
+  return pieces;
 }
 
-/** The sums of one tile on the GPU, and the way of finished parts back. */
-class TileSums {
+/** The sums of one work on the GPU, and the way of finished parts back. */
+class Sums {
   readonly #device: GPUDevice;
-  readonly #job: RenderJob;
-  readonly #tile: TileRef;
-  readonly #pipeline: GPUComputePipeline;
-  readonly #partBytes: number;
+  readonly #kernel: Kernel;
+  readonly #work: Work;
   readonly #sums: GPUBuffer;
   readonly #staging: GPUBuffer;
   readonly #slice: GPUBuffer;
@@ -150,20 +208,20 @@ class TileSums {
   /** Parts that the submitted slice finishes. */
   #finishing: number[] = [];
 
-  constructor(device: GPUDevice, job: RenderJob, tile: TileRef, pipeline: GPUComputePipeline) {
+  constructor(device: GPUDevice, kernel: Kernel, work: Work) {
     this.#device = device;
-    this.#job = job;
-    this.#tile = tile;
-    this.#pipeline = pipeline;
-    this.#partBytes = spec.partBytes(job, tile);
-    const size = this.#partBytes * spec.parts(job, tile);
+    this.#kernel = kernel;
+    this.#work = work;
+    const size = work.partBytes * work.parts.length;
     // New buffers hold zeros.
     this.#sums = device.createBuffer({ label: 'sums', size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
     this.#staging = device.createBuffer({ label: 'finished parts', size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-    this.#slice = device.createBuffer({ label: 'slice', size: 32, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+    const sliceBytes = (SLICE_HEAD_WORDS + SLOTS * SLOT_WORDS) * 4;
+    this.#slice = device.createBuffer({ label: 'slice', size: sliceBytes, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+    device.queue.writeBuffer(this.#slice, 0, work.slice);
     this.#group = device.createBindGroup({
       label: 'slice',
-      layout: pipeline.getBindGroupLayout(1),
+      layout: kernel.pipeline.getBindGroupLayout(1),
       entries: [
         { binding: 0, resource: { buffer: this.#slice } },
         { binding: 1, resource: { buffer: this.#sums } },
@@ -171,28 +229,19 @@ class TileSums {
     });
   }
 
-  /** Submits paths [first, end) of the tile and, behind them, copies of the parts that end with them. */
-  submit(sceneGroup: GPUBindGroup, first: number, end: number): void {
-    const { params } = this.#job;
-    const rect = tileRect(params, this.#tile.tile);
-    const pixels = rect.width * rect.height;
-    const firstSample = sampleRange(params, this.#tile.pass, 0).first;
-    const slice = Uint32Array.of(rect.x, rect.y, rect.width, pixels, first, end, firstSample, partSamples(params.samples));
-    this.#device.queue.writeBuffer(this.#slice, 0, slice);
+  /** Submits paths [first, end) of the work and, behind them, copies of the parts that end with them. */
+  submit(first: number, end: number): void {
+    const { parts, partBytes } = this.#work;
+    this.#device.queue.writeBuffer(this.#slice, FIRST_PATH_BYTE, Uint32Array.of(first, end));
     const encoder = this.#device.createCommandEncoder({ label: 'render slice' });
     const pass = encoder.beginComputePass({ label: 'render slice' });
-    pass.setPipeline(this.#pipeline);
-    pass.setBindGroup(0, sceneGroup);
+    pass.setPipeline(this.#kernel.pipeline);
+    pass.setBindGroup(0, this.#kernel.sceneGroup);
     pass.setBindGroup(1, this.#group);
     pass.dispatchWorkgroups(Math.ceil((end - first) / WORKGROUP));
     pass.end();
-    this.#finishing = [];
-    for (let part = 0; part < spec.parts(this.#job, this.#tile); part++) {
-      const paths = partPaths(this.#job, this.#tile, part);
-      if (paths.end <= first || paths.end > end) continue;
-      this.#finishing.push(part);
-      encoder.copyBufferToBuffer(this.#sums, part * this.#partBytes, this.#staging, part * this.#partBytes, this.#partBytes);
-    }
+    this.#finishing = [...parts.keys()].filter((part) => parts[part]!.end > first && parts[part]!.end <= end);
+    for (const part of this.#finishing) encoder.copyBufferToBuffer(this.#sums, part * partBytes, this.#staging, part * partBytes, partBytes);
     this.#device.queue.submit([encoder.finish()]);
   }
 
@@ -204,7 +253,8 @@ class TileSums {
     }
     await this.#staging.mapAsync(GPUMapMode.READ);
     const mapped = new Uint8Array(this.#staging.getMappedRange());
-    const finished = this.#finishing.map((part) => ({ part, bytes: mapped.slice(part * this.#partBytes, (part + 1) * this.#partBytes) }));
+    const { partBytes } = this.#work;
+    const finished = this.#finishing.map((part) => ({ part, bytes: mapped.slice(part * partBytes, (part + 1) * partBytes) }));
     this.#staging.unmap();
     return finished;
   }

@@ -44,12 +44,16 @@ struct Job {
   srgb: array<vec4f, 64>,
 }
 
-// Paths of one tile and pass are numbered sample by sample, pixel by pixel; a slice is a range of these numbers.
+// A range of numbered paths. A tile's and pass's are numbered sample by sample, pixel by pixel: neighbours take similar ways.
+// Those of scattered pixels, for audits, are numbered slot by slot, sample by sample, with as many to every slot as a part has samples.
 struct Slice {
+  // Corner and width of the tile, and its pixels. Width 0: the paths are those of `slots`.
   x: u32, y: u32, width: u32, pixels: u32,
   firstPath: u32, endPath: u32,
   // First sample of the pass, and samples of a part.
   firstSample: u32, partSamples: u32,
+  // Two slots to a vector, because elements of uniform arrays take 16 bytes: column + row << 16, first sample + samples << 16.
+  slots: array<vec4u, 512>,
 }
 
 @group(0) @binding(0) var<storage, read> nodes: array<Node>;
@@ -61,7 +65,7 @@ struct Slice {
 @group(0) @binding(6) var<storage, read> texels: array<u32>;
 @group(0) @binding(7) var<uniform> job: Job;
 @group(1) @binding(0) var<uniform> slice: Slice;
-// Per part and pixel of the tile: the four sums of `radiancePart`.
+// Per part and pixel of the tile, or per slot: the four sums of `radiancePart`.
 @group(1) @binding(1) var<storage, read_write> sums: array<atomic<u32>>;
 
 // Built-in dot, cross and normalize may be computed in any order and precision; these are the same everywhere.

@@ -4,16 +4,34 @@ import { createServer, type Server as HttpServer, type IncomingMessage, type Ser
 import type { AddressInfo } from 'node:net';
 import { Server, type Socket } from 'socket.io';
 import msgpack from 'socket.io-msgpack-parser';
-import { fullMask, type JobId, type PartMask, type TileRef } from '../../../shared/model.ts';
-import { type Ack, type ContributorCommands, type ContributorFacts, type JobBrief, type Lease, namespaces, type Work } from '../../../shared/protocol.ts';
-import type { ErrorBody, HandIn } from '../../../shared/schemas.ts';
+import { readOpening, saltOf } from '../../../shared/commitment.ts';
+import { decodeResult, encodeAuditElements, fromHex } from '../../../shared/formats.ts';
+import { type ElementRef, fullMask, type JobId, type PartMask, partsOf, type ResultId, type TileRef } from '../../../shared/model.ts';
+import {
+  type Ack,
+  type AuditLease,
+  type ContributorCommands,
+  type ContributorFacts,
+  type JobBrief,
+  type Lease,
+  namespaces,
+  type Work,
+} from '../../../shared/protocol.ts';
+import type { Answer, ErrorBody, GiveBack, HandIn, Hello, Open } from '../../../shared/schemas.ts';
 
-/** A coordinator as scripted as a test needs it, over a real socket and real HTTP. It checks nothing but hashes. */
+/** A coordinator as scripted as a test needs it, over a real socket and real HTTP. It checks nothing but hashes and openings. */
 export interface StoredResult {
+  readonly id: ResultId;
   readonly token: string;
+  readonly job: JobId;
   readonly at: TileRef;
   readonly parts: PartMask;
   readonly bytes: Uint8Array;
+  readonly root: string;
+  /** Elements that wait for their opening. */
+  wanted: readonly number[];
+  /** Elements whose opening led to the root and added up to the total. */
+  readonly opened: number[];
 }
 
 export interface Script {
@@ -24,10 +42,20 @@ export interface Script {
   onWork?: (leasesMax: number) => void;
   /** Called before a hand-in is answered. False: it is stored, but never answered. */
   onHandIn?: (message: HandIn, socket: Socket) => Promise<boolean | ErrorBody> | boolean | ErrorBody;
+  /** Called before an opening is answered. False: it is taken, but never answered. */
+  onOpen?: (message: Open, socket: Socket) => boolean | ErrorBody;
+  onAnswer?: (message: Answer) => boolean | ErrorBody;
   retryMs?: number;
+  /** Of a part, one u32 each; as `fakeWork` has them. */
+  elements?: number;
+  /** What is drawn of every result. */
+  drawn?: readonly number[];
 }
 
 const PARTS_PER_TILE = 4;
+const badHash: ErrorBody = { error: { code: 'bad_input', message: 'the bytes do not have this hash' } };
+/** What every contributor is told of its record. */
+export const record = { accepted: 4, refuted: 0, discarded: 1, verified: 100, drawn: 50, differing: 0, unexplained: 0, suspendedUntilMs: 0 };
 
 export class FakeCoordinator {
   readonly script: Script;
@@ -35,12 +63,17 @@ export class FakeCoordinator {
   readonly stored = new Map<string, StoredResult>();
   readonly blobs = new Map<string, Uint8Array>();
   readonly givenBack: string[] = [];
+  readonly unopened: string[] = [];
+  /** Values of audits, by token. */
+  readonly answers = new Map<string, Uint32Array>();
+  readonly greetings: Hello[] = [];
   readonly blobRequests: string[] = [];
-  hellos = 0;
   handIns = 0;
+  openings = 0;
   workRequests = 0;
   readonly #jobs = new Map<JobId, { brief: JobBrief; tiles: number[] }>();
   readonly #leases = new Map<string, Lease>();
+  #audits: AuditLease[] = [];
   #http: HttpServer | null = null;
   #io: Server<ContributorCommands, ContributorFacts> | null = null;
   #port = 0;
@@ -48,6 +81,10 @@ export class FakeCoordinator {
 
   constructor(script: Script = {}) {
     this.script = script;
+  }
+
+  get hellos(): number {
+    return this.greetings.length;
   }
 
   get origin(): string {
@@ -60,6 +97,20 @@ export class FakeCoordinator {
     const brief: JobBrief = { id, workload, version: 1, title: name, seed: 1, params: {}, prepared: {}, inputs, progress: 0 };
     this.#jobs.set(id, { brief, tiles: Array.from({ length: tiles }, (_, tile) => tile) });
     return id;
+  }
+
+  /** Granted with the next work that is asked for. Returns its token. */
+  addAudit(job: JobId, elements: readonly Omit<ElementRef, 'pass'>[]): string {
+    const token = `a${String(++this.#tokens).padStart(21, '0')}`;
+    const refs = elements.map((element) => ({ pass: 0, ...element }));
+    this.#audits.push({ token, job, elements: Buffer.from(encodeAuditElements(refs)), deadlineMs: Date.now() + 20_000 });
+    return token;
+  }
+
+  /** Draws anew of a stored result, as a second look would. */
+  askToOpen(id: ResultId, elements: readonly number[]): void {
+    this.#result(id).wanted = elements;
+    this.fact('open:wanted', { result: id, elements });
   }
 
   addBlob(bytes: Uint8Array): string {
@@ -116,37 +167,88 @@ export class FakeCoordinator {
 
   #accept(socket: Socket): void {
     const told = new Set<JobId>();
-    socket.on('hello', (_message: unknown, reply: (ack: Ack<unknown>) => void) => {
-      this.hellos++;
-      reply(this.script.onHello?.() ?? { data: { earnedMicroCredits: '7', sharePercent: 0, serverTimeMs: Date.now() } });
+    socket.on('hello', (message: Hello, reply: (ack: Ack<unknown>) => void) => {
+      this.greetings.push(message);
+      const open = [...this.stored.values()].filter(({ wanted }) => wanted.length > 0).map(({ id, wanted }) => ({ result: id, elements: wanted }));
+      const welcome = { earnedMicroCredits: '7', vestingMicroCredits: '3', record, open, sharePercent: 0, serverTimeMs: Date.now() };
+      reply(this.script.onHello?.() ?? { data: welcome });
     });
     socket.on('work', ({ leasesMax }: { leasesMax: number }, reply: (ack: Ack<Work>) => void) => {
       this.workRequests++;
       this.script.onWork?.(leasesMax);
       reply({ data: this.#grant(leasesMax, told) });
     });
-    socket.on('giveBack', ({ tokens }: { tokens: string[] }, reply: (ack: Ack<null>) => void) => {
+    socket.on('giveBack', ({ tokens, unopened = [] }: GiveBack, reply: (ack: Ack<null>) => void) => {
       this.givenBack.push(...tokens);
+      this.unopened.push(...unopened);
       for (const token of tokens) this.#free(token);
+      for (const id of unopened) this.#result(id).wanted = [];
       reply({ data: null });
     });
     socket.on('handIn', async (message: HandIn, reply: (ack: Ack<unknown>) => void) => {
       this.handIns++;
-      const bytes = message.inline === null ? this.blobs.get(message.hash) : message.inline;
-      const lease = this.#leases.get(message.token);
-      if (!bytes || !lease || createHash('sha256').update(bytes).digest('hex') !== message.hash)
-        return reply({ error: { code: 'bad_input', message: 'the bytes do not have this hash' } });
+      const { token, parts, root, leasesMax } = message;
+      const bytes = this.#bytesOf(message);
+      const lease = this.#leases.get(token);
+      if (!bytes || !lease) return reply(badHash);
       const answer = (await this.script.onHandIn?.(message, socket)) ?? true;
       if (typeof answer === 'object') return reply(answer);
-      const rivals = [...this.stored.values()].filter(
-        ({ token, at }) => token !== message.token && at.tile === lease.at.tile && this.#leases.get(token)?.job === lease.job,
-      );
-      if (rivals.some(({ parts }) => (parts & message.parts) === message.parts))
-        return reply({ error: { code: 'conflict', message: 'Somebody else has finished this tile already.' } });
-      const key = `${message.token}/${message.parts}`;
-      if (!this.stored.has(key)) this.stored.set(key, { token: message.token, at: lease.at, parts: message.parts, bytes });
-      if (answer) reply({ data: { stored: true, work: this.#grant(message.leasesMax, told) } });
+      const rivals = [...this.stored.values()].filter((other) => other.token !== token && other.at.tile === lease.at.tile && other.job === lease.job);
+      if (rivals.some((other) => (other.parts & parts) !== 0)) {
+        const left = rivals.reduce((mask, other) => mask & ~other.parts, parts as number);
+        return reply({ error: { code: 'conflict', message: 'Somebody else has finished this tile already.', field: 'parts', limit: String(left) } });
+      }
+      const key = `${token}/${parts}`;
+      const drawn = this.script.drawn ?? [1, 2, 11];
+      const id = `r_${String(this.stored.size).padStart(16, '0')}` as ResultId;
+      if (!this.stored.has(key)) this.stored.set(key, { id, token, job: lease.job, at: lease.at, parts, bytes, root, wanted: drawn, opened: [] });
+      const { id: result, wanted: open } = this.stored.get(key)!;
+      if (answer) reply({ data: { stored: true, result, open, work: this.#grant(leasesMax, told) } });
     });
+    socket.on('open', (message: Open, reply: (ack: Ack<null>) => void) => {
+      this.openings++;
+      const bytes = this.#bytesOf(message);
+      if (!bytes) return reply(badHash);
+      const answer = this.script.onOpen?.(message, socket) ?? true;
+      if (typeof answer === 'object') return reply(answer);
+      this.#takeOpening(this.#result(message.result), bytes);
+      if (answer) reply({ data: null });
+    });
+    socket.on('answer', (message: Answer, reply: (ack: Ack<unknown>) => void) => {
+      const answer = this.script.onAnswer?.(message) ?? true;
+      if (typeof answer === 'object') return reply(answer);
+      this.answers.set(message.token, new Uint32Array(new Uint8Array(message.values).buffer));
+      if (answer) reply({ data: { work: this.#grant(message.leasesMax, told) } });
+    });
+  }
+
+  #bytesOf({ hash, inline }: Pick<HandIn, 'hash' | 'inline'>): Uint8Array | null {
+    const given = inline ?? this.blobs.get(hash);
+    if (!given) return null;
+    // Not a Buffer, whose `slice` copies nothing.
+    const bytes = new Uint8Array(given);
+    return createHash('sha256').update(bytes).digest('hex') === hash ? bytes : null;
+  }
+
+  #result(id: ResultId): StoredResult {
+    const found = [...this.stored.values()].find((result) => result.id === id);
+    if (!found) throw new Error(`there is no result ${id}`);
+    return found;
+  }
+
+  /** Throws unless the opening leads to the root and its columns add up to the total. A repeated one changes nothing. */
+  #takeOpening(result: StoredResult, bytes: Uint8Array): void {
+    const { token, parts, root, wanted, opened } = result;
+    if (wanted.length === 0) return;
+    const elements = this.script.elements ?? 16;
+    const read = readOpening(bytes, saltOf(token), fromHex(root), { parts, elements, words: 1 }, wanted);
+    const total = decodeResult(result.bytes, parts, elements, 1);
+    for (const element of wanted) {
+      const sum = partsOf(parts).reduce((all, part) => all + read(part, element)[0]!, 0);
+      if (sum !== total(element)) throw new Error(`the parts of element ${element} do not add up`);
+    }
+    opened.push(...wanted);
+    result.wanted = [];
   }
 
   #grant(leasesMax: number, told: Set<JobId>): Work {
@@ -161,14 +263,15 @@ export class FakeCoordinator {
         leases.push(lease);
       }
     }
-    const fresh = [...new Set(leases.map(({ job }) => job))].filter((id) => !told.has(id));
+    const audits = leasesMax > 0 ? this.#audits.splice(0) : [];
+    const fresh = [...new Set([...leases, ...audits].map(({ job }) => job))].filter((id) => !told.has(id));
     for (const id of fresh) told.add(id);
     const wasEmpty = leases.length === 0 && leasesMax > 0;
-    return { leases, jobs: fresh.map((id) => this.#jobs.get(id)!.brief), retryMs: wasEmpty ? (this.script.retryMs ?? 50) : null };
+    return { leases, audits, jobs: fresh.map((id) => this.#jobs.get(id)!.brief), retryMs: wasEmpty ? (this.script.retryMs ?? 50) : null };
   }
 
   #isStored(job: JobId, tile: number): boolean {
-    const results = [...this.stored.values()].filter(({ token, at }) => at.tile === tile && this.#leases.get(token)?.job === job);
+    const results = [...this.stored.values()].filter((result) => result.at.tile === tile && result.job === job);
     return results.reduce((mask, { parts }) => mask | parts, 0) === fullMask(PARTS_PER_TILE);
   }
 

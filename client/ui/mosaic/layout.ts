@@ -43,5 +43,13 @@ export function layoutOf(spec: WorkloadSpec, job: JobContext, grid: TileGrid): L
   return { ...picture, paints, ...grid, region: (at) => spec.region(job, at) ?? cells.region(at) };
 }
 
+export const holds = ({ x, y, width, height }: Rect, px: number, py: number): boolean => px >= x && px < x + width && py >= y && py < y + height;
+
+/** The tile at a point of the picture, null beside all of them. */
+export function tileAt(layout: Layout, x: number, y: number): number | null {
+  for (let tile = 0; tile < layout.tiles; tile++) if (holds(layout.region({ pass: 0, tile }), x, y)) return tile;
+  return null;
+}
+
 /** SVG path of rectangles, closed, so that it can be stroked and filled. */
 export const pathOf = (rects: readonly Rect[]): string => rects.map(({ x, y, width, height }) => `M${x} ${y}h${width}v${height}h${-width}z`).join('');

@@ -1,25 +1,33 @@
 import { workload } from '../../../shaders/registry.ts';
-import type { JobContext, JobId } from '../../../shared/model.ts';
+import type { JobContext, JobId, ResultId } from '../../../shared/model.ts';
 import type { AcceptedView, JobView } from '../../../shared/schemas.ts';
 import type { WorkloadSpec } from '../../../shared/workload.ts';
 import { type ApiError, api, asApiError } from '../../net/api.ts';
 import { ResultQueue } from '../../net/result-queue.ts';
 import { Mosaic } from './mosaic.ts';
 import { pictureUrl } from './picture-url.ts';
+import { Results } from './results.svelte.ts';
 
 const contextOf = ({ id, seed, params, prepared }: JobView): JobContext => ({ id, seed, params, prepared });
 
-/** One job followed live: its figures, its mosaic, and whether news still comes. */
+/** What was proven wrong comes in bursts: all that a liar made is taken back at once. */
+const REBUILD_DELAY_MS = 250;
+
+/** One job followed live: its figures, its accepted results, its mosaic, and whether news still comes. */
 export class LiveJob {
   readonly id: JobId;
+  readonly results = new Results();
   readonly #bytesMax: number | undefined;
   #job = $state.raw<JobView | null>(null);
   #mosaic = $state.raw<Mosaic | null>(null);
   #error = $state.raw<ApiError | null>(null);
   #connected = $state<boolean | null>(null);
   #full = $state(false);
+  #drills = $state(0);
   #queue: ResultQueue | null = null;
   #unwatch: (() => void) | null = null;
+  #beforeGap: readonly ResultId[] = [];
+  #rebuilding: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
   /** `bytesMax` bounds what is fetched for the picture. */
@@ -49,6 +57,10 @@ export class LiveJob {
   get full(): boolean {
     return this.#full;
   }
+  /** Results of the operator's drill that were found out since the page was opened. */
+  get drills(): number {
+    return this.#drills;
+  }
   get spec(): WorkloadSpec | undefined {
     return this.#job ? workload(this.#job.workload)?.spec : undefined;
   }
@@ -64,7 +76,13 @@ export class LiveJob {
     }
   }
 
-  /** A new canvas from what is accepted: at the start, and when something painted early turned out to be refuted. */
+  /** The results of a finished job, which is shown as one file and so was opened without them. */
+  async learnResults(): Promise<void> {
+    if (this.#job?.status !== 'done' || this.results.count > 0) return;
+    for (const result of await api.results(this.id)) this.results.add(result);
+  }
+
+  /** A new canvas from what is accepted: at the start, and when something that was painted turned out to be wrong. */
   async rebuild(): Promise<void> {
     const job = this.#job;
     const entry = job ? workload(job.workload) : undefined;
@@ -73,7 +91,10 @@ export class LiveJob {
     if (this.#closed) return;
     this.#queue?.close();
     this.#mosaic?.close();
-    const mosaic = new Mosaic(entry.spec, contextOf(job), job.grid, view);
+    const mosaic = new Mosaic(entry.spec, contextOf(job), job.grid, view, {
+      spoiled: () => this.#rebuildSoon(),
+      ...(this.#mosaic ? { outlines: this.#mosaic.outlines } : {}),
+    });
     this.#queue = new ResultQueue({
       fetch: (result, signal) => api.resultBytes(job.id, result.id, signal),
       arrived: (result, bytes) => mosaic.add(result, result.parts, bytes),
@@ -90,6 +111,7 @@ export class LiveJob {
 
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#rebuilding);
     this.#unwatch?.();
     this.#queue?.close();
     this.#mosaic?.close();
@@ -107,8 +129,33 @@ export class LiveJob {
     }
   }
 
+  #rebuildSoon(): void {
+    clearTimeout(this.#rebuilding);
+    // Without a picture nobody waits for this: what went wrong then shows at the next look.
+    this.#rebuilding = setTimeout(() => void this.rebuild().catch(() => undefined), REBUILD_DELAY_MS);
+  }
+
+  /** After a connection: what was known before the gap and is not accepted now was taken back meanwhile. */
+  #reconcile(accepted: readonly AcceptedView[]): void {
+    const now = new Set(accepted.map(({ id }) => id));
+    const before = this.#beforeGap;
+    this.#beforeGap = [];
+    for (const id of before) if (!now.has(id)) this.#revoked(id);
+    this.#take(accepted);
+  }
+
+  #revoked(id: ResultId): void {
+    const result = this.results.remove(id);
+    if (!result) return;
+    this.#mosaic?.outlines.markWrong(result, result.parts, false);
+    this.#mosaic?.outlines.cover('refusal', result);
+    this.#rebuildSoon();
+  }
+
   #take(results: readonly AcceptedView[]): void {
     for (const result of results) {
+      this.results.add(result);
+      this.#mosaic?.outlines.mend(result, result.parts);
       if (this.#mosaic?.layout.paints) this.#queue?.add(result);
       else void this.#mosaic?.add(result, result.parts, null);
     }
@@ -126,16 +173,20 @@ export class LiveJob {
     this.#unwatch ??= watchJob(this.id, {
       snapshot: (job, accepted) => {
         this.#learn(job);
-        if (job.status !== 'done') this.#take(accepted);
+        if (job.status !== 'done') this.#reconcile(accepted);
       },
       leased: (at) => this.#mosaic?.outlines.lease(at, performance.now()),
       accepted: (result) => this.#take([result]),
-      refuted: (at) => {
+      refuted: (at, parts, drill) => {
+        if (drill) this.#drills++;
         this.#mosaic?.outlines.release(at, performance.now());
+        this.#mosaic?.outlines.markWrong(at, parts, drill);
         this.#mosaic?.outlines.cover('refusal', at);
       },
+      revoked: (id) => this.#revoked(id),
       progress: (job) => this.#learn(job),
       connected: (yes) => {
+        if (!yes && this.#connected) this.#beforeGap = this.results.ids;
         this.#connected = yes;
       },
     });

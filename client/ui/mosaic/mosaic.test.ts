@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { limits } from '../../../shared/limits.ts';
 import { fullMask, type JobContext, maskOf } from '../../../shared/model.ts';
 import type { Painter, WorkloadSpec } from '../../../shared/workload.ts';
-import { type Layout, layoutOf, PAINT_PIXELS_MAX, pathOf } from './layout.ts';
+import { type Layout, layoutOf, PAINT_PIXELS_MAX, pathOf, tileAt } from './layout.ts';
 import { Mosaic } from './mosaic.ts';
 import { Outlines } from './outlines.svelte.ts';
 
@@ -36,6 +36,18 @@ describe('layoutOf', () => {
   });
 });
 
+describe('tileAt', () => {
+  const layout = layoutOf(spec({ width: 20, height: 10 }), job, { passes: 1, tiles: 2 });
+
+  it('finds the tile at a point, and none beside the picture', () => {
+    expect(tileAt(layout, 0, 0)).toBe(0);
+    expect(tileAt(layout, 9.9, 9.9)).toBe(0);
+    expect(tileAt(layout, 10, 0)).toBe(1);
+    expect(tileAt(layout, 20, 0)).toBeNull();
+    expect(tileAt(layout, 5, -1)).toBeNull();
+  });
+});
+
 describe('Outlines', () => {
   const layout: Layout = layoutOf(spec({ width: 20, height: 10 }), job, { passes: 2, tiles: 2 });
   const path = (tile: number) => pathOf([layout.region(at(tile))]);
@@ -56,6 +68,35 @@ describe('Outlines', () => {
     outlines.markOwn(at(0));
     outlines.markOwn(at(0, 1));
     expect(outlines.own).toBe(path(0));
+  });
+
+  it('keeps a tile red until all of its parts are there again', () => {
+    const outlines = new Outlines(layout);
+    outlines.markWrong(at(0), maskOf([0, 1]), false);
+    outlines.markWrong(at(1), maskOf([0]), true);
+    expect([outlines.refuted, outlines.drill]).toEqual([path(0), path(1)]);
+    outlines.mend(at(0), maskOf([1]));
+    outlines.mend(at(0, 1), maskOf([0]));
+    expect(outlines.refuted).toBe(path(0));
+    outlines.mend(at(0), maskOf([0]));
+    outlines.mend(at(1), maskOf([0, 1, 2]));
+    expect([outlines.refuted, outlines.drill]).toEqual(['', '']);
+  });
+
+  it('is a lie in earnest where a drill and a real one meet', () => {
+    const outlines = new Outlines(layout);
+    outlines.markWrong(at(0), maskOf([0]), true);
+    outlines.markWrong(at(0), maskOf([1]), false);
+    outlines.markWrong(at(0), maskOf([2]), true);
+    expect([outlines.refuted, outlines.drill]).toEqual([path(0), '']);
+  });
+
+  it('frames the tile that is looked at', () => {
+    const outlines = new Outlines(layout);
+    outlines.markPicked(1);
+    expect(outlines.picked).toBe(path(1));
+    outlines.markPicked(null);
+    expect(outlines.picked).toBe('');
   });
 
   it('drops covers that have played, and never holds more than its cap', () => {
@@ -92,9 +133,10 @@ describe('Mosaic', () => {
     });
     const painter = { add, pixels: () => new Uint8ClampedArray(400) } as unknown as Painter;
     const put = vi.fn();
-    const mosaic = new Mosaic(spec({ width: 20, height: 10 }), job, { passes: 1, tiles: 2 }, { createPainter: () => painter });
+    const spoiled = vi.fn();
+    const mosaic = new Mosaic(spec({ width: 20, height: 10 }), job, { passes: 1, tiles: 2 }, { createPainter: () => painter }, { spoiled });
     mosaic.attach({ getContext: () => ({ putImageData: put }) } as unknown as HTMLCanvasElement);
-    return { mosaic, add, put };
+    return { mosaic, add, put, spoiled };
   }
   const bytes = new Uint8Array(1);
 
@@ -107,13 +149,31 @@ describe('Mosaic', () => {
     expect(put).toHaveBeenCalledExactlyOnceWith(expect.anything(), 10, 0);
   });
 
-  it('paints no part twice: early from the own GPU, then as accepted', () => {
-    const { mosaic, add } = make();
+  it('paints no part twice: early from the own GPU, then as the accepted total', () => {
+    const { mosaic, add, spoiled } = make();
     void mosaic.add(at(0), maskOf([0]), bytes);
-    void mosaic.add(at(0), maskOf([0, 1]), bytes);
+    void mosaic.add(at(0), maskOf([1]), bytes);
     void mosaic.add(at(0), maskOf([0, 1]), bytes);
     nextFrame();
     expect(add.mock.calls.map((call) => (call as unknown[])[1])).toEqual([maskOf([0]), maskOf([1])]);
+    expect(spoiled).not.toHaveBeenCalled();
+  });
+
+  it('paints no total of which a part is painted already, and says that it cannot', async () => {
+    const { mosaic, add, spoiled } = make();
+    void mosaic.add(at(0), maskOf([0]), bytes);
+    const painted = mosaic.add(at(0), maskOf([0, 1]), bytes);
+    nextFrame();
+    await painted;
+    expect(add).toHaveBeenCalledOnce();
+    expect(spoiled).toHaveBeenCalledOnce();
+  });
+
+  it('goes on with the outlines of an earlier one', () => {
+    const { mosaic } = make();
+    mosaic.outlines.markWrong(at(0), fullMask(1), false);
+    const again = new Mosaic(spec({ width: 20, height: 10 }), job, { passes: 1, tiles: 2 }, null, { outlines: mosaic.outlines });
+    expect(again.outlines.refuted).not.toBe('');
   });
 
   it('leaves the rest to the next frame when this one is used up', () => {

@@ -15,6 +15,13 @@ interface Pending {
   readonly painted: () => void;
 }
 
+export interface MosaicOptions {
+  /** Kept from an earlier mosaic of the same job; new ones otherwise. */
+  readonly outlines?: Outlines;
+  /** A result came of which some parts are painted and others are not: only a new mosaic can show it. */
+  readonly spoiled?: () => void;
+}
+
 /**
  * The picture of one job as its tiles arrive, painted in batches per animation frame, only where something changed.
  * Where nothing can be painted (no picture, or one too large for a tab) it is a map of the tiles that are done.
@@ -23,7 +30,8 @@ export class Mosaic {
   readonly layout: Layout;
   readonly outlines: Outlines;
   readonly #painter: Painter | null;
-  /** By pass and tile: which parts are in the picture. Parts may come twice, early from one's own GPU and again when accepted. */
+  readonly #spoiled: (() => void) | undefined;
+  /** By pass and tile: which parts are in the picture. Parts may come twice, early from one's own GPU and again in an accepted total. */
   readonly #painted = new Map<string, { readonly at: TileRef; readonly parts: PartMask }>();
   readonly #arrived = new Set<number>();
   #queue: Pending[] = [];
@@ -31,9 +39,10 @@ export class Mosaic {
   #image: CanvasImageSource | null = null;
   #frame = 0;
 
-  constructor(spec: WorkloadSpec, job: JobContext, grid: TileGrid, view: WorkloadView<unknown, unknown> | null) {
+  constructor(spec: WorkloadSpec, job: JobContext, grid: TileGrid, view: WorkloadView<unknown, unknown> | null, options: MosaicOptions = {}) {
     this.layout = layoutOf(spec, job, grid);
-    this.outlines = new Outlines(this.layout);
+    this.outlines = options.outlines ?? new Outlines(this.layout);
+    this.#spoiled = options.spoiled;
     this.#painter = this.layout.paints && view ? view.createPainter(job) : null;
   }
 
@@ -99,8 +108,13 @@ export class Mosaic {
     const before = this.#painted.get(key)?.parts ?? (0 as PartMask);
     const fresh = withoutParts(parts, before);
     if (fresh === 0) return;
+    // A total cannot be taken apart, and the painter cannot subtract.
+    if (this.#painter && fresh !== parts) {
+      this.#spoiled?.();
+      return;
+    }
     this.#painted.set(key, { at, parts: (before | fresh) as PartMask });
-    if (this.#painter && result) this.#draw(this.#painter.add(at, fresh, result));
+    if (this.#painter && result) this.#draw(this.#painter.add(at, parts, result));
     else if (!this.#painter && before === 0) this.#drawCell(this.layout.region(at));
     if (!this.#arrived.has(at.tile)) this.outlines.cover('arrival', at);
     this.#arrived.add(at.tile);

@@ -1,5 +1,5 @@
 import { limits } from '../../../shared/limits.ts';
-import type { TileRef } from '../../../shared/model.ts';
+import { type PartMask, type TileRef, withoutParts } from '../../../shared/model.ts';
 import { type Layout, pathOf, type Rect } from './layout.ts';
 
 const COVERS_MAX = 256;
@@ -13,15 +13,26 @@ export interface Cover {
 
 const keyOf = ({ pass, tile }: TileRef): string => `${pass}:${tile}`;
 
-/** What is drawn above the picture: tiles in work, one's own, the running one, and short animations. */
+interface Wrong {
+  readonly rect: Rect;
+  /** Not computed again yet. */
+  readonly parts: PartMask;
+  readonly drill: boolean;
+}
+
+/** What is drawn above the picture: tiles in work, one's own, the running one, those that were proven wrong, and short animations. */
 export class Outlines {
   readonly #layout: Layout;
   readonly #leases = new Map<string, { readonly rect: Rect; readonly untilMs: number }>();
   readonly #ownTiles = new Set<number>();
+  readonly #wrong = new Map<string, Wrong>();
   #covered = 0;
   #leased = $state('');
   #own = $state('');
   #running = $state('');
+  #refuted = $state('');
+  #drill = $state('');
+  #picked = $state('');
   #covers = $state.raw<readonly Cover[]>([]);
 
   constructor(layout: Layout) {
@@ -37,6 +48,17 @@ export class Outlines {
   }
   get running(): string {
     return this.#running;
+  }
+  /** Proven wrong and not computed again yet: in earnest, and in the operator's drill. */
+  get refuted(): string {
+    return this.#refuted;
+  }
+  get drill(): string {
+    return this.#drill;
+  }
+  /** The tile that the viewer looks at. */
+  get picked(): string {
+    return this.#picked;
   }
   get covers(): readonly Cover[] {
     return this.#covers;
@@ -62,6 +84,26 @@ export class Outlines {
     this.#running = at ? pathOf([this.#layout.region(at)]) : '';
   }
 
+  markPicked(tile: number | null): void {
+    this.#picked = tile === null ? '' : pathOf([this.#layout.region({ pass: 0, tile })]);
+  }
+
+  /** Red until `mend` says that these parts are there again. */
+  markWrong(at: TileRef, parts: PartMask, drill: boolean): void {
+    const before = this.#wrong.get(keyOf(at));
+    this.#wrong.set(keyOf(at), { rect: this.#layout.region(at), parts: ((before?.parts ?? 0) | parts) as PartMask, drill: drill && before?.drill !== false });
+    this.#drawWrong();
+  }
+
+  mend(at: TileRef, parts: PartMask): void {
+    const wrong = this.#wrong.get(keyOf(at));
+    if (!wrong) return;
+    const left = withoutParts(wrong.parts, parts);
+    if (left === 0) this.#wrong.delete(keyOf(at));
+    else this.#wrong.set(keyOf(at), { ...wrong, parts: left });
+    this.#drawWrong();
+  }
+
   cover(kind: Cover['kind'], at: TileRef): void {
     if (this.#covers.length >= COVERS_MAX) return;
     this.#covered++;
@@ -70,6 +112,12 @@ export class Outlines {
 
   uncover(id: number): void {
     this.#covers = this.#covers.filter((cover) => cover.id !== id);
+  }
+
+  #drawWrong(): void {
+    const path = (drill: boolean): string => pathOf([...this.#wrong.values()].filter((wrong) => wrong.drill === drill).map(({ rect }) => rect));
+    this.#refuted = path(false);
+    this.#drill = path(true);
   }
 
   #drawLeases(nowMs: number): void {

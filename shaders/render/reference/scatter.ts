@@ -1,3 +1,4 @@
+import { pushAll, pushEach, pushed } from './rounding.ts';
 import type { Surface } from './surface.ts';
 import { combine, dot, f32, normalize, set, type Vector, vector } from './vector.ts';
 
@@ -58,6 +59,7 @@ export function enterFrame(surface: Surface): void {
   set(tangent, 1 + sign * f32(f32(x * x) * a), sign * b, -sign * x);
   set(bitangent, b, sign + f32(f32(y * y) * a), -y);
   toLocal(wo, surface.view, n);
+  pushAll(wo, 1);
 }
 
 function toLocal(out: Vector, world: Vector, normal: Vector): void {
@@ -79,22 +81,23 @@ function specularShare(surface: Surface): number {
   const f0 = luminance(surface.f0);
   const specular = f32(f0 + f32(f32(1 - f0) * weight));
   const diffuse = f32(f32(1 - specular) * luminance(surface.diffuse));
-  return f32(specular / f32(specular + diffuse));
+  return pushed(f32(specular / f32(specular + diffuse)));
 }
 
 function halve(): void {
   set(half, wo[0]! + wi[0]!, wo[1]! + wi[1]!, wo[2]! + wi[2]!);
   normalize(half, half);
+  pushAll(half, 1);
 }
 
 /** Evaluates the local direction `wi` (z > 0), with `half` between it and the view, within the frame entered last. */
 function evaluateLocal(surface: Surface, share: number, out: Scattered): void {
   const alpha2 = f32(surface.alpha[0]! * surface.alpha[0]!);
   const spread = f32(f32(f32(half[0]! * half[0]!) + f32(half[1]! * half[1]!)) + f32(f32(alpha2 * half[2]!) * half[2]!));
-  const d = f32(f32(alpha2 * INVERSE_PI) / f32(spread * spread));
+  const d = pushed(f32(f32(alpha2 * INVERSE_PI) / f32(spread * spread)));
   const viewSlope = slope(wo, alpha2);
   const lightSlope = slope(wi, alpha2);
-  const v = f32(0.5 / f32(f32(wi[2]! * viewSlope) + f32(wo[2]! * lightSlope)));
+  const v = pushed(f32(0.5 / f32(f32(wi[2]! * viewSlope) + f32(wo[2]! * lightSlope))));
   const weight = schlick(dot(wo, half));
   const dv = f32(d * v);
   for (let channel = 0; channel < 3; channel++) {
@@ -104,7 +107,7 @@ function evaluateLocal(surface: Surface, share: number, out: Scattered): void {
     out.value[channel] = f32(diffuse + f32(fresnel * dv)) * wi[2]!;
   }
   // Visible normals have density G1 max(0, wo.h) D / wo.z, and reflecting about them divides by 4 wo.h.
-  const specularPdf = f32(f32(d * 0.5) / f32(wo[2]! + viewSlope));
+  const specularPdf = pushed(f32(f32(d * 0.5) / f32(wo[2]! + viewSlope)));
   out.pdf[0] = f32(share * specularPdf) + f32(f32(1 - share) * f32(wi[2]! * INVERSE_PI));
 }
 
@@ -133,7 +136,9 @@ export function sample(surface: Surface, choice: number, u1: number, u2: number,
     set(wi, radius * circle[0]!, radius * circle[1]!, Math.sqrt(f32(1 - u1)));
     halve();
   }
+  pushAll(wi, 1);
   combine(out.direction, tangent, wi[0]!, bitangent, wi[1]!, surface.shading, wi[2]!);
+  pushAll(out.direction, 1);
   if (!(wi[2]! > 0 && dot(out.direction, surface.geometric) > 0)) return false;
   evaluateLocal(surface, share, out);
   return out.pdf[0]! > 0;
@@ -145,10 +150,12 @@ const stretched = vector();
 function drawVisibleNormal(alpha: number, u1: number): void {
   set(stretched, wo[0]! * alpha, wo[1]! * alpha, wo[2]!);
   normalize(stretched, stretched);
+  pushEach(stretched);
   const height = f32(f32(1 - u1) * f32(1 + stretched[2]!));
   const z = f32(height - stretched[2]!);
   const radius = f32(Math.sqrt(Math.max(f32(f32(1 - z) * f32(1 + z)), 0)));
   const [x, y] = [f32(f32(radius * circle[0]!) + stretched[0]!), f32(f32(radius * circle[1]!) + stretched[1]!)];
   set(half, x * alpha, y * alpha, height);
   normalize(half, half);
+  pushEach(half);
 }

@@ -1,3 +1,4 @@
+import { pushAll, pushEach, pushed, pushedBy } from './rounding.ts';
 import { type Scene, words } from './scene.ts';
 import { sampleTexture } from './texture.ts';
 import type { Hit } from './trace.ts';
@@ -12,6 +13,8 @@ const DIELECTRIC_F0 = f32(0.04);
 const SNORM_SCALE = f32(1 / 32767);
 /** Distance by which rays start off a surface, relative to its size and to its distance from the origin. */
 const OFFSET = 2 ** -19;
+/** Rounding moves an origin less than it does a direction: along the surface by what (u, v) are off, off it by one addition. */
+const ORIGIN_SHARE = 1 / 4;
 
 const edge1 = vector();
 const edge2 = vector();
@@ -76,6 +79,13 @@ export function emissionAt(scene: Scene, triangle: number, u: number, v: number,
   return largest(out) > 0;
 }
 
+/** By shares of what was added up to each component: tangents turn round where z changes its sign, and the z of a wall along an axis does not. */
+function pushNormal(normal: Vector): void {
+  for (let axis = 0; axis < 3; axis++) normal[axis] = pushedBy(normal[axis]!, largestOf(axis));
+}
+
+const largestOf = (axis: number): number => Math.max(Math.abs(normals[0][axis]!), Math.abs(normals[1][axis]!), Math.abs(normals[2][axis]!));
+
 /** Fills in what a ray in `direction` sees at its hit. */
 export function describe(scene: Scene, hit: Hit, direction: Vector, out: Surface): void {
   const { triangle, tuv } = hit;
@@ -87,6 +97,7 @@ export function describe(scene: Scene, hit: Hit, direction: Vector, out: Surface
   load(edge2, scene.triangles, at + 8);
   cross(out.geometric, edge1, edge2);
   normalize(out.geometric, out.geometric);
+  pushEach(out.geometric);
   scale(out.view, direction, -1);
   const front = dot(out.geometric, out.view) > 0;
   if (!front) negate(out.geometric);
@@ -95,6 +106,7 @@ export function describe(scene: Scene, hit: Hit, direction: Vector, out: Surface
   for (let index = 0; index < 3; index++) decodeNormal(normals[index]!, scene.attributeWords[attribute + index]!);
   combine(out.shading, normals[0], w, normals[1], u, normals[2], v);
   normalize(out.shading, out.shading);
+  pushNormal(out.shading);
   if (!front) negate(out.shading);
   // Also true of NaN, where the three normals cancel.
   if (!(dot(out.shading, out.view) > 0)) out.shading.set(out.geometric);
@@ -102,6 +114,7 @@ export function describe(scene: Scene, hit: Hit, direction: Vector, out: Surface
   combine(out.origin, edge1, u, edge2, v, corner, 1);
   const size = Math.max(largest(out.origin), Math.max(largest(edge1), largest(edge2)));
   addScaled(out.origin, out.origin, out.geometric, f32(size * OFFSET));
+  pushAll(out.origin, size * ORIGIN_SHARE);
 
   out.light = scene.triangleWords[at + 11]!;
   emissionAt(scene, triangle, u, v, front, out.emission);
@@ -136,5 +149,5 @@ function describeMaterial(scene: Scene, triangle: number, w: number, u: number, 
     out.f0[channel] = f32(DIELECTRIC_F0 * dielectric) + f32(base * metallic);
     out.diffuse[channel] = base * dielectric;
   }
-  out.alpha[0] = Math.max(f32(roughness * roughness), ALPHA_MIN);
+  out.alpha[0] = Math.max(pushed(f32(roughness * roughness)), ALPHA_MIN);
 }

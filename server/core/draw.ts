@@ -1,14 +1,19 @@
 import { type PartMask, partsOf } from '../../shared/model.ts';
 import { seedOf } from '../../shared/rng.ts';
-import type { ElementSample } from '../../shared/workload.ts';
 
 export const DIGEST_BYTES = 32;
+
+/** Which elements of which parts of one tile are looked at: parallel arrays. */
+export interface Sample {
+  readonly parts: readonly number[];
+  readonly elements: readonly number[];
+}
 
 /**
  * A generator keyed with 32 bytes: xoshiro128** (Blackman & Vigna, "Scrambled Linear Pseudorandom Number Generators", 2021). Every
  * word of its state is hashed from the whole key, because its first numbers depend on single words of the state.
  */
-class KeyedStream {
+export class KeyedStream {
   readonly #state: Uint32Array;
 
   constructor(key: Uint8Array) {
@@ -47,7 +52,7 @@ class KeyedStream {
  * `count` different pairs of a part of `parts` and an element in [0, elements), every subset equally likely; all of them when
  * `count` is not less than there are. Equal arguments give equal samples. Floyd's algorithm (Bentley, CACM 30(9), 1987).
  */
-export function drawElements(parts: PartMask, elements: number, digest: Uint8Array, count: number): ElementSample {
+export function drawElements(parts: PartMask, elements: number, digest: Uint8Array, count: number): Sample {
   const stream = new KeyedStream(digest);
   const order = partsOf(parts);
   const total = order.length * elements;
@@ -57,5 +62,10 @@ export function drawElements(parts: PartMask, elements: number, digest: Uint8Arr
     chosen.add(chosen.has(value) ? last : value);
   }
   const drawn = [...chosen];
+  // Floyd's order is not random; a prefix of the sample must be as good a sample. Fisher and Yates.
+  for (let last = drawn.length - 1; last > 0; last--) {
+    const other = stream.below(last + 1);
+    [drawn[last], drawn[other]] = [drawn[other]!, drawn[last]!];
+  }
   return { parts: drawn.map((value) => order[Math.floor(value / elements)]!), elements: drawn.map((value) => value % elements) };
 }

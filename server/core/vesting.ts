@@ -1,0 +1,47 @@
+import type { MicroCredits } from '../../shared/credits.ts';
+import { countParts } from '../../shared/model.ts';
+import { vests, voids } from './ledger.ts';
+import type { Contributor, Event, State, VestingResult } from './state.ts';
+import { tileNumber } from './verifier.ts';
+
+/** Pay for accepted results waits a while in the contributor's vesting account: until it is there to keep, a proven lie voids it. */
+
+/** Moves what has vested to the contributor's owner and to the site. */
+export function vestDue(contributor: Contributor, now: number): Event[] {
+  const due = contributor.vesting.filter(({ vesting }) => vesting.vestsAtMs <= now);
+  if (due.length === 0) return [];
+  contributor.vesting.splice(0, contributor.vesting.length, ...contributor.vesting.filter(({ vesting }) => vesting.vestsAtMs > now));
+  return due.flatMap((result): Event[] => [
+    ...vests(result, contributor.owner, contributor.sharePercent, now).map((transfer): Event => ({ type: 'write', write: { kind: 'transfer', transfer } })),
+    { type: 'write', write: { kind: 'settled', id: result.id } },
+  ]);
+}
+
+/**
+ * After a proven lie: nothing that has not vested is paid, and of jobs that are still open none of these results counts any
+ * more: their parts are offered again. Returns what was voided.
+ */
+export function voidVesting(state: State, contributor: Contributor, now: number): { events: Event[]; voided: MicroCredits } {
+  const results = contributor.vesting.splice(0);
+  return {
+    events: results.flatMap((result) => revoke(state, result, now)),
+    voided: results.reduce((sum, { vesting }) => sum + vesting.microCredits, 0n),
+  };
+}
+
+function revoke(state: State, result: VestingResult, now: number): Event[] {
+  const job = state.jobs.get(result.job);
+  const transfer: Event = { type: 'write', write: { kind: 'transfer', transfer: voids(result, job === undefined, now) } };
+  if (!job) return [transfer, { type: 'write', write: { kind: 'settled', id: result.id } }];
+  const count = countParts(result.parts);
+  job.paid -= result.vesting.microCredits;
+  job.partsAccepted -= count;
+  job.errorSum -= result.errorBound * count;
+  job.revoked++;
+  job.blocks.revoke(tileNumber(job.grid.tiles, result.at), result.parts);
+  return [
+    transfer,
+    { type: 'write', write: { kind: 'verdict', id: result.id, state: 'discarded', errorBound: 0, vesting: null, evidence: result.evidence, atMs: now } },
+    { type: 'tileRevoked', job: result.job, result: result.id, at: result.at, parts: result.parts },
+  ];
+}

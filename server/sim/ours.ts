@@ -1,0 +1,286 @@
+import { createSecretKey } from 'node:crypto';
+import { fromHex } from '../../shared/formats.ts';
+import { MINUTE_MS } from '../../shared/limits.ts';
+import type { BlobHash, ContributorId, JobId, ResultId } from '../../shared/model.ts';
+import type { WorkloadSpec } from '../../shared/workload.ts';
+import { emptyState, step } from '../core/coordinator.ts';
+import { openLease } from '../core/lease.ts';
+import { holds } from '../core/ledger.ts';
+import { priceJob } from '../core/pricing.ts';
+import type { CheckRequest, Command, Event, State } from '../core/state.ts';
+import type { StoredJob, Write } from '../store/store.ts';
+import type { Opening } from './adversary.ts';
+import { checkCpuMs, outcomeOf } from './checks.ts';
+import { Cpu } from './cpu.ts';
+import { Disk } from './disk.ts';
+import { type Audit, type Grant, type Identity, NO_WORK, type Policy, type SimJob, type Submission, type Surroundings, type Work } from './policy.ts';
+import { PARTS, simSpec } from './spec.ts';
+
+const CPU_CORES = 2;
+const COMPACT_MS = MINUTE_MS;
+/** As the coordinator has it when the operator says nothing. */
+const VESTING_MS_MAX = 10 * MINUTE_MS;
+/** The salt of a real lease follows from its token; here only the commitment's hash sees it. */
+const SALT = new Uint8Array(32).fill(3);
+const keyOfAll = (byte: number) => createSecretKey(new Uint8Array(32).fill(byte));
+const hexOf = (n: number): string => n.toString(16).padStart(64, '0');
+
+/** The real core, with a disk that remembers what was committed, and checks that are computed from what is known of the values. */
+export class Ours implements Policy {
+  readonly disk = new Disk();
+  readonly #world: Surroundings;
+  readonly #targetError: number;
+  readonly #repeats: boolean;
+  /** As many tiles as the parameters of a job say. */
+  readonly #spec: WorkloadSpec = { ...simSpec({ passes: 1, tiles: 1 }), split: (params) => ({ passes: 1, tiles: (params as { tiles: number }).tiles }) };
+  readonly #jobs = new Map<JobId, SimJob>();
+  readonly #identities = new Map<ContributorId, Identity>();
+  readonly #connected = new Set<ContributorId>();
+  readonly #submissions = new Map<ResultId, Submission>();
+  readonly #results = new Map<Submission, ResultId>();
+  readonly #forged = new Set<ResultId>();
+  readonly #tokens = new WeakMap<Grant, string>();
+  readonly #cpu = new Cpu(CPU_CORES);
+  #state: State;
+  #handedIn = 0;
+  #compactAtMs = COMPACT_MS;
+
+  /** `repeats`: engines that had no answer hand in again. */
+  constructor(world: Surroundings, targetError: number, { repeats = false } = {}) {
+    this.#world = world;
+    this.#targetError = targetError;
+    this.#repeats = repeats;
+    this.#state = this.#freshState(1);
+  }
+
+  #freshState(epoch: number): State {
+    const config = {
+      leaseKey: keyOfAll(1),
+      drawKey: keyOfAll(2),
+      epoch,
+      spec: () => this.#spec,
+      privateSwarm: false,
+      vestingMsMax: VESTING_MS_MAX,
+    };
+    return emptyState(config, this.#world.now());
+  }
+
+  openJob(job: SimJob): void {
+    const stored = this.#stored(job);
+    this.#jobs.set(job.id, job);
+    const held = stored.workHeld + stored.checksHeld;
+    this.disk.ledger.apply({
+      id: `grant/${job.id}`,
+      unit: 'test',
+      debit: 'operator/issuance',
+      credit: `${job.owner}/grant`,
+      microCredits: held,
+      kind: 'grant',
+      job: null,
+      at: null,
+      atMs: 0,
+    });
+    for (const hold of holds(stored)) this.disk.ledger.apply(hold);
+    this.disk.jobs.set(job.id, stored);
+    this.#step({ type: 'openJob', job: stored, results: [], paid: 0n });
+  }
+
+  #stored(job: SimJob): StoredJob {
+    const context = { id: job.id, seed: job.seed, params: { tiles: job.tiles }, prepared: {} };
+    const checks = { targetError: this.#targetError };
+    const price = priceJob(this.#spec, context, checks, 1_000_000n);
+    return {
+      ...context,
+      title: 'simulated',
+      workload: this.#spec.id,
+      version: this.#spec.version,
+      status: 'open',
+      visibility: 'public',
+      gallery: false,
+      owner: job.owner,
+      inputs: [],
+      checks,
+      unit: 'test',
+      ratePerUnit: 1_000_000n,
+      workHeld: price.work,
+      checksHeld: price.checks,
+      heldFrom: [{ account: `${job.owner}/grant`, microCredits: price.work + price.checks }],
+      closing: false,
+      createdMs: this.#world.now(),
+      endedMs: null,
+      summary: null,
+    };
+  }
+
+  supply(): number {
+    let parts = 0;
+    for (const job of this.#state.jobs.values()) parts += job.partsTotal - job.partsAccepted - job.partsChecking - job.partsLeased;
+    return parts / PARTS;
+  }
+
+  join(identity: Identity): void {
+    this.#identities.set(identity.id, identity);
+    this.#connected.add(identity.id);
+    const { id, owner, network, trusted } = identity;
+    const standings = this.disk.standings.get(id) ?? new Map();
+    this.#step({
+      type: 'join',
+      contributor: { id, owner, network, trusted, site: null, drill: false, sharePercent: 0, kinds: new Set([this.#spec.id]), standings },
+    });
+  }
+
+  leave({ id }: Identity): void {
+    this.#connected.delete(id);
+    this.#step({ type: 'leave', contributor: id });
+  }
+
+  work({ id }: Identity, leasesMax: number): Work {
+    const events = this.#step({ type: 'requestWork', contributor: id, leasesMax });
+    const event = events.find((each) => each.type === 'leased');
+    if (!event) return { ...NO_WORK, retryMs: null };
+    return {
+      leases: event.leases.map(({ key, token, job, at, parts }) => {
+        const grant = { key: `${this.#state.config.epoch}/${key}`, job: this.#jobs.get(job)!, at, parts };
+        this.#tokens.set(grant, token);
+        return grant;
+      }),
+      audits: event.audits.map(({ token, job, elements }) => ({ token, job: this.#jobs.get(job)!, elements })),
+      retryMs: event.retryMs,
+    };
+  }
+
+  handIn(submission: Submission): readonly number[] | null {
+    const number = ++this.#handedIn;
+    const id = `r_${number.toString().padStart(16, '0')}` as ResultId;
+    const lease = openLease(this.#state.config.leaseKey, this.#tokens.get(submission.grant)!);
+    const { parts } = submission.grant;
+    this.#submissions.set(id, submission);
+    this.#results.set(submission, id);
+    const hash = hexOf(number) as BlobHash;
+    const root = fromHex(hash);
+    const command = { type: 'handIn', id, lease, salt: SALT, root, parts, hash, sizeBytes: 0, inline: null, computeMs: 1 } as const;
+    const stored = this.#step(command).find((event) => event.type === 'stored');
+    if (stored && this.#repeats) this.#repeat(command, stored.result);
+    if (stored) return stored.open;
+    this.#forget(id);
+    return null;
+  }
+
+  #repeat(command: Command & { type: 'handIn' }, row: ResultId): void {
+    const again = this.#step({ ...command, id: `${command.id}x` as ResultId });
+    // Refused when the job has ended with it; a second row it must never be.
+    for (const event of again) if (event.type === 'stored' && event.result !== row) throw new Error(`${command.id} handed in again became ${event.result}`);
+  }
+
+  open(submission: Submission, opening: Exclude<Opening, 'withheld'>): void {
+    const result = this.#results.get(submission);
+    if (!result) return;
+    if (opening === 'forged') this.#forged.add(result);
+    this.#step({ type: 'open', contributor: submission.identity.id, result, hash: hexOf(0) as BlobHash, inline: null });
+  }
+
+  answer({ id }: Identity, { token }: Audit, values: Uint32Array): void {
+    this.#step({ type: 'answer', contributor: id, token, values: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) });
+  }
+
+  tick(): void {
+    this.#step({ type: 'tick' });
+    if (this.#world.now() < this.#compactAtMs) return;
+    this.#compactAtMs += COMPACT_MS;
+    this.disk.compact();
+  }
+
+  /** Killed and started again: leases, audits and speeds are gone, committed rows are not. Answers to checks asked before still arrive. */
+  crash(): void {
+    this.#state = this.#freshState(this.#state.config.epoch + 1);
+    const vesting = this.disk.vesting();
+    const needed = new Set(vesting.map(({ contributor }) => contributor));
+    for (const id of this.#identities.keys()) {
+      if (!this.#connected.has(id) && !needed.has(id)) continue;
+      const wasHere = this.#connected.has(id);
+      this.join(this.#identities.get(id)!);
+      if (!wasHere) this.leave(this.#identities.get(id)!);
+    }
+    this.#step({ type: 'restoreVesting', results: vesting });
+    for (const job of [...this.disk.jobs.values()]) {
+      const paid = job.workHeld + job.checksHeld - this.disk.ledger.balance(`job/${job.id}`);
+      this.#step({ type: 'openJob', job, results: this.disk.results(job.id), paid });
+    }
+  }
+
+  #step(command: Command): Event[] {
+    const events = step(this.#state, command, this.#world.now(), (length) => this.#world.bytes(length));
+    for (const event of events) if (event.type === 'write') this.#write(event.write);
+    for (const event of events) this.#happened(event);
+    return events;
+  }
+
+  #write(write: Write): void {
+    this.disk.write(write);
+    if (write.kind === 'standing' && write.standing.suspendedUntilMs > this.#world.now()) this.#world.suspended(write.contributor);
+    if (write.kind === 'jobEnded') {
+      this.#jobs.delete(write.id);
+      this.#world.jobEnded(write.id);
+    }
+    if (write.kind === 'settled') this.#forget(write.id);
+    if (write.kind !== 'verdict') return;
+    const submission = this.#submissions.get(write.id);
+    if (!submission) throw new Error(`a verdict about ${write.id}, which nobody handed in`);
+    if (write.state === 'accepted') {
+      this.#world.decided(submission, 'accepted');
+      this.#results.delete(submission);
+      if (write.vesting === null) this.#forget(write.id);
+      return;
+    }
+    // A result that is open has its entry in `#results`; one that was accepted has not.
+    this.#world.decided(submission, this.#results.has(submission) ? write.state : 'revoked');
+    this.#forget(write.id);
+  }
+
+  #forget(id: ResultId): void {
+    const submission = this.#submissions.get(id);
+    if (submission) this.#results.delete(submission);
+    this.#submissions.delete(id);
+    this.#forged.delete(id);
+  }
+
+  #happened(event: Event): void {
+    switch (event.type) {
+      case 'checkRequested':
+        this.#check(event.request);
+        return;
+      case 'openWanted': {
+        const submission = this.#submissions.get(event.result);
+        if (submission) this.#world.openWanted(submission, event.open);
+        return;
+      }
+      case 'leasesVoided': {
+        const keys = event.tokens.map((token) => keyOf(openLease(this.#state.config.leaseKey, token)));
+        this.#world.leasesVoided(event.contributor, keys);
+        return;
+      }
+      case 'workAvailable':
+        this.#world.workAvailable(event.contributors);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #check(request: CheckRequest): void {
+    const submission = this.#submissions.get(request.result.id);
+    if (!submission) throw new Error(`a check of ${request.result.id}, which nobody handed in`);
+    const forged = this.#forged.has(request.result.id);
+    const ms = checkCpuMs(request);
+    this.#world.in(this.#cpu.take(this.#world.now(), ms), () => {
+      const outcome = outcomeOf(request, submission, forged, ms);
+      this.#world.tally.cpuMs += ms;
+      if (outcome.kind === 'recomputed') this.#world.tally.checked.cpu += outcome.evidence.drawn;
+      if (outcome.kind === 'compared' && request.kind === 'compare')
+        this.#world.tally.checked[this.#identities.get(request.auditor)?.trusted ? 'trusted' : 'contributor'] += outcome.result.drawn;
+      this.#step({ type: 'checked', request, outcome });
+    });
+  }
+}
+
+const keyOf = ({ epoch, job, at, attempt }: ReturnType<typeof openLease>): string => `${epoch}/${job}/${at.pass}/${at.tile}/${attempt}`;

@@ -1,0 +1,30 @@
+import { Type } from 'typebox';
+import type { MicroUnits } from '../../shared/model.ts';
+import type { TileGrid, WorkloadSpec } from '../../shared/workload.ts';
+import { CPU_MS_PER_ELEMENT, HONEST_MISS_RATE, UNEXPLAINED_RATE } from './values.ts';
+
+/** A tile of the simulated workload: 64 x 64 elements in each of four parts. */
+export const TILE_WIDTH = 64;
+export const ELEMENTS = TILE_WIDTH * TILE_WIDTH;
+export const PARTS = 4;
+
+/** A workload without a kernel: what it costs is known, whether a value is right is decided by `values.ts`. */
+export const simSpec = (grid: TileGrid): WorkloadSpec => ({
+  id: 'sim',
+  version: 1,
+  title: 'Simulation',
+  summary: 'Nothing runs.',
+  params: Type.Object({}),
+  defaults: {},
+  fields: [],
+  outputs: [],
+  tolerance: { unit: 'steps', allowed: 1, honestMissRate: HONEST_MISS_RATE, unexplainedRate: UNEXPLAINED_RATE },
+  split: () => grid,
+  parts: () => PARTS,
+  elementWords: 1,
+  elements: () => ELEMENTS,
+  work: () => 1000 as MicroUnits,
+  auditMs: () => CPU_MS_PER_ELEMENT,
+  region: () => null,
+  picture: () => null,
+});
