@@ -85,6 +85,7 @@ async function decideAll(cases: readonly Case[], pictures: readonly Picture[], d
         else worker.terminate().then(() => resolve(), reject);
       };
       worker.on('error', reject);
+      worker.on('exit', (code) => current && reject(new Error(`a thread ended with ${code} in the middle of a case`)));
       worker.on('message', (message: FromThread) => {
         if (!current) return reject(new Error('a thread answered without a case'));
         const picture = pictures[current.picture]!;

@@ -81,6 +81,8 @@ export interface EngineOptions extends EngineSettings, EngineListeners {
   readonly workload?: (id: string) => WorkloadEntry | undefined;
   readonly clock?: Clock;
   readonly connectionTiming?: ConnectionTiming;
+  /** A drill, which needs the operator's key: changes every finished part in place. The coordinator is told, and accepts none of them. */
+  readonly alter?: (part: PartialResult) => void;
 }
 
 type Stage = 'idle' | 'active' | 'stopping' | 'stopped' | 'failed';
@@ -175,6 +177,7 @@ export class Engine {
       handIns: this.#handIns,
       openings: this.#openings,
       audits: this.#audits,
+      alter: options.alter,
     });
   }
 
@@ -261,12 +264,20 @@ export class Engine {
   }
 
   #makeConnection(): Connection {
-    const { origin, identity, trusted } = this.#options;
+    const { origin, identity, trusted, alter } = this.#options;
     const hello = () => {
       const device = this.#gpu.info;
       if (!device) throw new GpuError('hello before a GPU was found');
       const { id: contributor, secret } = identity.contributor;
-      return { protocol: PROTOCOL_VERSION, contributor, secret, consent: identity.consent, device, ...(trusted !== undefined && { trusted }) };
+      return {
+        protocol: PROTOCOL_VERSION,
+        contributor,
+        secret,
+        consent: identity.consent,
+        device,
+        ...(trusted !== undefined && { trusted }),
+        ...(alter && { drill: true }),
+      };
     };
     const events = {
       welcome: (welcome: Welcome) => this.#welcomed(welcome),

@@ -42,6 +42,8 @@ export interface LoopDeps {
   readonly pace: Pace;
   readonly clock: Clock;
   readonly events: LoopEvents;
+  /** Changes a finished part in place, in a drill. */
+  readonly alter: ((part: PartialResult) => void) | undefined;
 }
 
 /** What the GPU does next, or why that cannot be done. */
@@ -240,6 +242,7 @@ export class WorkLoop {
       const parts = withoutParts(lease.parts, handIns.done(lease));
       const signal = AbortSignal.any([this.#signal, cancel.signal, gpu.lost]);
       await runParts({ job, at: lease.at, parts, pace, clock, signal }, (part) => {
+        this.#deps.alter?.(part);
         events.part(job, lease, part);
         handIns.add(lease, part, size, this.#unreportedMs());
         if (this.#current) this.#current = { ...this.#current, partsDone: this.#current.partsDone + 1 };

@@ -1,6 +1,8 @@
 import { workloadIds } from '../../shaders/registry.ts';
 import type { ConsentGrant, ContributorView, ErrorBody } from '../../shared/schemas.ts';
+import type { PartialResult } from '../../shared/workload.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
+import { drills } from './drill.ts';
 import type { Options } from './options.ts';
 import type { Outcome, Report } from './outcome.ts';
 
@@ -8,7 +10,7 @@ const REQUEST_MS_MAX = 30_000;
 
 /** The engine in this process. Works until `--tiles` are accepted or the signal aborts. Throws when it cannot go on. */
 export async function contribute(gpu: GPU, options: Options, report: Report, signal: AbortSignal): Promise<Outcome> {
-  const { origin, tiles, powerPercent, trusted } = options;
+  const { origin, tiles, powerPercent, trusted, drill } = options;
   const { consent, contributor } = await request<ConsentGrant>(origin, 'POST', '/api/consents', { kinds: workloadIds, site: null });
   const authorization = `Contributor ${contributor.id}.${contributor.secret}`;
   const ended = Promise.withResolvers<void>();
@@ -20,6 +22,7 @@ export async function contribute(gpu: GPU, options: Options, report: Report, sig
     gpu: async () => gpu,
     backend: 'dawn-node',
     ...(trusted !== null && { trusted }),
+    ...(drill !== null && { alter: ({ bytes }: PartialResult) => drills[drill](new Uint32Array(bytes.buffer)) }),
     onState(snapshot) {
       report(outcomeOf(snapshot));
       if (snapshot.mode === 'failed') ended.reject(new Error(snapshot.error?.message ?? 'the engine failed'));

@@ -6,8 +6,18 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { drills } from './drill.ts';
 import { readOptions, UsageError } from './options.ts';
 import { unpackDriver, untar } from './software-driver.ts';
+
+describe('a drill', () => {
+  it.each(Object.entries(drills))('changes most of what it should: %s', (_name, lie) => {
+    const words = Uint32Array.from({ length: 1024 }, (_, index) => 1_000_001 + index * 999);
+    const before = words.slice();
+    lie(words);
+    expect(words.filter((word, index) => word !== before[index]).length).toBeGreaterThanOrEqual(128);
+  });
+});
 
 describe('arguments', () => {
   it('have defaults', () =>
@@ -18,11 +28,25 @@ describe('arguments', () => {
       json: false,
       adapter: 'auto',
       trusted: null,
+      drill: null,
     }));
 
   it('are read', () =>
     expect(
-      readOptions(['--url=http://localhost:8080', '--tiles', '3', '--power', '25', '--json', '--adapter', 'software', '--trusted', 'k'.repeat(40)]),
+      readOptions([
+        '--url=http://localhost:8080',
+        '--tiles',
+        '3',
+        '--power',
+        '25',
+        '--json',
+        '--adapter',
+        'software',
+        '--trusted',
+        'k'.repeat(40),
+        '--drill',
+        'patch',
+      ]),
     ).toEqual({
       origin: 'http://localhost:8080',
       tiles: 3,
@@ -30,6 +54,7 @@ describe('arguments', () => {
       json: true,
       adapter: 'software',
       trusted: 'k'.repeat(40),
+      drill: 'patch',
     }));
 
   it('take the operator’s key from a file, without the line’s end', async () => {
@@ -73,6 +98,8 @@ describe('arguments', () => {
     [['--url', 'http://a', '--power', '4'], 'from 5 to 100'],
     [['--url', 'http://a', '--adapter', 'abacus'], 'auto, gpu, software, chromium'],
     [['--url', 'http://a', '--trusted', ''], '--trusted is a key'],
+    [['--url', 'http://a', '--drill', 'patch'], 'needs the operator’s key'],
+    [['--url', 'http://a', '--trusted', 'k', '--drill', 'poison'], 'nothing, brighter, patch, coarse'],
     [['--url', 'http://a', '--gpu'], '--gpu'],
   ])('%j is refused', (args, message) => {
     expect(() => readOptions(args)).toThrow(UsageError);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { type Drill, drills, isDrill } from './drill.ts';
 
 export const adapterChoices = ['auto', 'gpu', 'software', 'chromium'] as const;
 export type AdapterChoice = (typeof adapterChoices)[number];
@@ -14,6 +15,8 @@ export interface Options {
   readonly adapter: AdapterChoice;
   /** The operator's key: this contributor is his own. Never shown. */
   readonly trusted: string | null;
+  /** How to lie, to test the checks. */
+  readonly drill: Drill | null;
 }
 
 /** See `hello` in shared/schemas.ts. */
@@ -25,7 +28,7 @@ export class UsageError extends Error {
 
 export const usage = `Contributes this machine's GPU to a Tessera coordinator, without a browser.
 
-  npm run contribute -- --url URL [--tiles N] [--power P] [--adapter A] [--trusted KEY] [--json]
+  npm run contribute -- --url URL [--tiles N] [--power P] [--adapter A] [--trusted KEY [--drill LIE]] [--json]
 
   --url URL      the coordinator, such as https://tessera.example or http://localhost:3000
   --tiles N      stop after N accepted tiles (default: go on until Ctrl-C)
@@ -34,6 +37,7 @@ export const usage = `Contributes this machine's GPU to a Tessera coordinator, w
                  which tries them in this order
   --trusted KEY  the operator's own machine: KEY is one of the coordinator's TRUSTED_KEYS, or @FILE that holds it. Its results
                  are believed and it audits those of others; not with --adapter chromium, which contributes through the page
+  --drill LIE    lies on purpose, to show that it is found out: nothing, brighter, patch or coarse; nothing of it is accepted
   --json         one JSON object a line on standard output, the last one at the end; everything else on standard error
   --help         this text
 
@@ -54,6 +58,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     json: values.json,
     adapter,
     trusted: values.trusted === undefined ? null : keyOf(values.trusted, adapter),
+    drill: values.drill === undefined ? null : drillOf(values.drill, values.trusted !== undefined),
   };
 }
 
@@ -67,6 +72,7 @@ function parsed(args: readonly string[]) {
         power: { type: 'string', default: '100' },
         adapter: { type: 'string', default: 'auto' },
         trusted: { type: 'string' },
+        drill: { type: 'string' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -90,6 +96,12 @@ function readKey(path: string): string {
   } catch {
     throw new UsageError(`--trusted names a file that cannot be read: ${path}`);
   }
+}
+
+function drillOf(name: string, hasKey: boolean): Drill {
+  if (!hasKey) throw new UsageError('--drill needs the operator’s key: --trusted KEY');
+  if (!isDrill(name)) throw new UsageError(`--drill is one of ${Object.keys(drills).join(', ')}, not ${name}`);
+  return name;
 }
 
 function originOf(text: string): string {

@@ -256,7 +256,7 @@ export function discard(state: State, job: Job, pending: PendingResult, reason: 
 function letGo(state: State, job: Job, { stored }: PendingResult, contributor: Contributor | undefined, now: number): void {
   job.partsChecking -= countParts(stored.parts);
   job.blocks.unhold(tileNumber(job.grid.tiles, stored.at), stored.parts);
-  if (!contributor || standingOf(contributor, job.spec.id, now).verified === 0) state.wastedByNewcomers += sizeOf(job, stored);
+  if (!stored.drill && (!contributor || standingOf(contributor, job.spec.id, now).verified === 0)) state.wastedByNewcomers += sizeOf(job, stored);
 }
 
 interface Decision {
@@ -276,6 +276,8 @@ function decided(state: State, job: Job, pending: PendingResult, { elements, its
   const contributor = state.contributors.get(stored.contributor);
   if (!contributor) return events;
   contributor.undecided -= sizeOf(job, stored);
+  // A drill goes on lying for as long as the operator wants.
+  if (stored.drill) return events;
   events.push({ type: 'write', write: recordVerdict(contributor, job.spec.id, { state: decision.state, elements, evidence, itsDoing }, now) });
   return events;
 }
