@@ -70,7 +70,7 @@ test('one submits a file, one contributes with a wallet, one watches', { timeout
   const done = await untilJob(coordinator, id, 'the job is done', ({ status }) => status === 'done');
   expect(done.parts.accepted).toBe(done.parts.total);
   expect(done.checksDone.refuted).toBe(0);
-  expect(done.checksDone.cpu).toBeGreaterThanOrEqual(32 * done.grid.passes * done.grid.tiles);
+  expect(done.checksDone.cpu).toBeGreaterThanOrEqual(64 * done.grid.passes * done.grid.tiles);
   expect(done.checksDone.errorBound).toBeGreaterThan(0);
   expect(done.checksDone.errorBound).toBeLessThan(1e-3);
 

@@ -27,6 +27,8 @@ const QUESTION_ELEMENTS = 64;
 /** Elements looked at to see whether a lie shows in a tile at all, and how many it must change: two of 128 are 1.6 %. */
 const PROBED = 128;
 const SHOWING_MIN = 2;
+/** Its multiples fill the tile evenly, and unlike a stride no few columns of it. */
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
 const TILES_TRIED_MAX = 24;
 
 export interface Case {
@@ -88,6 +90,8 @@ export async function decide(subject: Subject, claims: Claims, reputation: Reput
         // The rest of the question could only add to it.
         if (isRefuted(totalOf(evidence), record)) return { verdict: 'refuted', ...found };
       }
+      // The first question is asked alone: where it finds something, the second draw decides.
+      if (round === 'first' && from === 0 && question.unexplained > 0) break;
     }
     const total = totalOf(evidence);
     if (total.unexplained === 0 || (total.unexplained === 1 && (round === 'second' || total.drawn >= size))) return { verdict: 'accepted', ...found };
@@ -108,7 +112,7 @@ function shows(subject: Subject, claim: Claim): boolean {
   const [part] = partsOf(parts);
   let wrong = 0;
   for (let at = 0; at < PROBED && wrong < SHOWING_MIN; at++) {
-    const ref = { ...tile, part: part!, element: Math.floor(((at + 0.5) * elements) / Math.min(PROBED, elements)) % elements };
+    const ref = { ...tile, part: part!, element: Math.floor(((at * GOLDEN) % 1) * elements) };
     if (distance(job, claim(ref), subject.truth(ref)) > spec.tolerance.allowed) wrong++;
   }
   return wrong >= SHOWING_MIN;

@@ -229,7 +229,7 @@ export class Coordinator {
       return proof.ok ? { kind: 'opened', claims: proof.claims } : { kind: 'mismatch', message: proof.message };
     }
     // Copied, because a view is sent to a thread with all the memory behind it.
-    const question = { ...this.handle(job.stored, job.context), at: result.at, sample, claims: request.claims.slice() };
+    const question = { ...this.handle(job.stored, job.context), at: result.at, sample, claims: request.claims.slice(), enough: request.enough };
     if (request.kind === 'recompute') return { kind: 'recomputed', evidence: await checks.ask('recompute', question) };
     return { kind: 'compared', ...(await checks.ask('compare', { ...question, values: request.values.slice() })) };
   }

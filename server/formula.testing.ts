@@ -162,9 +162,9 @@ export class World {
 
   #evidence(judge: Judge, { kind, asked }: { [Each in Kind]: { kind: Each; asked: Question[Each] } }[Kind]): Answer[Kind] {
     if (kind === 'opening') return proveOpening(asked.shape, asked, asked.result, asked.opening, asked.sample);
-    if (kind === 'recompute') return { ...recomputeSample(judge, asked.at, asked.sample, asked.claims), cpuMs: 1 };
+    if (kind === 'recompute') return { ...recomputeSample(judge, asked.at, asked.sample, asked.claims, asked.enough), cpuMs: 1 };
     if (kind !== 'compare') throw new Error(`no ${kind} is expected here`);
-    const { result, auditor } = compareSample(judge, asked.at, asked.sample, asked.claims, asked.values);
+    const { result, auditor } = compareSample(judge, asked.at, asked.sample, asked.claims, asked.values, asked.enough);
     return { result: { ...result, cpuMs: 1 }, auditor: { ...auditor, cpuMs: 0 } };
   }
 }

@@ -32,6 +32,8 @@ export class WorkRequests {
   /** Results that the coordinator, perhaps a restarted one, has not seen are delivered before it is asked: it would grant the same tiles again. */
   #isCatchingUp = false;
   #connections = 0;
+  /** The coordinator said that there is something, perhaps audits, which come whether leases are wanted or not. */
+  #isCalled = false;
 
   constructor(deps: RequestDeps) {
     this.#deps = deps;
@@ -52,7 +54,9 @@ export class WorkRequests {
 
   /** There is work again. */
   available(): void {
+    this.#isCalled = true;
     this.#quiet.abort(new Error('there is work again'));
+    this.#deps.bell.notify();
   }
 
   offline(): void {
@@ -79,13 +83,15 @@ export class WorkRequests {
     const { connection, clock, bell, signal, take } = this.#deps;
     for (;;) {
       const asked = this.#isHungry() ? this.ask() : 0;
-      if (asked === 0) {
+      const isCalled = this.#isCalled;
+      this.#isCalled = false;
+      if (asked === 0 && !isCalled) {
         await bell.wait(signal);
         continue;
       }
       this.#quiet = new AbortController();
       const answer = await connection.call('work', () => ({ leasesMax: this.#isCatchingUp ? 0 : asked }), signal);
-      if (take(answer, asked) > 0) continue;
+      if (take(answer, asked) > 0 || asked === 0) continue;
       const againMs = answer.retryMs ?? (answer.leases.length > 0 ? UNDOABLE_MS : ASK_AGAIN_MS);
       await clock.sleep(againMs * (0.75 + Math.random() / 2), AbortSignal.any([signal, this.#quiet.signal])).catch(() => signal.throwIfAborted());
     }

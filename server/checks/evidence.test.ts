@@ -76,19 +76,19 @@ const four: Sample = { parts: [0, 0, 1, 1], elements: [1, 2, 3, 4] };
 const bytes = (...values: number[]): Uint8Array => new Uint8Array(Uint32Array.from(values).buffer);
 
 test('recomputing: what differs, and what of it nothing explains', () => {
-  expect(recomputeSample(judge, at, four, bytes(100, 205, 307, 419))).toEqual({ drawn: 4, differing: 2, unexplained: 1, worst: 19 });
-  expect(recomputeSample(judge, at, four, bytes(100, 200, 300, 400))).toEqual({ drawn: 4, differing: 0, unexplained: 0, worst: 0 });
+  expect(recomputeSample(judge, at, four, bytes(100, 205, 307, 419), 4)).toEqual({ drawn: 4, differing: 2, unexplained: 1, worst: 19 });
+  expect(recomputeSample(judge, at, four, bytes(100, 200, 300, 400), 4)).toEqual({ drawn: 4, differing: 0, unexplained: 0, worst: 0 });
 });
 
 test('comparing: where both agree nobody recomputes, where they do not both are judged', () => {
   asked.length = 0;
-  expect(compareSample(judge, at, four, bytes(100, 200, 300, 400), bytes(103, 200, 300, 400))).toEqual({
+  expect(compareSample(judge, at, four, bytes(100, 200, 300, 400), bytes(103, 200, 300, 400), 4)).toEqual({
     result: { drawn: 4, differing: 0, unexplained: 0, worst: 3 },
     auditor: { drawn: 4, differing: 0, unexplained: 0, worst: 3 },
   });
   expect(asked).toEqual([]);
   // Element 2: the claim lies. Element 3: the auditor cries wolf. Element 4: a near-tie of the auditor.
-  expect(compareSample(judge, at, four, bytes(100, 999, 300, 400), bytes(100, 200, 350, 447))).toEqual({
+  expect(compareSample(judge, at, four, bytes(100, 999, 300, 400), bytes(100, 200, 350, 447), 4)).toEqual({
     result: { drawn: 4, differing: 1, unexplained: 1, worst: 799 },
     auditor: { drawn: 4, differing: 2, unexplained: 1, worst: 50 },
   });
@@ -96,6 +96,6 @@ test('comparing: where both agree nobody recomputes, where they do not both are 
 });
 
 test('values of another size are refused', () => {
-  expect(() => recomputeSample(judge, at, four, bytes(1, 2, 3))).toThrow('12 bytes, expected 16');
-  expect(() => compareSample(judge, at, four, bytes(1, 2, 3, 4), bytes(1, 2, 3))).toThrow('12 bytes, expected 16');
+  expect(() => recomputeSample(judge, at, four, bytes(1, 2, 3), 4)).toThrow('12 bytes, expected 16');
+  expect(() => compareSample(judge, at, four, bytes(1, 2, 3, 4), bytes(1, 2, 3), 4)).toThrow('12 bytes, expected 16');
 });

@@ -59,23 +59,26 @@ const elementsOf = (at: TileRef, { parts, elements }: Sample): ElementRef[] => e
 /** The `index`-th of a list of values. */
 const valueAt = (values: Uint32Array, index: number, words: number): Uint32Array => values.subarray(index * words, (index + 1) * words);
 
-/** Recomputes every element of a sample on this CPU and judges what is claimed for it. */
-export function recomputeSample(judge: Judge, at: TileRef, sample: Sample, claims: Uint8Array): Findings {
+/** Recomputes every element of a sample on this CPU and judges what is claimed for it, until `enough` of them are wrong. */
+export function recomputeSample(judge: Judge, at: TileRef, sample: Sample, claims: Uint8Array, enough: number): Findings {
   const elements = elementsOf(at, sample);
   const claimed = wordsOf(claims, elements.length * judge.words);
-  return { ...judgeAll(judge, elements, judge.recompute(elements), claimed), drawn: elements.length };
+  return judgeAll(judge, elements, judge.recompute(elements), claimed, enough);
 }
 
-function judgeAll(judge: Judge, elements: readonly ElementRef[], truth: Uint32Array, claimed: Uint32Array): Omit<Findings, 'drawn'> {
-  const found = { differing: 0, unexplained: 0, worst: 0 };
-  elements.forEach((element, index) => {
+/** The referee is dear: it stops at the `enough`-th wrong element, and `drawn` counts those it has judged. */
+function judgeAll(judge: Judge, elements: readonly ElementRef[], truth: Uint32Array, claimed: Uint32Array, enough: number): Findings {
+  const found = { drawn: 0, differing: 0, unexplained: 0, worst: 0 };
+  for (const [index, element] of elements.entries()) {
+    if (found.unexplained >= enough) break;
+    found.drawn++;
     const claim = valueAt(claimed, index, judge.words);
     const distance = judge.distance(claim, valueAt(truth, index, judge.words));
     found.worst = Math.max(found.worst, distance);
-    if (distance <= judge.allowed) return;
+    if (distance <= judge.allowed) continue;
     found.differing++;
     if (!judge.explains(element, claim)) found.unexplained++;
-  });
+  }
   return found;
 }
 
@@ -89,6 +92,7 @@ export function compareSample(
   sample: Sample,
   claims: Uint8Array,
   values: Uint8Array,
+  enough: number,
 ): { readonly result: Findings; readonly auditor: Findings } {
   const { words } = judge;
   const elements = elementsOf(at, sample);
@@ -102,8 +106,9 @@ export function compareSample(
   const judged = (all: Uint32Array): Findings => {
     const picked = new Uint32Array(disputed.length * words);
     for (const [to, from] of disputed.entries()) picked.set(valueAt(all, from, words), to * words);
-    const findings = judgeAll(judge, disputedElements, truth, picked);
-    return { ...findings, drawn: elements.length, worst: Math.max(agreed, findings.worst) };
+    const findings = judgeAll(judge, disputedElements, truth, picked, enough);
+    const unjudged = disputed.length - findings.drawn;
+    return { ...findings, drawn: elements.length - unjudged, worst: Math.max(agreed, findings.worst) };
   };
   return { result: judged(claimed), auditor: judged(found) };
 }

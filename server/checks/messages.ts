@@ -18,6 +18,8 @@ interface Claims extends JobHandle {
   readonly at: TileRef;
   readonly sample: Sample;
   readonly claims: Uint8Array;
+  /** Wrong elements that settle it. */
+  readonly enough: number;
 }
 
 export interface Question {

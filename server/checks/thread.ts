@@ -58,12 +58,12 @@ const answers: { [K in Kind]: (question: Question[K]) => Promise<Answer[K]> } = 
   },
   async recompute(question) {
     const judge = await judgeOf(question);
-    const { value, cpuMs } = timed(() => recomputeSample(judge, question.at, question.sample, question.claims));
+    const { value, cpuMs } = timed(() => recomputeSample(judge, question.at, question.sample, question.claims, question.enough));
     return { ...value, cpuMs };
   },
   async compare(question) {
     const judge = await judgeOf(question);
-    const { value, cpuMs } = timed(() => compareSample(judge, question.at, question.sample, question.claims, question.values));
+    const { value, cpuMs } = timed(() => compareSample(judge, question.at, question.sample, question.claims, question.values, question.enough));
     return { result: { ...value.result, cpuMs }, auditor: { ...value.auditor, cpuMs: 0 } };
   },
   async assemble({ workload: id, job, output, source }) {

@@ -5,7 +5,7 @@ import { KeyedStream } from './draw.ts';
 import { partPrice } from './pricing.ts';
 import { isSuspended } from './reputation.ts';
 import type { ActiveAudit, CheckRequest, Contributor, Event, Job, PendingResult, Question, RandomBytes, State } from './state.ts';
-import { cpuElementsMax, drawDigest } from './verifier.ts';
+import { allowedMisses, cpuElementsMax, drawDigest } from './verifier.ts';
 
 /**
  * Who recomputes the drawn elements. The operator's trusted contributors as long as they keep up; else contributors drawn at
@@ -51,18 +51,21 @@ const isApart = (auditor: Contributor, pending: PendingResult, author: Contribut
   (auditor.site === null || auditor.site !== pending.stored.site) &&
   (auditor.network === null || auditor.network !== author?.network);
 
-/** Puts every drawn element of a result whose opening is proven to somebody. */
+/** Puts drawn elements of a result whose opening is proven to somebody: the first few alone, because most lies show in them, then all others. */
 export function askQuestions(state: State, job: Job, pending: PendingResult, now: number): Event[] {
   const drawn = pending.sample.elements.length;
-  const stream = new KeyedStream(drawDigest(state.config.drawKey, pending.stored, `auditors/${pending.round}`));
+  const stream = new KeyedStream(drawDigest(state.config.drawKey, pending.stored, `auditors/${pending.round}/${pending.asked}`));
   const author = state.contributors.get(pending.stored.contributor);
   const woken = new Set<Contributor>();
   const cpu: Question[] = [];
   let room = trustedRoom(state, job);
   const hasTrusted = room > 0 || job.trustedQuestions.length > 0;
   const viaCpu = !hasTrusted && prevailingAuditor(state, job, now) === 'cpu';
-  for (let from = 0; from < drawn; from += QUESTION_ELEMENTS_MAX) {
-    const to = Math.min(drawn, from + QUESTION_ELEMENTS_MAX);
+  const first = pending.asked;
+  const end = first === 0 ? Math.min(drawn, QUESTION_ELEMENTS_MAX) : drawn;
+  pending.asked = end;
+  for (let from = first; from < end; from += QUESTION_ELEMENTS_MAX) {
+    const to = Math.min(end, from + QUESTION_ELEMENTS_MAX);
     const question = { result: pending.stored.id, from, to, tries: 0, askedMs: now };
     const mustBelieve = stream.u32() < BELIEVED_SHARE * 2 ** 32;
     if (room >= to - from || (hasTrusted && mustBelieve)) {
@@ -77,8 +80,8 @@ export function askQuestions(state: State, job: Job, pending: PendingResult, now
     } else cpu.push(question);
   }
   pending.open = 0;
-  const asked = drawn - cpu.reduce((sum, { from, to }) => sum + to - from, 0);
-  pending.open = Math.ceil(drawn / QUESTION_ELEMENTS_MAX) - cpu.length;
+  const asked = end - first - cpu.reduce((sum, { from, to }) => sum + to - from, 0);
+  pending.open = Math.ceil((end - first) / QUESTION_ELEMENTS_MAX) - cpu.length;
   const events = askCpu(state, job, pending, cpu, asked);
   return [...events, ...wakeAuditors(state, [...woken], job)];
 }
@@ -122,7 +125,7 @@ function askCpu(state: State, job: Job, pending: PendingResult, questions: reado
 /** Asks the coordinator's CPU. */
 function recompute(state: State, pending: PendingResult, question: Question): Event[] {
   pending.open++;
-  return request(state, { kind: 'recompute', ...partOf(pending, question) });
+  return request(state, { kind: 'recompute', ...partOf(state, pending, question) });
 }
 
 export function request(state: State, check: CheckRequest): Event[] {
@@ -131,7 +134,7 @@ export function request(state: State, check: CheckRequest): Event[] {
 }
 
 /** What a check of a question needs to know. */
-function partOf(pending: PendingResult, question: Question) {
+function partOf(state: State, pending: PendingResult, question: Question) {
   const { sample, claims, round, stored } = pending;
   const bytes = claims.byteLength / sample.elements.length;
   return {
@@ -140,6 +143,7 @@ function partOf(pending: PendingResult, question: Question) {
     question,
     sample: { parts: sample.parts.slice(question.from, question.to), elements: sample.elements.slice(question.from, question.to) },
     claims: claims.subarray(question.from * bytes, question.to * bytes),
+    enough: allowedMisses(question.to - question.from, state.jobs.get(stored.job)?.spec.tolerance.unexplainedRate ?? 0) + 1,
   };
 }
 
@@ -235,7 +239,8 @@ export function answer(state: State, contributor: Contributor, token: string, va
     const pending = state.pending.get(question.result);
     const found = values.subarray(at * bytes, (at + question.to - question.from) * bytes);
     at += question.to - question.from;
-    if (pending?.stage === 'audit') events.push(...request(state, { kind: 'compare', ...partOf(pending, question), values: found, auditor: contributor.id }));
+    if (pending?.stage === 'audit')
+      events.push(...request(state, { kind: 'compare', ...partOf(state, pending, question), values: found, auditor: contributor.id }));
   }
   return events;
 }

@@ -5,7 +5,7 @@ import { TileBlocks } from './blocks.ts';
 import { endJobIfOver } from './ending.ts';
 import { partPrice } from './pricing.ts';
 import { isSuspended, SUSPENDED, standingOf } from './reputation.ts';
-import { endLease, grantWork, leaseKey, measureSpeed, renewLeases, wakeIdle } from './scheduler.ts';
+import { endLease, expireLease, grantWork, leaseKey, measureSpeed, renewLeases, wakeIdle } from './scheduler.ts';
 import type { Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
 import { accept, checked, columnsOf, discard, requestProof } from './verdicts.ts';
 import { commitmentOf, cpuElementsMax, drawCount, sampleOf, sizeOf, tileNumber } from './verifier.ts';
@@ -170,6 +170,7 @@ function begin(state: State, job: Job, stored: PendingResult['stored'], now: num
     open: 0,
     sinceMs: now,
     retries: 0,
+    asked: 0,
   };
   state.pending.set(stored.id, pending);
   if (stored.drawn === 0) return accept(state, job, pending, now);
@@ -208,6 +209,8 @@ function join(state: State, { contributor: { standings, ...fresh } }: Command & 
     undecided: known?.undecided ?? 0,
     speed: known?.speed ?? 0,
     lastHandInMs: now,
+    expired: known?.expired ?? 0,
+    restUntilMs: known?.restUntilMs ?? 0,
     // Memory is ahead of what was read from the store.
     standings: known?.standings ?? new Map([...standings].map(([workload, standing]) => [workload, { ...standing }])),
     vesting: known?.vesting ?? [],
@@ -379,7 +382,8 @@ function tick(state: State, now: number): Event[] {
     const contributor = state.contributors.get(active.contributor);
     const gone = !contributor || (!contributor.connected && now - contributor.leftMs > limits.absenceGraceMsMax);
     if (!gone && active.deadlineMs > now) continue;
-    endLease(state, active);
+    if (contributor && !gone) expireLease(state, contributor, active, now);
+    else endLease(state, active);
     if (!gone) events.push({ type: 'leasesVoided', contributor: active.contributor, tokens: [active.token], reason: 'The lease has expired.' });
     events.push(...wakeIdle(state));
   }

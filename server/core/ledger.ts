@@ -78,12 +78,14 @@ export const auditPayment = (
   job: StoredJob,
   result: StoredResult,
   round: DrawRound,
+  epoch: number,
   question: Question,
   owner: OwnerId,
   microCredits: MicroCredits,
   atMs: number,
 ): Transfer => ({
-  id: `audit/${result.id}/${round}/${question.from}`,
+  // Asked again after a restart, the same question is another auditor's work.
+  id: `audit/${result.id}/${round}/${epoch}/${question.from}`,
   unit: job.unit,
   debit: jobAccount(job.id),
   credit: earnedAccount(owner),

@@ -22,6 +22,9 @@ const WASTE_ELEMENTS_FREE = 64 * 1024;
 const WASTE_HALF_LIFE_MS = 10 * MINUTE_MS;
 /** Beyond it one newcomer a second is tried, so that honest ones always come in. */
 const TRIAL_MS = SECOND_MS;
+/** After a lease that ran out, doubled with every one in a row. */
+const REST_MS = 15 * SECOND_MS;
+const REST_MS_MAX = 10 * MINUTE_MS;
 
 interface Grant {
   readonly job: Job;
@@ -44,7 +47,7 @@ export function grantWork(state: State, contributor: Contributor, leasesMax: num
     }
     leases.push(lease(state, contributor, grant, now));
   }
-  renewLeases(contributor, now);
+  setDeadlines(contributor, leases, now);
   const idle = exhausted && contributor.leases.size < LEASES_MIN;
   if (idle && contributor.connected) state.idle.add(contributor.id);
   else state.idle.delete(contributor.id);
@@ -86,6 +89,7 @@ function pickTile(state: State, job: Job, contributor: Contributor, now: number)
  * newcomer risks one part at a time, and whoever delivers doubles with every round.
  */
 function partsAllowed(state: State, job: Job, contributor: Contributor, at: TileRef, now: number): number {
+  if (now < contributor.restUntilMs) return 0;
   if (contributor.trusted) return limits.partsPerTileMax;
   const part = job.spec.elements(job.context, at);
   const { verified } = standingOf(contributor, job.spec.id, now);
@@ -152,11 +156,23 @@ function lease(state: State, contributor: Contributor, { job, at, parts }: Grant
   return active;
 }
 
-/** Moves the deadlines of all its leases to ten times what they should take together, within the limits: whoever acts is alive. None outlives its token. */
-export function renewLeases(contributor: Contributor, now: number): void {
+/** Ten times what all of its leases should take together, within the limits; none outlives its token. */
+function setDeadlines(contributor: Contributor, leases: Iterable<ActiveLease>, now: number): void {
   const expected = contributor.speed > 0 ? DEADLINE_FACTOR * outstandingMs(contributor) : limits.leaseDeadlineMsMax;
   const deadlineMs = now + Math.min(limits.leaseDeadlineMsMax, Math.max(limits.leaseDeadlineMsMin, expected));
-  for (const active of contributor.leases.values()) active.deadlineMs = Math.min(deadlineMs, active.grantedMs + limits.leaseTokenMsMax);
+  for (const active of leases) active.deadlineMs = Math.min(deadlineMs, active.grantedMs + limits.leaseTokenMsMax);
+}
+
+/** Whoever hands something in is alive: the deadlines of its other leases move on. Asking for work alone proves nothing. */
+export const renewLeases = (contributor: Contributor, now: number): void => setDeadlines(contributor, contributor.leases.values(), now);
+
+/** A lease ran out under a contributor that is here. Its part is offered again, and it rests the longer the more often that happens. */
+export function expireLease(state: State, contributor: Contributor, active: ActiveLease, now: number): void {
+  const job = state.jobs.get(active.job);
+  if (job && standingOf(contributor, job.spec.id, now).verified === 0) state.wastedByNewcomers += active.elementsPerPart * countParts(active.parts);
+  endLease(state, active);
+  contributor.restUntilMs = now + Math.min(REST_MS_MAX, REST_MS * 2 ** contributor.expired);
+  contributor.expired++;
 }
 
 /** Learns a device's speed from the times at which its work came in: never from what it says. */

@@ -129,6 +129,9 @@ export interface Contributor {
   /** Micro-units a millisecond; 0 while unknown. */
   speed: number;
   lastHandInMs: number;
+  /** Leases in a row that ran out without a result, and until when it gets no other. */
+  expired: number;
+  restUntilMs: number;
   /** By workload. */
   readonly standings: Map<string, Standing>;
   /** Accepted results whose pay may still be voided, oldest first. */
@@ -186,6 +189,8 @@ export interface PendingResult {
   readonly evidence: Evidence[];
   /** Questions without an answer. */
   open: number;
+  /** Entries of the sample that were put to somebody so far: the first few alone, the rest when they were right. */
+  asked: number;
   sinceMs: number;
   retries: number;
 }
@@ -195,7 +200,7 @@ export type DrawRound = 'first' | 'second';
 export type CheckRequest =
   /** Does the opening lead to the commitment, and add up to the total? */
   | { readonly kind: 'opening'; readonly round: DrawRound; readonly result: StoredResult; readonly sample: Sample }
-  /** Recompute on the coordinator's CPU. */
+  /** Recompute on the coordinator's CPU. `enough`: wrong elements that settle it; nothing more need be looked at. */
   | {
       readonly kind: 'recompute';
       readonly round: DrawRound;
@@ -203,6 +208,7 @@ export type CheckRequest =
       readonly question: Question;
       readonly sample: Sample;
       readonly claims: Uint8Array;
+      readonly enough: number;
     }
   /** Compare with what an auditor found; where they differ the CPU is the referee of both. */
   | {
@@ -212,6 +218,7 @@ export type CheckRequest =
       readonly question: Question;
       readonly sample: Sample;
       readonly claims: Uint8Array;
+      readonly enough: number;
       readonly values: Uint8Array;
       readonly auditor: ContributorId;
     };

@@ -26,7 +26,7 @@ export function checked(state: State, { request: check, outcome }: Command & { t
   const job = state.jobs.get(check.result.job);
   const pending = state.pending.get(check.result.id);
   if (!job || !pending || pending.round !== check.round || pending.stage !== (check.kind === 'opening' ? 'proof' : 'audit')) return [];
-  return [...decide(state, job, pending, check, outcome, now), ...endJobIfOver(state, job, now), ...wakeIdle(state)];
+  return [...decide(state, job, pending, check, outcome, now), ...endJobIfOver(state, job, now)];
 }
 
 function decide(state: State, job: Job, pending: PendingResult, check: CheckRequest, outcome: CheckOutcome, now: number): Event[] {
@@ -63,20 +63,30 @@ function compared(state: State, job: Job, pending: PendingResult, check: CheckRe
     if (isProvenWrong(outcome.auditor, job.spec.tolerance) || isProvenWrong(standing, job.spec.tolerance))
       return [...convict(state, job, auditor, 0n, auditReason(outcome.auditor), check.result.at, now), ...askAgain(state, check.question, now)];
   }
-  const pay = auditor && !auditor.trusted ? payAuditor(job, auditor, pending, check.question, now) : [];
+  const pay = auditor && !auditor.trusted ? payAuditor(state, job, auditor, pending, check.question, now) : [];
   return [...pay, ...answered(state, job, pending, { ...outcome.result, by }, now)];
 }
 
 const auditReason = ({ drawn, unexplained }: Pick<Evidence, 'drawn' | 'unexplained'>): string =>
   `${unexplained} of ${drawn} values that it recomputed for an audit were wrong.`;
 
-function payAuditor(job: Job, auditor: Contributor, pending: PendingResult, question: (CheckRequest & { kind: 'compare' })['question'], now: number): Event[] {
+function payAuditor(
+  state: State,
+  job: Job,
+  auditor: Contributor,
+  pending: PendingResult,
+  question: (CheckRequest & { kind: 'compare' })['question'],
+  now: number,
+): Event[] {
   const amount = auditPrice(job, pending, question);
   if (amount === 0n || job.stored.checksHeld - job.paidForAudits - job.promisedForAudits < amount) return [];
   job.paid += amount;
   job.paidForAudits += amount;
   return [
-    { type: 'write', write: { kind: 'transfer', transfer: auditPayment(job.stored, pending.stored, pending.round, question, auditor.owner, amount, now) } },
+    {
+      type: 'write',
+      write: { kind: 'transfer', transfer: auditPayment(job.stored, pending.stored, pending.round, state.config.epoch, question, auditor.owner, amount, now) },
+    },
   ];
 }
 
@@ -93,6 +103,7 @@ function answered(state: State, job: Job, pending: PendingResult, evidence: Evid
   if (isProvenWrong(total, tolerance) || (total.unexplained > 0 && overall && isProvenWrong(overall, tolerance)))
     return refute(state, job, pending, `${total.unexplained} of ${total.drawn} values drawn at random were wrong when they were computed again.`, now);
   if (pending.open > 0) return [];
+  if (total.unexplained === 0 && pending.asked < pending.sample.elements.length) return askQuestions(state, job, pending, now);
   if (total.unexplained === 0) return accept(state, job, pending, now);
   if (pending.round === 'first' && total.drawn < sizeOf(job, pending.stored)) return drawAgain(state, job, pending, now);
   // A single value that nothing explains happens to honest devices; more of them are too few to blame anybody and too many to pay.
@@ -111,6 +122,7 @@ function drawAgain(state: State, job: Job, pending: PendingResult, now: number):
     stage: 'opening',
     claims: new Uint8Array(),
     open: 0,
+    asked: 0,
     sinceMs: now,
     sample: sampleOf(state.config.drawKey, job, stored),
   };
@@ -171,6 +183,9 @@ export function accept(state: State, job: Job, pending: PendingResult, now: numb
     contributor?.vesting.push({ ...accepted, vesting });
     events.push({ type: 'write', write: { kind: 'transfer', transfer: payment(job.stored, stored, amount, now) } });
   }
+  // Its record allows it more now.
+  if (contributor && state.idle.delete(contributor.id)) events.push({ type: 'workAvailable', contributors: [contributor.id] });
+  if (contributor) contributor.expired = 0;
   events.push({ type: 'tileAccepted', job: stored.job, result: acceptedView(accepted) });
   events.push(verdictEvent(pending, owner, 'accepted', amount, 0n, reasonToAccept(pending, contributor)));
   return events;
@@ -186,8 +201,13 @@ function refute(state: State, job: Job, pending: PendingResult, reason: string, 
   const contributor = state.contributors.get(stored.contributor);
   const events = decided(state, job, pending, { state: 'refuted', errorBound: 0, vesting: null, elements: 0, itsDoing: true }, now);
   job.refuted++;
-  letGo(state, job, pending, contributor, now);
-  events.push({ type: 'tileRefuted', job: stored.job, at: stored.at, parts: stored.parts, drill: stored.drill });
+  events.push(...letGo(state, job, pending, contributor, now), {
+    type: 'tileRefuted',
+    job: stored.job,
+    at: stored.at,
+    parts: stored.parts,
+    drill: stored.drill,
+  });
   const consequences = contributor ? punish(state, contributor, job.spec.id, now) : { events: [], voided: 0n };
   events.push(...consequences.events, verdictEvent(pending, stored.owner, 'refuted', 0n, consequences.voided, reason));
   return events;
@@ -247,16 +267,16 @@ function dropOthers(state: State, id: ContributorId, workload: string, now: numb
 export function discard(state: State, job: Job, pending: PendingResult, reason: string, itsDoing: boolean, now: number): Event[] {
   const contributor = state.contributors.get(pending.stored.contributor);
   const events = decided(state, job, pending, { state: 'discarded', errorBound: 0, vesting: null, elements: 0, itsDoing }, now);
-  letGo(state, job, pending, contributor, now);
-  events.push(verdictEvent(pending, ownerOf(contributor, pending), 'discarded', 0n, 0n, reason));
+  events.push(...letGo(state, job, pending, contributor, now), verdictEvent(pending, ownerOf(contributor, pending), 'discarded', 0n, 0n, reason));
   return events;
 }
 
 /** Parts of a result that was not accepted are offered again. */
-function letGo(state: State, job: Job, { stored }: PendingResult, contributor: Contributor | undefined, now: number): void {
+function letGo(state: State, job: Job, { stored }: PendingResult, contributor: Contributor | undefined, now: number): Event[] {
   job.partsChecking -= countParts(stored.parts);
   job.blocks.unhold(tileNumber(job.grid.tiles, stored.at), stored.parts);
   if (!stored.drill && (!contributor || standingOf(contributor, job.spec.id, now).verified === 0)) state.wastedByNewcomers += sizeOf(job, stored);
+  return wakeIdle(state);
 }
 
 interface Decision {

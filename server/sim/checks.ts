@@ -17,9 +17,10 @@ const wordsAt = (bytes: Uint8Array): Uint32Array => new Uint32Array(bytes.buffer
 function disputed(request: CheckRequest): number {
   if (request.kind === 'opening') return 0;
   const claims = wordsAt(request.claims);
-  if (request.kind === 'recompute') return claims.reduce((sum, claim) => sum + Number(claim !== 0), 0);
+  if (request.kind === 'recompute') return judge(claims, () => true, request.enough).differing;
   const values = wordsAt(request.values);
-  return claims.reduce((sum, claim, index) => sum + Number(claim !== values[index]), 0);
+  const differ = (index: number): boolean => claims[index] !== values[index];
+  return judge(claims, differ, request.enough).differing + judge(values, differ, request.enough).differing;
 }
 
 /** Milliseconds of one core. */
@@ -41,11 +42,11 @@ export function outcomeOf(request: CheckRequest, submission: Submission, forged:
     case 'opening':
       return opened(request, submission, forged);
     case 'recompute':
-      return { kind: 'recomputed', evidence: judge(wordsAt(request.claims), () => true, cpuMs) };
+      return { kind: 'recomputed', evidence: { ...judge(wordsAt(request.claims), () => true, request.enough), cpuMs } };
     case 'compare': {
       const [claims, values] = [wordsAt(request.claims), wordsAt(request.values)];
       const differ = (index: number): boolean => claims[index] !== values[index];
-      return { kind: 'compared', result: judge(claims, differ, cpuMs), auditor: judge(values, differ, cpuMs) };
+      return { kind: 'compared', result: { ...judge(claims, differ, request.enough), cpuMs }, auditor: { ...judge(values, differ, request.enough), cpuMs } };
     }
     default:
       throw new Error(`unknown request ${JSON.stringify(request satisfies never)}`);
@@ -67,13 +68,15 @@ function opened({ sample }: CheckRequest & { kind: 'opening' }, submission: Subm
   return { kind: 'opened', claims: new Uint8Array(claims.buffer) };
 }
 
-/** The referee's word on the values where the two sides differ; elsewhere they are taken as right. */
-function judge(values: Uint32Array, differ: (index: number) => boolean, cpuMs: number): Omit<Evidence, 'by'> {
-  let [differing, unexplained] = [0, 0];
-  values.forEach((value, index) => {
-    if (value === 0 || !differ(index)) return;
+/** The referee's word on the values where the two sides differ, until `enough` are wrong; elsewhere they are taken as right. */
+function judge(values: Uint32Array, differ: (index: number) => boolean, enough: number): Omit<Evidence, 'by' | 'cpuMs'> {
+  let [drawn, differing, unexplained] = [0, 0, 0];
+  for (const [index, value] of values.entries()) {
+    if (unexplained >= enough && differ(index)) continue;
+    drawn++;
+    if (value === 0 || !differ(index)) continue;
     differing++;
     if (!isExplained(value)) unexplained++;
-  });
-  return { drawn: values.length, differing, unexplained, worst: differing > 0 ? 1000 : 0, cpuMs };
+  }
+  return { drawn, differing, unexplained, worst: differing > 0 ? 1000 : 0 };
 }

@@ -9,9 +9,9 @@ const UNEXPLAINED = 0x8000_0000;
 /** Values of liars lie below it. */
 export const LIE_VALUE_MAX = EXPLAINED - 1;
 
-/** Upper bounds of the classes below, with room, as a workload's spec declares them. */
-export const HONEST_MISS_RATE = 0.002;
-export const UNEXPLAINED_RATE = 1e-6;
+/** Upper bounds of the classes below, as the path tracer's spec declares them. */
+export const HONEST_MISS_RATE = 0.006;
+export const UNEXPLAINED_RATE = 1e-4;
 
 /** A group of devices that compute bit-equally; two groups differ where either leaves the truth. */
 export interface FloatClass {
@@ -21,14 +21,14 @@ export interface FloatClass {
   readonly unexplained: number;
 }
 
-/** Rates as measured for the path tracer (shaders/render/README.md): 5e-4 differing between two kinds of arithmetic, hardly one unexplained. */
+/** Around what was measured for the path tracer (shaders/render/README.md): 1e-3 differing, none of 96,000 unexplained; here up to 1e-5 are, to be on the hard side. */
 export const floatClasses: readonly FloatClass[] = [
   { index: 0, differing: 0, unexplained: 0 },
   { index: 1, differing: 2e-4, unexplained: 0 },
-  { index: 2, differing: 5e-4, unexplained: 1e-7 },
-  { index: 3, differing: 5e-4, unexplained: 3e-7 },
-  { index: 4, differing: 5e-4, unexplained: 1e-6 },
-  { index: 5, differing: 1e-3, unexplained: 5e-7 },
+  { index: 2, differing: 5e-4, unexplained: 1e-6 },
+  { index: 3, differing: 1e-3, unexplained: 3e-6 },
+  { index: 4, differing: 1e-3, unexplained: 1e-5 },
+  { index: 5, differing: 3e-3, unexplained: 1e-5 },
 ];
 
 /** Fixes every honest value of a tile. */

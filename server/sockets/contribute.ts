@@ -136,7 +136,8 @@ async function takeResult(deps: ContributeDeps, session: Session, message: schem
 }
 
 async function moreWork(deps: ContributeDeps, session: Session, leasesMax: number): Promise<Work> {
-  const more = leasesMax > 0 ? await deps.coordinator.dispatch({ type: 'requestWork', contributor: session.contributor, leasesMax }) : [];
+  // Also when it has leases enough: there may be audits for it.
+  const more = await deps.coordinator.dispatch({ type: 'requestWork', contributor: session.contributor, leasesMax });
   return workOf(deps, session, more);
 }
 

@@ -55,6 +55,12 @@ function momentsOf(bank: Float64Array, samples: number, rng: Rng): Moments {
   return { sum, squares };
 }
 
+function meanOf(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let index = 0; index < values.length; index++) sum += values[index]!;
+  return sum / values.length;
+}
+
 const scaled = ({ sum, squares }: Moments, factor: number): Moments => ({ sum: sum * factor, squares: squares * factor * factor });
 
 interface Pixel {
@@ -94,23 +100,30 @@ interface Pools {
 
 function poolsOf({ around, without }: Pixel, samples: number, rng: Rng): Pools {
   const here = around[4]!;
-  const pool = (make: () => Moments): Pool => Array.from({ length: POOL }, make);
+  /** Every sample of a pool is shifted so that its mean is exactly the bank's: as it fell out, it would stay in all trials. */
+  const pool = (mean: number, make: () => Moments): Pool => {
+    const drawn = Array.from({ length: POOL }, make);
+    const by = samples * mean - drawn.reduce((total, { sum }) => total + sum, 0) / POOL;
+    return drawn.map(({ sum, squares }) => ({ sum: sum + by, squares: squares + (2 * sum * by + by * by) / samples }));
+  };
+  const honest = (): Moments => momentsOf(here, samples, rng);
+  const half = (): Moments => {
+    const { sum, squares } = momentsOf(here, samples / 2, rng);
+    return { sum: 2 * sum, squares: 2 * squares };
+  };
   const blurred = (): Moments => {
     const nine = around.map((bank) => momentsOf(bank, samples, rng));
-    return { sum: nine.reduce((total, { sum }) => total + sum, 0) / 9, squares: nine.reduce((total, { squares }) => total + squares, 0) / 9 };
+    return { sum: meanOf(nine.map(({ sum }) => sum)), squares: meanOf(nine.map(({ squares }) => squares)) };
   };
+  const mean = meanOf(here);
   return {
-    checker: pool(() => momentsOf(here, samples, rng)),
-    honest: pool(() => momentsOf(here, samples, rng)),
+    checker: pool(mean, honest),
+    honest: pool(mean, honest),
     claimed: {
-      // Sums and squares of half as many, both doubled: what is claimed looks like n samples.
-      halfSamples: pool(() => {
-        const { sum, squares } = momentsOf(here, samples / 2, rng);
-        return { sum: 2 * sum, squares: 2 * squares };
-      }),
-      blur: pool(blurred),
-      missingObject: pool(() => momentsOf(without, samples, rng)),
-      brighter: pool(() => scaled(momentsOf(here, samples, rng), 1.02)),
+      halfSamples: pool(mean, half),
+      blur: pool(meanOf(around.map(meanOf)), blurred),
+      missingObject: pool(meanOf(without), () => momentsOf(without, samples, rng)),
+      brighter: pool(mean, honest).map((moments) => scaled(moments, 1.02)),
     },
   };
 }
