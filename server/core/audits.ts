@@ -62,7 +62,8 @@ export function askQuestions(state: State, job: Job, pending: PendingResult, now
   const hasTrusted = room > 0 || job.trustedQuestions.length > 0;
   const viaCpu = !hasTrusted && prevailingAuditor(state, job, now) === 'cpu';
   const first = pending.asked;
-  const end = first === 0 ? Math.min(drawn, QUESTION_ELEMENTS_MAX) : drawn;
+  // A second draw is asked whole: something was wrong already.
+  const end = first === 0 && pending.round === 'first' ? Math.min(drawn, QUESTION_ELEMENTS_MAX) : drawn;
   pending.asked = end;
   for (let from = first; from < end; from += QUESTION_ELEMENTS_MAX) {
     const to = Math.min(end, from + QUESTION_ELEMENTS_MAX);

@@ -77,7 +77,12 @@ describe('a proven lie', () => {
     let left = 1;
     desk.answer(() => Math.max(0, left--));
     desk.open(one, result);
-    desk.answer();
+    let recomputed = 0;
+    desk.answer(({ kind, sample }) => {
+      if (kind === 'recompute') recomputed += sample.elements.length;
+      return 0;
+    });
+    expect(recomputed).toBe(2944);
     expect(desk.rows.get(result)).toMatchObject({ state: 'accepted' });
   });
 

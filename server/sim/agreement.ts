@@ -1,14 +1,13 @@
 import { partsOf } from '../../shared/model.ts';
 import type { Submission } from './policy.ts';
 import { ELEMENTS } from './spec.ts';
-import { floatClasses } from './values.ts';
+import { floatClasses, HONEST_MISS_RATE } from './values.ts';
 
 /**
  * How the baselines compare two whole results: fuzzily, blind to device classes, as their validators do (BOINC leaves the tolerance to
- * the project). Elements are compared with the tolerance; of these, as many may differ as honest devices of the two worst classes
- * show with certainty: their expected number is 0.15 %.
+ * the project). Elements are compared with the tolerance; of these, as many may differ as the workload declares for honest devices.
  */
-const MAY_DIFFER = 0.003;
+const MAY_DIFFER = HONEST_MISS_RATE;
 /** Elements that stand for all where two lies have to be compared: every 13th, which no square of pixels resonates with. */
 const STRIDE = 13;
 

@@ -15,9 +15,16 @@ const RENAME_MS = SECOND_MS;
 const LEASES_MAX = 4;
 
 interface Activity {
+  readonly kind: 'part' | 'audit';
   readonly startedMs: number;
-  readonly ms: number;
-  readonly grant: Grant | null;
+}
+
+/** A lease under way. Audits come between its parts. */
+interface Computation {
+  readonly grant: Grant;
+  readonly plan: Plan | null;
+  readonly partMs: number;
+  partsLeft: number;
 }
 
 /** A device under one of its names: asks, computes one thing after the other, hands in, opens, audits. */
@@ -37,6 +44,7 @@ export class Client {
   #untilMs = 0;
   #cameMs = 0;
   #activity: Activity | null = null;
+  #computation: Computation | null = null;
   #asking = false;
   #handedIn = 0;
   #accepted = 0;
@@ -74,14 +82,22 @@ export class Client {
     this.#world.policy.leave(this.identity);
   }
 
+  /** Stops what it is doing. */
   #abort(): void {
     const activity = this.#activity;
     this.#activity = null;
-    if (!activity) return;
-    const spent = this.#world.now() - activity.startedMs;
+    const spent = activity ? this.#world.now() - activity.startedMs : 0;
     this.#count(spent);
-    if (activity.grant && activity.ms > 0)
-      this.#world.tally.lost.abandoned += (countParts(activity.grant.parts) * ELEMENTS * Math.min(spent, activity.ms)) / activity.ms;
+    this.#abandon(activity?.kind === 'part' ? spent : 0);
+  }
+
+  /** What was computed for a lease is lost; of the part under way, what these milliseconds are worth. */
+  #abandon(spent: number): void {
+    if (!this.#computation) return;
+    const { grant, partMs, partsLeft } = this.#computation;
+    const begun = partMs > 0 ? Math.min(1, spent / partMs) : 0;
+    this.#world.tally.lost.abandoned += ELEMENTS * (countParts(grant.parts) - partsLeft + begun);
+    this.#computation = null;
   }
 
   #count(ms: number): void {
@@ -89,8 +105,8 @@ export class Client {
   }
 
   /** Does something for a while, unless the tab is closed meanwhile. */
-  #spend(ms: number, grant: Grant | null, done: () => void): void {
-    const activity = { startedMs: this.#world.now(), ms, grant };
+  #spend(kind: Activity['kind'], ms: number, done: () => void): void {
+    const activity = { kind, startedMs: this.#world.now() };
     this.#activity = activity;
     this.#world.in(ms, () => {
       if (this.#activity !== activity) return;
@@ -101,23 +117,26 @@ export class Client {
     });
   }
 
+  /** Audits first, because results of others wait for them: between two parts of a tile too. */
   #next(): void {
     if (!this.#here || this.#activity) return;
     const audit = this.#audits.shift();
     if (audit) {
       const ms = (audit.elements.length * 1000) / this.device.speed;
-      this.#spend(ms, null, () => this.#world.policy.answer(this.identity, audit, this.#valuesOf(audit)));
+      this.#spend('audit', ms, () => this.#world.policy.answer(this.identity, audit, this.#valuesOf(audit)));
       return;
     }
-    const grant = this.#queue.shift();
-    if (grant) this.#compute(grant);
+    const grant = this.#computation ? undefined : this.#queue.shift();
+    if (grant) this.#begin(grant);
+    if (this.#computation) this.#computePart(this.#computation);
     else this.#ask();
   }
 
   #ask(): void {
     this.#asking = false;
     if (!this.#here) return;
-    const { leases, audits, retryMs } = this.#world.policy.work(this.identity, this.identity.trusted ? 0 : LEASES_MAX);
+    const isHungry = this.#queue.length === 0 && !this.identity.trusted;
+    const { leases, audits, retryMs } = this.#world.policy.work(this.identity, isHungry ? LEASES_MAX : 0);
     this.#queue.push(...leases);
     this.#audits.push(...audits);
     if (this.#queue.length > 0 || this.#audits.length > 0) this.#next();
@@ -131,25 +150,31 @@ export class Client {
     });
   }
 
-  /** Told that there is work. */
+  /** Told that there is something, perhaps audits: it asks at once, busy or not. */
   wake(): void {
-    if (!this.#here || this.#asking || this.#activity) return;
+    if (!this.#here || this.#asking) return;
     this.#asking = true;
     const stay = this.#stay;
     this.#world.in(MESSAGE_MS, () => {
       this.#asking = false;
-      if (stay === this.#stay && !this.#activity) this.#ask();
+      if (stay === this.#stay) this.#ask();
     });
   }
 
-  #compute(grant: Grant): void {
-    const lease = viewOf(grant);
-    const plan = this.device.liar ? this.#world.brain.plan(this.#liar(), lease) : null;
-    const size = countParts(grant.parts) * ELEMENTS;
-    const honestMs = (size * 1000) / this.device.speed;
+  #begin(grant: Grant): void {
+    const plan = this.device.liar ? this.#world.brain.plan(this.#liar(), viewOf(grant)) : null;
+    const honestMs = (ELEMENTS * 1000) / this.device.speed;
     // Nobody is faster than the fastest honest device, which pays for the way to the coordinator too.
-    const ms = Math.max((size * 1000) / this.#fastest, honestMs * (plan?.effort ?? 1));
-    this.#spend(Math.min(ms, honestMs), grant, () => this.#handIn(grant, plan, size));
+    const partMs = Math.max((ELEMENTS * 1000) / this.#fastest, honestMs * (plan?.effort ?? 1));
+    this.#computation = { grant, plan, partMs: Math.min(partMs, honestMs), partsLeft: countParts(grant.parts) };
+  }
+
+  #computePart(computation: Computation): void {
+    this.#spend('part', computation.partMs, () => {
+      if (--computation.partsLeft > 0) return;
+      this.#computation = null;
+      this.#handIn(computation);
+    });
   }
 
   #liar(): Liar {
@@ -157,9 +182,10 @@ export class Client {
     return { device, incarnation: this.incarnation, speed, handedIn: this.#handedIn, accepted: this.#accepted, lastDrawn: this.#lastDrawn };
   }
 
-  #handIn(grant: Grant, plan: Plan | null, size: number): void {
+  #handIn({ grant, plan }: Computation): void {
     // A hash without bytes is refused by the edge, before any decision.
     if (plan?.bytes === false) return;
+    const size = countParts(grant.parts) * ELEMENTS;
     const result = plan?.result ?? null;
     const tileKey = tileKeyOf(grant.job.seed, grant.at.pass, grant.at.tile);
     const committed = plan?.committed === undefined ? result : plan.committed;
@@ -195,7 +221,12 @@ export class Client {
     const gone = new Set(keys);
     const kept = this.#queue.filter(({ key }) => !gone.has(key));
     this.#queue.splice(0, this.#queue.length, ...kept);
-    if (!this.#activity?.grant || !gone.has(this.#activity.grant.key)) return;
+    if (!this.#computation || !gone.has(this.#computation.grant.key)) return;
+    // An audit that came between its parts goes on.
+    if (this.#activity?.kind === 'audit') {
+      this.#abandon(0);
+      return;
+    }
     this.#abort();
     this.#askIn(MESSAGE_MS);
   }
