@@ -107,6 +107,7 @@ const probes: Readonly<Record<string, Probe>> = {
   },
   'POST /api/sites': plain('POST', '/api/sites', () => ({ name: 'Park', origin: 'https://park.example', sharePercent: 0 })),
   'GET /api/sites': free('/api/sites'),
+  'GET /api/agreement': plain('GET', '/api/agreement'),
   'GET /api/sites/:id': { own: ({ visitor, credential }, other) => visitor.ask('GET', `/api/sites/${other.site?.id}`, undefined, credential) },
 };
 

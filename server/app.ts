@@ -4,6 +4,7 @@ import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { HOUR_MS, limits, MINUTE_MS } from '../shared/limits.ts';
 import { accountRoutes } from './http/account.ts';
+import { agreementRoutes } from './http/agreement.ts';
 import { consentRoutes } from './http/consents.ts';
 import type { AppDeps } from './http/deps.ts';
 import { answerError, HttpError } from './http/errors.ts';
@@ -67,6 +68,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(consentRoutes(deps, sessions));
   await app.register(siteRoutes(deps, sessions));
   await app.register(uploadRoutes(deps, sessions));
+  await app.register(agreementRoutes(deps));
   await addPages(app, deps);
   return app;
 }

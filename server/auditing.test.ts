@@ -47,6 +47,22 @@ describe('auditors', () => {
     expect(result!.evidence.reduce((sum, { drawn }) => sum + drawn, 0)).toBe(elements.length);
   });
 
+  it('agree with whom they judge: counted by what both said their device is, when the result is accepted', async () => {
+    const device = { vendor: ' ARM\u0000', architecture: 'Mali ', backend: 'chromium-156/vulkan', description: '', software: false };
+    const trusted = await Hand.join(world, { trusted: KEY, device: { ...device, vendor: 'x'.repeat(64), architecture: 'y'.repeat(64) } });
+    const hand = await Hand.join(world, { device });
+    const { result } = await hand.deliver();
+    const answerAll = async (): Promise<number> => {
+      for (const audit of (await trusted.work(0)).audits) await trusted.answer(audit);
+      return hand.verdicts.length;
+    };
+    await expect.poll(answerAll, { timeout: 5000 }).toBe(1);
+    const { evidence } = (await world.store.jobs.result(result))!;
+    const drawn = evidence.reduce((sum, found) => sum + found.drawn, 0);
+    const pair = { author: 'arm?/mali/chromium-156/vulkan', auditor: `${'x'.repeat(64)}/${'y'.repeat(55)}` };
+    expect(await world.store.agreements(10)).toEqual([{ workload: world.job.workload, ...pair, drawn, differing: 0, unexplained: 0 }]);
+  });
+
   it('expose a lie', async () => {
     const { trusted, hand, audits } = await asked(always);
     for (const audit of audits) await trusted.answer(audit);

@@ -192,6 +192,7 @@ export class Coordinator {
       site: site?.id ?? null,
       // Known again when it comes back; until then it neither works nor audits.
       network: null,
+      deviceClass: null,
       trusted: false,
       drill: false,
       sharePercent: site?.sharePercent ?? 0,

@@ -164,8 +164,8 @@ export class World {
     if (kind === 'opening') return proveOpening(asked.shape, asked, asked.result, asked.opening, asked.sample);
     if (kind === 'recompute') return { ...recomputeSample(judge, asked.at, asked.sample, asked.claims, asked.enough), cpuMs: 1 };
     if (kind !== 'compare') throw new Error(`no ${kind} is expected here`);
-    const { result, auditor } = compareSample(judge, asked.at, asked.sample, asked.claims, asked.values, asked.enough);
-    return { result: { ...result, cpuMs: 1 }, auditor: { ...auditor, cpuMs: 0 } };
+    const { result, auditor, apart } = compareSample(judge, asked.at, asked.sample, asked.claims, asked.values, asked.enough);
+    return { result: { ...result, cpuMs: 1 }, auditor: { ...auditor, cpuMs: 0 }, apart };
   }
 }
 

@@ -1,13 +1,16 @@
 import { availableParallelism } from 'node:os';
+import { comparator } from './comparator.bench.ts';
 import { type Cell, type CellReport, runGrid } from './sim/grid.ts';
 import { kinds } from './sim/kinds/index.ts';
 import { policies } from './sim/policies.ts';
 import { type SimReport, simDefaults } from './sim/simulate.ts';
 
 const LIARS = [0.05, 0.2, 0.4];
-/** A seventh of what `npm run sim` has, so that the grid is done within minutes: the same hour, the same habits. */
+/** A seventh of what `npm run sim` has, so that the grid is done within minutes: the same half hour, the same habits. */
 const CONTRIBUTORS = 300;
 const SEED = 1;
+/** Cases of the comparator. */
+const COMPARED = 1000;
 const TARGETS: readonly { readonly figure: string; readonly most: number }[] = [
   { figure: 'overhead_20', most: 1.05 },
   { figure: 'wasted_20', most: 1.3 },
@@ -22,7 +25,8 @@ const measured = { overhead: 'overhead', wasted: 'wasted', wrong_share: 'wrongSh
 /**
  * Every kind of liar against every policy, in the same worlds (server/sim/README.md has them and the figures). Of each figure the worst
  * kind counts; another kind may be the worst of another figure. It could be gamed by leaving kinds out, or by a world in which contributors
- * do so much that getting to know them costs nothing: here the median one does two dozen tiles, with an empty history at the start.
+ * do so much that getting to know them costs nothing: here the median one does a dozen tiles, with an empty history at the start.
+ * The comparator's two figures are those of the suite `comparator`, which has their definition and the rest of its figures.
  */
 export async function bench(): Promise<{ suite: string; figures: Record<string, number>; notes: string[] }> {
   const cells = LIARS.flatMap((liars) =>
@@ -52,7 +56,10 @@ export async function bench(): Promise<{ suite: string; figures: Record<string, 
   figures.cpu_seconds_per_gpu_second_20 = worstOf(ours, 'cpuSecondsPerGpuSecond', 0.2).report.cpuSecondsPerGpuSecond;
   figures.detection_seconds_20 = Math.max(...ours.filter(({ cell }) => cell.liars === 0.2).map(({ report }) => report.detectionSeconds ?? 0));
   figures.idle_20 = worstOf(ours, 'idle', 0.2).report.idle;
-  return { suite: 'trust', figures, notes: [...notesOf(reports, performance.now() - started), ...missed(figures), ...worst] };
+  const notes = notesOf(reports, performance.now() - started);
+  const compared = await comparator({ cases: COMPARED });
+  for (const name of ['comparator_true_positive', 'comparator_false_positive']) figures[name] = compared.figures[name]!;
+  return { suite: 'trust', figures, notes: [...notes, ...missed(figures), ...worst, ...compared.notes] };
 }
 
 /** The thread that gets the last simulation should not have the longest. */
@@ -69,7 +76,7 @@ function notesOf(reports: readonly CellReport[], ms: number): string[] {
   const ours = reports.filter(({ cell }) => cell.policy === 'ours');
   const tiles = ours.reduce((sum, { report }) => sum + report.tiles, 0);
   return [
-    `${reports.length} worlds of ${CONTRIBUTORS} contributors in one hour each, seed ${SEED}, trusted contributors with ${100 * simDefaults.trusted} % of the capacity, ${Object.keys(kinds).length} kinds of liars; ${(ms / 1000).toFixed(0)} s.`,
+    `${reports.length} worlds of ${CONTRIBUTORS} contributors in ${60 * simDefaults.hours} minutes each, seed ${SEED}, trusted contributors with ${100 * simDefaults.trusted} % of the capacity, ${Object.keys(kinds).length} kinds of liars; ${(ms / 1000).toFixed(0)} s.`,
     `false_accusations: of ${Math.round(tiles).toLocaleString('en-US')} useful tiles in all worlds of ours; the upper 95 % bound of none seen is ${(3e6 / tiles).toFixed(1)} in 10^6.`,
   ];
 }

@@ -85,12 +85,14 @@ test('comparing: where both agree nobody recomputes, where they do not both are 
   expect(compareSample(judge, at, four, bytes(100, 200, 300, 400), bytes(103, 200, 300, 400), 4)).toEqual({
     result: { drawn: 4, differing: 0, unexplained: 0, worst: 3 },
     auditor: { drawn: 4, differing: 0, unexplained: 0, worst: 3 },
+    apart: 0,
   });
   expect(asked).toEqual([]);
   // Element 2: the claim lies. Element 3: the auditor cries wolf. Element 4: a near-tie of the auditor.
   expect(compareSample(judge, at, four, bytes(100, 999, 300, 400), bytes(100, 200, 350, 447), 4)).toEqual({
     result: { drawn: 4, differing: 1, unexplained: 1, worst: 799 },
     auditor: { drawn: 4, differing: 2, unexplained: 1, worst: 50 },
+    apart: 3,
   });
   expect(asked).toEqual([[2, 3, 4]]);
 });

@@ -84,7 +84,7 @@ function judgeAll(judge: Judge, elements: readonly ElementRef[], truth: Uint32Ar
 
 /**
  * Compares what a contributor claims with what an auditor found. Only where they are further apart than the tolerance is this
- * CPU asked, and then it judges both: an auditor that cries wolf is found out as surely as a liar.
+ * CPU asked, and then it judges both: an auditor that cries wolf is found out as surely as a liar. `apart`: elements where this was so.
  */
 export function compareSample(
   judge: Judge,
@@ -93,7 +93,7 @@ export function compareSample(
   claims: Uint8Array,
   values: Uint8Array,
   enough: number,
-): { readonly result: Findings; readonly auditor: Findings } {
+): { readonly result: Findings; readonly auditor: Findings; readonly apart: number } {
   const { words } = judge;
   const elements = elementsOf(at, sample);
   const claimed = wordsOf(claims, elements.length * words);
@@ -110,5 +110,5 @@ export function compareSample(
     const unjudged = disputed.length - findings.drawn;
     return { ...findings, drawn: elements.length - unjudged, worst: Math.max(agreed, findings.worst) };
   };
-  return { result: judged(claimed), auditor: judged(found) };
+  return { result: judged(claimed), auditor: judged(found), apart: disputed.length };
 }

@@ -44,8 +44,8 @@ export interface Answer {
   prepare: Preparation<unknown>;
   opening: Proof;
   recompute: Omit<Evidence, 'by'>;
-  /** The CPU time of the referee counts once, with the result. */
-  compare: { readonly result: Omit<Evidence, 'by'>; readonly auditor: Omit<Evidence, 'by'> };
+  /** The CPU time of the referee counts once, with the result. `apart`: elements where the two are further apart than the tolerance. */
+  compare: { readonly result: Omit<Evidence, 'by'>; readonly auditor: Omit<Evidence, 'by'>; readonly apart: number };
   assemble: Uint8Array;
 }
 

@@ -64,7 +64,7 @@ const answers: { [K in Kind]: (question: Question[K]) => Promise<Answer[K]> } = 
   async compare(question) {
     const judge = await judgeOf(question);
     const { value, cpuMs } = timed(() => compareSample(judge, question.at, question.sample, question.claims, question.values, question.enough));
-    return { result: { ...value.result, cpuMs }, auditor: { ...value.auditor, cpuMs: 0 } };
+    return { result: { ...value.result, cpuMs }, auditor: { ...value.auditor, cpuMs: 0 }, apart: value.apart };
   },
   async assemble({ workload: id, job, output, source }) {
     async function* results(): AsyncGenerator<AcceptedResult> {

@@ -55,7 +55,11 @@ describe('auditors', () => {
     for (const check of accusations) {
       const drawn = check.sample.elements.length;
       const fine = { drawn, differing: 0, unexplained: 0, worst: 0, cpuMs: 1 };
-      desk.do({ type: 'checked', request: check, outcome: { kind: 'compared', result: fine, auditor: { ...fine, differing: drawn, unexplained: drawn } } });
+      desk.do({
+        type: 'checked',
+        request: check,
+        outcome: { kind: 'compared', result: fine, auditor: { ...fine, differing: drawn, unexplained: drawn }, apart: drawn },
+      });
     }
     expect(desk.record(accuser).refuted).toBe(1);
     for (let round = 0; round < 10 && desk.rows.get(result)!.state === 'committed'; round++) {

@@ -5,7 +5,7 @@ import { TileBlocks } from './blocks.ts';
 import { endJobIfOver } from './ending.ts';
 import { partPrice } from './pricing.ts';
 import { isSuspended, SUSPENDED, standingOf } from './reputation.ts';
-import { endLease, expireLease, grantWork, leaseKey, measureSpeed, renewLeases, wakeIdle } from './scheduler.ts';
+import { endLease, expireLease, grantWork, leaseKey, measureSpeed, renewLeases, rest, wakeIdle } from './scheduler.ts';
 import type { Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
 import { accept, checked, columnsOf, discard, requestProof } from './verdicts.ts';
 import { commitmentOf, cpuElementsMax, drawCount, sampleOf, sizeOf, tileNumber } from './verifier.ts';
@@ -167,6 +167,8 @@ function begin(state: State, job: Job, stored: PendingResult['stored'], now: num
     sample: stored.drawn === 0 ? { parts: [], elements: [] } : sampleOf(state.config.drawKey, job, stored),
     claims: new Uint8Array(),
     evidence: [...stored.evidence],
+    authorClass: contributor?.deviceClass ?? null,
+    agreements: [],
     open: 0,
     sinceMs: now,
     retries: 0,
@@ -372,6 +374,8 @@ function abandon(state: State, id: ResultId, now: number): Event[] {
   const pending = state.pending.get(id);
   const job = pending && state.jobs.get(pending.stored.job);
   if (!job || pending.stage !== 'opening') return [];
+  const contributor = state.contributors.get(pending.stored.contributor);
+  if (contributor) rest(contributor, now);
   return [...discard(state, job, pending, 'It was not opened in time, so it could not be checked.', true, now), ...endJobIfOver(state, job, now)];
 }
 

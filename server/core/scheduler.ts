@@ -22,7 +22,7 @@ const WASTE_ELEMENTS_FREE = 64 * 1024;
 const WASTE_HALF_LIFE_MS = 10 * MINUTE_MS;
 /** Beyond it one newcomer a second is tried, so that honest ones always come in. */
 const TRIAL_MS = SECOND_MS;
-/** After a lease that ran out, doubled with every one in a row. */
+/** After a lease that ran out or a result that was not opened, doubled with every one in a row. */
 const REST_MS = 15 * SECOND_MS;
 const REST_MS_MAX = 10 * MINUTE_MS;
 
@@ -171,6 +171,13 @@ export function expireLease(state: State, contributor: Contributor, active: Acti
   const job = state.jobs.get(active.job);
   if (job && standingOf(contributor, job.spec.id, now).verified === 0) state.wastedByNewcomers += active.elementsPerPart * countParts(active.parts);
   endLease(state, active);
+  rest(contributor, now);
+}
+
+/** It kept others from working on something: the longer a break, the more often that happened. Two devices on the last tile of a job would else share it for ever. */
+export function rest(contributor: Contributor, now: number): void {
+  // What ended together counts once.
+  if (now < contributor.restUntilMs) return;
   contributor.restUntilMs = now + Math.min(REST_MS_MAX, REST_MS * 2 ** contributor.expired);
   contributor.expired++;
 }

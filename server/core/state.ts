@@ -18,7 +18,7 @@ import type {
 } from '../../shared/model.ts';
 import type { AcceptedView, ErrorCode } from '../../shared/schemas.ts';
 import type { TileGrid, WorkloadSpec } from '../../shared/workload.ts';
-import type { JobSummary, StoredJob, StoredResult, Vesting, Write } from '../store/store.ts';
+import type { Agreement, JobSummary, StoredJob, StoredResult, Vesting, Write } from '../store/store.ts';
 import type { TileBlocks } from './blocks.ts';
 import type { Sample } from './draw.ts';
 import type { Standing } from './reputation.ts';
@@ -110,6 +110,11 @@ export interface Contributor {
   readonly site: SiteId | null;
   /** Where it connects from, as a keyed hash of the address; null in a private swarm. */
   readonly network: string | null;
+  /**
+   * What it says it computes with: `vendor/architecture/backend`; null until one that was read back from the store says hello.
+   * Agreement is counted by it. Nothing may be decided by it: anybody can say anything.
+   */
+  readonly deviceClass: string | null;
   /** The operator's own: believed. */
   readonly trusted: boolean;
   /** Lies on the operator's order; nothing of it is ever accepted. */
@@ -129,7 +134,7 @@ export interface Contributor {
   /** Micro-units a millisecond; 0 while unknown. */
   speed: number;
   lastHandInMs: number;
-  /** Leases in a row that ran out without a result, and until when it gets no other. */
+  /** Leases that ran out without a result and results that were not opened, since the last one that was accepted, and until when it gets no other lease. */
   expired: number;
   restUntilMs: number;
   /** By workload. */
@@ -187,6 +192,10 @@ export interface PendingResult {
   /** What it claims for the sample: `elementWords` u32 each. Empty until it is proven to be what was committed. */
   claims: Uint8Array;
   readonly evidence: Evidence[];
+  /** The class of its contributor's device at the hand-in; null for a result that was read back from the store. */
+  readonly authorClass: string | null;
+  /** Answers between known device classes, to be counted if it is accepted. */
+  readonly agreements: Agreement[];
   /** Questions without an answer. */
   open: number;
   /** Entries of the sample that were put to somebody so far: the first few alone, the rest when they were right. */
@@ -228,10 +237,11 @@ export type CheckOutcome =
   /** Not what was committed, or not what the total says. */
   | { readonly kind: 'mismatch'; readonly message: string }
   | { readonly kind: 'recomputed'; readonly evidence: Omit<Evidence, 'by'> }
-  | { readonly kind: 'compared'; readonly result: Omit<Evidence, 'by'>; readonly auditor: Omit<Evidence, 'by'> }
+  /** `apart`: elements where the two are further apart than the tolerance, whoever of them is right. */
+  | { readonly kind: 'compared'; readonly result: Omit<Evidence, 'by'>; readonly auditor: Omit<Evidence, 'by'>; readonly apart: number }
   | { readonly kind: 'failed'; readonly message: string };
 
-export type Joining = Pick<Contributor, 'id' | 'owner' | 'site' | 'network' | 'trusted' | 'drill' | 'sharePercent' | 'kinds'> & {
+export type Joining = Pick<Contributor, 'id' | 'owner' | 'site' | 'network' | 'deviceClass' | 'trusted' | 'drill' | 'sharePercent' | 'kinds'> & {
   /** Its standings as stored, by workload. */
   readonly standings: ReadonlyMap<string, Standing>;
 };

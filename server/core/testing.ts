@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import type { BlobHash, ContributorId, JobId, MicroUnits, OwnerId, ResultId } from '../../shared/model.ts';
 import { Rng } from '../../shared/rng.ts';
 import type { WorkloadSpec } from '../../shared/workload.ts';
-import type { StoredJob, StoredResult, Write } from '../store/store.ts';
+import type { Agreement, StoredJob, StoredResult, Write } from '../store/store.ts';
 import { emptyState, step } from './coordinator.ts';
 import { openLease } from './lease.ts';
 import type { CheckOutcome, CheckRequest, Command, Event, State } from './state.ts';
@@ -65,6 +65,7 @@ export class Desk {
   readonly verdicts: Verdict[] = [];
   readonly wanted: (Event & { type: 'openWanted' })[] = [];
   readonly revoked: ResultId[] = [];
+  readonly agreements: Agreement[] = [];
   now = 1000;
   state: State = this.fresh();
   #rng = new Rng(1);
@@ -95,6 +96,7 @@ export class Desk {
 
   #write(write: Write): void {
     if (write.kind === 'result') this.rows.set(write.result.id, write.result);
+    if (write.kind === 'agreement') this.agreements.push(write.agreement);
     if (write.kind === 'transfer') this.transfers.push(write.transfer);
     if (write.kind === 'opening') this.rows.set(write.id, { ...this.rows.get(write.id)!, opening: write.opening });
     if (write.kind === 'secondDraw')
@@ -110,6 +112,7 @@ export class Desk {
       owner: `device:${name}` as OwnerId,
       site: null,
       network: null,
+      deviceClass: 'test/gpu/desk',
       trusted: false,
       drill: false,
       sharePercent: 0,
@@ -159,7 +162,12 @@ export class Desk {
           ? { kind: 'opened', claims: new Uint8Array(request.sample.elements.length * 4) }
           : request.kind === 'recompute'
             ? { kind: 'recomputed', evidence }
-            : { kind: 'compared', result: evidence, auditor: { ...evidence, differing: auditorWrong, unexplained: auditorWrong } };
+            : {
+                kind: 'compared',
+                result: evidence,
+                auditor: { ...evidence, differing: auditorWrong, unexplained: auditorWrong },
+                apart: unexplained + auditorWrong,
+              };
       this.do({ type: 'checked', request, outcome });
     }
   }

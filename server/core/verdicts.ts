@@ -41,6 +41,7 @@ function decide(state: State, job: Job, pending: PendingResult, check: CheckRequ
       pending.stage = 'audit';
       return askQuestions(state, job, pending, now);
     case 'recomputed':
+      noteAgreement(job, pending, CPU_CLASS, outcome.evidence.differing, outcome.evidence);
       return answered(state, job, pending, { ...outcome.evidence, by: 'cpu' }, now);
     case 'compared':
       return compared(state, job, pending, check, outcome, now);
@@ -64,7 +65,18 @@ function compared(state: State, job: Job, pending: PendingResult, check: CheckRe
       return [...convict(state, job, auditor, 0n, auditReason(outcome.auditor), check.result.at, now), ...askAgain(state, check.question, now)];
   }
   const pay = auditor && !auditor.trusted ? payAuditor(state, job, auditor, pending, check.question, now) : [];
+  noteAgreement(job, pending, auditor?.deviceClass ?? null, outcome.apart, outcome.result);
   return [...pay, ...answered(state, job, pending, { ...outcome.result, by }, now)];
+}
+
+/** What the coordinator's own CPU is called among device classes; those of devices have slashes. */
+const CPU_CLASS = 'cpu';
+
+/** Keeps how well two device classes agreed on elements of a result, in case it is accepted. Only a measurement: no verdict looks at it. */
+function noteAgreement(job: Job, pending: PendingResult, auditor: string | null, differing: number, found: Pick<Evidence, 'drawn' | 'unexplained'>): void {
+  const { authorClass: author } = pending;
+  if (author === null || auditor === null) return;
+  pending.agreements.push({ workload: job.spec.id, author, auditor, drawn: found.drawn, differing, unexplained: found.unexplained });
 }
 
 const auditReason = ({ drawn, unexplained }: Pick<Evidence, 'drawn' | 'unexplained'>): string =>
@@ -186,6 +198,7 @@ export function accept(state: State, job: Job, pending: PendingResult, now: numb
   // Its record allows it more now.
   if (contributor && state.idle.delete(contributor.id)) events.push({ type: 'workAvailable', contributors: [contributor.id] });
   if (contributor) contributor.expired = 0;
+  events.push(...pending.agreements.map((agreement): Event => ({ type: 'write', write: { kind: 'agreement', agreement } })));
   events.push({ type: 'tileAccepted', job: stored.job, result: acceptedView(accepted) });
   events.push(verdictEvent(pending, owner, 'accepted', amount, 0n, reasonToAccept(pending, contributor)));
   return events;

@@ -46,7 +46,9 @@ export function outcomeOf(request: CheckRequest, submission: Submission, forged:
     case 'compare': {
       const [claims, values] = [wordsAt(request.claims), wordsAt(request.values)];
       const differ = (index: number): boolean => claims[index] !== values[index];
-      return { kind: 'compared', result: { ...judge(claims, differ, request.enough), cpuMs }, auditor: { ...judge(values, differ, request.enough), cpuMs } };
+      const [result, auditor] = [judge(claims, differ, request.enough), judge(values, differ, request.enough)];
+      const apart = claims.filter((_, index) => differ(index)).length;
+      return { kind: 'compared', result: { ...result, cpuMs }, auditor: { ...auditor, cpuMs }, apart };
     }
     default:
       throw new Error(`unknown request ${JSON.stringify(request satisfies never)}`);

@@ -34,6 +34,8 @@ export class Disk {
         this.#change(write.id, { vesting: null });
         return;
       case 'jobClosing':
+      // A measurement that nothing reads to decide.
+      case 'agreement':
         return;
       case 'jobEnded':
         this.jobs.delete(write.id);

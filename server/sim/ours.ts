@@ -125,7 +125,18 @@ export class Ours implements Policy {
     const standings = this.disk.standings.get(id) ?? new Map();
     this.#step({
       type: 'join',
-      contributor: { id, owner, network, trusted, site: null, drill: false, sharePercent: 0, kinds: new Set([this.#spec.id]), standings },
+      contributor: {
+        id,
+        owner,
+        network,
+        deviceClass: `float/${identity.floatClass.index}`,
+        trusted,
+        site: null,
+        drill: false,
+        sharePercent: 0,
+        kinds: new Set([this.#spec.id]),
+        standings,
+      },
     });
   }
 

@@ -26,7 +26,7 @@ export const simDefaults = {
   seed: 1,
   contributors: 2000,
   liars: 0.2,
-  hours: 1,
+  hours: 0.5,
   trusted: 0.01,
   targetError: defaultChecks.targetError,
 } as const;

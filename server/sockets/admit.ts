@@ -56,7 +56,9 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
   const kinds = new Set(consent.kinds);
   // A drill lies: whoever runs one is not believed, though he has the key.
   const trusted = isOperators && !drill;
-  await coordinator.dispatch({ type: 'join', contributor: { id, owner, site: site?.id ?? null, network, trusted, drill, sharePercent, kinds, standings } });
+  const deviceClass = classOf(message.device);
+  const joining = { id, owner, site: site?.id ?? null, network, deviceClass, trusted, drill, sharePercent, kinds, standings };
+  await coordinator.dispatch({ type: 'join', contributor: joining });
   return {
     session: { socket, contributor: id, consent: consent.id, consentExpiresMs: consent.expiresMs, told: new Set() },
     welcome: {
@@ -68,6 +70,16 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
     },
   };
 }
+
+const CLASS_CHARS_MAX = 120;
+
+/** The device class `vendor/architecture/backend` in printable ASCII, as the device says; it is counted by and never believed. */
+const classOf = ({ vendor, architecture, backend }: schemas.Device): string =>
+  [vendor, architecture, backend]
+    .map((part) => part.trim().toLowerCase())
+    .join('/')
+    .replace(/[^ -~]/g, '?')
+    .slice(0, CLASS_CHARS_MAX);
 
 /** Whether this is the operator's own. Every key is compared in full, so that the time it takes tells nothing. Throws on a wrong one. */
 function readKey(trustedKeys: readonly string[], { trusted, drill }: schemas.Hello): boolean {

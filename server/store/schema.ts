@@ -13,6 +13,7 @@ export interface Tables {
   challenges: ChallengesTable;
   contributors: ContributorsTable;
   standings: StandingsTable;
+  agreements: AgreementsTable;
   consents: ConsentsTable;
   sites: SitesTable;
   secrets: SecretsTable;
@@ -146,6 +147,16 @@ export interface StandingsTable {
   unexplained: number;
   suspended_until_ms: number;
   at_ms: number;
+}
+
+/** `Agreement`. */
+export interface AgreementsTable {
+  workload: string;
+  author: string;
+  auditor: string;
+  drawn: number;
+  differing: number;
+  unexplained: number;
 }
 
 export interface ConsentsTable {

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kysely } from 'kysely';
 import type { ResultId } from '../../shared/model.ts';
+import { AgreementWriter, readAgreements } from './agreements.ts';
 import { EmbeddedDialect, openDatabaseFile } from './dialect.ts';
 import { SqlJobs, writeJobClosing, writeJobEnd } from './jobs.ts';
 import { postTransfers, SqlLedger } from './ledger.ts';
@@ -10,7 +11,7 @@ import { migrate } from './migrations/migrate.ts';
 import { SqlPeople, writeStandings } from './people.ts';
 import { insertResults, writeOpening, writeSecondDraw, writeSettled, writeVerdict } from './results.ts';
 import type { Tables } from './schema.ts';
-import type { JobStore, LedgerStore, PeopleStore, Store, StoredResult, Transfer, Write } from './store.ts';
+import type { Agreement, JobStore, LedgerStore, PeopleStore, Store, StoredResult, Transfer, Write } from './store.ts';
 
 const SECRET_BYTES = 32;
 
@@ -36,6 +37,7 @@ class SqlStore implements Store {
   readonly ledger: LedgerStore;
   readonly people: PeopleStore;
   readonly #db: Kysely<Tables>;
+  readonly #agreements = new AgreementWriter();
 
   constructor(db: Kysely<Tables>) {
     this.#db = db;
@@ -46,7 +48,7 @@ class SqlStore implements Store {
 
   /**
    * Results and transfers go in together, in batches, then what changes results, in order. That equals one by one in order:
-   * changes need nothing but their result, transfers keep their order, nothing changes a result whose pay is settled but a
+   * changes need nothing but their result, transfers keep their order, sums have none, nothing changes a result whose pay is settled but a
    * verdict that has none, and of a contributor's standing the last word counts.
    */
   async commit(writes: readonly Write[]): Promise<void> {
@@ -55,6 +57,7 @@ class SqlStore implements Store {
     const transfers: Transfer[] = [];
     const settled = new Set<ResultId>();
     const standings = new Map<string, Write & { kind: 'standing' }>();
+    const agreements: Agreement[] = [];
     const updates: ((trx: Kysely<Tables>) => Promise<void>)[] = [];
     for (const write of writes) {
       if (write.kind === 'result') results.push(write.result);
@@ -64,6 +67,7 @@ class SqlStore implements Store {
       else if (write.kind === 'secondDraw') updates.push((trx) => writeSecondDraw(trx, write));
       else if (write.kind === 'settled') settled.add(write.id);
       else if (write.kind === 'standing') standings.set(`${write.contributor} ${write.workload}`, write);
+      else if (write.kind === 'agreement') agreements.push(write.agreement);
       else if (write.kind === 'jobClosing') updates.push((trx) => writeJobClosing(trx, write.id));
       else if (write.kind === 'jobEnded') updates.push((trx) => writeJobEnd(trx, write));
       else throw new Error(`unknown write ${(write satisfies never as Write).kind}`);
@@ -74,6 +78,7 @@ class SqlStore implements Store {
       for (const update of updates) await update(trx);
       await writeSettled(trx, settled);
       await writeStandings(trx, [...standings.values()]);
+      await this.#agreements.write(trx, agreements);
     });
   }
 
@@ -96,6 +101,10 @@ class SqlStore implements Store {
       .returning('value')
       .executeTakeFirstOrThrow();
     return row.value;
+  }
+
+  agreements(limit: number): Promise<Agreement[]> {
+    return readAgreements(this.#db, limit);
   }
 
   async close(): Promise<void> {

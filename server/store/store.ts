@@ -31,6 +31,8 @@ export interface Store {
   secret(name: string): Promise<Uint8Array>;
   /** Counts the starts of the coordinator on this database; each call raises it by one. */
   nextEpoch(): Promise<number>;
+  /** Pairs of device classes, those compared most first. */
+  agreements(limit: number): Promise<Agreement[]>;
   close(): Promise<void>;
 }
 
@@ -75,7 +77,27 @@ export type Write =
       readonly contributor: ContributorId;
       readonly workload: string;
       readonly standing: Standing;
-    };
+    }
+  /** Adds to what is known of a pair of device classes. */
+  | { readonly kind: 'agreement'; readonly agreement: Agreement };
+
+/**
+ * How well two device classes agree, counted over accepted results (one that is taken back later stays counted). A measurement
+ * of tolerances; whoever wants can claim any class, so nothing is decided by it.
+ */
+export interface Agreement {
+  readonly workload: string;
+  /** Class of the device that handed the values in. */
+  readonly author: string;
+  /** Class of the device that computed them again; `cpu` is the coordinator. */
+  readonly auditor: string;
+  /** Elements compared. */
+  readonly drawn: number;
+  /** Of those, elements where the two are further apart than the tolerance. */
+  readonly differing: number;
+  /** Of those, elements where the author's value has no explanation. */
+  readonly unexplained: number;
+}
 
 export interface StoredJob {
   readonly id: JobId;

@@ -2,8 +2,8 @@ import { MINUTE_MS } from '../../../shared/limits.ts';
 import type { Adversary } from '../adversary.ts';
 import { scattered } from './lies.ts';
 
-/** So few elements are drawn of those who have a record. */
-const FEW_DRAWN = 34;
+/** So few elements are drawn of those who have a record: hardly more than the least that is ever drawn (`DRAWN_MIN` of core/verifier.ts). */
+const FEW_DRAWN = 70;
 /** Where no draw shows how much it is trusted. */
 const HONEST_RESULTS = 25;
 /** Until what got through can no longer be taken back. */

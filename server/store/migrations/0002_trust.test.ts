@@ -61,6 +61,7 @@ test('a database of the version before: open jobs end and are refunded, ended on
   expect(await store.jobs.results(done)).toEqual([]);
   expect(await store.people.contributor(contributorIdOf(1))).toMatchObject({ owner: ada, createdMs: 5 });
   expect(await store.people.standings(contributorIdOf(1))).toEqual(new Map());
+  expect(await store.agreements(10)).toEqual([]);
   await store.close();
   folder.remove();
 });

@@ -106,9 +106,25 @@ async function standings(db: Db): Promise<void> {
     .execute();
 }
 
+/** Sums over accepted results, for each pair of device classes. */
+async function agreements(db: Db): Promise<void> {
+  await db.schema
+    .createTable('agreements')
+    .addColumn('workload', 'text', (column) => column.notNull())
+    .addColumn('author', 'text', (column) => column.notNull())
+    .addColumn('auditor', 'text', (column) => column.notNull())
+    .addColumn('drawn', 'integer', (column) => column.notNull())
+    .addColumn('differing', 'integer', (column) => column.notNull())
+    .addColumn('unexplained', 'integer', (column) => column.notNull())
+    .addPrimaryKeyConstraint('agreements_key', ['workload', 'author', 'auditor'])
+    .modifyEnd(strictTable)
+    .execute();
+}
+
 export async function up(db: Db): Promise<void> {
   await endOpenJobs(db, Date.now());
   await renewPolicies(db);
   await results(db);
   await standings(db);
+  await agreements(db);
 }
