@@ -25,7 +25,7 @@ const measured = { overhead: 'overhead', wasted: 'wasted', wrong_share: 'wrongSh
 /**
  * Every kind of liar against every policy, in the same worlds (server/sim/README.md has them and the figures). Of each figure the worst
  * kind counts; another kind may be the worst of another figure. It could be gamed by leaving kinds out, or by a world in which contributors
- * do so much that getting to know them costs nothing: here the median one does a dozen tiles, with an empty history at the start.
+ * do so much that getting to know them costs nothing: here the median one does half a dozen tiles, with an empty history at the start.
  * The comparator's two figures are those of the suite `comparator`, which has their definition and the rest of its figures.
  */
 export async function bench(): Promise<{ suite: string; figures: Record<string, number>; notes: string[] }> {

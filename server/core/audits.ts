@@ -25,6 +25,10 @@ const AUDITORS_MIN = 3;
 /** Results accepted before a contributor may judge others. */
 const AUDITOR_ACCEPTED_MIN = 2;
 const ANSWER_MS_MAX = 20 * SECOND_MS;
+/** Audits come between two parts of a tile: whoever takes longer for a part is asked only when nobody faster is found. */
+const PART_MS_MAX = ANSWER_MS_MAX / 4;
+/** A trusted contributor takes questions as it gets on: a few audits at a time, so that several of them share what waits. */
+const TRUSTED_AUDITS_MAX = 4;
 const TRIES_MAX = 3;
 const TOKEN_BYTES = 16;
 
@@ -103,12 +107,18 @@ function drawAuditor(
   stream: KeyedStream,
   now: number,
 ): Contributor | undefined {
+  let slow: Contributor | undefined;
   for (let draw = 0; draw < DRAWS_MAX && state.connected.length > 0; draw++) {
     const candidate = state.connected[stream.below(state.connected.length)]!;
-    if (!candidate.trusted && mayAudit(candidate, job, now) && isApart(candidate, pending, author, job)) return candidate;
+    if (candidate.trusted || !mayAudit(candidate, job, now) || !isApart(candidate, pending, author, job)) continue;
+    if (partMs(candidate) <= PART_MS_MAX) return candidate;
+    slow ??= candidate;
   }
-  return undefined;
+  return slow;
 }
+
+/** Expected milliseconds of one part of what it computes now. */
+const partMs = ({ speed, leases }: Contributor): number => (leases.values().next().value?.unitsPerPart ?? 0) / Math.max(speed, Number.MIN_VALUE);
 
 /** The coordinator's own share, at most its CPU budget for a result: what is beyond it is not recomputed, and not counted. */
 function askCpu(state: State, job: Job, pending: PendingResult, questions: readonly Question[], asked: number): Event[] {
@@ -167,11 +177,15 @@ export function grantAudits(state: State, contributor: Contributor, now: number,
       if (job) grants.push(...auditsOf(state, job, contributor, questions, now, random));
     }
   }
-  if (contributor.trusted)
+  if (contributor.trusted) {
+    let room = TRUSTED_AUDITS_MAX - [...state.audits.values()].filter((audit) => audit.contributor === contributor.id).length;
     for (const job of state.jobs.values()) {
+      if (room <= 0) break;
       if (job.trustedQuestions.length === 0 || !contributor.kinds.has(job.spec.id)) continue;
+      room--;
       grants.push(...auditsOf(state, job, contributor, takeElements(job.trustedQuestions, limits.packetElementsMax), now, random));
     }
+  }
   return grants;
 }
 
