@@ -163,7 +163,7 @@ const count = (decided: readonly Decided[]): string => interval(decided.filter(i
 
 const notesOn = (device: string, honest: readonly Decided[], newcomer: readonly Decided[], record: readonly Decided[]): string[] => [
   'case: one result (a part of a tile by a newcomer, a whole pass of a tile with 20 tiles on record) of one of four gallery scenes at 64^2 to 1024^2, 16, 64 or 256 samples, a seed of its own; refused: refuted or discarded, as core/verdicts.ts decides',
-  'equal seeds; a lie counts where at least two of 128 probed elements are wrong; fewerBounces (one less) is reported apart, and so are draws on record: 64 elements or so, meant to bound what a record can be spent on, not to find every patch',
+  'equal seeds; a lie counts where at least two of 128 probed elements are wrong; fewerBounces (one less) is reported apart, and so are draws on record: 128 elements or so, meant to bound what a record can be spent on, not to find every patch',
   `comparator_true_positive: ${count(newcomer)}`,
   `comparator_true_positive_record: ${count(record)}`,
   `comparator_false_positive: ${count(honest)}, newcomers and on record together`,

@@ -105,7 +105,7 @@ describe('how much is enough', () => {
     const counts = [0, 4096, 16_384, 1e5, 1e7].map((verified) => drawCount(1e-4, standing(verified), 4096, 'trusted'));
     expect(counts[0]).toBe(736);
     expect(counts).toEqual(counts.toSorted((a, b) => b - a));
-    expect(counts.at(-1)).toBe(64);
+    expect(counts.at(-1)).toBe(128);
     expect(drawCount(1e-4, standing(0), 4096, 'contributor')).toBe(Math.ceil(735.8 / 0.6));
     expect(drawCount(1e-6, standing(0), 4096, 'cpu')).toBe(4096);
   });

@@ -26,7 +26,7 @@ const ASSUMED_LIARS = 0.2;
 /** An element that a random contributor confirmed counts for this much: it may collude. The coordinator and trusted contributors count fully. */
 const WEIGHT: Readonly<Record<Auditor, number>> = { cpu: 1, trusted: 1, contributor: 1 - 2 * ASSUMED_LIARS };
 /** However long a record is. */
-const DRAWN_MIN = 64;
+const DRAWN_MIN = 128;
 /** The draw after one that found something nobody could explain. */
 const SECOND_DRAW_FACTOR = 4;
 const SECOND_DRAW_MIN = 256;

@@ -46,6 +46,8 @@ export class Client {
   #activity: Activity | null = null;
   #computation: Computation | null = null;
   #asking = false;
+  /** Of the timers to ask again only the newest counts. */
+  #timer = 0;
   #handedIn = 0;
   #accepted = 0;
   #lastDrawn = 0;
@@ -144,9 +146,9 @@ export class Client {
   }
 
   #askIn(ms: number): void {
-    const stay = this.#stay;
+    const [stay, timer] = [this.#stay, ++this.#timer];
     this.#world.in(ms, () => {
-      if (stay === this.#stay && !this.#activity && !this.#asking) this.#ask();
+      if (stay === this.#stay && timer === this.#timer && !this.#activity && !this.#asking) this.#ask();
     });
   }
 

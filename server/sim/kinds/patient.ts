@@ -3,7 +3,7 @@ import type { Adversary } from '../adversary.ts';
 import { scattered } from './lies.ts';
 
 /** So few elements are drawn of those who have a record: hardly more than the least that is ever drawn (`DRAWN_MIN` of core/verifier.ts). */
-const FEW_DRAWN = 70;
+const FEW_DRAWN = 134;
 /** Where no draw shows how much it is trusted. */
 const HONEST_RESULTS = 25;
 /** Until what got through can no longer be taken back. */
