@@ -101,7 +101,7 @@ describe('how much is enough', () => {
         }
   });
 
-  it('draws less of a longer record, never less than 64, and more where strangers audit', () => {
+  it('draws less of a longer record, never less than 128, and more where strangers audit', () => {
     const counts = [0, 4096, 16_384, 1e5, 1e7].map((verified) => drawCount(1e-4, standing(verified), 4096, 'trusted'));
     expect(counts[0]).toBe(736);
     expect(counts).toEqual(counts.toSorted((a, b) => b - a));
