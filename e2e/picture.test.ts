@@ -97,7 +97,10 @@ test('one submits a file, one contributes with a wallet, one watches', { timeout
     await older.click();
     await expect.poll(() => rows.count()).toBeGreaterThan(shown);
   }
-  const amounts = await rows.getByRole('cell').filter({ hasText: /^[+−-]\d/ }).allInnerTexts();
+  const amounts = await rows
+    .getByRole('cell')
+    .filter({ hasText: /^[+−-]\d/ })
+    .allInnerTexts();
   expect(amounts.length).toBeGreaterThan(2);
   expect(
     amounts.reduce((sum, text) => sum + Math.round(Number(text.replace('−', '-')) * 1e6), 0),
