@@ -84,7 +84,6 @@ export function askQuestions(state: State, job: Job, pending: PendingResult, now
       woken.add(auditor);
     } else cpu.push(question);
   }
-  pending.open = 0;
   const asked = end - first - cpu.reduce((sum, { from, to }) => sum + to - from, 0);
   pending.open = Math.ceil((end - first) / QUESTION_ELEMENTS_MAX) - cpu.length;
   const events = askCpu(state, job, pending, cpu, asked);

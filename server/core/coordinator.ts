@@ -72,7 +72,7 @@ export const emptyState = (config: State['config'], now: number): State => ({
   pending: new Map(),
   checksInFlight: 0,
   achieved: 0,
-  wastedByNewcomers: 0,
+  wastedByUnproven: 0,
   balanceAtMs: now,
   nextTrialAtMs: 0,
 });

@@ -103,9 +103,9 @@ function partsAllowed(state: State, job: Job, contributor: Contributor, at: Tile
 function mayTryNewcomer(state: State, now: number): boolean {
   const fade = 2 ** ((state.balanceAtMs - now) / WASTE_HALF_LIFE_MS);
   state.achieved *= fade;
-  state.wastedByNewcomers *= fade;
+  state.wastedByUnproven *= fade;
   state.balanceAtMs = now;
-  if (state.wastedByNewcomers <= WASTE_SHARE_MAX * state.achieved + WASTE_ELEMENTS_FREE) return true;
+  if (state.wastedByUnproven <= WASTE_SHARE_MAX * state.achieved + WASTE_ELEMENTS_FREE) return true;
   if (now < state.nextTrialAtMs) return false;
   state.nextTrialAtMs = now + TRIAL_MS;
   return true;
@@ -169,7 +169,7 @@ export const renewLeases = (contributor: Contributor, now: number): void => setD
 /** A lease ran out under a contributor that is here. Its part is offered again, and it rests the longer the more often that happens. */
 export function expireLease(state: State, contributor: Contributor, active: ActiveLease, now: number): void {
   const job = state.jobs.get(active.job);
-  if (job && standingOf(contributor, job.spec.id, now).verified === 0) state.wastedByNewcomers += active.elementsPerPart * countParts(active.parts);
+  if (job && standingOf(contributor, job.spec.id, now).verified === 0) state.wastedByUnproven += active.elementsPerPart * countParts(active.parts);
   endLease(state, active);
   rest(contributor, now);
 }

@@ -45,9 +45,9 @@ export interface State {
   readonly pending: Map<ResultId, PendingResult>;
   /** Check requests without an answer. */
   checksInFlight: number;
-  /** Elements accepted of anybody, and lost to those who had no record yet. Both decay: newcomers may waste a share of what is achieved. */
+  /** Elements accepted of anybody, and lost to those without a record: newcomers, and liars, whose record a proven lie has ended. Both decay. */
   achieved: number;
-  wastedByNewcomers: number;
+  wastedByUnproven: number;
   balanceAtMs: number;
   /** When the next newcomer may be tried although too much was wasted. */
   nextTrialAtMs: number;

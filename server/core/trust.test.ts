@@ -46,7 +46,7 @@ describe('newcomers', () => {
 
   it('of which one is honest still come in', () => {
     const desk = new Desk();
-    desk.state.wastedByNewcomers = 1e9;
+    desk.state.wastedByUnproven = 1e9;
     const one = desk.join('one');
     desk.now += 5000;
     expect(desk.ask(one).leases).toHaveLength(1);

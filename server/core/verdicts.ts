@@ -1,11 +1,11 @@
-import { type ContributorId, countParts, type Evidence, type OwnerId } from '../../shared/model.ts';
+import { type ContributorId, countParts, type Evidence, type OwnerId, type PartMask } from '../../shared/model.ts';
 import type { AcceptedView } from '../../shared/schemas.ts';
 import type { Vesting } from '../store/store.ts';
 import { askAgain, askQuestions, auditPrice, giveUpAudit, request } from './audits.ts';
 import { aliasOf, countRate, endJobIfOver } from './ending.ts';
 import { auditPayment, payment, refundAccount } from './ledger.ts';
 import { partPrice } from './pricing.ts';
-import { isSuspended, recordVerdict, SUSPENDED, standingOf, vestingMs } from './reputation.ts';
+import { isSuspended, newStanding, recordVerdict, SUSPENDED, standingOf, vestingMs } from './reputation.ts';
 import { endLease, wakeIdle } from './scheduler.ts';
 import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, PendingResult, State } from './state.ts';
 import { errorBound, isProvenWrong, sampleOf, secondDrawCount, sizeOf, tileNumber, totalOf } from './verifier.ts';
@@ -62,7 +62,7 @@ function compared(state: State, job: Job, pending: PendingResult, check: CheckRe
     const standing = standingOf(auditor, job.spec.id, now);
     Object.assign(standing, { drawn: standing.drawn + drawn, differing: standing.differing + differing, unexplained: standing.unexplained + unexplained });
     if (isProvenWrong(outcome.auditor, job.spec.tolerance) || isProvenWrong(standing, job.spec.tolerance))
-      return [...convict(state, job, auditor, 0n, auditReason(outcome.auditor), check.result.at, now), ...askAgain(state, check.question, now)];
+      return [...convict(state, job, auditor, auditReason(outcome.auditor), check.result.at, now), ...askAgain(state, check.question, now)];
   }
   const pay = auditor && !auditor.trusted ? payAuditor(state, job, auditor, pending, check.question, now) : [];
   noteAgreement(job, pending, auditor?.deviceClass ?? null, outcome.apart, outcome.result);
@@ -160,14 +160,15 @@ export function accept(state: State, job: Job, pending: PendingResult, now: numb
   const size = sizeOf(job, stored);
   const count = countParts(stored.parts);
   const amount = partPrice(job.spec, job.context, stored.at, job.stored.ratePerUnit) * BigInt(count);
-  const standing = contributor && standingOf(contributor, job.spec.id, now);
-  const bound = contributor?.trusted || !standing ? 0 : errorBound(standing, size, pending.evidence);
+  // Whoever is forgotten has no record that would insure anything.
+  const standing = contributor ? standingOf(contributor, job.spec.id, now) : newStanding(now);
+  const bound = contributor?.trusted ? 0 : errorBound(standing, size, pending.evidence);
   const vesting: Vesting | null =
     amount > 0n
       ? {
           unit: job.stored.unit,
           microCredits: amount,
-          vestsAtMs: now + (standing && !contributor?.trusted ? vestingMs(state.config.vestingMsMax, standing, size) : 0),
+          vestsAtMs: now + (!contributor?.trusted ? vestingMs(state.config.vestingMsMax, standing, size) : 0),
           refundTo: refundAccount(job.stored),
         }
       : null;
@@ -227,15 +228,7 @@ function refute(state: State, job: Job, pending: PendingResult, reason: string, 
 }
 
 /** An auditor that was proven to lie: the same as for a lying result. */
-function convict(
-  state: State,
-  job: Job,
-  contributor: Contributor,
-  microCredits: bigint,
-  reason: string,
-  at: PendingResult['stored']['at'],
-  now: number,
-): Event[] {
+function convict(state: State, job: Job, contributor: Contributor, reason: string, at: PendingResult['stored']['at'], now: number): Event[] {
   const write = recordVerdict(contributor, job.spec.id, { state: 'refuted', elements: 0, evidence: [], itsDoing: true }, now);
   const { events, voided } = punish(state, contributor, job.spec.id, now);
   const verdict: Event = {
@@ -244,9 +237,9 @@ function convict(
     owner: contributor.owner,
     job: job.stored.id,
     at,
-    parts: 0 as never,
+    parts: 0 as PartMask,
     state: 'refuted',
-    microCredits,
+    microCredits: 0n,
     voided,
     reason,
   };
@@ -288,7 +281,7 @@ export function discard(state: State, job: Job, pending: PendingResult, reason: 
 function letGo(state: State, job: Job, { stored }: PendingResult, contributor: Contributor | undefined, now: number): Event[] {
   job.partsChecking -= countParts(stored.parts);
   job.blocks.unhold(tileNumber(job.grid.tiles, stored.at), stored.parts);
-  if (!stored.drill && (!contributor || standingOf(contributor, job.spec.id, now).verified === 0)) state.wastedByNewcomers += sizeOf(job, stored);
+  if (!stored.drill && (!contributor || standingOf(contributor, job.spec.id, now).verified === 0)) state.wastedByUnproven += sizeOf(job, stored);
   return wakeIdle(state);
 }
 

@@ -1,9 +1,9 @@
 import { radiancePart } from '../../shared/formats.ts';
-import { type ElementRef, partsOf } from '../../shared/model.ts';
+import { partsOf } from '../../shared/model.ts';
 import type { PartialResult, WorkloadCheck } from '../../shared/workload.ts';
 import { boundsOf } from './nearTie.ts';
 import { addSamples, loadScene, type Scene } from './reference.ts';
-import { type RenderJob, type RenderParams, type RenderPrepared, sampleRange, spec, tileRect } from './spec.ts';
+import { placeOf, type RenderParams, type RenderPrepared, spec } from './spec.ts';
 
 /**
  * The truth about rendered tiles. An element is one pixel of one part, in row order of the tile: four sums of `radiancePart`.
@@ -38,21 +38,6 @@ export const load: Check['load'] = (_job, inputs) => {
   if (!scene) throw new Error('the job has no input named scene');
   return loadScene(new Uint8Array(scene));
 };
-
-/** Pixel of an element and its samples [first, end). Throws `RangeError` when the job has no such element. */
-function placeOf(job: RenderJob, element: ElementRef): { x: number; y: number; first: number; end: number } {
-  const { passes, tiles } = spec.split(job.params, job.prepared);
-  const below = (value: number, bound: number): boolean => Number.isInteger(value) && value >= 0 && value < bound;
-  const inJob = below(element.pass, passes) && below(element.tile, tiles);
-  if (!inJob || !below(element.part, spec.parts(job, element)) || !below(element.element, spec.elements(job, element))) {
-    const { pass, tile, part, element: index } = element;
-    throw new RangeError(`the job has no element ${index} of part ${part}, tile ${tile}, pass ${pass}`);
-  }
-  const rect = tileRect(job.params, element.tile);
-  const x = rect.x + (element.element % rect.width);
-  const y = rect.y + Math.floor(element.element / rect.width);
-  return { x, y, ...sampleRange(job.params, element.pass, element.part) };
-}
 
 function requireElement(value: Uint32Array): void {
   if (value.length !== WORDS) throw new RangeError(`an element has ${WORDS} words, not ${value.length}`);

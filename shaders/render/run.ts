@@ -9,7 +9,7 @@ import { SliceController, unlessAborted } from '../common/slices.ts';
 import pathtrace from './pathtrace.wgsl?raw';
 import scatter from './scatter.wgsl?raw';
 import scene from './scene.wgsl?raw';
-import { partSamples, type RenderJob, type RenderParams, type RenderPrepared, sampleRange, spec, tileRect } from './spec.ts';
+import { partSamples, placeOf, type RenderJob, type RenderParams, type RenderPrepared, sampleRange, spec, tileRect } from './spec.ts';
 import surface from './surface.wgsl?raw';
 import traverse from './traverse.wgsl?raw';
 
@@ -176,13 +176,8 @@ function scatteredWork(job: RenderJob, elements: readonly ElementRef[]): Work {
 }
 
 function slotOf(job: RenderJob, at: ElementRef): [number, number] {
-  const { passes, tiles } = spec.split(job.params, job.prepared);
-  if (!(at.pass < passes && at.tile < tiles && at.part < spec.parts(job, at) && at.element < spec.elements(job, at)))
-    throw new RangeError(`the job has no element ${JSON.stringify(at)}`);
-  const rect = tileRect(job.params, at.tile);
-  const { first, end } = sampleRange(job.params, at.pass, at.part);
-  const [column, row] = [rect.x + (at.element % rect.width), rect.y + Math.floor(at.element / rect.width)];
-  return [column | (row << 16), first | ((end - first) << 16)];
+  const { x, y, first, end } = placeOf(job, at);
+  return [x | (y << 16), first | ((end - first) << 16)];
 }
 
 /** Ascending ranges, neighbours in one piece: a slice may span parts, because one of them alone is too little for a large GPU. */

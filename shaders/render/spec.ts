@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { radiancePart } from '../../shared/formats.ts';
-import type { JobContext, MicroUnits, TileRef } from '../../shared/model.ts';
+import type { ElementRef, JobContext, MicroUnits, TileRef } from '../../shared/model.ts';
 import type { TileGrid, WorkloadSpec } from '../../shared/workload.ts';
 
 export const params = Type.Object(
@@ -165,3 +165,18 @@ export const spec: WorkloadSpec<typeof params, RenderPrepared> = {
   region: (job, { tile }) => tileRect(job.params, tile),
   picture: (job) => ({ width: job.params.width, height: job.params.height }),
 };
+
+/** Pixel and sample range [first, end) of an element. Throws `RangeError` for one that the job does not have. */
+export function placeOf(job: RenderJob, element: ElementRef): { x: number; y: number; first: number; end: number } {
+  const { passes, tiles } = spec.split(job.params, job.prepared);
+  const below = (value: number, bound: number): boolean => Number.isInteger(value) && value >= 0 && value < bound;
+  const inJob = below(element.pass, passes) && below(element.tile, tiles);
+  if (!inJob || !below(element.part, spec.parts(job, element)) || !below(element.element, spec.elements(job, element))) {
+    const { pass, tile, part, element: index } = element;
+    throw new RangeError(`the job has no element ${index} of part ${part}, tile ${tile}, pass ${pass}`);
+  }
+  const rect = tileRect(job.params, element.tile);
+  const x = rect.x + (element.element % rect.width);
+  const y = rect.y + Math.floor(element.element / rect.width);
+  return { x, y, ...sampleRange(job.params, element.pass, element.part) };
+}
