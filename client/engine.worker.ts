@@ -28,6 +28,7 @@ const host = {
   resume: (): void => engine?.resume(),
   stop: async (): Promise<void> => engine?.stop(),
   setPower: (percent: number): void => engine?.setPower(percent),
+  setDownloadMax: (bytes: number): void => engine?.setDownloadMax(bytes),
   setSliceMs: (ms: number): void => engine?.setSliceMs(ms),
 };
 

@@ -45,7 +45,7 @@ async function lieUntilFound(job: string, lie: Lie): Promise<void> {
 }
 
 test('five ways of lying, and an honest page beside them', { timeout: 3 * WORK_MS_MAX }, async () => {
-  const params = { scene: 'cornell', width: 160, height: 128, samples: 512, bounces: 5, lighting: 'auto' };
+  const params = { scene: 'cornell', width: 160, height: 128, samples: 512, bounces: 5, lighting: 'auto', layers: 'none' };
   const { id } = await submitJob(coordinator, { workload: 'render', params, files: {}, title: 'Among liars', visibility: 'public', seed: 11 });
 
   const honest = await Visitor.enter(browser);

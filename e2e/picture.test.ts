@@ -50,7 +50,7 @@ test('one submits a file, one contributes with a wallet, one watches', { timeout
   const wallet = await injectWallet(contributor.page);
 
   const id = await submitByForm(requester.page);
-  expect((await jobOf(coordinator, id)).params).toEqual({ scene: 'file', width: 96, height: 64, samples: 64, bounces: 4, lighting: 'auto' });
+  expect((await jobOf(coordinator, id)).params).toMatchObject({ scene: 'file', width: 96, height: 64, samples: 64, bounces: 4, lighting: 'auto' });
 
   await viewer.page.goto(`${coordinator.url}/jobs/${id}`);
   await viewer.page.getByRole('heading', { name: 'A small room' }).waitFor();

@@ -54,7 +54,7 @@ async function siteEarned(owner: Page): Promise<bigint> {
 }
 
 test('from consent to split earnings to stop', { timeout: 2 * WORK_MS_MAX }, async () => {
-  const params = { scene: 'cornell', width: 256, height: 192, samples: 256, bounces: 4, lighting: 'auto' };
+  const params = { scene: 'cornell', width: 256, height: 192, samples: 256, bounces: 4, lighting: 'auto', layers: 'none' };
   const { id } = await submitJob(coordinator, { workload: 'render', params, files: {}, title: 'For the museum', visibility: 'public' });
   const [owner, visitor] = await Promise.all([Visitor.enter(browser), Visitor.enter(browser)]);
   snippet = await registerSite(owner.page);

@@ -49,12 +49,15 @@ async function submitSample(api: Api): Promise<{ job: JobView; output: { id: str
   const entry = id && workload(id);
   if (!entry) throw new Error('shaders/registry.ts lists no workload');
   const [sample] = await (await entry.samples()).samples();
-  const [output] = entry.spec.outputs;
-  if (!sample || !output) throw new Error(`${id} offers no sample or no output`);
+  if (!sample) throw new Error(`${id} offers no sample`);
   const files: Record<string, string> = {};
   for (const [name, bytes] of Object.entries(sample.files)) files[name] = await api.upload(new Uint8Array(bytes));
   const request = { workload: id, params: sample.params, files, title: sample.title, visibility: 'unlisted' };
-  return { job: await api.submit(request as Parameters<Api['submit']>[0]), output };
+  const job = await api.submit(request as Parameters<Api['submit']>[0]);
+  const { seed, params, prepared } = job;
+  const [output] = entry.spec.outputs({ id: job.id, seed, params, prepared });
+  if (!output) throw new Error(`${id} offers no output`);
+  return { job, output };
 }
 
 /** Polls the job until it is done; rejects when a child ends before. */

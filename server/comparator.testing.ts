@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 import { distance, explains } from '../shaders/render/check.ts';
+import { lightPasses } from '../shaders/render/grid.ts';
 import { loadScene, type Scene } from '../shaders/render/reference.ts';
 import { spec } from '../shaders/render/spec.ts';
 import { allLies, type Claim, type LieName, type Subject, subjectOf } from '../shaders/render/testing/comparator/lies.ts';
@@ -82,7 +83,7 @@ export async function decide(subject: Subject, claims: Claims, reputation: Reput
       for (const ref of refs.slice(from, from + question.drawn)) {
         const claim = claimOf(ref);
         found.compared++;
-        if (distance(job, claim, subject.truth(ref)) <= spec.tolerance.allowed) continue;
+        if (distance(job, ref, claim, subject.truth(ref)) <= spec.tolerance.allowed) continue;
         found.differing++;
         if (explains(subject.scene, job, ref, claim)) continue;
         found.unexplained++;
@@ -113,7 +114,7 @@ function shows(subject: Subject, claim: Claim): boolean {
   let wrong = 0;
   for (let at = 0; at < PROBED && wrong < SHOWING_MIN; at++) {
     const ref = { ...tile, part: part!, element: Math.floor(((at * GOLDEN) % 1) * elements) };
-    if (distance(job, claim(ref), subject.truth(ref)) > spec.tolerance.allowed) wrong++;
+    if (distance(job, ref, claim(ref), subject.truth(ref)) > spec.tolerance.allowed) wrong++;
   }
   return wrong >= SHOWING_MIN;
 }
@@ -126,8 +127,10 @@ export async function runCase(one: Case, picture: Picture, scene: Scene, ask: As
   const rng = new Rng(seed);
   const job = jobOf(picture, one.samples, seed);
   const grid = spec.split(job.params, job.prepared);
+  // Lies are about light: features cost a hundredth of it, so that nobody gains by cheapening them.
+  const passes = 'honest' in one.author ? grid.passes : lightPasses(job.params);
   for (let tried = 0; tried < TILES_TRIED_MAX; tried++) {
-    const tile = { pass: rng.below(grid.passes), tile: rng.below(grid.tiles) };
+    const tile = { pass: rng.below(passes), tile: rng.below(grid.tiles) };
     const count = spec.parts(job, tile);
     const parts = one.reputation === 'record' ? fullMask(count) : maskOf([rng.below(count)]);
     const subject = subjectOf(job, picture.packed, scene, tile, parts);

@@ -9,6 +9,7 @@ import { io, type Socket } from 'socket.io-client';
 import parser from 'socket.io-msgpack-parser';
 import { commitParts, saltOf } from '../shared/commitment.ts';
 import { encodeResult, toHex } from '../shared/formats.ts';
+import { limits } from '../shared/limits.ts';
 import type { BlobHash } from '../shared/model.ts';
 import { type Ack, type HandedIn, type Lease, namespaces, PROTOCOL_VERSION, type Welcome, type Work } from '../shared/protocol.ts';
 import type { HandIn, Open } from '../shared/schemas.ts';
@@ -110,7 +111,14 @@ class Client {
       socket.once('connect_error', reject);
     });
     const device = { vendor: 'bench', architecture: '', backend: 'none', description: '', software: true };
-    await client.#ask<Welcome>('hello', { protocol: PROTOCOL_VERSION, contributor: identity.id, secret: identity.secret, consent: identity.consent, device });
+    await client.#ask<Welcome>('hello', {
+      protocol: PROTOCOL_VERSION,
+      contributor: identity.id,
+      secret: identity.secret,
+      consent: identity.consent,
+      device,
+      downloadBytesMax: limits.downloadBytesDefault,
+    });
     return client;
   }
 

@@ -5,12 +5,13 @@ import type { ContributorId, JobContext, JobId, OwnerId, ResultId } from '../sha
 import type { OpenRequest } from '../shared/protocol.ts';
 import type { WorkloadSpec } from '../shared/workload.ts';
 import type { JobHandle } from './checks/messages.ts';
-import type { Pool } from './checks/pool.ts';
+import { fromDisk, type Pool } from './checks/pool.ts';
 import { emptyState, step } from './core/coordinator.ts';
 import { openLease } from './core/lease.ts';
 import { jobAccount } from './core/ledger.ts';
 import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './core/state.ts';
 import { columnsOf } from './core/verdicts.ts';
+import { Measuring } from './measuring.ts';
 import type { BlobStore, Store, StoredJob, StoredResult } from './store/store.ts';
 
 export interface CoordinatorDeps {
@@ -49,6 +50,7 @@ const GROUP_COMMANDS_MAX = 1000;
 export class Coordinator {
   readonly #deps: CoordinatorDeps;
   readonly #listeners = new Set<(events: readonly Event[]) => void>();
+  readonly #measuring: Measuring;
   readonly #joined = new Map<ContributorId, Command & { type: 'join' }>();
   #state: State;
   #batch: Batched[] = [];
@@ -60,6 +62,16 @@ export class Coordinator {
   private constructor(deps: CoordinatorDeps, state: State) {
     this.#deps = deps;
     this.#state = state;
+    this.#measuring = new Measuring({
+      checks: deps.checks,
+      log: deps.log,
+      handleOf: ({ job: id }) => {
+        const job = this.#state.jobs.get(id);
+        return job && this.handle(job.stored, job.context);
+      },
+      bytesOf: (result) => this.bytesOf(result),
+      measured: (result, passesWanted) => this.dispatch({ type: 'measured', result, passesWanted }),
+    });
   }
 
   static async open(deps: CoordinatorDeps): Promise<Coordinator> {
@@ -197,6 +209,7 @@ export class Coordinator {
       drill: false,
       sharePercent: site?.sharePercent ?? 0,
       kinds: new Set<string>(),
+      downloadBytesMax: limits.downloadBytesDefault,
       standings: await store.people.standings(id),
     };
     this.#step({ type: 'join', contributor });
@@ -204,7 +217,10 @@ export class Coordinator {
   }
 
   #release(events: readonly Event[]): void {
-    for (const event of events) if (event.type === 'checkRequested') void this.#check(event.request);
+    for (const event of events) {
+      if (event.type === 'checkRequested') void this.#check(event.request);
+      if (event.type === 'measureRequested') this.#measuring.ask(event.result);
+    }
     for (const listener of this.#listeners) listener(events);
   }
 
@@ -226,7 +242,7 @@ export class Coordinator {
       const { salt, root, parts, at } = result;
       const shape = { parts, elements: job.spec.elements(job.context, at), words: job.spec.elementWords };
       const bytes = { result: await this.bytesOf(result), opening: await this.#openingOf(result) };
-      const proof = await checks.ask('opening', { shape, salt, root, sample, ...bytes });
+      const proof = await checks.ask('opening', { shape, salt, root, sample, ...bytes }, Object.values(bytes).flatMap(fromDisk));
       return proof.ok ? { kind: 'opened', claims: proof.claims } : { kind: 'mismatch', message: proof.message };
     }
     // Copied, because a view is sent to a thread with all the memory behind it.
@@ -266,6 +282,7 @@ export class Coordinator {
   /** Stops taking commands, finishes the commit under way. */
   async close(): Promise<void> {
     clearInterval(this.#ticker);
+    this.#measuring.close();
     await this.#flushing;
     this.#closed = true;
   }

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
+import { decodeResult } from '../shared/formats.ts';
 import type { BlobHash, ElementRef, JobId, MicroUnits, OwnerId } from '../shared/model.ts';
 import type { WorkloadSpec } from '../shared/workload.ts';
 import { compareSample, type Judge, proveOpening, recomputeSample } from './checks/evidence.ts';
@@ -39,6 +40,8 @@ const trueValue = ({ pass, tile, part, element }: ElementRef, word: number): num
 export const valuesOf = (elements: readonly ElementRef[], change = 0): Uint32Array =>
   Uint32Array.from(elements.flatMap((element) => Array.from({ length: WORDS }, (_, word) => trueValue(element, word) + change)));
 
+const passesOf = (params: unknown): number => (params as { readonly passes?: number }).passes ?? 1;
+
 export const spec: WorkloadSpec = {
   id: 'formula',
   version: 1,
@@ -47,10 +50,10 @@ export const spec: WorkloadSpec = {
   params: Type.Object({}),
   defaults: {},
   fields: [],
-  outputs: [],
+  outputs: () => [],
   tolerance: { unit: 'steps', allowed: 1, honestMissRate: 1e-3, unexplainedRate: 1e-6 },
   elementWords: WORDS,
-  split: () => ({ passes: 1, tiles: 8 }),
+  split: (params) => ({ passes: passesOf(params), tiles: 8 }),
   parts: () => 3,
   elements: () => ELEMENTS,
   work: () => 1000 as MicroUnits,
@@ -58,6 +61,8 @@ export const spec: WorkloadSpec = {
   auditMs: () => 5,
   region: () => null,
   picture: () => null,
+  // The last pass always runs.
+  adaptivePasses: ({ params }) => passesOf(params) - 1,
 };
 
 export const hashOf = (bytes: Uint8Array): BlobHash => createHash('sha256').update(bytes).digest('hex') as BlobHash;
@@ -68,6 +73,9 @@ export class World {
   now = Date.UTC(2026, 0, 1);
   /** So many differing elements are not explained by the referee; the rest is. */
   unexplained = Number.POSITIVE_INFINITY;
+  /** How many passes a tile wants; undefined: a thread dies of it, null: it never answers. */
+  wants: (tile: number) => number | undefined | null = () => 1;
+  measured = 0;
   readonly events: Event[] = [];
   readonly config: Pick<Config, 'trustedKeys' | 'privateSwarm' | 'trustProxy'>;
   store!: Store;
@@ -81,10 +89,10 @@ export class World {
     this.config = { ...readConfig({}), trustedKeys: [KEY], ...config };
   }
 
-  static async open(config: Partial<Config> = {}): Promise<World> {
+  static async open(config: Partial<Config> = {}, job: Partial<Pick<StoredJob, 'params' | 'inputs'>> = {}): Promise<World> {
     const world = new World(config);
     await world.start();
-    world.job = jobOf();
+    world.job = jobOf(job);
     await world.store.jobs.create(world.job, holds(world.job));
     await world.coordinator.dispatch({ type: 'openJob', job: world.job, results: [], paid: 0n });
     return world;
@@ -150,15 +158,24 @@ export class World {
 
   /** What a worker thread would answer. */
   readonly #answer = async <K extends Kind>(kind: K, asked: Question[K]): Promise<Answer[K]> => {
+    if (kind === 'measure') return this.#measure(asked as Question['measure']) as Promise<Answer[K]>;
     const judge: Judge = {
       words: WORDS,
       allowed: spec.tolerance.allowed,
       recompute: (elements) => valuesOf(elements),
-      distance: (a, b) => Math.max(...a.map((value, index) => Math.abs(value - b[index]!))),
+      distance: (_element, a, b) => Math.max(...a.map((value, index) => Math.abs(value - b[index]!))),
       explains: () => this.unexplained-- <= 0,
     };
     return this.#evidence(judge, { kind, asked } as { [Each in Kind]: { kind: Each; asked: Question[Each] } }[Kind]) as Answer[K];
   };
+
+  async #measure({ at, parts, result }: Question['measure']): Promise<number> {
+    this.measured++;
+    decodeResult(result, parts, ELEMENTS, WORDS);
+    const wanted = this.wants(at.tile);
+    if (wanted === undefined) throw new Error('the thread died');
+    return wanted ?? new Promise<never>(() => undefined);
+  }
 
   #evidence(judge: Judge, { kind, asked }: { [Each in Kind]: { kind: Each; asked: Question[Each] } }[Kind]): Answer[Kind] {
     if (kind === 'opening') return proveOpening(asked.shape, asked, asked.result, asked.opening, asked.sample);
@@ -172,9 +189,9 @@ export class World {
 /** Viewers here only listen. */
 const noJobs = { view: async () => ({}), accepted: async () => [] } as unknown as Jobs;
 
-function jobOf(): StoredJob {
+function jobOf({ params = {}, inputs = [] }: Partial<Pick<StoredJob, 'params' | 'inputs'>>): StoredJob {
   const owner = 'device:requester0000000' as OwnerId;
-  const context = { id: 'j_formula000000000' as JobId, seed: 1, params: {}, prepared: {} };
+  const context = { id: 'j_formula000000000' as JobId, seed: 1, params, prepared: {} };
   // Sets half of the price aside for auditors: none of them works for nothing.
   const checks = { targetError: 1e-5 };
   const price = priceJob(spec, context, checks, 1_000_000n);
@@ -182,5 +199,5 @@ function jobOf(): StoredJob {
   const money = { unit: 'test', ratePerUnit: 1_000_000n, workHeld: price.work, checksHeld: price.checks } as const;
   const from = [{ account: 'operator/issuance', microCredits: held }] as const;
   const state = { status: 'open', visibility: 'public', gallery: false, closing: false, createdMs: 0, endedMs: null, summary: null } as const;
-  return { ...context, ...money, ...state, title: 'Formula', workload: spec.id, version: spec.version, owner, inputs: [], checks, heldFrom: from };
+  return { ...context, ...money, ...state, title: 'Formula', workload: spec.id, version: spec.version, owner, inputs, checks, heldFrom: from };
 }

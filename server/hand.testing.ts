@@ -4,6 +4,7 @@ import parser from 'socket.io-msgpack-parser';
 import { expect } from 'vitest';
 import { type Committed, commitParts, saltOf } from '../shared/commitment.ts';
 import { decodeAuditElements, encodeResult, toHex } from '../shared/formats.ts';
+import { limits } from '../shared/limits.ts';
 import { type ContributorId, countParts, partsOf, type ResultId, type TileRef } from '../shared/model.ts';
 import {
   type Ack,
@@ -52,7 +53,15 @@ export class Hand {
     const standing = { contributor: id, kinds: [spec.id], site: null, grantedMs: 0, expiresMs: Number.MAX_SAFE_INTEGER, revokedMs: null };
     await world.store.people.createConsent({ id: consent, ...standing });
     const device = { vendor: 'test', architecture: '', backend: 'none', description: '', software: true };
-    return new Hand(world, { protocol: PROTOCOL_VERSION, contributor: id, secret: secret.toString('base64url'), consent, device, ...more });
+    return new Hand(world, {
+      protocol: PROTOCOL_VERSION,
+      contributor: id,
+      secret: secret.toString('base64url'),
+      consent,
+      device,
+      downloadBytesMax: limits.downloadBytesDefault,
+      ...more,
+    });
   }
 
   static async join(world: World, more: object = {}, headers: Record<string, string> = {}): Promise<Hand> {

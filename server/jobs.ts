@@ -4,13 +4,15 @@ import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { workload } from '../shaders/registry.ts';
 import type { MicroCredits } from '../shared/credits.ts';
-import { limits } from '../shared/limits.ts';
+import { limits, MIB } from '../shared/limits.ts';
 import type { BlobHash, JobContext, JobId, OwnerId, ResultId } from '../shared/model.ts';
 import { type AcceptedView, type ChecksPolicy, defaultChecks, type JobRequest, type JobView, type Quote, type QuoteRequest } from '../shared/schemas.ts';
-import { type AcceptedResult, InputError, type WorkloadSpec } from '../shared/workload.ts';
+import { InputError, type WorkloadSpec } from '../shared/workload.ts';
+import type { DeskAnswer, DeskQuestion } from './checks/messages.ts';
 import type { Pool } from './checks/pool.ts';
 import type { Coordinator } from './coordinator.ts';
 import { describeJob } from './core/ending.ts';
+import { inputBytesOf } from './core/fetching.ts';
 import { grantAccount, holds, splitHold } from './core/ledger.ts';
 import { priceJob } from './core/pricing.ts';
 import { acceptedView } from './core/verdicts.ts';
@@ -22,6 +24,8 @@ export interface JobDeps {
   readonly blobs: BlobStore;
   readonly coordinator: Coordinator;
   readonly preparing: Pool;
+  /** Apart from `preparing`: nobody waits for a price while a film is put together. */
+  readonly assembling: Pool;
   readonly ratePerUnit: MicroCredits;
   readonly clock: () => number;
   readonly randomBytes: (length: number) => Uint8Array;
@@ -77,7 +81,7 @@ export class Jobs {
       workMicroCredits: price.work.toString(),
       checksMicroCredits: price.checks.toString(),
       holdMicroCredits: (price.work + price.checks).toString(),
-      report: [...prepared.report],
+      report: [...prepared.report, ...downloadReport(prepared)],
       facts: { ...prepared.facts },
     };
   }
@@ -140,7 +144,7 @@ export class Jobs {
   async #prepareNow(spec: WorkloadSpec, params: unknown, files: QuoteRequest['files']): Promise<Prepared> {
     const { blobs, preparing } = this.#deps;
     const names = new Set(spec.fields.filter(({ kind }) => kind === 'file').map(({ name }) => name));
-    const bytes: Record<string, Uint8Array> = {};
+    const bytes: Record<string, Uint8Array<ArrayBuffer>> = {};
     for (const [name, hash] of Object.entries(files)) {
       if (!names.has(name)) throw new InputError(`files.${name}`, 'This workload takes no such file.', [...names].join(', '));
       const file = await blobs.get(hash);
@@ -148,9 +152,16 @@ export class Jobs {
       bytes[name] = file;
     }
     try {
-      const { prepared, inputs, report, facts } = await preparing.ask('prepare', { workload: spec.id, params, files: bytes });
+      const { prepared, inputs, report, facts } = await preparing.ask(
+        'prepare',
+        { workload: spec.id, params, files: bytes },
+        Object.values(bytes).map(({ buffer }) => buffer),
+      );
+      const { downloadBytesMax } = limits;
+      const total = Object.values(inputs).reduce((sum, { byteLength }) => sum + byteLength, 0);
+      if (total > downloadBytesMax) throw new InputError('files', `Contributors would have to download ${mib(total)}.`, `at most ${mib(downloadBytesMax)}`);
       const stored = await Promise.all(
-        Object.entries(inputs).map(async ([name, input]) => ({ name, ...(await blobs.put(once(input), { bytesMax: Number.MAX_SAFE_INTEGER })) })),
+        Object.entries(inputs).map(async ([name, input]) => ({ name, ...(await blobs.put(piecesOf(input), { bytesMax: Number.MAX_SAFE_INTEGER })) })),
       );
       return { prepared, inputs: stored, report, facts };
     } catch (error) {
@@ -197,8 +208,8 @@ export class Jobs {
   async file(id: JobId, output: string): Promise<{ hash: BlobHash; name: string; mediaType: string }> {
     const job = await this.#stored(id);
     const spec = workload(job.workload)?.spec;
-    const kind = spec?.outputs.find((candidate) => candidate.id === output);
-    if (!spec || !kind) throw new JobError('not_found', 'This workload has no such output.');
+    const kind = spec?.outputs(contextOf(job)).find((candidate) => candidate.id === output);
+    if (!spec || !kind) throw new JobError('not_found', 'This job has no such output.');
     if (job.status !== 'done') throw new JobError('conflict', 'The file is there once the job is done.');
     const key = `${id}/${output}`;
     const known = await this.#deps.store.jobs.file(id, output);
@@ -209,18 +220,31 @@ export class Jobs {
   }
 
   async #assemble(job: StoredJob, output: string): Promise<BlobHash> {
-    const { preparing, blobs, store, coordinator } = this.#deps;
-    const results = (await this.#acceptedResults(job.id)).values();
+    const { assembling, blobs, store, coordinator } = this.#deps;
+    const results = (await this.#acceptedResults(job.id)).sort((a, b) => a.at.tile - b.at.tile || a.at.pass - b.at.pass).values();
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const writer = writable.getWriter();
+    const answer = async (question: DeskQuestion): Promise<DeskAnswer> => {
+      if ('piece' in question) {
+        await writer.write(question.piece);
+        return null;
+      }
+      const { value } = results.next();
+      return value ? { tile: value.at, parts: value.parts, bytes: await coordinator.bytesOf(value) } : null;
+    };
     const { port1, port2 } = new MessageChannel();
-    port1.on('message', async () => {
-      const next = results.next();
-      const message: AcceptedResult | null = next.done ? null : { tile: next.value.at, parts: next.value.parts, bytes: await coordinator.bytesOf(next.value) };
-      port1.postMessage(message);
+    port1.on('message', (question: DeskQuestion) => {
+      answer(question).then(
+        (found) => port1.postMessage(found),
+        (error: unknown) => writer.abort(error),
+      );
     });
     try {
-      const context = { id: job.id, seed: job.seed, params: job.params, prepared: job.prepared };
-      const file = await preparing.ask('assemble', { workload: job.workload, job: context, output, source: port2 }, [port2]);
-      const { hash } = await blobs.put(once(file), { bytesMax: Number.MAX_SAFE_INTEGER });
+      const made = assembling.ask('assemble', { workload: job.workload, job: contextOf(job), output, desk: port2 }, [port2]).then(
+        () => writer.close(),
+        (error: unknown) => writer.abort(error),
+      );
+      const [{ hash }] = await Promise.all([blobs.put(readable, { bytesMax: Number.MAX_SAFE_INTEGER }), made]);
       await store.jobs.setFile(job.id, output, hash);
       return hash;
     } finally {
@@ -248,8 +272,23 @@ export class Jobs {
 const LIST_MAX = 50;
 const ISSUANCE: AccountId = 'operator/issuance';
 
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+const contextOf = ({ id, seed, params, prepared }: StoredJob): JobContext => ({ id, seed, params, prepared });
+
+const PIECE_BYTES = MIB;
+
+/** Hashing hundreds of megabytes at once would hold up everybody for a second. */
+async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
+}
+
+const mib = (bytes: number): string => `${Math.ceil(bytes / MIB)} MiB`;
+
+/** Whoever has not allowed more takes no larger jobs. */
+function downloadReport(prepared: Prepared): string[] {
+  const bytes = inputBytesOf(prepared);
+  const most = limits.downloadBytesDefault;
+  if (bytes <= most) return [];
+  return [`Contributors have to download ${mib(bytes)}. Many allow no more than ${mib(most)}, so fewer will help.`];
 }
 
 /** Letters, digits and dashes of a title, so that a header or a file system never sees anything else. */

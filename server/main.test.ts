@@ -114,7 +114,14 @@ class Contributor {
   hello(): Record<string, unknown> {
     const { contributor, consent } = this.grant;
     const device = { vendor: 'test', architecture: '', backend: 'cpu', description: '', software: true };
-    return { protocol: PROTOCOL_VERSION, contributor: contributor.id, secret: contributor.secret, consent: consent.id, device };
+    return {
+      protocol: PROTOCOL_VERSION,
+      contributor: contributor.id,
+      secret: contributor.secret,
+      consent: consent.id,
+      device,
+      downloadBytesMax: limits.downloadBytesDefault,
+    };
   }
 
   async raw<T>(command: string, message: unknown): Promise<Ack<T>> {

@@ -39,7 +39,14 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
     heapMib: CHECK_HEAP_MIB,
     queuedMax: CHECKS_QUEUED_MAX,
   });
-  const preparing = new Pool({ threads: 1, timeoutMs: limits.prepareMsMax, heapMib: limits.prepareHeapMibMax, queuedMax: PREPARE_QUEUED_MAX });
+  const preparing = new Pool({
+    threads: 1,
+    timeoutMs: limits.prepareMsMax,
+    heapMib: limits.prepareHeapMibMax,
+    buffersMib: limits.prepareBuffersMibMax,
+    queuedMax: PREPARE_QUEUED_MAX,
+  });
+  const assembling = new Pool({ threads: 1, timeoutMs: limits.prepareMsMax, heapMib: limits.prepareHeapMibMax, queuedMax: PREPARE_QUEUED_MAX });
   const clock = Date.now;
   let endConsent: (consent: Parameters<ReturnType<typeof serveContributors>['endConsent']>[0]) => void = () => undefined;
 
@@ -64,7 +71,7 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
     random: randomBytes,
     log,
   });
-  const jobs = new Jobs({ store, blobs, coordinator, preparing, ratePerUnit: config.ratePerUnit, clock, randomBytes });
+  const jobs = new Jobs({ store, blobs, coordinator, preparing, assembling, ratePerUnit: config.ratePerUnit, clock, randomBytes });
   await app.register(jobRoutes({ jobs, blobs, ownerOf: app.sessions.ownerOf }));
   await app.register(blobRoutes({ blobs, coordinator, clock }));
   await app.register(receiptRoutes({ store, jobs, clock }));
@@ -85,7 +92,7 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
       await io.close();
       await app.close();
       await coordinator.close();
-      await Promise.all([checks.close(), preparing.close()]);
+      await Promise.all([checks.close(), preparing.close(), assembling.close()]);
       await store.close();
     },
   };

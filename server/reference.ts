@@ -48,16 +48,16 @@ async function run(): Promise<void> {
   const loaded = check.load(job, inputs);
   const grid = spec.split(params, prepared);
   async function* results(): AsyncGenerator<AcceptedResult> {
-    for (let pass = 0; pass < grid.passes; pass++) {
-      for (let tile = 0; tile < grid.tiles; tile++) {
+    for (let tile = 0; tile < grid.tiles; tile++) {
+      for (let pass = 0; pass < grid.passes; pass++) {
         const parts = fullMask(spec.parts(job, { pass, tile }));
         const rendered = check.render(loaded, job, { pass, tile }, parts);
         yield { tile: { pass, tile }, parts, bytes: encodeResult(rendered, spec.elements(job, { pass, tile }), spec.elementWords) };
       }
     }
   }
-  const output = values.output || spec.outputs[0]?.id || '';
-  await writeFile(values.out, await (await entry.assemble()).assemble(job, output, results()));
+  const output = values.output || spec.outputs(job)[0]?.id || '';
+  await writeFile(values.out, (await entry.assemble()).assemble(job, output, results()));
 }
 
 if (values.help) console.log(usage);

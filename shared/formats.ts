@@ -196,55 +196,109 @@ export function decodeLeaseBody(bytes: Uint8Array): LeaseBody {
 export const radiancePart = { pixelBytes: 16, stepLog2: -12, sampleStepsMax: 2 ** 26 - 1, squareStep: 1 / 64, squareLuminanceMax: 1023 } as const;
 
 /*
- * Packed scene v1: triangles in world space with their BVH, independent of picture size and camera.
- *   header: 64 u32 (256 bytes), then sections, each starting at a multiple of 256 bytes, zero-padded.
- *   header[0] magic 'TSS1' · [1] version 1 · [2..] one (byte offset, byte length) pair per section, in `sceneSections` order
- *   Remaining header words are 0.
+ * Feature part v1: twice as many elements, of what camera rays see first. Per pixel u32 albedo red · green · blue · depth, then per pixel
+ *   u32 normal x · y · z · coverage
+ * Sums over the samples in steps of 2^-12 of: albedo 0 to 1; depth along the ray in 2^depthLog2 metres; (normal + 1) / 2 in world space;
+ * 1 where something was seen. All are 0 where nothing was.
  */
-export const SCENE_MAGIC = 0x31535354;
-export const SCENE_VERSION = 1;
+
+/*
+ * Packed scene v2: triangles with their trees, placed by instances, independent of picture size and camera.
+ *   header: 64 u32 (256 bytes), then sections, each starting at a multiple of 256 bytes, zero-padded.
+ *   header[0] magic 'TSS2' · [1] version 2 · [2..] one (byte offset, byte length) pair per section, in `sceneSections` order
+ *   · [63] set of `sceneFeatures`. Remaining header words are 0.
+ */
+export const SCENE_MAGIC = 0x32535354;
+export const SCENE_VERSION = 2;
 export const SCENE_HEADER_BYTES = 256;
 export const SCENE_ALIGN_BYTES = 256;
+const SCENE_FEATURES_BYTE = 63 * 4;
+
+/** What a scene has: kernels are compiled without what it has not. Bits of header[63]. */
+export const sceneFeatures = {
+  textures: 1,
+  /** More than one mesh in world space: rays pass through a tree of instances. */
+  instances: 2,
+  /** Surfaces that are there in part only, or seen by cameras only. */
+  coverage: 4,
+  glass: 8,
+  clearcoat: 16,
+  normalMaps: 32,
+  vertexColors: 64,
+  environment: 128,
+  /** Lights without a surface: points, spots, directions, a sun. */
+  bareLights: 256,
+} as const;
+
+export type SceneFeature = keyof typeof sceneFeatures;
 
 /** Sections in header order. Strides in bytes; `f` is f32, `u` is u32, `i` is i32. */
 export const sceneSections = {
   /**
-   * BVH2, both children's boxes in the parent, node 0 is the root:
+   * BVH2, both children's boxes in the parent. Trees of triangles in the space of their mesh, and one tree of instances for every frame:
    *   f left min xyz, u left ref · f left max xyz, u left count · f right min xyz, u right ref · f right max xyz, u right count
-   * count 0: ref is a node index. count > 0: ref is the first triangle, count triangles (1 to 8).
-   * A missing child (scene of one leaf) has count 1 with an inverted box (min = +3e38, max = -3e38): no ray hits it.
+   * count 0: ref is a node. count > 0: ref is the first of count triangles (1 to 8), in a tree of instances one instance.
+   * A missing child (tree of one leaf) has count 1 with an inverted box (min = +3e38, max = -3e38): no ray hits it.
    */
   nodes: { stride: 64 },
   /**
-   * In BVH leaf order: f v0 xyz, u material · f (v1 - v0) xyz, u id · f (v2 - v0) xyz, u light
+   * In leaf order: f v0 xyz, u material (bit 31: there in part only) · f (v1 - v0) xyz, u id · f (v2 - v0) xyz, u light
    * id: index in file order, which breaks ties between equal hit distances (smaller wins).
-   * light: index in `lights`, or 0xffffffff.
+   * light: index among the lights of the instance, or 0xffffffff.
    */
   triangles: { stride: 48 },
   /**
-   * Same order: u normal0..2 (octahedral, two snorm16: x low, y high) · f uv0 xy, uv1 xy, uv2 xy · 3 u reserved 0
+   * Same order, of three corners each: u normals (octahedral, two snorm16: x low, y high) · u tangents (octahedral, snorm16 x low,
+   * snorm15 y in the upper 15 bits, bit 16: bitangent negative) · f uv set 0 · f uv set 1 · u colours (two words each: unorm16 red low,
+   * green high · blue low, alpha high)
    */
-  attributes: { stride: 48 },
+  attributes: { stride: 96 },
   /**
-   * f base colour rgb (linear), f metallic · f emission rgb (linear radiance), f roughness
-   * i base texture, i metallic-roughness texture, i emission texture (index in `textures`, -1: none), u flags (bit 0: double-sided)
-   * 4 u reserved 0
+   * f base colour rgb, f alpha · f emission rgb, f metallic · f specular colour rgb, f specular · f absorption rgb (per metre), f roughness
+   * f ior, f transmission, f clearcoat, f clearcoat roughness · f alpha cutoff, f normal scale, f clearcoat normal scale, u flags
+   * i textures in the order of `textureSlots` (10 indices in `textures`, -1: none) · u glass table (column of `tables`), u reserved
+   * flags: 1 double-sided, 2 mask, 4 blend, 8 unlit, 16 solid
    */
-  materials: { stride: 64 },
-  /** Emissive triangles: u triangle (leaf order), f upper bound of the cumulative selection probability, f selection probability, f area */
-  lights: { stride: 16 },
-  /** u first texel, u width, u height, u flags (bits 0-1 wrap s, 2-3 wrap t: 0 repeat, 1 clamp, 2 mirror; bit 4: nearest; bit 5: sRGB) */
-  textures: { stride: 16 },
-  /** RGBA8, red in the low byte, rows from the top. */
+  materials: { stride: 144 },
+  /**
+   * What light is drawn from, those of a frame side by side:
+   *   u kind, u triangle (leaf order), u instance, f upper bound of the cumulative selection probability
+   *   f position xyz, f selection probability · f colour rgb, f area · f direction xyz, f extent
+   * kind 0 triangle (area) · 1 point and 2 spot (colour: candela; area, extent: scale and offset of its cone) · 3 direction (colour: lux)
+   * 4 sun (colour: radiance; area: 1 - cos, extent: sin^2 of its angular radius) · 5 environment
+   */
+  lights: { stride: 64 },
+  /**
+   * A material's way of reading an image: u first texel, u width, u height, u flags (bits 0-1 wrap s, 2-3 wrap t: 0 repeat, 1 clamp,
+   * 2 mirror; bit 4: nearest; bit 5: sRGB; bit 6: uv set 1) · f a, b, c, d, e, f of (a u + b v + c, d u + e v + f) · 2 u reserved
+   */
+  textures: { stride: 48 },
+  /** RGBA8, red in the low byte, rows from the top; padded to whole rows of `TEXEL_ROW`. */
   texels: { stride: 4 },
+  /** f world from object, three rows of four · f object from world, three rows of four · u root node, u first light, u mirrored, u reserved */
+  instances: { stride: 112 },
+  /** u root of the tree of instances, u first instance, u instances, u first light, u lights, u environment light, u sun light, u reserved */
+  frames: { stride: 32 },
   /** 256 f: sRGB byte -> linear, so that no device computes a power. */
   srgb: { stride: 4 },
+  /** Directional albedos, `ggxTables` in shaders/render/albedo.ts: pairs of f, ALBEDO_EDGE in a row. */
+  tables: { stride: 8 },
+  /** Octahedral map of N x N: RGB9E5, red in the low bits. N^2 u, or none. */
+  environment: { stride: 4 },
+  /** Cumulative selection probabilities: N rows of N columns each, then of the N rows. */
+  environmentCdf: { stride: 4 },
 } as const;
+
+/** Entries of an edge of a table of directional albedos. */
+export const ALBEDO_EDGE = 32;
+
+/** Texels in a row of the texture that holds them on a GPU. */
+export const TEXEL_ROW = 2048;
 
 export type SceneSection = keyof typeof sceneSections;
 
-/** Lays the sections out and writes the header. Throws on a section that is not a whole number of strides. */
-export function encodeScene(sections: Readonly<Record<SceneSection, Uint8Array>>): Uint8Array<ArrayBuffer> {
+/** Lays the sections out and writes the header; `features` is a set of `sceneFeatures`. Throws on a section that is not a whole number of strides. */
+export function encodeScene(sections: Readonly<Record<SceneSection, Uint8Array>>, features: number): Uint8Array<ArrayBuffer> {
   const names = Object.keys(sceneSections) as SceneSection[];
   let end = SCENE_HEADER_BYTES;
   const offsets = names.map((name) => {
@@ -259,6 +313,7 @@ export function encodeScene(sections: Readonly<Record<SceneSection, Uint8Array>>
   const view = viewOf(out);
   view.setUint32(0, SCENE_MAGIC, true);
   view.setUint32(4, SCENE_VERSION, true);
+  view.setUint32(SCENE_FEATURES_BYTE, features, true);
   names.forEach((name, index) => {
     view.setUint32(8 + index * 8, offsets[index] ?? 0, true);
     view.setUint32(12 + index * 8, sections[name].byteLength, true);
@@ -266,6 +321,10 @@ export function encodeScene(sections: Readonly<Record<SceneSection, Uint8Array>>
   });
   return out;
 }
+
+/** Whether a packed scene has a feature. */
+export const hasFeature = (scene: Uint8Array, feature: SceneFeature): boolean =>
+  (viewOf(scene).getUint32(SCENE_FEATURES_BYTE, true) & sceneFeatures[feature]) !== 0;
 
 /** The sections of a packed scene, as views into `bytes`. Throws `FormatError` unless every section lies inside. */
 export function decodeScene(bytes: Uint8Array<ArrayBuffer>): Record<SceneSection, Uint8Array<ArrayBuffer>> {

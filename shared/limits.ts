@@ -15,6 +15,12 @@ export const limits = {
 
   uploadBytesMax: 64 * MIB,
   uploadsPerOwnerHourMax: 100,
+  /** What a contributor may allow as a job's download, and what it allows when it says nothing. */
+  downloadBytesMin: MIB,
+  downloadBytesMax: 4096 * MIB,
+  downloadBytesDefault: 256 * MIB,
+  /** A download that brings nothing for so long is taken for dead. */
+  downloadStallMsMax: 30 * SECOND_MS,
   resultBytesMax: 8 * MIB,
   /** Results up to this size travel inside the socket message, larger ones as a blob PUT. */
   inlineResultBytesMax: 32 * KIB,
@@ -43,6 +49,8 @@ export const limits = {
 
   prepareMsMax: 90 * SECOND_MS,
   prepareHeapMibMax: 4096,
+  /** Of buffers beside the heap: pictures and packed scenes. */
+  prepareBuffersMibMax: 4096,
 
   challengeMsMax: 5 * MINUTE_MS,
   sessionMsMax: 30 * DAY_MS,

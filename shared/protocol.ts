@@ -2,7 +2,7 @@ import type { BlobHash, JobId, PartMask, ResultId, TileRef, Verdict } from './mo
 import type { AcceptedView, Answer, ContributorRecord, ErrorBody, GiveBack, HandIn, Hello, JobView, Open, WatchRequest, WorkRequest } from './schemas.ts';
 
 /** Raised when an older engine could no longer work with the coordinator; `hello` with another number is refused with `stale`. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** Socket.IO namespaces. WebSocket transport only, msgpack parser on both ends. */
 export const namespaces = { contribute: '/contribute', watch: '/watch' } as const;

@@ -130,8 +130,17 @@ export const jobView = Type.Object({
   prepared: Type.Unknown(),
   checks: checksPolicy,
   grid: Type.Object({ passes: Type.Integer(), tiles: Type.Integer() }),
-  /** Counted in parts, the smallest thing that is accepted. */
-  parts: Type.Object({ total: Type.Integer(), accepted: Type.Integer(), checking: Type.Integer(), leased: Type.Integer() }),
+  /**
+   * Counted in parts, the smallest thing that is accepted. `waived`: left out because their tiles are good enough, and not in `total`;
+   * jobs that ended before anything could be left out do not say.
+   */
+  parts: Type.Object({
+    total: Type.Integer(),
+    accepted: Type.Integer(),
+    checking: Type.Integer(),
+    leased: Type.Integer(),
+    waived: Type.Optional(Type.Integer()),
+  }),
   contributors: Type.Integer(),
   checksDone,
   heldMicroCredits: microCredits,
@@ -274,6 +283,8 @@ export const device = Type.Object(
 );
 export type Device = Static<typeof device>;
 
+const downloadBytesMax = Type.Integer({ minimum: limits.downloadBytesMin, maximum: limits.downloadBytesMax });
+
 export const hello = Type.Object(
   {
     protocol: Type.Integer(),
@@ -281,6 +292,8 @@ export const hello = Type.Object(
     secret,
     consent: consentId,
     device,
+    /** It takes no work and no audits of jobs whose inputs are larger. */
+    downloadBytesMax,
     /** The operator's key: this contributor is his own, and its word is believed. */
     trusted: Type.Optional(text(200, 1)),
     /** With the operator's key: it lies on purpose, to test the checks. Nothing that it hands in is ever accepted. */
@@ -292,7 +305,14 @@ export type Hello = Static<typeof hello>;
 
 const token = Type.String({ pattern: '^[A-Za-z0-9_-]{40,400}$' });
 
-export const workRequest = Type.Object({ leasesMax: Type.Integer({ minimum: 0, maximum: limits.leasesPerContributorMax }) }, closed);
+export const workRequest = Type.Object(
+  {
+    leasesMax: Type.Integer({ minimum: 0, maximum: limits.leasesPerContributorMax }),
+    /** What it takes from now on, when that has changed since `hello`. */
+    downloadBytesMax: Type.Optional(downloadBytesMax),
+  },
+  closed,
+);
 export type WorkRequest = Static<typeof workRequest>;
 
 export const handIn = Type.Object(

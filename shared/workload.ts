@@ -57,6 +57,8 @@ export interface Output {
   readonly title: string;
   readonly mediaType: string;
   readonly extension: string;
+  /** May be gigabytes: made when somebody asks for it, never on the way to something else. */
+  readonly large?: boolean;
 }
 
 export interface WorkloadSpec<S extends TSchema = TSchema, Prepared = unknown, Params = Static<S>> {
@@ -69,7 +71,8 @@ export interface WorkloadSpec<S extends TSchema = TSchema, Prepared = unknown, P
   readonly params: S;
   readonly defaults: Params;
   readonly fields: readonly Field[];
-  readonly outputs: readonly Output[];
+  /** Files of this job, once it is done. Pages show the first that browsers draw; of frames that is the first frame. */
+  outputs(job: JobContext<Params, Prepared>): readonly Output[];
   readonly tolerance: Tolerance;
   split(params: Params, prepared: Prepared): TileGrid;
   /** Number of parts of a tile, 1 to `limits.partsPerTileMax`. */
@@ -82,10 +85,18 @@ export interface WorkloadSpec<S extends TSchema = TSchema, Prepared = unknown, P
   work(job: JobContext<Params, Prepared>, tile: TileRef): MicroUnits;
   /** Expected CPU milliseconds to recompute one element on the coordinator; bounds how many are drawn. */
   auditMs(job: JobContext<Params, Prepared>, tile: TileRef): number;
-  /** The region of the picture that a tile covers, for pages that outline tiles. Null when there is no picture. */
-  region(job: JobContext<Params, Prepared>, tile: TileRef): { x: number; y: number; width: number; height: number } | null;
-  /** Size of the whole picture in pixels. Null when there is no picture. */
-  picture(job: JobContext<Params, Prepared>): { width: number; height: number } | null;
+  /**
+   * The region of the picture, and the frame, that a tile covers, for pages that outline tiles. Null when there is no picture. Every frame
+   * has equally many tiles, one behind the other.
+   */
+  region(job: JobContext<Params, Prepared>, tile: TileRef): { x: number; y: number; width: number; height: number; frame: number } | null;
+  /** Size of the whole picture in pixels, and how many frames of it there are. Null when there is no picture. */
+  picture(job: JobContext<Params, Prepared>): { width: number; height: number; frames: number } | null;
+  /**
+   * How many of the first passes of a tile may be left out once it is good enough, as `WorkloadCheck.passesWanted` judges it; the first
+   * of them and all behind them always run. 0: nothing is ever left out.
+   */
+  adaptivePasses(job: JobContext<Params, Prepared>): number;
 }
 
 /** A refusal of an input, shown beside the field it names. `limit` says what would have been fine. */
@@ -148,26 +159,37 @@ export interface WorkloadCheck<Params, Prepared, Loaded = unknown> {
   /** The truth, on the CPU and independent of the kernel: `elementWords` u32 for each element, in order. */
   recompute(loaded: Loaded, job: JobContext<Params, Prepared>, elements: readonly ElementRef[]): Uint32Array;
   /** How far apart two values of one element are, in units of `spec.tolerance`. Symmetric, 0 for equal ones. */
-  distance(job: JobContext<Params, Prepared>, a: Uint32Array, b: Uint32Array): number;
+  distance(job: JobContext<Params, Prepared>, at: TileRef, a: Uint32Array, b: Uint32Array): number;
   /**
    * The referee: whether an honest device may have come to this value, because the truth lies so near a decision (an edge
    * hit or missed, one lobe or the other) that the rounding which the device is allowed tips it. Slow; asked only where `distance`
    * exceeds the tolerance.
    */
   explains(loaded: Loaded, job: JobContext<Params, Prepared>, element: ElementRef, claimed: Uint32Array): boolean;
+  /**
+   * After how many of its adaptive passes a tile is as good as was ordered, judged by one accepted result of one of them: a fraction,
+   * and Infinity where it can only get better. Asked only of jobs with `spec.adaptivePasses`.
+   */
+  passesWanted(job: JobContext<Params, Prepared>, tile: TileRef, parts: PartMask, result: Uint8Array): number;
   /** Whole parts on the CPU: what an honest contributor computes. Slow; for references and tests. */
   render(loaded: Loaded, job: JobContext<Params, Prepared>, tile: TileRef, parts: PartMask): PartialResult[];
 }
 
 export interface Painter {
-  /** Adds a result, the total of these parts, and returns the region to draw again. Order never matters; the same again changes nothing. */
+  /** Whether results of this tile change the pixels: those of other frames do not, nor what only files need. */
+  shows(tile: TileRef): boolean;
+  /**
+   * Adds a result that it shows, the total of these parts, and returns the region to draw again. Order never matters; the same again
+   * changes nothing.
+   */
   add(tile: TileRef, parts: PartMask, result: Uint8Array): { x: number; y: number; width: number; height: number };
   /** Straight-alpha sRGB pixels of a region, ready for `putImageData`. Pixels with no samples yet are transparent. */
   pixels(x: number, y: number, width: number, height: number): Uint8ClampedArray<ArrayBuffer>;
 }
 
 export interface WorkloadView<Params, Prepared> {
-  createPainter(job: JobContext<Params, Prepared>): Painter;
+  /** Of one frame, from 0: pages show one at a time. */
+  createPainter(job: JobContext<Params, Prepared>, frame: number): Painter;
 }
 
 export interface AcceptedResult {
@@ -178,8 +200,11 @@ export interface AcceptedResult {
 }
 
 export interface WorkloadAssemble<Params, Prepared> {
-  /** The file of one of `spec.outputs`, complete in memory. */
-  assemble(job: JobContext<Params, Prepared>, output: string, results: AsyncIterable<AcceptedResult>): Promise<Uint8Array>;
+  /**
+   * The file of one of `spec.outputs`, in pieces: a file of many frames is larger than memory. Results come in the order of their tiles;
+   * those that are not needed are not asked for. Throws `RangeError` for an unknown output or another order.
+   */
+  assemble(job: JobContext<Params, Prepared>, output: string, results: AsyncIterable<AcceptedResult>): AsyncIterable<Uint8Array>;
 }
 
 export interface WorkloadSample<Params = unknown> {

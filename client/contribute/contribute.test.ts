@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { HOUR_MS } from '../../shared/limits.ts';
+import { HOUR_MS, MIB } from '../../shared/limits.ts';
 import type { ConsentGrant, ConsentView } from '../../shared/schemas.ts';
 import type { Snapshot } from '../engine/api.ts';
+import { capChoices } from './download.ts';
 import { probeAdapter, supportOf } from './gpu.ts';
 import { covers, obtainConsent } from './identity.ts';
 import { deviceName, notAccepted, statusOf } from './status.ts';
@@ -138,6 +139,11 @@ describe('statusOf', () => {
   it('says that tiles in hand are safe while the coordinator is away', () => {
     expect(statusOf('running', snapshot({ online: false }), false)).toMatchObject({ title: 'Reconnecting', detail: expect.stringContaining('computed on') });
   });
+});
+
+it('offers four sizes, and one that was chosen elsewhere', () => {
+  expect(capChoices(256 * MIB).map(({ label }) => label)).toEqual(['64 MiB', '256 MiB', '1 GiB', '4 GiB']);
+  expect(capChoices(300 * MIB).map(({ label }) => label)).toEqual(['64 MiB', '256 MiB', '300 MiB', '1 GiB', '4 GiB']);
 });
 
 it('names a device by what the browser tells', () => {

@@ -4,6 +4,7 @@ import type { Device } from '../../shared/schemas.ts';
 import type { PartFact, Snapshot, TileFact } from '../engine/api.ts';
 import type { PageEngine } from '../engine/host.ts';
 import { asApiError } from '../net/api.ts';
+import { rememberCap, rememberedCap } from './download.ts';
 import { type AdapterKind, probeAdapter } from './gpu.ts';
 import { obtainConsent } from './identity.ts';
 
@@ -42,6 +43,7 @@ class Contributor {
   #ending = $state.raw<Ending | null>(null);
   #badNews = $state.raw<BadNews | null>(null);
   #power = $state(100);
+  #downloadBytesMax = $state(rememberedCap());
   #softwareAllowed = false;
   #engine: PageEngine | null = null;
   readonly #listeners = new Set<FactListener>();
@@ -68,6 +70,10 @@ class Contributor {
   get power(): number {
     return this.#power;
   }
+  /** What a job may have as inputs; remembered by this browser. */
+  get downloadBytesMax(): number {
+    return this.#downloadBytesMax;
+  }
   get device(): Device | null {
     return this.#snapshot?.device ?? null;
   }
@@ -93,7 +99,13 @@ class Contributor {
       const { consent, contributor } = await obtainConsent(workloadIds);
       const { openEngine } = await import('../engine/host.ts');
       this.#engine = await openEngine(
-        { origin: location.origin, identity: { contributor, consent: consent.id }, kinds: consent.kinds, powerPercent: this.#power },
+        {
+          origin: location.origin,
+          identity: { contributor, consent: consent.id },
+          kinds: consent.kinds,
+          powerPercent: this.#power,
+          downloadBytesMax: this.#downloadBytesMax,
+        },
         {
           onState: (snapshot) => this.#take(snapshot),
           onTile: (fact) => {
@@ -133,6 +145,12 @@ class Contributor {
   async setPower(percent: number): Promise<void> {
     this.#power = percent;
     await this.#engine?.setPower(percent);
+  }
+
+  async setDownloadMax(bytes: number): Promise<void> {
+    this.#downloadBytesMax = bytes;
+    rememberCap(bytes);
+    await this.#engine?.setDownloadMax(bytes);
   }
 
   /** Facts for the live picture. Returns the way to unsubscribe. */

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { limits, MIB } from '../../shared/limits.ts';
 import type { EngineListeners, Snapshot } from '../engine/api.ts';
 
 /** A browser with one adapter and a coordinator that grants consents; the engine is a script of snapshots. */
-const engine = { pause: vi.fn(), resume: vi.fn(), setPower: vi.fn(), stop: vi.fn() };
+const engine = { pause: vi.fn(), resume: vi.fn(), setPower: vi.fn(), setDownloadMax: vi.fn(), stop: vi.fn() };
 const openEngine = vi.fn(async (_settings: object, _listeners: EngineListeners) => engine);
 vi.mock('../engine/host.ts', () => ({ openEngine }));
 
@@ -111,6 +112,33 @@ describe('contributing', () => {
     tell({ mode: 'paused' });
     await contributor.togglePause();
     expect(engine.resume).toHaveBeenCalledOnce();
+  });
+
+  it('takes the largest download from what this browser remembers, tells the engine, and remembers a change', async () => {
+    const storage = new Map([['tessera.downloadBytesMax', String(64 * MIB)]]);
+    vi.stubGlobal('localStorage', { getItem: (key: string) => storage.get(key) ?? null, setItem: (key: string, value: string) => storage.set(key, value) });
+    const contributor = await fresh();
+    await contributor.start();
+    expect(openEngine.mock.calls[0]?.[0]).toMatchObject({ downloadBytesMax: 64 * MIB });
+    await contributor.setDownloadMax(1024 * MIB);
+    expect(engine.setDownloadMax).toHaveBeenCalledWith(1024 * MIB);
+    expect((await fresh()).downloadBytesMax).toBe(1024 * MIB);
+  });
+
+  it.each(['', 'NaN', '-1', '0', '1e99', '1048576.5', String(4096 * MIB + 1)])('keeps the default where storage holds %j', async (text) => {
+    vi.stubGlobal('localStorage', { getItem: () => text, setItem: () => undefined });
+    expect((await fresh()).downloadBytesMax).toBe(limits.downloadBytesDefault);
+  });
+
+  it('keeps the default where storage is switched off, and a choice while the page is open', async () => {
+    const off = () => {
+      throw new DOMException('denied', 'SecurityError');
+    };
+    vi.stubGlobal('localStorage', { getItem: off, setItem: off });
+    const contributor = await fresh();
+    expect(contributor.downloadBytesMax).toBe(limits.downloadBytesDefault);
+    await contributor.setDownloadMax(64 * MIB);
+    expect(contributor.downloadBytesMax).toBe(64 * MIB);
   });
 
   it('keeps the reason when something was proven wrong, also beside what is dropped because of it', async () => {

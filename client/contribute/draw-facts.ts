@@ -15,7 +15,10 @@ export function drawFacts(live: LiveJob): FactListener {
   return {
     tile({ step, job, at }) {
       if (!isShown(job.id)) return;
-      if (step === 'begun') run(at);
+      if (step === 'begun') {
+        live.follow(at);
+        run(at);
+      }
       // The next tile begins before the last one is handed in, so its outline stays.
       else if (running?.tile === at.tile && running.pass === at.pass) run(null);
       if (step === 'accepted') live.mosaic?.outlines.markOwn(at);

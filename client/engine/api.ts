@@ -26,8 +26,8 @@ export interface CurrentTile {
   readonly at: TileRef;
   /** Parts of this lease that are finished, 0 to 1. */
   readonly progress: number;
-  /** Pixels that the tile covers, null where the workload has no picture. */
-  readonly region: { readonly x: number; readonly y: number; readonly width: number; readonly height: number } | null;
+  /** Pixels that the tile covers, and of which frame, null where the workload has no picture. */
+  readonly region: { readonly x: number; readonly y: number; readonly width: number; readonly height: number; readonly frame: number } | null;
   /** Share of the whole job that was accepted when the coordinator last said so, 0 to 1. */
   readonly jobProgress: number;
 }
@@ -108,6 +108,8 @@ export interface EngineSettings {
   readonly powerPercent?: number;
   /** Longest dispatch in milliseconds. Default 40. */
   readonly sliceMs?: number;
+  /** Jobs whose inputs are larger are not taken, in bytes. Default `limits.downloadBytesDefault`. */
+  readonly downloadBytesMax?: number;
   /** The operator's key: this contributor is his own, and is believed. */
   readonly trusted?: string;
 }

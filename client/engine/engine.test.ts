@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { limits } from '../../shared/limits.ts';
+import { limits, MIB } from '../../shared/limits.ts';
 import type { VerdictMessage } from '../../shared/protocol.ts';
 import { record, type Script } from './testing/coordinator.ts';
 import { partContent } from './testing/workload.ts';
@@ -393,5 +393,56 @@ describe('refusals', () => {
     third.engine.start();
     await until(() => third.last()?.mode === 'failed', 'failed');
     expect(third.last().error).toEqual({ kind: 'suspended', message: 'the forbidden message' });
+  });
+});
+
+describe('the cap of a download', () => {
+  const input = new Uint8Array(2 * MIB).fill(3);
+
+  it('is told with hello and with every request for work', async () => {
+    const { coordinator, engine } = await world({}, {}, { downloadBytesMax: 5 * MIB });
+    coordinator.addJob('a', 1);
+    engine.start();
+    await until(() => coordinator.workRequests > 0, 'a request');
+    expect(coordinator.greetings[0]).toMatchObject({ downloadBytesMax: 5 * MIB });
+    expect(coordinator.caps[0]).toBe(5 * MIB);
+  });
+
+  it('gives back what is larger without downloading it, and does what is not', async () => {
+    const { coordinator, engine, work } = await world({}, {}, { downloadBytesMax: MIB });
+    const large = coordinator.addJob('large', 1, input);
+    coordinator.addAudit(large, [{ tile: 0, part: 0, element: 0 }]);
+    coordinator.addJob('small', 2);
+    engine.start();
+    await until(() => storedTiles(coordinator).length === 2, 'the small job');
+    expect(coordinator.blobRequests.filter((line) => line.startsWith('GET'))).toEqual([]);
+    expect(coordinator.givenBack.length).toBeGreaterThanOrEqual(2);
+    expect(work.log.filter((line) => line.includes('large'))).toEqual([]);
+  });
+
+  it('counts identical inputs once, to the byte', async () => {
+    const { coordinator, engine, work } = await world({}, {}, { downloadBytesMax: 2 * MIB });
+    coordinator.addJob('a', 1, input);
+    engine.start();
+    await until(() => storedTiles(coordinator).length === 1, 'the tile');
+    expect(work.log[0]).toBe(`open a with ${2 * MIB} bytes`);
+  });
+
+  it('frees what a job held when it is lowered, gives its tiles back, and tells the coordinator', async () => {
+    const { coordinator, engine, work } = await world({ grantMax: 3 }, { slicesPerPart: 5, sliceMs: 10 }, { downloadBytesMax: 4 * MIB });
+    const job = coordinator.addJob('a', 3, input);
+    engine.start();
+    await until(() => work.log.some((line) => line.startsWith('run a/')), 'the first tile');
+    engine.setDownloadMax(MIB);
+    await until(() => coordinator.caps.at(-1) === MIB, 'the coordinator to be told');
+    await until(() => storedTiles(coordinator).length === 1, 'the tile at work');
+    const rest = coordinator.tokensOf(job).filter((token) => coordinator.tileOf(token) !== 0);
+    await until(() => rest.every((token) => coordinator.givenBack.includes(token)), 'the others to go back');
+    await until(() => work.log.includes('dispose a'), 'the job to be closed');
+  });
+
+  it('is a whole number within its limits', async () => {
+    const { engine } = await world({});
+    for (const bytes of [0, MIB - 1, 4096 * MIB + 1, 1.5 * MIB + 0.5, Number.NaN]) expect(() => engine.setDownloadMax(bytes)).toThrow(RangeError);
   });
 });

@@ -1,4 +1,5 @@
 import { workload as registered } from '../../shaders/registry.ts';
+import { limits } from '../../shared/limits.ts';
 import { countParts, type PartMask } from '../../shared/model.ts';
 import { type Lease, type OpenRequest, PROTOCOL_VERSION, type VerdictMessage, type Welcome } from '../../shared/protocol.ts';
 import type { ContributorRecord } from '../../shared/schemas.ts';
@@ -94,6 +95,7 @@ export class Engine {
   readonly #gpu: GpuKeeper;
   readonly #connection: Connection;
   readonly #jobs: Jobs;
+  readonly #blobs: Blobs;
   readonly #handIns: HandIns;
   readonly #openings: Openings;
   readonly #audits: Audits;
@@ -103,6 +105,7 @@ export class Engine {
   /** Ends with the engine, after its last message. */
   readonly #life = new AbortController();
 
+  #downloadBytesMax: number;
   #stage: Stage = 'idle';
   #running: Promise<void> = Promise.resolve();
   #ending: Promise<void> | null = null;
@@ -129,8 +132,12 @@ export class Engine {
     this.#gpu = new GpuKeeper(options.gpu, options.backend, this.#pace);
     this.#connection = this.#makeConnection();
     const [connection, gpu, pace] = [this.#connection, this.#gpu, this.#pace];
-    const blobs = new Blobs(options.origin, clock);
-    this.#jobs = new Jobs({ blobs, gpu, workload: options.workload ?? registered, kinds: new Set(options.kinds), changed: () => this.#loop.wake() });
+    this.#downloadBytesMax = assertCap(options.downloadBytesMax ?? limits.downloadBytesDefault);
+    const downloadBytesMax = (): number => this.#downloadBytesMax;
+    const blobs = new Blobs(options.origin, clock, { inputsMax: this.#downloadBytesMax, stallMs: limits.downloadStallMsMax });
+    this.#blobs = blobs;
+    const kinds = new Set(options.kinds);
+    this.#jobs = new Jobs({ blobs, gpu, workload: options.workload ?? registered, kinds, downloadBytesMax, changed: () => this.#loop.wake() });
     const requests = {
       ask: () => this.#loop.requests.ask(),
       unask: (asked: number) => this.#loop.requests.unask(asked),
@@ -177,6 +184,7 @@ export class Engine {
       handIns: this.#handIns,
       openings: this.#openings,
       audits: this.#audits,
+      downloadBytesMax,
       alter: options.alter,
     });
   }
@@ -237,6 +245,13 @@ export class Engine {
     this.#publish();
   }
 
+  /** Bytes that the inputs of one job may have, from now on. Throws a `RangeError` outside `limits`. */
+  setDownloadMax(bytes: number): void {
+    this.#downloadBytesMax = assertCap(bytes);
+    void this.#blobs.setInputsMax(bytes);
+    if (this.#stage === 'active') this.#loop.capChanged();
+  }
+
   /** Longest dispatch in milliseconds, 1 to 100. Throws a `RangeError` outside. */
   setSliceMs(ms: number): void {
     this.#pace.setSliceMs(ms);
@@ -275,6 +290,7 @@ export class Engine {
         secret,
         consent: identity.consent,
         device,
+        downloadBytesMax: this.#downloadBytesMax,
         ...(trusted !== undefined && { trusted }),
         ...(alter && { drill: true }),
       };
@@ -414,6 +430,12 @@ export class Engine {
     this.#publishedMode = this.#mode;
     this.#options.onState(this.snapshot);
   }
+}
+
+function assertCap(bytes: number): number {
+  const { downloadBytesMin: min, downloadBytesMax: max } = limits;
+  if (!(Number.isInteger(bytes) && bytes >= min && bytes <= max)) throw new RangeError(`a download of ${bytes} bytes, ${min} to ${max} can be allowed`);
+  return bytes;
 }
 
 export const createEngine = (options: EngineOptions): Engine => new Engine(options);

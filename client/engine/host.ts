@@ -20,6 +20,8 @@ export interface PageEngine {
   resume(): Promise<void>;
   /** Percent of the GPU's time, 5 to 100; takes effect with the next slice. */
   setPower(percent: number): Promise<void>;
+  /** Bytes that the inputs of one job may have; takes effect at once. */
+  setDownloadMax(bytes: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -65,6 +67,7 @@ export async function openEngine(settings: EngineSettings, listeners: EngineList
     pause: () => untilEnd(remote.pause()),
     resume: () => untilEnd(remote.resume()),
     setPower: (percent) => untilEnd(remote.setPower(percent)),
+    setDownloadMax: (bytes) => untilEnd(remote.setDownloadMax(bytes)),
     async stop() {
       void remote.stop();
       const deadline = setTimeout(end, STOP_MS_MAX);

@@ -14,6 +14,10 @@ export interface OpenJob {
   readonly runner: Runner;
 }
 
+/** What has to be downloaded; identical inputs once. */
+const inputBytesOf = ({ inputs }: JobBrief): number =>
+  [...new Map(inputs.map(({ hash, bytes }) => [hash, bytes])).values()].reduce((sum, bytes) => sum + bytes, 0);
+
 type Opening = { readonly promise: Promise<OpenJob>; readonly cancel: AbortController; opened: OpenJob | null; failed: unknown };
 
 export interface JobsDeps {
@@ -21,6 +25,8 @@ export interface JobsDeps {
   readonly gpu: GpuKeeper;
   readonly workload: (id: string) => WorkloadEntry | undefined;
   readonly kinds: ReadonlySet<string>;
+  /** Most that may be downloaded for one job. */
+  readonly downloadBytesMax: () => number;
   /** Some job has become ready, or has turned out not to be doable. */
   readonly changed: () => void;
 }
@@ -50,6 +56,9 @@ export class Jobs {
     if (!brief) return 'unknown job';
     if (!this.#deps.kinds.has(brief.workload)) return `no consent to run ${brief.workload}`;
     const entry = this.#deps.workload(brief.workload);
+    const bytes = inputBytesOf(brief);
+    const most = this.#deps.downloadBytesMax();
+    if (bytes > most) return `its inputs have ${bytes} bytes, ${most} are allowed here`;
     if (entry?.spec.version !== brief.version) return `${brief.workload} version ${brief.version} is not part of this page`;
     return null;
   }
@@ -89,6 +98,11 @@ export class Jobs {
     const failed = this.#openings.get(id)?.failed ?? null;
     if (failed !== null) this.#openings.delete(id);
     return failed;
+  }
+
+  /** Frees what jobs hold that are not to be done any more, but for those that are `busy`. */
+  closeRefused(busy: ReadonlySet<JobId>): void {
+    for (const id of [...this.#openings.keys()]) if (!busy.has(id) && this.refusal(id) !== null) this.#close(id);
   }
 
   /** After a device was lost, or at the end: nothing of the old device stays. */

@@ -21,6 +21,8 @@ export interface RequestDeps {
   /** Rung whenever there may be something to ask for. */
   readonly bell: Bell;
   readonly signal: AbortSignal;
+  /** Told with every request: it may have changed. */
+  readonly downloadBytesMax: () => number;
   /** Takes what came for an `ask`. Returns how many of the leases can be done. */
   readonly take: (work: Work, asked: number) => number;
 }
@@ -80,7 +82,7 @@ export class WorkRequests {
 
   /** Rejects when the signal aborts, or with `Refused`. */
   async run(): Promise<never> {
-    const { connection, clock, bell, signal, take } = this.#deps;
+    const { connection, clock, bell, signal, take, downloadBytesMax } = this.#deps;
     for (;;) {
       const asked = this.#isHungry() ? this.ask() : 0;
       const isCalled = this.#isCalled;
@@ -90,7 +92,7 @@ export class WorkRequests {
         continue;
       }
       this.#quiet = new AbortController();
-      const answer = await connection.call('work', () => ({ leasesMax: this.#isCatchingUp ? 0 : asked }), signal);
+      const answer = await connection.call('work', () => ({ leasesMax: this.#isCatchingUp ? 0 : asked, downloadBytesMax: downloadBytesMax() }), signal);
       if (take(answer, asked) > 0 || asked === 0) continue;
       const againMs = answer.retryMs ?? (answer.leases.length > 0 ? UNDOABLE_MS : ASK_AGAIN_MS);
       await clock.sleep(againMs * (0.75 + Math.random() / 2), AbortSignal.any([signal, this.#quiet.signal])).catch(() => signal.throwIfAborted());

@@ -42,6 +42,7 @@ export interface LoopDeps {
   readonly pace: Pace;
   readonly clock: Clock;
   readonly events: LoopEvents;
+  readonly downloadBytesMax: () => number;
   /** Changes a finished part in place, in a drill. */
   readonly alter: ((part: PartialResult) => void) | undefined;
 }
@@ -72,9 +73,10 @@ export class WorkLoop {
 
   constructor(deps: LoopDeps) {
     this.#deps = deps;
-    const { connection, clock, pace, handIns } = deps;
+    const { connection, clock, pace, handIns, downloadBytesMax } = deps;
     const take = this.take.bind(this);
-    this.requests = new WorkRequests({ connection, clock, pace, handIns, leases: this.#leases, bell: this.#changed, signal: this.#signal, take });
+    const [leases, bell, signal] = [this.#leases, this.#changed, this.#signal];
+    this.requests = new WorkRequests({ connection, clock, pace, handIns, leases, bell, signal, take, downloadBytesMax });
   }
 
   get #signal(): AbortSignal {
@@ -182,6 +184,19 @@ export class WorkLoop {
   /** Gives back what was not begun: others can have it while we pause, or have it already after an absence. */
   giveBackQueue(): void {
     this.#giveBack([...this.#leases.removeQueue(), ...this.#deps.audits.removeQueue()]);
+    this.#ring();
+  }
+
+  /** What may be downloaded has changed: what is too large now goes back, and the coordinator is told. A tile at work is finished. */
+  capChanged(): void {
+    const { jobs, audits } = this.#deps;
+    const refused = new Set([...audits.queue, ...this.#leases.queue].map(({ job }) => job).filter((id) => jobs.refusal(id) !== null));
+    for (const id of refused) {
+      this.#giveBack(audits.removeQueue(id));
+      this.#giveUp(this.#leases.removeQueue(id), jobs.refusal(id) ?? '');
+    }
+    jobs.closeRefused(this.#running);
+    this.requests.available();
     this.#ring();
   }
 
@@ -347,9 +362,14 @@ export class WorkLoop {
     const { jobs, gpu, audits } = this.#deps;
     if (gpu.lost.aborted) return;
     const wanted = [...new Set([...audits.queue, ...this.#leases.queue].map(({ job }) => job))];
-    const busy = new Set(wanted);
-    for (const running of [this.#current?.lease, audits.current]) if (running) busy.add(running.job);
+    const busy = new Set([...wanted, ...this.#running]);
+    jobs.closeRefused(busy);
     for (const id of wanted) jobs.prefetch(id, busy);
+  }
+
+  /** Jobs whose kernels run. */
+  get #running(): Set<JobId> {
+    return new Set([this.#current?.lease, this.#deps.audits.current].flatMap((running) => (running ? [running.job] : [])));
   }
 
   #cancel(token: string, reason: string): void {

@@ -55,6 +55,8 @@ export async function contributeByPage(executablePath: string, options: Options,
   const browser = await playwright.chromium.launch({ executablePath, args: FLAGS, handleSIGINT: false, handleSIGTERM: false });
   try {
     const page = await browser.newPage();
+    // Where the page remembers it (client/contribute/download.ts): it offers a choice of four.
+    await page.addInitScript((bytes) => localStorage.setItem('tessera.downloadBytesMax', bytes), String(options.downloadBytesMax));
     await page.goto(options.origin, { timeout: PAGE_MS_MAX });
     const main = page.getByRole('main');
     await shareButton(main).click({ timeout: PAGE_MS_MAX });

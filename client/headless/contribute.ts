@@ -10,13 +10,14 @@ const REQUEST_MS_MAX = 30_000;
 
 /** The engine in this process. Works until `--tiles` are accepted or the signal aborts. Throws when it cannot go on. */
 export async function contribute(gpu: GPU, options: Options, report: Report, signal: AbortSignal): Promise<Outcome> {
-  const { origin, tiles, powerPercent, trusted, drill } = options;
+  const { origin, tiles, powerPercent, downloadBytesMax, trusted, drill } = options;
   const { consent, contributor } = await request<ConsentGrant>(origin, 'POST', '/api/consents', { kinds: workloadIds, site: null });
   const authorization = `Contributor ${contributor.id}.${contributor.secret}`;
   const ended = Promise.withResolvers<void>();
   const engine = createEngine({
     origin,
     powerPercent,
+    downloadBytesMax,
     identity: { contributor, consent: consent.id },
     kinds: consent.kinds,
     gpu: async () => gpu,

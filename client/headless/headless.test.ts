@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { MIB } from '../../shared/limits.ts';
 import { drills } from './drill.ts';
 import { readOptions, UsageError } from './options.ts';
 import { unpackDriver, untar } from './software-driver.ts';
@@ -25,6 +26,7 @@ describe('arguments', () => {
       origin: 'https://tessera.example',
       tiles: null,
       powerPercent: 100,
+      downloadBytesMax: 256 * MIB,
       json: false,
       adapter: 'auto',
       trusted: null,
@@ -39,6 +41,8 @@ describe('arguments', () => {
         '3',
         '--power',
         '25',
+        '--download-max',
+        '1024',
         '--json',
         '--adapter',
         'software',
@@ -51,6 +55,7 @@ describe('arguments', () => {
       origin: 'http://localhost:8080',
       tiles: 3,
       powerPercent: 25,
+      downloadBytesMax: 1024 * MIB,
       json: true,
       adapter: 'software',
       trusted: 'k'.repeat(40),

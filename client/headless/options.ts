@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { limits, MIB } from '../../shared/limits.ts';
 import { type Drill, drills, isDrill } from './drill.ts';
 
 export const adapterChoices = ['auto', 'gpu', 'software', 'chromium'] as const;
@@ -11,6 +12,8 @@ export interface Options {
   /** Stop after this many accepted tiles; null: go on until told to stop. */
   readonly tiles: number | null;
   readonly powerPercent: number;
+  /** Jobs whose inputs are larger are not taken. */
+  readonly downloadBytesMax: number;
   readonly json: boolean;
   readonly adapter: AdapterChoice;
   /** The operator's key: this contributor is his own. Never shown. */
@@ -28,11 +31,14 @@ export class UsageError extends Error {
 
 export const usage = `Contributes this machine's GPU to a Tessera coordinator, without a browser.
 
-  npm run contribute -- --url URL [--tiles N] [--power P] [--adapter A] [--trusted KEY [--drill LIE]] [--json]
+  npm run contribute -- --url URL [--tiles N] [--power P] [--download-max MIB] [--adapter A]
+                        [--trusted KEY [--drill LIE]] [--json]
 
   --url URL      the coordinator, such as https://tessera.example or http://localhost:3000
   --tiles N      stop after N accepted tiles (default: go on until Ctrl-C)
   --power P      percent of the GPU's time, 5 to 100 (default 100)
+  --download-max MIB
+                 takes no jobs whose inputs are larger, 1 to 4096 (default 256)
   --adapter A    auto, gpu (a real one), software (SwiftShader in Node) or chromium (a headless browser); default auto,
                  which tries them in this order
   --trusted KEY  the operator's own machine: KEY is one of the coordinator's TRUSTED_KEYS, or @FILE that holds it. Its results
@@ -55,6 +61,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     origin: originOf(values.url),
     tiles: values.tiles === undefined ? null : integer('--tiles', values.tiles, 1, 1_000_000),
     powerPercent: integer('--power', values.power, 5, 100),
+    downloadBytesMax: MIB * integer('--download-max', values['download-max'], limits.downloadBytesMin / MIB, limits.downloadBytesMax / MIB),
     json: values.json,
     adapter,
     trusted: values.trusted === undefined ? null : keyOf(values.trusted, adapter),
@@ -70,6 +77,7 @@ function parsed(args: readonly string[]) {
         url: { type: 'string' },
         tiles: { type: 'string' },
         power: { type: 'string', default: '100' },
+        'download-max': { type: 'string', default: String(limits.downloadBytesDefault / MIB) },
         adapter: { type: 'string', default: 'auto' },
         trusted: { type: 'string' },
         drill: { type: 'string' },

@@ -74,7 +74,9 @@ export class Submission {
     this.#files = attachment ? { ...others, [field]: attachment } : others;
     this.#quote = null;
     if (!attachment) return this.quoteSoon();
-    if (this.title.trim() === '') this.title = attachment.name.replace(/\.[^.]+$/, '').slice(0, 80);
+    // The first file is what the job is about; others go with it.
+    const subject = this.spec.fields.find(({ kind }) => kind === 'file')?.name;
+    if (field === subject && this.title.trim() === '') this.title = attachment.name.replace(/\.[^.]+$/, '').slice(0, 80);
     await attachment.send();
     this.quoteSoon();
   }

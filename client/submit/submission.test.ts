@@ -12,6 +12,7 @@ const spec = {
   fields: [
     { kind: 'integer', name: 'count', label: 'Count', help: '' },
     { kind: 'file', name: 'data', label: 'Data', help: '', accept: '.bin', required: true },
+    { kind: 'file', name: 'mask', label: 'Mask', help: '', accept: '.mask', required: false },
   ],
 } as unknown as WorkloadSpec;
 
@@ -114,6 +115,16 @@ describe('Submission', () => {
     await wait();
     expect(asked[0]?.body.files).toEqual({ data: 'a'.repeat(64) });
     expect(submission.ready).toBe(true);
+  });
+
+  it('sends every file under its field, and takes the title of the first alone', async () => {
+    const submission = new Submission(spec);
+    await submission.attach('mask', new File(['ab'], 'some.mask'));
+    expect(submission.title).toBe('');
+    await submission.attach('data', new File(['abc'], 'weights.bin'));
+    expect(submission.title).toBe('weights');
+    await wait();
+    expect(asked.at(-1)?.body.files).toEqual({ data: 'a'.repeat(64), mask: 'a'.repeat(64) });
   });
 
   it('is ready only with a price, a title and enough credits', async () => {

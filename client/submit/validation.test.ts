@@ -45,11 +45,13 @@ describe('dropped files', () => {
   const fields: Field[] = [
     { kind: 'integer', name: 'width', label: '', help: '' },
     { kind: 'file', name: 'model', label: '', help: '', accept: '.glb,model/gltf-binary', required: true },
+    { kind: 'file', name: 'environment', label: '', help: '', accept: '.hdr,image/vnd.radiance', required: false },
     { kind: 'file', name: 'weights', label: '', help: '', accept: '.onnx, .bin', required: true },
   ];
 
   it('go to the control that takes them', () => {
     expect(fileFieldFor(fields, 'Kitchen.GLB')).toBe('model');
+    expect(fileFieldFor(fields, 'studio.v2.hdr')).toBe('environment');
     expect(fileFieldFor(fields, 'net.bin')).toBe('weights');
     expect(fileFieldFor(fields, 'photo.jpg')).toBeUndefined();
   });

@@ -8,7 +8,7 @@ import type { TestCoordinator } from './coordinator.ts';
  * results of the right length and form whose numbers were never computed, with a root that commits to nothing.
  */
 
-const PROTOCOL_VERSION = 2;
+const PROTOCOL_VERSION = 3;
 const RESULT_MAGIC = 0x32525354;
 const RESULT_HEADER_BYTES = 16;
 const PIXEL_WORDS = 4;
@@ -49,7 +49,7 @@ export class Liar {
     const socket = io(`${coordinator.apiUrl}/contribute`, { transports: ['websocket'], parser: msgpack, reconnection: false, forceNew: true });
     const liar = new Liar(coordinator, socket, contributor);
     const device = { vendor: 'acme', architecture: 'nonsense', backend: 'none', description: '', software: false };
-    await liar.#ask('hello', { protocol: PROTOCOL_VERSION, contributor: contributor.id, secret: contributor.secret, consent: consent.id, device });
+    await liar.#ask('hello', { protocol: PROTOCOL_VERSION, contributor: contributor.id, secret: contributor.secret, consent: consent.id, device, downloadBytesMax: 2 ** 28 });
     return liar;
   }
 

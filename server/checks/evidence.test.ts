@@ -69,7 +69,7 @@ const judge: Judge = {
     for (const element of elements) expect(element).toMatchObject(at);
     return Uint32Array.from(elements, ({ element }) => 100 * element);
   },
-  distance: (a, b) => Math.abs(a[0]! - b[0]!),
+  distance: (_element, a, b) => Math.abs(a[0]! - b[0]!),
   explains: (_, claimed) => claimed[0]! % 10 === 7,
 };
 const four: Sample = { parts: [0, 0, 1, 1], elements: [1, 2, 3, 4] };

@@ -12,7 +12,7 @@ export interface Judge {
   /** An element is differing when its distance exceeds this. */
   readonly allowed: number;
   recompute(elements: readonly ElementRef[]): Uint32Array;
-  distance(a: Uint32Array, b: Uint32Array): number;
+  distance(element: ElementRef, a: Uint32Array, b: Uint32Array): number;
   explains(element: ElementRef, claimed: Uint32Array): boolean;
 }
 
@@ -73,7 +73,7 @@ function judgeAll(judge: Judge, elements: readonly ElementRef[], truth: Uint32Ar
     if (found.unexplained >= enough) break;
     found.drawn++;
     const claim = valueAt(claimed, index, judge.words);
-    const distance = judge.distance(claim, valueAt(truth, index, judge.words));
+    const distance = judge.distance(element, claim, valueAt(truth, index, judge.words));
     found.worst = Math.max(found.worst, distance);
     if (distance <= judge.allowed) continue;
     found.differing++;
@@ -98,7 +98,7 @@ export function compareSample(
   const elements = elementsOf(at, sample);
   const claimed = wordsOf(claims, elements.length * words);
   const found = wordsOf(values, elements.length * words);
-  const distances = elements.map((_, index) => judge.distance(valueAt(claimed, index, words), valueAt(found, index, words)));
+  const distances = elements.map((element, index) => judge.distance(element, valueAt(claimed, index, words), valueAt(found, index, words)));
   const disputed = elements.map((_, index) => index).filter((index) => distances[index]! > judge.allowed);
   const agreed = Math.max(0, ...distances.filter((distance) => distance <= judge.allowed));
   const disputedElements = disputed.map((index) => elements[index]!);

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Shape } from '../../shared/commitment.ts';
-import type { Evidence, JobContext, TileRef } from '../../shared/model.ts';
+import type { Evidence, JobContext, PartMask, TileRef } from '../../shared/model.ts';
 import type { AcceptedResult, Preparation } from '../../shared/workload.ts';
 import type { Sample } from '../core/draw.ts';
 import type { Proof } from './evidence.ts';
@@ -36,8 +36,10 @@ export interface Question {
   recompute: Claims;
   /** `values`: what an auditor found, laid out as the claims. */
   compare: Claims & { readonly values: Uint8Array };
-  /** Results come one at a time through the port: post `next`, receive an `AcceptedResult` or null. */
-  assemble: { readonly workload: string; readonly job: JobContext; readonly output: string; readonly source: MessagePort };
+  /** Of an accepted result: `WorkloadCheck.passesWanted`. */
+  measure: { readonly workload: string; readonly job: JobContext; readonly at: TileRef; readonly parts: PartMask; readonly result: Uint8Array };
+  /** Results come one at a time through the port, in the order of their tiles, and pieces of the file leave through it: `Desk`. */
+  assemble: { readonly workload: string; readonly job: JobContext; readonly output: string; readonly desk: MessagePort };
 }
 
 export interface Answer {
@@ -46,7 +48,8 @@ export interface Answer {
   recompute: Omit<Evidence, 'by'>;
   /** The CPU time of the referee counts once, with the result. `apart`: elements where the two are further apart than the tolerance. */
   compare: { readonly result: Omit<Evidence, 'by'>; readonly auditor: Omit<Evidence, 'by'>; readonly apart: number };
-  assemble: Uint8Array;
+  measure: number;
+  assemble: null;
 }
 
 export type Kind = keyof Question;
@@ -57,4 +60,11 @@ export type FromThread =
   | { readonly ok: true; readonly answer: Answer[Kind] }
   | { readonly ok: false; readonly message: string; readonly field?: string | undefined; readonly limit?: string | undefined };
 
-export type SourceMessage = AcceptedResult | null;
+/** A sign of life: the question may take its whole time anew. */
+export interface Alive {
+  readonly alive: true;
+}
+
+/** What passes over the port of `assemble`, one question at a time: the next result, or null behind the last; or a piece of the file, which is written when the answer comes. */
+export type DeskQuestion = { readonly next: true } | { readonly piece: Uint8Array };
+export type DeskAnswer = AcceptedResult | null;

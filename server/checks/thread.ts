@@ -1,15 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { workload } from '../../shaders/registry.ts';
+import { MIB } from '../../shared/limits.ts';
 import { type AcceptedResult, InputError, type WorkloadCheck, type WorkloadEntry } from '../../shared/workload.ts';
 import { compareSample, type Judge, proveOpening, recomputeSample } from './evidence.ts';
-import type { Answer, FromThread, JobHandle, Kind, Question, SourceMessage, ToThread } from './messages.ts';
+import type { Alive, Answer, DeskAnswer, DeskQuestion, FromThread, JobHandle, Kind, Question, ToThread } from './messages.ts';
+import { buffersOf, movable } from './moving.ts';
 
 /** One worker thread: answers one question at a time. It may be terminated at any moment, so it keeps nothing of value. */
 
-/** Parsed inputs of the jobs asked about last; a scene is tens of megabytes, so few. */
+/** Parsed inputs of the jobs asked about last: a scene is tens of megabytes, so few; one may be hundreds, so not many bytes. */
 const LOADED_MAX = 4;
-const loaded = new Map<string, unknown>();
+const LOADED_BYTES_MAX = 1024 * MIB;
+const loaded = new Map<string, { readonly value: unknown; readonly bytes: number }>();
 
 function entryOf(id: string): WorkloadEntry {
   const entry = workload(id);
@@ -18,13 +21,26 @@ function entryOf(id: string): WorkloadEntry {
 }
 
 function inputsOf(check: WorkloadCheck<unknown, unknown>, { job, inputs }: JobHandle): unknown {
-  if (loaded.has(job.id)) return loaded.get(job.id);
-  const files = Object.fromEntries(inputs.map(({ name, path }) => [name, new Uint8Array(readFileSync(path))]));
-  const fresh = check.load(job, files);
-  const oldest = loaded.keys().next().value;
-  if (loaded.size >= LOADED_MAX && oldest !== undefined) loaded.delete(oldest);
-  loaded.set(job.id, fresh);
-  return fresh;
+  const known = loaded.get(job.id);
+  if (known) return known.value;
+  const files = Object.fromEntries(inputs.map(({ name, path }) => [name, readInput(path)]));
+  const bytes = Object.values(files).reduce((sum, { byteLength }) => sum + byteLength, 0);
+  // Room first: the old and the new together may be more than there is.
+  let held = [...loaded.values()].reduce((sum, each) => sum + each.bytes, bytes);
+  for (const [id, each] of loaded) {
+    if (loaded.size < LOADED_MAX && held <= LOADED_BYTES_MAX) break;
+    loaded.delete(id);
+    held -= each.bytes;
+  }
+  const value = check.load(job, files);
+  loaded.set(job.id, { value, bytes });
+  return value;
+}
+
+/** Aligned, and in memory of its own; a large file's already is. */
+function readInput(path: string): Uint8Array {
+  const bytes = readFileSync(path);
+  return bytes.byteLength === bytes.buffer.byteLength ? new Uint8Array(bytes.buffer) : new Uint8Array(bytes);
 }
 
 /** The workload's checks, bound to one job. Its inputs are read only when something has to be recomputed. */
@@ -36,7 +52,7 @@ async function judgeOf(question: JobHandle): Promise<Judge> {
     words: spec.elementWords,
     allowed: spec.tolerance.allowed,
     recompute: (elements) => check.recompute(inputsOf(check, question), job, elements),
-    distance: (a, b) => check.distance(job, a, b),
+    distance: (element, a, b) => check.distance(job, element, a, b),
     explains: (element, claimed) => check.explains(inputsOf(check, question), job, element, claimed),
   };
 }
@@ -66,28 +82,38 @@ const answers: { [K in Kind]: (question: Question[K]) => Promise<Answer[K]> } = 
     const { value, cpuMs } = timed(() => compareSample(judge, question.at, question.sample, question.claims, question.values, question.enough));
     return { result: { ...value.result, cpuMs }, auditor: { ...value.auditor, cpuMs: 0 }, apart: value.apart };
   },
-  async assemble({ workload: id, job, output, source }) {
+  async measure({ workload: id, job, at, parts, result }) {
+    return (await entryOf(id).check()).passesWanted(job, at, parts, result);
+  },
+  async assemble({ workload: id, job, output, desk }) {
+    const closed = new Promise<never>((_, reject) => {
+      desk.once('close', () => reject(new Error('nobody wants the file any more')));
+    });
+    const ask = (question: DeskQuestion): Promise<DeskAnswer> => {
+      parentPort?.postMessage({ alive: true } satisfies Alive);
+      const answered = new Promise<DeskAnswer>((resolve) => {
+        desk.once('message', resolve);
+      });
+      desk.postMessage(question);
+      return Promise.race([answered, closed]);
+    };
     async function* results(): AsyncGenerator<AcceptedResult> {
-      for (;;) {
-        const message = await new Promise<SourceMessage>((resolve) => {
-          source.once('message', resolve);
-          source.postMessage('next');
-        });
-        if (message === null) return;
-        yield message;
-      }
+      for (let next = await ask({ next: true }); next !== null; next = await ask({ next: true })) yield next;
     }
     try {
-      return await (await entryOf(id).assemble()).assemble(job, output, results());
+      for await (const piece of (await entryOf(id).assemble()).assemble(job, output, results())) await ask({ piece });
+      return null;
     } finally {
-      source.close();
+      closed.catch(() => undefined);
+      desk.close();
     }
   },
 };
 
 async function answer<K extends Kind>(kind: K, question: Question[K]): Promise<FromThread> {
   try {
-    return { ok: true, answer: await answers[kind](question) };
+    const found = await answers[kind](question);
+    return { ok: true, answer: kind === 'prepare' ? movable(found as Answer['prepare']) : found };
   } catch (error) {
     const { field, limit } = error instanceof InputError ? error : { field: undefined, limit: undefined };
     return { ok: false, message: error instanceof Error ? error.message : String(error), field, limit };
@@ -95,5 +121,6 @@ async function answer<K extends Kind>(kind: K, question: Question[K]): Promise<F
 }
 
 parentPort?.on('message', async ({ kind, question }: ToThread) => {
-  parentPort?.postMessage(await answer(kind, question));
+  const reply = await answer(kind, question);
+  parentPort?.postMessage(reply, kind === 'prepare' && reply.ok ? buffersOf(reply.answer as Answer['prepare']) : []);
 });

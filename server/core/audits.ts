@@ -2,6 +2,7 @@ import { toBase64Url } from '../../shared/formats.ts';
 import { limits, SECOND_MS } from '../../shared/limits.ts';
 import type { Auditor, ElementRef } from '../../shared/model.ts';
 import { KeyedStream } from './draw.ts';
+import { canBeginSoon, fetchMs, mayFetch } from './fetching.ts';
 import { partPrice } from './pricing.ts';
 import { isSuspended } from './reputation.ts';
 import type { ActiveAudit, CheckRequest, Contributor, Event, Job, PendingResult, Question, RandomBytes, State } from './state.ts';
@@ -34,15 +35,17 @@ const TOKEN_BYTES = 16;
 
 /** Whose word will mostly count for results of this job: decides how many elements are drawn. */
 export function prevailingAuditor(state: State, job: Job, now: number): Auditor {
-  for (const { kinds } of state.trusted) if (kinds.has(job.spec.id)) return 'trusted';
+  for (const trusted of state.trusted) if (canTake(trusted, job)) return 'trusted';
   let found = 0;
   for (let index = 0; index < Math.min(4 * DRAWS_MAX, state.connected.length) && found < AUDITORS_MIN; index++)
     if (mayAudit(state.connected[index]!, job, now)) found++;
   return found < AUDITORS_MIN ? 'cpu' : 'contributor';
 }
 
+const canTake = (contributor: Contributor, job: Job): boolean => contributor.kinds.has(job.spec.id) && mayFetch(contributor, job);
+
 const mayAudit = (contributor: Contributor, job: Job, now: number): boolean =>
-  contributor.kinds.has(job.spec.id) &&
+  canTake(contributor, job) &&
   !contributor.drill &&
   (contributor.standings.get(job.spec.id)?.accepted ?? 0) >= AUDITOR_ACCEPTED_MIN &&
   !isSuspended(contributor, job.spec.id, now);
@@ -93,7 +96,7 @@ export function askQuestions(state: State, job: Job, pending: PendingResult, now
 /** Elements that trusted contributors who are here could still take on. */
 function trustedRoom(state: State, job: Job): number {
   let room = 0;
-  for (const { kinds } of state.trusted) if (kinds.has(job.spec.id)) room += TRUSTED_QUEUE_ELEMENTS_MAX;
+  for (const trusted of state.trusted) if (canTake(trusted, job)) room += TRUSTED_QUEUE_ELEMENTS_MAX;
   if (room > 0) for (const { from, to } of job.trustedQuestions) room -= to - from;
   return Math.max(0, room);
 }
@@ -110,7 +113,7 @@ function drawAuditor(
   for (let draw = 0; draw < DRAWS_MAX && state.connected.length > 0; draw++) {
     const candidate = state.connected[stream.below(state.connected.length)]!;
     if (candidate.trusted || !mayAudit(candidate, job, now) || !isApart(candidate, pending, author, job)) continue;
-    if (partMs(candidate) <= PART_MS_MAX) return candidate;
+    if (partMs(candidate) <= PART_MS_MAX && canBeginSoon(candidate, job)) return candidate;
     slow ??= candidate;
   }
   return slow;
@@ -180,7 +183,7 @@ export function grantAudits(state: State, contributor: Contributor, now: number,
     let room = TRUSTED_AUDITS_MAX - [...state.audits.values()].filter((audit) => audit.contributor === contributor.id).length;
     for (const job of state.jobs.values()) {
       if (room <= 0) break;
-      if (job.trustedQuestions.length === 0 || !contributor.kinds.has(job.spec.id)) continue;
+      if (job.trustedQuestions.length === 0 || !canTake(contributor, job)) continue;
       room--;
       grants.push(...auditsOf(state, job, contributor, takeElements(job.trustedQuestions, limits.packetElementsMax), now, random));
     }
@@ -213,7 +216,8 @@ function auditsOf(state: State, job: Job, contributor: Contributor, questions: r
       questions: taken,
       elements,
       microCredits: affordable && !contributor.trusted ? price : 0n,
-      deadlineMs: now + ANSWER_MS_MAX,
+      // A trusted contributor is worth waiting for while it downloads; instead of anybody else another one is asked.
+      deadlineMs: now + ANSWER_MS_MAX + (contributor.trusted ? fetchMs(contributor, job) : 0),
     };
     job.promisedForAudits += audit.microCredits;
     state.audits.set(audit.token, audit);
@@ -247,6 +251,7 @@ export function answer(state: State, contributor: Contributor, token: string, va
       },
     ];
   endAudit(state, audit);
+  job?.fetchedBy.add(contributor.id);
   const events: Event[] = [];
   let at = 0;
   for (const question of audit.questions) {

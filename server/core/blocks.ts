@@ -1,6 +1,9 @@
-import { fullMask, type PartMask } from '../../shared/model.ts';
+import { countParts, fullMask, type PartMask } from '../../shared/model.ts';
+import type { TileGrid } from '../../shared/workload.ts';
 
 const BLOCK_TILES = 1024;
+/** Places of the queue that were passed are let go of in such bunches. */
+const PASSED_MAX = 4096;
 
 interface Block {
   /** One mask a tile, indexed inside the block. */
@@ -10,29 +13,54 @@ interface Block {
 }
 
 /**
- * Which parts of which tiles are where. A tile is its running number (pass x tiles + tile); tiles nobody has touched
+ * Which parts of which tiles are where. A tile of a pass has its running number (pass x tiles + tile); those nobody has touched
  * take no memory: blocks of 1024 are made at the first lease in them.
  *
  *   free -> leased -> held (handed in, being checked) -> accepted
  *            |          '-> free (refuted)
  *            '-> free (expired, given back)
+ *
+ * Of the adaptive passes, the first `adaptive` of the grid, a tile has its first one open and the others shut until `setTurn` opens
+ * them, one after the other: nothing of a shut pass is free. Those of a tile that is good enough stay shut: their parts are waived,
+ * but for what was leased or handed in before.
  */
 export class TileBlocks {
   readonly #blocks: (Block | undefined)[];
+  readonly #numbers: number;
   readonly #tiles: number;
-  readonly #partsOf: (tile: number) => number;
-  /** Tiles before this were offered once; the ones that came back are in `#returned`. */
+  readonly #partsOf: (number: number) => number;
+  /** Running numbers from here on and below `#shutEnd` are of passes that wait for their turn. */
+  readonly #shutFrom: number;
+  readonly #shutEnd: number;
+  /** By tile: its open adaptive passes less one, and whether those behind them are waived. */
+  readonly #turns: Uint32Array;
+  readonly #good: Uint8Array;
+  /** Numbers before this were offered once; the ones that came back are in `#returned`, those whose turn came in `#opened`. */
   #cursor = 0;
   #returned: number[] = [];
+  #opened: number[] = [];
+  #openedAt = 0;
+  #waived = 0;
 
-  constructor(tiles: number, partsOf: (tile: number) => number) {
+  constructor({ passes, tiles }: TileGrid, partsOf: (number: number) => number, adaptive = 0) {
+    this.#numbers = passes * tiles;
     this.#tiles = tiles;
     this.#partsOf = partsOf;
-    this.#blocks = new Array(Math.ceil(tiles / BLOCK_TILES));
+    this.#shutFrom = tiles;
+    this.#shutEnd = Math.max(1, adaptive) * tiles;
+    const isAdaptive = adaptive > 1;
+    this.#turns = new Uint32Array(isAdaptive ? tiles : 0);
+    this.#good = new Uint8Array(isAdaptive ? tiles : 0);
+    this.#blocks = new Array(Math.ceil(this.#numbers / BLOCK_TILES));
   }
 
-  #block(tile: number): Block {
-    const index = Math.floor(tile / BLOCK_TILES);
+  /** Parts that nobody needs any more. */
+  get waived(): number {
+    return this.#waived;
+  }
+
+  #block(number: number): Block {
+    const index = Math.floor(number / BLOCK_TILES);
     let block = this.#blocks[index];
     if (!block) {
       block = { accepted: new Uint32Array(BLOCK_TILES), held: new Uint32Array(BLOCK_TILES), leased: new Uint32Array(BLOCK_TILES) };
@@ -41,75 +69,150 @@ export class TileBlocks {
     return block;
   }
 
-  #get(array: keyof Block, tile: number): PartMask {
-    return (this.#blocks[Math.floor(tile / BLOCK_TILES)]?.[array][tile % BLOCK_TILES] ?? 0) as PartMask;
+  #get(array: keyof Block, number: number): PartMask {
+    return (this.#blocks[Math.floor(number / BLOCK_TILES)]?.[array][number % BLOCK_TILES] ?? 0) as PartMask;
   }
 
-  accepted(tile: number): PartMask {
-    return this.#get('accepted', tile);
+  /** Every change of a tile goes through here, so that what is waived is counted at all times. */
+  #change(number: number, edit: (block: Block, index: number) => void): void {
+    const before = this.#waivedOf(number);
+    edit(this.#block(number), number % BLOCK_TILES);
+    this.#waived += this.#waivedOf(number) - before;
   }
 
-  held(tile: number): PartMask {
-    return this.#get('held', tile);
+  accepted(number: number): PartMask {
+    return this.#get('accepted', number);
   }
 
-  leased(tile: number): PartMask {
-    return this.#get('leased', tile);
+  held(number: number): PartMask {
+    return this.#get('held', number);
+  }
+
+  leased(number: number): PartMask {
+    return this.#get('leased', number);
+  }
+
+  isComplete(number: number): boolean {
+    return this.accepted(number) === fullMask(this.#partsOf(number));
   }
 
   /** Parts that nobody has handed in: what a result may still be credited for. */
-  unclaimed(tile: number): PartMask {
-    return (fullMask(this.#partsOf(tile)) & ~this.accepted(tile) & ~this.held(tile)) as PartMask;
+  unclaimed(number: number): PartMask {
+    return (fullMask(this.#partsOf(number)) & ~this.accepted(number) & ~this.held(number)) as PartMask;
   }
 
-  free(tile: number): PartMask {
-    return (this.unclaimed(tile) & ~this.leased(tile)) as PartMask;
+  free(number: number): PartMask {
+    return this.#isShut(number) ? (0 as PartMask) : this.#untouched(number);
   }
 
-  lease(tile: number, parts: PartMask): void {
-    this.#block(tile).leased[tile % BLOCK_TILES]! |= parts;
+  #untouched(number: number): PartMask {
+    return (this.unclaimed(number) & ~this.leased(number)) as PartMask;
+  }
+
+  #isShut(number: number): boolean {
+    return number >= this.#shutFrom && number < this.#shutEnd && Math.floor(number / this.#tiles) > this.#turns[number % this.#tiles]!;
+  }
+
+  #waivedOf(number: number): number {
+    return this.#isShut(number) && this.#good[number % this.#tiles] === 1 ? countParts(this.#untouched(number)) : 0;
+  }
+
+  lease(number: number, parts: PartMask): void {
+    this.#change(number, ({ leased }, index) => {
+      leased[index]! |= parts;
+    });
   }
 
   /** Ends a lease on these parts; what nobody handed in is offered again. */
-  unlease(tile: number, parts: PartMask): void {
-    this.#block(tile).leased[tile % BLOCK_TILES]! &= ~parts;
-    this.#offerAgain(tile);
+  unlease(number: number, parts: PartMask): void {
+    this.#change(number, ({ leased }, index) => {
+      leased[index]! &= ~parts;
+    });
+    this.#offerAgain(number);
   }
 
-  hold(tile: number, parts: PartMask): void {
-    this.#block(tile).held[tile % BLOCK_TILES]! |= parts;
+  hold(number: number, parts: PartMask): void {
+    this.#change(number, ({ held }, index) => {
+      held[index]! |= parts;
+    });
   }
 
   /** A refuted or discarded result: its parts are offered again. */
-  unhold(tile: number, parts: PartMask): void {
-    this.#block(tile).held[tile % BLOCK_TILES]! &= ~parts;
-    this.#offerAgain(tile);
+  unhold(number: number, parts: PartMask): void {
+    this.#change(number, ({ held }, index) => {
+      held[index]! &= ~parts;
+    });
+    this.#offerAgain(number);
   }
 
-  accept(tile: number, parts: PartMask): void {
-    const block = this.#block(tile);
-    block.held[tile % BLOCK_TILES]! &= ~parts;
-    block.accepted[tile % BLOCK_TILES]! |= parts;
+  accept(number: number, parts: PartMask): void {
+    this.#change(number, ({ held, accepted }, index) => {
+      held[index]! &= ~parts;
+      accepted[index]! |= parts;
+    });
   }
 
   /** An accepted result counts no more: its parts are offered again. */
-  revoke(tile: number, parts: PartMask): void {
-    this.#block(tile).accepted[tile % BLOCK_TILES]! &= ~parts;
-    this.#offerAgain(tile);
+  revoke(number: number, parts: PartMask): void {
+    this.#change(number, ({ accepted }, index) => {
+      accepted[index]! &= ~parts;
+    });
+    this.#offerAgain(number);
   }
 
-  #offerAgain(tile: number): void {
-    if (tile < this.#cursor && this.free(tile) !== 0) this.#returned.push(tile);
+  #offerAgain(number: number): void {
+    if ((number < this.#cursor || number >= this.#shutFrom) && this.free(number) !== 0) this.#returned.push(number);
   }
 
-  /** A tile with free parts, returned ones first, or undefined. Does not take it. */
+  /** How many of its adaptive passes a tile has open. */
+  turn(tile: number): number {
+    return (this.#turns[tile] ?? 0) + 1;
+  }
+
+  /** Opens the first `open` adaptive passes of a tile and shuts the others, which are waived when it is good enough. Returns whether one was opened. */
+  setTurn(tile: number, open: number, isGood: boolean): boolean {
+    const before = this.turn(tile);
+    if (before === open && (this.#good[tile] === 1) === isGood) return false;
+    const waivedOfTile = (): number => {
+      let sum = 0;
+      if (this.#good[tile] === 1)
+        for (let number = this.turn(tile) * this.#tiles + tile; number < this.#shutEnd; number += this.#tiles) sum += this.#waivedOf(number);
+      return sum;
+    };
+    const waivedBefore = waivedOfTile();
+    this.#turns[tile] = open - 1;
+    this.#good[tile] = isGood ? 1 : 0;
+    this.#waived += waivedOfTile() - waivedBefore;
+    for (let pass = before; pass < open; pass++) this.#opened.push(pass * this.#tiles + tile);
+    return open > before;
+  }
+
+  /** A number with free parts, returned ones first, then passes whose turn has come, or undefined. Does not take it. */
   peek(): number | undefined {
     while (this.#returned.length > 0) {
-      const tile = this.#returned[this.#returned.length - 1]!;
-      if (this.free(tile) !== 0) return tile;
+      const number = this.#returned[this.#returned.length - 1]!;
+      if (this.free(number) !== 0) return number;
       this.#returned.pop();
     }
-    while (this.#cursor < this.#tiles && this.free(this.#cursor) === 0) this.#cursor++;
-    return this.#cursor < this.#tiles ? this.#cursor : undefined;
+    // All tiles get their first pass before any gets its second: a whole picture comes first.
+    if (this.#advance(Math.min(this.#shutFrom, this.#numbers))) return this.#cursor;
+    const opened = this.#nextOpened();
+    if (opened !== undefined) return opened;
+    this.#cursor = Math.max(this.#cursor, this.#shutEnd);
+    return this.#advance(this.#numbers) ? this.#cursor : undefined;
+  }
+
+  #advance(end: number): boolean {
+    while (this.#cursor < end && this.free(this.#cursor) === 0) this.#cursor++;
+    return this.#cursor < end;
+  }
+
+  #nextOpened(): number | undefined {
+    while (this.#openedAt < this.#opened.length && this.free(this.#opened[this.#openedAt]!) === 0) this.#openedAt++;
+    if (this.#openedAt >= PASSED_MAX && this.#openedAt * 2 >= this.#opened.length) {
+      this.#opened.splice(0, this.#openedAt);
+      this.#openedAt = 0;
+    }
+    return this.#opened[this.#openedAt];
   }
 }

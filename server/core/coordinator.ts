@@ -1,8 +1,10 @@
 import { limits } from '../../shared/limits.ts';
 import { countParts, type PartMask, type ResultId } from '../../shared/model.ts';
+import { adaptivePassesOf, measured, noteAccepted } from './adaptive.ts';
 import { answer, expireAudits, giveUpAudit, prevailingAuditor } from './audits.ts';
 import { TileBlocks } from './blocks.ts';
 import { endJobIfOver } from './ending.ts';
+import { inputBytesOf } from './fetching.ts';
 import { partPrice } from './pricing.ts';
 import { isSuspended, SUSPENDED, standingOf } from './reputation.ts';
 import { endLease, expireLease, grantWork, leaseKey, measureSpeed, renewLeases, rest, wakeIdle } from './scheduler.ts';
@@ -35,6 +37,7 @@ export function step(state: State, command: Command, now: number, random: Random
     case 'requestWork': {
       const contributor = state.contributors.get(command.contributor);
       if (!contributor?.connected) return [{ type: 'refused', code: 'forbidden', message: 'Say hello first.' }];
+      contributor.downloadBytesMax = command.downloadBytesMax ?? contributor.downloadBytesMax;
       return granted(state, contributor, command.leasesMax, now, random);
     }
     case 'handIn':
@@ -49,6 +52,8 @@ export function step(state: State, command: Command, now: number, random: Random
       return giveBack(state, command, now);
     case 'checked':
       return checked(state, command, now);
+    case 'measured':
+      return measured(state, command, now);
     case 'changeOwner':
       for (const contributor of state.contributors.values()) if (contributor.owner === command.from) contributor.owner = command.to;
       return [];
@@ -92,17 +97,24 @@ function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Comm
   const context = { id: stored.id, seed: stored.seed, params: stored.params, prepared: stored.prepared };
   const grid = spec.split(stored.params, stored.prepared);
   const partsAt = (tile: number): number => spec.parts(context, { pass: Math.floor(tile / grid.tiles), tile: tile % grid.tiles });
-  let partsTotal = 0;
-  for (let pass = 0; pass < grid.passes; pass++) partsTotal += partsAt(pass * grid.tiles) * grid.tiles;
+  const adaptivePasses = adaptivePassesOf(spec, context, grid);
+  const blocks = new TileBlocks(grid, partsAt, adaptivePasses);
+  let partsPlanned = 0;
+  for (let pass = 0; pass < grid.passes; pass++) partsPlanned += partsAt(pass * grid.tiles) * grid.tiles;
   const least = Math.min(...[...state.jobs.values()].map((other) => other.granted));
   const job: Job = {
     stored,
     spec,
     context,
     grid,
-    blocks: new TileBlocks(grid.passes * grid.tiles, partsAt),
-    inputBytes: stored.inputs.reduce((sum, { bytes }) => sum + bytes, 0),
-    partsTotal,
+    blocks,
+    adaptivePasses,
+    measurements: new Map(),
+    inputBytes: inputBytesOf(stored),
+    fetchedBy: new Set(),
+    get partsTotal() {
+      return partsPlanned - blocks.waived;
+    },
     partsAccepted: 0,
     partsChecking: 0,
     partsLeased: 0,
@@ -142,6 +154,7 @@ const workPaid = (job: Job, results: readonly PendingResult['stored'][]): bigint
 function reloadResult(state: State, job: Job, result: PendingResult['stored'], now: number): Event[] {
   const number = tileNumber(job.grid.tiles, result.at);
   job.contributors.add(result.contributor);
+  job.fetchedBy.add(result.contributor);
   job.handedIn.set(handInKey(result.epoch, result.attempt, result.parts), { id: result.id, hash: result.hash });
   for (const { by, drawn } of result.evidence) job.elements[by] += drawn;
   job.blocks.hold(number, result.parts);
@@ -149,7 +162,7 @@ function reloadResult(state: State, job: Job, result: PendingResult['stored'], n
     job.blocks.accept(number, result.parts);
     job.partsAccepted += countParts(result.parts);
     job.errorSum += result.errorBound * countParts(result.parts);
-    return [];
+    return noteAccepted(state, job, result);
   }
   return begin(state, job, result, now);
 }
@@ -304,9 +317,11 @@ function handIn(state: State, command: Command & { type: 'handIn' }, now: number
     decidedMs: null,
     vesting: null,
     drill: contributor.drill,
+    passesWanted: null,
   } as const;
   job.handedIn.set(key, { id: stored.id, hash });
   job.contributors.add(contributor.id);
+  job.fetchedBy.add(contributor.id);
   job.blocks.hold(number, parts);
   if (active && active.contributor === contributor.id) settleLease(state, job, contributor, active, parts, now);
   const events = begin(state, job, stored, now);
@@ -399,6 +414,8 @@ function tick(state: State, now: number): Event[] {
     const busy = contributor.connected || contributor.leases.size > 0 || contributor.vesting.length > 0 || contributor.undecided > 0;
     if (!busy && now - contributor.leftMs > FORGET_MS) state.contributors.delete(contributor.id);
   }
+  // The last lease of a pass that is waived meanwhile may just have ended.
+  for (const job of [...state.jobs.values()]) if (job.blocks.waived > 0) events.push(...endJobIfOver(state, job, now));
   return events;
 }
 

@@ -46,7 +46,7 @@ describe('lease tokens', () => {
 
 describe('tile blocks', () => {
   it('offer every part exactly once until it is given back', () => {
-    const blocks = new TileBlocks(3000, () => 4);
+    const blocks = new TileBlocks({ passes: 1, tiles: 3000 }, () => 4);
     const seen = new Set<number>();
     for (let tile = blocks.peek(); tile !== undefined; tile = blocks.peek()) {
       expect(seen.has(tile)).toBe(false);

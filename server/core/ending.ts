@@ -5,7 +5,7 @@ import type { JobSummary, StoredJob } from '../store/store.ts';
 import { refunds } from './ledger.ts';
 import type { Event, Job, State } from './state.ts';
 
-/** Over: every part is accepted, or it was cancelled and nothing waits for a verdict. Releases the rest of the hold. */
+/** Over: every part that is not waived is accepted, or it was cancelled and nothing waits for a verdict. Releases the rest of the hold. */
 export function endJobIfOver(state: State, job: Job, now: number): Event[] {
   const finished = job.partsAccepted === job.partsTotal;
   if (job.undecided > 0 || !(finished || job.closing) || !state.jobs.has(job.stored.id)) return [];
@@ -21,7 +21,7 @@ export function endJobIfOver(state: State, job: Job, now: number): Event[] {
 }
 
 const summaryOf = (job: Job): JobSummary => ({
-  parts: { total: job.partsTotal, accepted: job.partsAccepted, checking: job.partsChecking, leased: job.partsLeased },
+  parts: { total: job.partsTotal, accepted: job.partsAccepted, checking: job.partsChecking, leased: job.partsLeased, waived: job.blocks.waived },
   contributors: job.contributors.size,
   checksDone: {
     ...job.elements,

@@ -1,6 +1,7 @@
 import { limits, MINUTE_MS, SECOND_MS } from '../../shared/limits.ts';
 import { countParts, type PartMask, type TileRef } from '../../shared/model.ts';
 import { grantAudits } from './audits.ts';
+import { fetchMs, mayFetch } from './fetching.ts';
 import { sealLease } from './lease.ts';
 import { isSuspended, standingOf } from './reputation.ts';
 import type { ActiveLease, Contributor, Event, Job, RandomBytes, State } from './state.ts';
@@ -66,7 +67,8 @@ const wantsMore = (contributor: Contributor): boolean =>
 
 /** The fair next piece of work: paying jobs before the gallery, and among those the one that has been granted least. */
 function pick(state: State, contributor: Contributor, now: number): Grant | undefined {
-  const jobs = [...state.jobs.values()].filter((job) => !job.closing && contributor.kinds.has(job.spec.id) && !isSuspended(contributor, job.spec.id, now));
+  const mayRun = (job: Job): boolean => !job.closing && contributor.kinds.has(job.spec.id) && mayFetch(contributor, job);
+  const jobs = [...state.jobs.values()].filter((job) => mayRun(job) && !isSuspended(contributor, job.spec.id, now));
   if (jobs.length > 1)
     jobs.sort((a, b) => Number(a.stored.gallery) - Number(b.stored.gallery) || a.granted - b.granted || a.stored.createdMs - b.stored.createdMs);
   for (const job of jobs) {
@@ -150,17 +152,18 @@ function lease(state: State, contributor: Contributor, { job, at, parts }: Grant
     deadlineMs: 0,
     unitsPerPart,
     elementsPerPart: job.spec.elements(job.context, at),
+    fetchMs: fetchMs(contributor, job),
   };
   contributor.leases.set(active.key, active);
   state.leases.set(active.key, active);
   return active;
 }
 
-/** Ten times what all of its leases should take together, within the limits; none outlives its token. */
+/** Ten times what all of its leases should take together, within the limits, and the download before it; none outlives its token. */
 function setDeadlines(contributor: Contributor, leases: Iterable<ActiveLease>, now: number): void {
   const expected = contributor.speed > 0 ? DEADLINE_FACTOR * outstandingMs(contributor) : limits.leaseDeadlineMsMax;
   const deadlineMs = now + Math.min(limits.leaseDeadlineMsMax, Math.max(limits.leaseDeadlineMsMin, expected));
-  for (const active of leases) active.deadlineMs = Math.min(deadlineMs, active.grantedMs + limits.leaseTokenMsMax);
+  for (const active of leases) active.deadlineMs = Math.min(deadlineMs + active.fetchMs, active.grantedMs + limits.leaseTokenMsMax);
 }
 
 /** Whoever hands something in is alive: the deadlines of its other leases move on. Asking for work alone proves nothing. */

@@ -19,6 +19,7 @@ import type {
 import type { AcceptedView, ErrorCode } from '../../shared/schemas.ts';
 import type { TileGrid, WorkloadSpec } from '../../shared/workload.ts';
 import type { Agreement, JobSummary, StoredJob, StoredResult, Vesting, Write } from '../store/store.ts';
+import type { Measurements } from './adaptive.ts';
 import type { TileBlocks } from './blocks.ts';
 import type { Sample } from './draw.ts';
 import type { Standing } from './reputation.ts';
@@ -70,8 +71,15 @@ export interface Job {
   readonly context: JobContext;
   readonly grid: TileGrid;
   readonly blocks: TileBlocks;
+  /** Of the first passes, how many may be left out on tiles that are good enough; 0 when none. */
+  readonly adaptivePasses: number;
+  /** What accepted results say about how many of them their tiles need. */
+  readonly measurements: Measurements;
+  /** What a contributor has to download; identical inputs count once. */
   readonly inputBytes: number;
-  /** Counted in parts. */
+  /** Contributors that have shown, by a result or an audit, that they have the inputs. */
+  readonly fetchedBy: Set<ContributorId>;
+  /** Counted in parts, without those that are waived: it goes down, and up again when an accepted result is taken back. */
   readonly partsTotal: number;
   partsAccepted: number;
   partsChecking: number;
@@ -122,6 +130,8 @@ export interface Contributor {
   /** Of its earnings, to the site. */
   readonly sharePercent: number;
   readonly kinds: ReadonlySet<string>;
+  /** It takes no work and no audits of jobs whose inputs are larger. */
+  downloadBytesMax: number;
   connected: boolean;
   /** Its place in `State.connected`. */
   place: number;
@@ -158,6 +168,8 @@ export interface ActiveLease {
   deadlineMs: number;
   readonly unitsPerPart: MicroUnits;
   readonly elementsPerPart: number;
+  /** Time allowed for the download before it can begin. */
+  readonly fetchMs: number;
 }
 
 /** Elements of one result, [from, to) of its sample, to be recomputed by one auditor. */
@@ -241,7 +253,10 @@ export type CheckOutcome =
   | { readonly kind: 'compared'; readonly result: Omit<Evidence, 'by'>; readonly auditor: Omit<Evidence, 'by'>; readonly apart: number }
   | { readonly kind: 'failed'; readonly message: string };
 
-export type Joining = Pick<Contributor, 'id' | 'owner' | 'site' | 'network' | 'deviceClass' | 'trusted' | 'drill' | 'sharePercent' | 'kinds'> & {
+export type Joining = Pick<
+  Contributor,
+  'id' | 'owner' | 'site' | 'network' | 'deviceClass' | 'trusted' | 'drill' | 'sharePercent' | 'kinds' | 'downloadBytesMax'
+> & {
   /** Its standings as stored, by workload. */
   readonly standings: ReadonlyMap<string, Standing>;
 };
@@ -254,7 +269,8 @@ export type Command =
   | { readonly type: 'cancelJob'; readonly job: JobId }
   | { readonly type: 'join'; readonly contributor: Joining }
   | { readonly type: 'leave'; readonly contributor: ContributorId }
-  | { readonly type: 'requestWork'; readonly contributor: ContributorId; readonly leasesMax: number }
+  /** `downloadBytesMax`: what it takes from now on, when that has changed. */
+  | { readonly type: 'requestWork'; readonly contributor: ContributorId; readonly leasesMax: number; readonly downloadBytesMax?: number | undefined }
   | {
       readonly type: 'handIn';
       readonly id: ResultId;
@@ -277,6 +293,8 @@ export type Command =
   | { readonly type: 'answer'; readonly contributor: ContributorId; readonly token: string; readonly values: Uint8Array }
   | { readonly type: 'giveBack'; readonly contributor: ContributorId; readonly tokens: readonly string[]; readonly unopened: readonly ResultId[] }
   | { readonly type: 'checked'; readonly request: CheckRequest; readonly outcome: CheckOutcome }
+  /** `passesWanted` of an accepted result; null when it could not be computed. */
+  | { readonly type: 'measured'; readonly result: StoredResult; readonly passesWanted: number | null }
   | { readonly type: 'changeOwner'; readonly from: OwnerId; readonly to: OwnerId }
   | { readonly type: 'tick' };
 
@@ -288,6 +306,8 @@ export type Event =
   | { readonly type: 'stored'; readonly result: ResultId; readonly open: readonly number[] }
   | { readonly type: 'openWanted'; readonly contributor: ContributorId; readonly result: ResultId; readonly open: readonly number[] }
   | { readonly type: 'checkRequested'; readonly request: CheckRequest }
+  /** Of an accepted result: after how many passes is its tile good enough? */
+  | { readonly type: 'measureRequested'; readonly result: StoredResult }
   | {
       readonly type: 'verdict';
       readonly contributor: ContributorId;

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { limits } from '../../shared/limits.ts';
 import type { BlobHash, ContributorId, JobId, MicroUnits, OwnerId, ResultId } from '../../shared/model.ts';
 import { Rng } from '../../shared/rng.ts';
 import type { WorkloadSpec } from '../../shared/workload.ts';
@@ -9,6 +10,13 @@ import type { CheckOutcome, CheckRequest, Command, Event, State } from './state.
 
 export const ELEMENTS = 4096;
 export const PARTS = 4;
+/** Adaptive where the parameters say so: `passes` of four parts, of which the first `adaptive` may be left out. */
+interface TestParams {
+  readonly passes?: number;
+  readonly tiles?: number;
+  readonly adaptive?: number;
+}
+
 const spec: WorkloadSpec = {
   id: 'test',
   version: 1,
@@ -17,10 +25,14 @@ const spec: WorkloadSpec = {
   params: Type.Object({}),
   defaults: {},
   fields: [],
-  outputs: [],
+  outputs: () => [],
   tolerance: { unit: 'steps', allowed: 1, honestMissRate: 1e-3, unexplainedRate: 1e-6 },
   elementWords: 1,
-  split: () => ({ passes: 1, tiles: 50 }),
+  split: (params) => {
+    const { passes = 1, tiles = 50 } = params as TestParams;
+    return { passes, tiles };
+  },
+  adaptivePasses: ({ params }) => (params as TestParams).adaptive ?? 0,
   parts: () => PARTS,
   elements: () => ELEMENTS,
   work: () => 1000 as MicroUnits,
@@ -66,14 +78,25 @@ export class Desk {
   readonly wanted: (Event & { type: 'openWanted' })[] = [];
   readonly revoked: ResultId[] = [];
   readonly agreements: Agreement[] = [];
+  /** Accepted results that wait to be measured. */
+  readonly measures: StoredResult[] = [];
+  readonly ended: (Write & { kind: 'jobEnded' })[] = [];
   now = 1000;
+  #epoch = 0;
   state: State = this.fresh();
   #rng = new Rng(1);
   #results = 0;
 
   fresh(): State {
     return emptyState(
-      { leaseKey: new Uint8Array(32).fill(1), drawKey: new Uint8Array(32).fill(2), epoch: 1, spec: () => spec, privateSwarm: true, vestingMsMax: 600_000 },
+      {
+        leaseKey: new Uint8Array(32).fill(1),
+        drawKey: new Uint8Array(32).fill(2),
+        epoch: ++this.#epoch,
+        spec: () => spec,
+        privateSwarm: true,
+        vestingMsMax: 600_000,
+      },
       this.now,
     );
   }
@@ -89,6 +112,7 @@ export class Desk {
       if (event.type === 'checkRequested') this.checks.push(event.request);
       if (event.type === 'verdict') this.verdicts.push(event);
       if (event.type === 'openWanted') this.wanted.push(event);
+      if (event.type === 'measureRequested') this.measures.push(event.result);
       if (event.type === 'tileRevoked') this.revoked.push(event.result);
     }
     return events;
@@ -97,6 +121,8 @@ export class Desk {
   #write(write: Write): void {
     if (write.kind === 'result') this.rows.set(write.result.id, write.result);
     if (write.kind === 'agreement') this.agreements.push(write.agreement);
+    if (write.kind === 'measured') this.rows.set(write.id, { ...this.rows.get(write.id)!, passesWanted: write.passesWanted });
+    if (write.kind === 'jobEnded') this.ended.push(write);
     if (write.kind === 'transfer') this.transfers.push(write.transfer);
     if (write.kind === 'opening') this.rows.set(write.id, { ...this.rows.get(write.id)!, opening: write.opening });
     if (write.kind === 'secondDraw')
@@ -117,6 +143,7 @@ export class Desk {
       drill: false,
       sharePercent: 0,
       kinds: new Set(['test']),
+      downloadBytesMax: limits.downloadBytesDefault,
       standings: new Map(),
       ...extra,
     };
@@ -170,6 +197,20 @@ export class Desk {
               };
       this.do({ type: 'checked', request, outcome });
     }
+  }
+
+  /** Measures every result that waits for it. */
+  measure(wanted: (result: StoredResult) => number | null): void {
+    for (let result = this.measures.shift(); result; result = this.measures.shift()) this.do({ type: 'measured', result, passesWanted: wanted(result) });
+  }
+
+  /** Killed and started again from its rows: leases are gone, and nobody is here. */
+  restart(job: StoredJob): void {
+    this.state = this.fresh();
+    this.checks.length = 0;
+    this.measures.length = 0;
+    const results = [...this.rows.values()].filter(({ state }) => state === 'committed' || state === 'accepted');
+    this.do({ type: 'openJob', job, results, paid: this.sum('vesting/') });
   }
 
   /** Everybody but `except` answers what they are asked. Returns how many elements each of them answered. */

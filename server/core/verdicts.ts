@@ -1,6 +1,7 @@
 import { type ContributorId, countParts, type Evidence, type OwnerId, type PartMask } from '../../shared/model.ts';
 import type { AcceptedView } from '../../shared/schemas.ts';
 import type { Vesting } from '../store/store.ts';
+import { noteAccepted } from './adaptive.ts';
 import { askAgain, askQuestions, auditPrice, giveUpAudit, request } from './audits.ts';
 import { aliasOf, countRate, endJobIfOver } from './ending.ts';
 import { auditPayment, payment, refundAccount } from './ledger.ts';
@@ -200,7 +201,7 @@ export function accept(state: State, job: Job, pending: PendingResult, now: numb
   if (contributor && state.idle.delete(contributor.id)) events.push({ type: 'workAvailable', contributors: [contributor.id] });
   if (contributor) contributor.expired = 0;
   events.push(...pending.agreements.map((agreement): Event => ({ type: 'write', write: { kind: 'agreement', agreement } })));
-  events.push({ type: 'tileAccepted', job: stored.job, result: acceptedView(accepted) });
+  events.push(...noteAccepted(state, job, accepted), { type: 'tileAccepted', job: stored.job, result: acceptedView(accepted) });
   events.push(verdictEvent(pending, owner, 'accepted', amount, 0n, reasonToAccept(pending, contributor)));
   return events;
 }

@@ -1,5 +1,6 @@
 import type { MicroCredits } from '../../shared/credits.ts';
 import { countParts } from '../../shared/model.ts';
+import { noteRevoked } from './adaptive.ts';
 import { vests, voids } from './ledger.ts';
 import type { Contributor, Event, State, VestingResult } from './state.ts';
 import { tileNumber } from './verifier.ts';
@@ -39,6 +40,7 @@ function revoke(state: State, result: VestingResult, now: number): Event[] {
   job.errorSum -= result.errorBound * count;
   job.revoked++;
   job.blocks.revoke(tileNumber(job.grid.tiles, result.at), result.parts);
+  noteRevoked(job, result);
   return [
     transfer,
     { type: 'write', write: { kind: 'verdict', id: result.id, state: 'discarded', errorBound: 0, vesting: null, evidence: result.evidence, atMs: now } },

@@ -26,11 +26,16 @@ export const blobRoutes =
       const { hash } = request.params;
       const size = await blobs.size(hash);
       if (size === undefined) throw new JobError('not_found', 'There is no such blob.');
+      // A large input goes on where its download broke off. Any other kind of range may be ignored (RFC 9110, 14.2).
+      const from = Number(/^bytes=(\d{1,15})-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      const isRest = from > 0 && from < size;
+      if (isRest) reply.code(206).header('content-range', `bytes ${from}-${size - 1}/${size}`);
       return reply
+        .header('accept-ranges', 'bytes')
         .header('cache-control', 'public, max-age=31536000, immutable')
-        .header('content-length', size)
+        .header('content-length', isRest ? size - from : size)
         .type('application/octet-stream')
-        .send(blobs.stream(hash));
+        .send(blobs.stream(hash, isRest ? from : 0));
     });
 
     app.put('/blobs/:hash', { schema: { params: path }, config: { rateLimit: false } }, async (request) => {

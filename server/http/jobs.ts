@@ -66,7 +66,7 @@ export const jobRoutes =
 
     app.get(
       '/api/jobs/:job/files/:output',
-      { schema: { params: Type.Object({ job: schemas.jobId, output: Type.String({ pattern: '^[a-z0-9]{1,20}$' }) }) } },
+      { schema: { params: Type.Object({ job: schemas.jobId, output: Type.String({ pattern: '^[a-z0-9-]{1,20}$' }) }) } },
       async (request, reply) => {
         const file = await jobs.file(request.params.job, request.params.output);
         return reply

@@ -27,10 +27,12 @@ export const receiptRoutes =
   async (app) => {
     const key = receiptKey(await store.secret('receipt'));
 
-    /** The job's files, but for those that cannot be made any more: then the receipt vouches for the results alone. */
+    /** The job's files, but for those that cannot be made any more, and for large ones that nobody has asked for yet: the receipt does not vouch for them. */
     const outputsOf = async (job: StoredJob): Promise<{ id: string; hash: BlobHash }[]> => {
       const found: { id: string; hash: BlobHash }[] = [];
-      for (const { id } of workload(job.workload)?.spec.outputs ?? []) {
+      const { id: context, seed, params, prepared } = job;
+      for (const { id, large } of workload(job.workload)?.spec.outputs({ id: context, seed, params, prepared }) ?? []) {
+        if (large && !(await store.jobs.file(job.id, id))) continue;
         try {
           found.push({ id, hash: (await jobs.file(job.id, id)).hash });
         } catch (error) {

@@ -27,6 +27,9 @@ export class Disk {
       case 'secondDraw':
         this.#change(write.id, { round: 'second', evidence: write.evidence, drawn: write.drawn, opening: null });
         return;
+      case 'measured':
+        this.#change(write.id, { passesWanted: write.passesWanted });
+        return;
       case 'transfer':
         this.ledger.apply(write.transfer);
         return;

@@ -1,14 +1,15 @@
 import { createSecretKey } from 'node:crypto';
 import { fromHex } from '../../shared/formats.ts';
-import { MINUTE_MS } from '../../shared/limits.ts';
+import { limits, MINUTE_MS } from '../../shared/limits.ts';
 import type { BlobHash, ContributorId, JobId, ResultId } from '../../shared/model.ts';
+import { pcgHash, seedOf } from '../../shared/rng.ts';
 import type { WorkloadSpec } from '../../shared/workload.ts';
 import { emptyState, step } from '../core/coordinator.ts';
 import { openLease } from '../core/lease.ts';
 import { holds } from '../core/ledger.ts';
 import { priceJob } from '../core/pricing.ts';
 import type { CheckRequest, Command, Event, State } from '../core/state.ts';
-import type { StoredJob, Write } from '../store/store.ts';
+import type { StoredJob, StoredResult, Write } from '../store/store.ts';
 import type { Opening } from './adversary.ts';
 import { checkCpuMs, outcomeOf } from './checks.ts';
 import { Cpu } from './cpu.ts';
@@ -16,7 +17,14 @@ import { Disk } from './disk.ts';
 import { type Audit, type Grant, type Identity, NO_WORK, type Policy, type SimJob, type Submission, type Surroundings, type Work } from './policy.ts';
 import { PARTS, simSpec } from './spec.ts';
 
+/** `jitter`: how far apart results of one tile are about what it wants, as a share. */
+interface Adaptive {
+  readonly passes: number;
+  readonly jitter: number;
+}
+
 const CPU_CORES = 2;
+const MEASURE_MS = 5;
 const COMPACT_MS = MINUTE_MS;
 /** As the coordinator has it when the operator says nothing. */
 const VESTING_MS_MAX = 10 * MINUTE_MS;
@@ -31,8 +39,9 @@ export class Ours implements Policy {
   readonly #world: Surroundings;
   readonly #targetError: number;
   readonly #repeats: boolean;
+  readonly #adaptive: Adaptive | null;
   /** As many tiles as the parameters of a job say. */
-  readonly #spec: WorkloadSpec = { ...simSpec({ passes: 1, tiles: 1 }), split: (params) => ({ passes: 1, tiles: (params as { tiles: number }).tiles }) };
+  readonly #spec: WorkloadSpec = simSpec();
   readonly #jobs = new Map<JobId, SimJob>();
   readonly #identities = new Map<ContributorId, Identity>();
   readonly #connected = new Set<ContributorId>();
@@ -45,11 +54,12 @@ export class Ours implements Policy {
   #handedIn = 0;
   #compactAtMs = COMPACT_MS;
 
-  /** `repeats`: engines that had no answer hand in again. */
-  constructor(world: Surroundings, targetError: number, { repeats = false } = {}) {
+  /** `repeats`: engines that had no answer hand in again. `adaptive`: jobs have further passes, which tiles that are good enough do without. */
+  constructor(world: Surroundings, targetError: number, { repeats = false, adaptive = null }: { repeats?: boolean; adaptive?: Adaptive | null } = {}) {
     this.#world = world;
     this.#targetError = targetError;
     this.#repeats = repeats;
+    this.#adaptive = adaptive;
     this.#state = this.#freshState(1);
   }
 
@@ -86,7 +96,7 @@ export class Ours implements Policy {
   }
 
   #stored(job: SimJob): StoredJob {
-    const context = { id: job.id, seed: job.seed, params: { tiles: job.tiles }, prepared: {} };
+    const context = { id: job.id, seed: job.seed, params: { passes: this.#adaptive?.passes ?? 1, tiles: job.tiles }, prepared: {} };
     const checks = { targetError: this.#targetError };
     const price = priceJob(this.#spec, context, checks, 1_000_000n);
     return {
@@ -135,6 +145,7 @@ export class Ours implements Policy {
         drill: false,
         sharePercent: 0,
         kinds: new Set([this.#spec.id]),
+        downloadBytesMax: limits.downloadBytesDefault,
         standings,
       },
     });
@@ -260,6 +271,9 @@ export class Ours implements Policy {
       case 'checkRequested':
         this.#check(event.request);
         return;
+      case 'measureRequested':
+        this.#measure(event.result);
+        return;
       case 'openWanted': {
         const submission = this.#submissions.get(event.result);
         if (submission) this.#world.openWanted(submission, event.open);
@@ -278,6 +292,15 @@ export class Ours implements Policy {
     }
   }
 
+  #measure(result: StoredResult): void {
+    const job = this.#jobs.get(result.job);
+    const share = (pcgHash(Number(result.id.slice(2)) >>> 0) / 2 ** 32) * 2 - 1;
+    const { passes, jitter } = this.#adaptive ?? { passes: 1, jitter: 0 };
+    // Null when the job has ended with this very result.
+    const passesWanted = job ? wantedOf(job.seed, result.at.tile, passes) * (1 + jitter * share) : null;
+    this.#world.in(MEASURE_MS, () => this.#step({ type: 'measured', result, passesWanted }));
+  }
+
   #check(request: CheckRequest): void {
     const submission = this.#submissions.get(request.result.id);
     if (!submission) throw new Error(`a check of ${request.result.id}, which nobody handed in`);
@@ -293,5 +316,8 @@ export class Ours implements Policy {
     });
   }
 }
+
+/** How many passes of so many a tile wants: up to a fifth more than there are. */
+export const wantedOf = (seed: number, tile: number, passes: number): number => (pcgHash(seedOf(seed, tile, 77)) / 2 ** 32) * passes * 1.2;
 
 const keyOf = ({ epoch, job, at, attempt }: ReturnType<typeof openLease>): string => `${epoch}/${job}/${at.pass}/${at.tile}/${attempt}`;

@@ -8,8 +8,11 @@ export const TILE_WIDTH = 64;
 export const ELEMENTS = TILE_WIDTH * TILE_WIDTH;
 export const PARTS = 4;
 
+/** How large a job is. */
+export type SimParams = TileGrid;
+
 /** A workload without a kernel: what it costs is known, whether a value is right is decided by `values.ts`. */
-export const simSpec = (grid: TileGrid): WorkloadSpec => ({
+export const simSpec = (grid?: TileGrid): WorkloadSpec => ({
   id: 'sim',
   version: 1,
   title: 'Simulation',
@@ -17,9 +20,9 @@ export const simSpec = (grid: TileGrid): WorkloadSpec => ({
   params: Type.Object({}),
   defaults: {},
   fields: [],
-  outputs: [],
+  outputs: () => [],
   tolerance: { unit: 'steps', allowed: 1, honestMissRate: HONEST_MISS_RATE, unexplainedRate: UNEXPLAINED_RATE },
-  split: () => grid,
+  split: (params) => grid ?? (params as SimParams),
   parts: () => PARTS,
   elementWords: 1,
   elements: () => ELEMENTS,
@@ -27,4 +30,6 @@ export const simSpec = (grid: TileGrid): WorkloadSpec => ({
   auditMs: () => CPU_MS_PER_ELEMENT,
   region: () => null,
   picture: () => null,
+  // The last pass always runs, as one of features does.
+  adaptivePasses: ({ params }) => (params as SimParams).passes - 1,
 });

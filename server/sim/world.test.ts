@@ -4,12 +4,19 @@ import type { AccountId } from '../store/store.ts';
 import type { Adversary } from './adversary.ts';
 import { kinds } from './kinds/index.ts';
 import { adversary as wolf } from './kinds/wolf.ts';
-import { Ours } from './ours.ts';
+import { Ours, wantedOf } from './ours.ts';
+import type { Surroundings } from './policy.ts';
 import { MEDIAN_SPEED } from './population.ts';
 import { devices, smallWorld } from './testing.ts';
 import type { World } from './world.ts';
 
 const ledgerOf = ({ policy }: World) => (policy as Ours).disk.ledger;
+/** What tiles of the first job want of these passes, the last of which always runs. */
+function passesOf({ firstSeed }: World, tiles: number, passes: number): number {
+  const each = Array.from({ length: tiles }, (_, tile) => Math.min(passes - 1, Math.max(1, Math.ceil(wantedOf(firstSeed, tile, passes)))));
+  return each.reduce((sum, count) => sum + count + 1, 0);
+}
+
 const held = 'job/j_0000000000000001' as AccountId;
 /** Names are counted in the order in which devices come. */
 const earnedBy = (world: World, name: number): bigint => {
@@ -75,6 +82,18 @@ describe('the coordinator in a simulated world', () => {
     expect(earnedBy(world, 5)).toBeLessThan(earnedBy(world, 1));
   });
 
+  it('leaves out the passes of tiles that are good enough, and pays for no other', () => {
+    const policy = (surroundings: Surroundings) => new Ours(surroundings, 1e-4, { adaptive: { passes: 5, jitter: 0 } });
+    const world = smallWorld({ devices: devices({}, {}, { liar: true }), policy });
+    expect(world.jobs.ended).toBe(1);
+    const wanted = passesOf(world, 40, 5);
+    expect(wanted).toBeLessThan(40 * 5);
+    expect(world.tally.figures()).toMatchObject({ tiles: wanted, wrongShare: 0 });
+    expect(earnedBy(world, 1) + earnedBy(world, 2)).toBe(BigInt(wanted) * 4000n);
+    expect(ledgerOf(world).sum()).toBe(0n);
+    expect(ledgerOf(world).balance(held)).toBe(0n);
+  });
+
   it('goes through 200 random histories of liars, quitters and crashes with sound books, every part accepted once and every job ended', () => {
     const session = fc.record({ fromMs: fc.integer({ min: 0, max: 200_000 }), forMs: fc.integer({ min: 1000, max: 100_000 }) });
     const device = fc.record({
@@ -89,20 +108,23 @@ describe('the coordinator in a simulated world', () => {
         fc.array(device, { maxLength: 6 }),
         kind,
         fc.constantFrom(0, 0.05, 0.2),
-        (seed, others, name, crashes) => {
+        fc.constantFrom(null, { passes: 4, jitter: 0 }, { passes: 4, jitter: 1 }),
+        (seed, others, name, crashes, adaptive) => {
           const world = smallWorld({
             seed,
-            tilesPerJob: 15,
+            tilesPerJob: adaptive ? 6 : 15,
             devices: devices({}, ...others),
             adversary: kinds[name]!,
-            policy: (surroundings) => new Ours(surroundings, 1e-4, { repeats: true }),
+            policy: (surroundings) => new Ours(surroundings, 1e-4, { repeats: true, adaptive }),
             afterHandIn: (policy, random) => random.unit() < crashes && (policy as Ours).crash(),
           });
           const figures = world.tally.figures();
           expect(world.jobs.ended).toBe(1);
           expect(figures.falseAccusations).toBe(0);
           if (name !== 'hit-and-run') expect(figures.wrongShare).toBe(0);
-          expect(figures.tiles).toBe(15);
+          if (!adaptive) expect(figures.tiles).toBe(15);
+          else if (adaptive.jitter === 0) expect(figures.tiles).toBe(passesOf(world, 6, 4));
+          else expect(figures.tiles >= 2 * 6 && figures.tiles <= 4 * 6).toBe(true);
           expect(ledgerOf(world).sum()).toBe(0n);
           expect(ledgerOf(world).balance(held)).toBe(0n);
         },

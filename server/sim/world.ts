@@ -50,6 +50,8 @@ export class World implements Surroundings {
   readonly #jobRandom: Rng;
   readonly #testRandom: Rng;
   readonly #lying = new Map<ContributorId, Detection>();
+  /** Of the first job. */
+  firstSeed = 0;
   #jobsOpened = 0;
   #jobsEnded = 0;
   #names = 0;
@@ -117,6 +119,7 @@ export class World implements Surroundings {
       const own = Math.floor((this.#jobsOpened + 1) * share) > Math.floor(this.#jobsOpened * share);
       const id = `j_${(++this.#jobsOpened).toString().padStart(16, '0')}` as JobId;
       const job: SimJob = { id, seed: this.#jobRandom.u32(), tiles: tilesPerJob, owner: own ? ADVERSARY_REQUESTER : REQUESTER, own };
+      if (this.#jobsOpened === 1) this.firstSeed = job.seed;
       this.policy.openJob(job);
     }
   }

@@ -57,7 +57,8 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
   // A drill lies: whoever runs one is not believed, though he has the key.
   const trusted = isOperators && !drill;
   const deviceClass = classOf(message.device);
-  const joining = { id, owner, site: site?.id ?? null, network, deviceClass, trusted, drill, sharePercent, kinds, standings };
+  const { downloadBytesMax } = message;
+  const joining = { id, owner, site: site?.id ?? null, network, deviceClass, trusted, drill, sharePercent, kinds, downloadBytesMax, standings };
   await coordinator.dispatch({ type: 'join', contributor: joining });
   return {
     session: { socket, contributor: id, consent: consent.id, consentExpiresMs: consent.expiresMs, told: new Set() },

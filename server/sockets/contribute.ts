@@ -35,9 +35,9 @@ export function serveContributors(io: Server, deps: ContributeDeps): { endConsen
       sessions.set(session.contributor, session);
       return admitted.welcome;
     });
-    on('work', schemas.workRequest, async ({ leasesMax }): Promise<Work> => {
+    on('work', schemas.workRequest, async ({ leasesMax, downloadBytesMax }): Promise<Work> => {
       const { contributor } = current();
-      return workOf(deps, current(), await deps.coordinator.dispatch({ type: 'requestWork', contributor, leasesMax }));
+      return workOf(deps, current(), await deps.coordinator.dispatch({ type: 'requestWork', contributor, leasesMax, downloadBytesMax }));
     });
     on('handIn', schemas.handIn, (message): Promise<HandedIn> => takeResult(deps, current(), message));
     on('open', schemas.open, (message): Promise<null> => takeOpening(deps, current(), message));

@@ -78,8 +78,8 @@ class FileBlobs implements BlobStore {
     }
   }
 
-  stream(hash: BlobHash): NodeJS.ReadableStream {
-    return createReadStream(this.path(hash));
+  stream(hash: BlobHash, from = 0): NodeJS.ReadableStream {
+    return createReadStream(this.path(hash), { start: from });
   }
 }
 

@@ -37,6 +37,7 @@ const resultRow = (result: StoredResult): Insertable<ResultsTable> => ({
   decided_ms: result.decidedMs,
   ...vestingColumns(result.vesting),
   drill: result.drill ? 1 : 0,
+  passes_wanted: result.passesWanted,
   opening_inline: result.opening?.inline ?? null,
   inline: result.inline,
 });
@@ -83,6 +84,7 @@ export const resultOf = (row: ResultRow): StoredResult => ({
   decidedMs: row.decided_ms,
   vesting: vestingOf(row),
   drill: row.drill === 1,
+  passesWanted: row.passes_wanted,
 });
 
 /** All but the bytes. */
@@ -117,6 +119,7 @@ export const resultColumns = [
   'vests_at_ms',
   'refund_to',
   'drill',
+  'passes_wanted',
 ] as const;
 
 export const withoutBytes = (row: Omit<ResultRow, 'inline' | 'opening_inline'>): StoredResult => resultOf({ ...row, inline: null, opening_inline: null });
@@ -146,6 +149,7 @@ type VerdictColumns = 'state' | 'evidence_json' | 'error_bound' | 'decided_ms' |
 const updateAccepted = updateResult<VerdictColumns | 'opening_inline'>();
 const updateDropped = updateResult<VerdictColumns | 'opening_inline' | 'inline'>();
 const updateOpening = updateResult<'opening_hash' | 'opening_inline'>();
+const updateMeasured = updateResult<'passes_wanted'>();
 const updateDraw = updateResult<'round' | 'drawn' | 'evidence_json' | 'opening_hash' | 'opening_inline'>();
 
 const nothing = sql.lit(null);
@@ -180,6 +184,10 @@ export async function writeVerdict(trx: Db, { id, state, errorBound, vesting, ev
 
 export async function writeOpening(trx: Db, { id, opening }: WriteOf<'opening'>): Promise<void> {
   assertFound(await updateOpening(trx, [{ opening_hash: opening.hash, opening_inline: opening.inline, id }]), id);
+}
+
+export async function writeMeasured(trx: Db, { id, passesWanted }: WriteOf<'measured'>): Promise<void> {
+  assertFound(await updateMeasured(trx, [{ passes_wanted: passesWanted, id }]), id);
 }
 
 export async function writeSecondDraw(trx: Db, { id, drawn, evidence }: WriteOf<'secondDraw'>): Promise<void> {

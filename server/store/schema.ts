@@ -102,6 +102,8 @@ export interface ResultsTable {
   vests_at_ms: number | null;
   refund_to: AccountId | null;
   drill: number;
+  /** SQLite's reals have an infinity. */
+  passes_wanted: number | null;
   opening_inline: Uint8Array | null;
   inline: Uint8Array | null;
 }

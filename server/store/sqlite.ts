@@ -9,7 +9,7 @@ import { SqlJobs, writeJobClosing, writeJobEnd } from './jobs.ts';
 import { postTransfers, SqlLedger } from './ledger.ts';
 import { migrate } from './migrations/migrate.ts';
 import { SqlPeople, writeStandings } from './people.ts';
-import { insertResults, writeOpening, writeSecondDraw, writeSettled, writeVerdict } from './results.ts';
+import { insertResults, writeMeasured, writeOpening, writeSecondDraw, writeSettled, writeVerdict } from './results.ts';
 import type { Tables } from './schema.ts';
 import type { Agreement, JobStore, LedgerStore, PeopleStore, Store, StoredResult, Transfer, Write } from './store.ts';
 
@@ -64,6 +64,7 @@ class SqlStore implements Store {
       else if (write.kind === 'transfer') transfers.push(write.transfer);
       else if (write.kind === 'verdict') updates.push((trx) => writeVerdict(trx, write));
       else if (write.kind === 'opening') updates.push((trx) => writeOpening(trx, write));
+      else if (write.kind === 'measured') updates.push((trx) => writeMeasured(trx, write));
       else if (write.kind === 'secondDraw') updates.push((trx) => writeSecondDraw(trx, write));
       else if (write.kind === 'settled') settled.add(write.id);
       else if (write.kind === 'standing') standings.set(`${write.contributor} ${write.workload}`, write);

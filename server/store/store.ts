@@ -65,6 +65,8 @@ export type Write =
     }
   /** An opening of a committed result. */
   | { readonly kind: 'opening'; readonly id: ResultId; readonly opening: Opening }
+  /** What an accepted result says about how many adaptive passes its tile needs. */
+  | { readonly kind: 'measured'; readonly id: ResultId; readonly passesWanted: number }
   /** The result waits for a larger opening. */
   | { readonly kind: 'secondDraw'; readonly id: ResultId; readonly evidence: readonly Evidence[]; readonly drawn: number }
   | { readonly kind: 'transfer'; readonly transfer: Transfer }
@@ -172,6 +174,8 @@ export interface StoredResult {
   readonly vesting: Vesting | null;
   /** Made by an operator's drill. */
   readonly drill: boolean;
+  /** `WorkloadCheck.passesWanted` of an accepted result, which may be Infinity; null until it was measured, and where nothing is adaptive. */
+  readonly passesWanted: number | null;
 }
 
 export interface Vesting {
@@ -334,7 +338,8 @@ export interface BlobStore {
   put(source: AsyncIterable<Uint8Array>, options: { readonly bytesMax: number; readonly expected?: BlobHash }): Promise<{ hash: BlobHash; bytes: number }>;
   get(hash: BlobHash): Promise<Uint8Array<ArrayBuffer> | undefined>;
   size(hash: BlobHash): Promise<number | undefined>;
-  stream(hash: BlobHash): NodeJS.ReadableStream;
+  /** From that byte on, 0 when it is left out. */
+  stream(hash: BlobHash, from?: number): NodeJS.ReadableStream;
   /** Where worker threads read it. */
   path(hash: BlobHash): string;
 }

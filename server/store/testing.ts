@@ -92,6 +92,7 @@ export const exampleResult = (own: Partial<StoredResult> = {}): StoredResult => 
   decidedMs: null,
   vesting: null,
   drill: false,
+  passesWanted: null,
   ...own,
 });
 

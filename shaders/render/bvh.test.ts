@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { Rng } from '../../shared/rng.ts';
-import { type Bvh, buildBvh, bvhDepthMax, leafTrianglesMax } from './bvh.ts';
+import { type Bvh, type BvhShape, buildBvh, instanceDepthMax, instanceTree, treeDepthMax, triangleTree } from './bvh.ts';
 
 /** Walks the tree as a kernel does and checks every promise of the layout. */
-function inspect({ nodes, order, depth }: Bvh, bounds: Float32Array): { leaves: number; deepest: number } {
+function inspect({ nodes, order, depth }: Bvh, bounds: Float32Array, shape: BvhShape = triangleTree): { leaves: number; deepest: number } {
   const floats = new Float32Array(nodes.buffer);
   const words = new Uint32Array(nodes.buffer);
   const seen = new Uint8Array(order.length);
@@ -29,7 +29,7 @@ function inspect({ nodes, order, depth }: Bvh, bounds: Float32Array): { leaves: 
       }
       leaves++;
       deepest = Math.max(deepest, level + 1);
-      expect(count).toBeLessThanOrEqual(leafTrianglesMax);
+      expect(count).toBeLessThanOrEqual(shape.leafMax);
       for (let place = ref; place < ref + count; place++) {
         const triangle = order[place]!;
         expect(seen[triangle]!++, `triangle ${triangle} is in one leaf`).toBe(0);
@@ -43,7 +43,7 @@ function inspect({ nodes, order, depth }: Bvh, bounds: Float32Array): { leaves: 
   visit(0, 0, [-Infinity, -Infinity, -Infinity, Infinity, Infinity, Infinity]);
   expect(seen.every((times) => times === 1)).toBe(true);
   expect(visited.size * 64).toBe(nodes.byteLength);
-  expect(depth <= bvhDepthMax).toBe(true);
+  expect(depth).toBeLessThanOrEqual(shape.depthMax);
   return { leaves, deepest };
 }
 
@@ -75,7 +75,7 @@ describe('buildBvh', () => {
   test('boxes in one place still end in small leaves', () => {
     const bounds = boxes(4097, () => [1, 2, 3], 1);
     const { leaves } = inspect(buildBvh(bounds), bounds);
-    expect(leaves).toBeGreaterThanOrEqual(Math.ceil(4097 / leafTrianglesMax));
+    expect(leaves).toBeGreaterThanOrEqual(Math.ceil(4097 / triangleTree.leafMax));
   });
 
   test('a scene that would make a chain stays within the depth', () => {
@@ -83,7 +83,24 @@ describe('buildBvh', () => {
     const bounds = boxes(20_000, (i) => [2 ** (29 - i * 0.008), 0, 0], 0);
     const bvh = buildBvh(bounds);
     inspect(bvh, bounds);
-    expect(bvh.depth).toBe(bvhDepthMax);
+    expect(bvh.depth).toBe(treeDepthMax);
+  });
+
+  test.each([1, 2, 3, 200])('a tree of %i instances has one in every leaf, and its own depth', (count) => {
+    const rng = new Rng(count);
+    const bounds = boxes(count, () => [rng.unit(), rng.unit(), rng.unit()], 0.3);
+    const { leaves } = inspect(buildBvh(bounds, instanceTree), bounds, instanceTree);
+    expect(leaves).toBe(count);
+    const chain = boxes(4000, (i) => [2 ** (29 - i * 0.04), 0, 0], 0);
+    const bvh = buildBvh(chain, instanceTree);
+    inspect(bvh, chain, instanceTree);
+    expect(bvh.depth).toBe(instanceDepthMax);
+  });
+
+  test('both trees, the mark between them and the one at the bottom fit the stack of the kernel', () => {
+    // A node leaves one child behind at every level.
+    expect(treeDepthMax + instanceDepthMax + 2).toBeLessThanOrEqual(72);
+    expect([triangleTree.depthMax, instanceTree.depthMax]).toEqual([treeDepthMax, instanceDepthMax]);
   });
 
   test('two far groups are separated at the root', () => {

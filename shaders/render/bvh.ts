@@ -7,9 +7,19 @@ import { sceneSections } from '../../shared/formats.ts';
  */
 
 const BINS = 16;
-export const leafTrianglesMax = 4;
-/** The kernels keep 64 stack entries. */
-export const bvhDepthMax = 60;
+/** The kernels keep 72 stack entries for both trees and two marks. */
+export const treeDepthMax = 44;
+export const instanceDepthMax = 26;
+
+/** What a tree may look like. */
+export interface BvhShape {
+  /** Most triangles, or instances, of a leaf; 1 to 8. */
+  readonly leafMax: number;
+  readonly depthMax: number;
+}
+
+export const triangleTree: BvhShape = { leafMax: 4, depthMax: treeDepthMax };
+export const instanceTree: BvhShape = { leafMax: 1, depthMax: instanceDepthMax };
 
 export interface Bvh {
   /** Section `nodes` of a packed scene. */
@@ -24,21 +34,22 @@ export interface Bvh {
 const EMPTY_BOXES = Float32Array.from({ length: BINS * 6 }, (_, index) => (index % 6 < 3 ? Infinity : -Infinity));
 
 /** Levels that repeated halving takes to get `count` triangles into leaves. */
-const halvings = (count: number): number => (count <= leafTrianglesMax ? 0 : 32 - Math.clz32(Math.ceil(count / leafTrianglesMax) - 1));
+const halvings = (count: number, leafMax: number): number => (count <= leafMax ? 0 : 32 - Math.clz32(Math.ceil(count / leafMax) - 1));
 
 const halfArea = (dx: number, dy: number, dz: number): number => dx * dy + dy * dz + dz * dx;
 
 /**
  * `bounds`: 6 f32 a triangle, min xyz, max xyz; at least one triangle. The same bounds give the same bytes.
- * The depth never exceeds `bvhDepthMax`: where the heuristic would use up the levels that halving needs, the rest is halved.
+ * The depth never exceeds `shape.depthMax`: where the heuristic would use up the levels that halving needs, the rest is halved.
  */
-export function buildBvh(bounds: Float32Array): Bvh {
-  const builder = new Builder(bounds);
+export function buildBvh(bounds: Float32Array, shape: BvhShape = triangleTree): Bvh {
+  const builder = new Builder(bounds, shape);
   return builder.build();
 }
 
 class Builder {
   readonly #bounds: Float32Array;
+  readonly #shape: BvhShape;
   /** The bounds in leaf order, moved along with `#order`: chasing the order through memory would double the time for a million triangles. */
   readonly #moved: Float32Array;
   readonly #order: Uint32Array;
@@ -58,9 +69,10 @@ class Builder {
   #splitAxis = 0;
   #splitBin = 0;
 
-  constructor(bounds: Float32Array) {
+  constructor(bounds: Float32Array, shape: BvhShape) {
     const count = bounds.length / 6;
     this.#bounds = bounds;
+    this.#shape = shape;
     this.#order = Uint32Array.from({ length: count }, (_, index) => index);
     this.#moved = bounds.slice();
     // A binary tree has one inner node less than leaves. One more node at the end takes the root's own box, which nobody reads.
@@ -76,7 +88,7 @@ class Builder {
       const [start, end, depth, slot, sorted] = entry;
       this.#measure(start, end);
       this.#writeBox(slot);
-      const halve = sorted || depth + 1 + halvings(end - start - 1) > bvhDepthMax;
+      const halve = sorted || depth + 1 + halvings(end - start - 1, this.#shape.leafMax) > this.#shape.depthMax;
       const middle = halve ? this.#halve(start, end, sorted) : this.#split(start, end);
       if (middle === start) {
         this.#words[slot + 3] = start;
@@ -154,7 +166,7 @@ class Builder {
     const box = this.#box;
     const area = halfArea(box[3]! - box[0]!, box[4]! - box[1]!, box[5]! - box[2]!);
     const cost = this.#cheapest(start, end);
-    if (count <= leafTrianglesMax && area * count <= area + cost) return start;
+    if (count <= this.#shape.leafMax && area * count <= area + cost) return start;
     // All centres in one place: any cut is as good.
     return cost === Infinity ? start + (count >>> 1) : this.#partition(start, end);
   }
@@ -257,7 +269,7 @@ class Builder {
 
   /** Halves the range along the longest axis of its centres; a range that came from halving is already sorted. */
   #halve(start: number, end: number, sorted: boolean): number {
-    if (end - start <= leafTrianglesMax) return start;
+    if (end - start <= this.#shape.leafMax) return start;
     if (!sorted) {
       const bounds = this.#bounds;
       const extents = [0, 1, 2].map((axis) => this.#centreBox[3 + axis]! - this.#centreBox[axis]!);

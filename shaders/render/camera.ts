@@ -1,5 +1,5 @@
-import type { CameraPose, Triangles, Vec3 } from './mesh.ts';
-import type { RenderPrepared } from './spec.ts';
+import type { Camera, CameraPose, Vec3 } from './mesh.ts';
+import type { CameraRays } from './params.ts';
 
 /** Where a fitted camera looks from, seen from the middle of the scene: three-quarter view from slightly above. */
 const FITTED_DIRECTION: Vec3 = [0.55, 0.4, 1];
@@ -18,32 +18,27 @@ const f32 = (a: Vec3): Vec3 => [Math.fround(a[0]), Math.fround(a[1]), Math.froun
  * A camera at `position` that looks along `forward`, with the image's upper edge towards `up`; the two may have any length and
  * need not be at right angles. Null where they are zero, parallel or not numbers.
  */
-export function poseOf(position: Vec3, forward: Vec3, up: Vec3, yfov: number): CameraPose | null {
+export function poseOf(position: Vec3, forward: Vec3, up: Vec3): CameraPose | null {
   const right = cross(normalize(forward), normalize(up));
   // NaN for a zero vector; a millionth of a radian between the two cannot be told from none in f32.
   if (!(dot(right, right) > 1e-12) || !position.every(Number.isFinite)) return null;
   const ahead = normalize(forward);
-  return { position, forward: ahead, up: cross(normalize(right), ahead), yfov };
+  return { position, forward: ahead, up: cross(normalize(right), ahead) };
 }
 
-export const lookAt = (position: Vec3, target: Vec3, yfov: number): CameraPose | null => poseOf(position, add(target, scale(position, -1)), [0, 1, 0], yfov);
-
-/** Centre and half extents of the box around all triangles. */
-function boxOf({ positions }: Triangles): { centre: Vec3; half: Vec3 } {
-  const low: [number, number, number] = [Infinity, Infinity, Infinity];
-  const high: [number, number, number] = [-Infinity, -Infinity, -Infinity];
-  for (let at = 0; at < positions.length; at += 3) {
-    for (let axis = 0; axis < 3; axis++) {
-      low[axis] = Math.min(low[axis]!, positions[at + axis]!);
-      high[axis] = Math.max(high[axis]!, positions[at + axis]!);
-    }
-  }
-  return { centre: scale(add(low, high), 0.5), half: scale(add(high, scale(low, -1)), 0.5) };
+/** A camera that looks from one point at another. Null where the two are the same or lie above each other. */
+export function lookAt(position: Vec3, target: Vec3, yfov: number): Camera | null {
+  const pose = poseOf(position, add(target, scale(position, -1)), [0, 1, 0]);
+  return pose && { name: '', projection: { kind: 'perspective', yfov }, poses: [pose] };
 }
 
-/** A camera that sees all triangles in a picture of this aspect ratio (width / height). */
-export function fitCamera(triangles: Triangles, aspect: number): CameraPose {
-  const { centre, half } = boxOf(triangles);
+/** An axis-aligned box: min xyz, max xyz. */
+export type Box = readonly [number, number, number, number, number, number];
+
+/** A camera that sees all of a box in a picture of this aspect ratio (width / height). */
+export function fitCamera(box: Box, aspect: number): Camera {
+  const centre: Vec3 = [(box[0] + box[3]) / 2, (box[1] + box[4]) / 2, (box[2] + box[5]) / 2];
+  const half: Vec3 = [(box[3] - box[0]) / 2, (box[4] - box[1]) / 2, (box[5] - box[2]) / 2];
   const forward = normalize(scale(FITTED_DIRECTION, -1));
   const right = normalize(cross(forward, [0, 1, 0]));
   const up = cross(right, forward);
@@ -54,14 +49,45 @@ export function fitCamera(triangles: Triangles, aspect: number): CameraPose {
     const beside = Math.max(Math.abs(dot(at, up)), Math.abs(dot(at, right)) / aspect) / tangent;
     distance = Math.max(distance, beside - dot(at, forward));
   }
-  return { position: add(centre, scale(forward, -distance * (1 + FITTED_MARGIN))), forward, up, yfov: FITTED_YFOV };
+  const pose = { position: add(centre, scale(forward, -distance * (1 + FITTED_MARGIN))), forward, up };
+  return { name: 'fitted', projection: { kind: 'perspective', yfov: FITTED_YFOV }, poses: [pose] };
 }
 
-/** The image plane at distance 1: the vertical field of view is the pose's, the horizontal one follows from the aspect ratio. */
-export function imagePlane(pose: CameraPose, aspect: number): RenderPrepared['camera'] {
-  const halfHeight = Math.tan(pose.yfov / 2);
-  const right = scale(cross(pose.forward, pose.up), 2 * halfHeight * aspect);
-  const down = scale(pose.up, -2 * halfHeight);
-  const corner = add(pose.forward, add(scale(right, -0.5), scale(down, -0.5)));
-  return { origin: f32(pose.position), corner: f32(corner), right: f32(right), down: f32(down) };
+/** What is sharp, and how little beside it. */
+export interface Lens {
+  /** Metres; 0: a pinhole. */
+  readonly radius: number;
+  /** Metres along the camera's axis. */
+  readonly focus: number;
+}
+
+const NOTHING: Vec3 = [0, 0, 0];
+
+/** The rays of one pose. The vertical extent is the camera's, the horizontal one follows from the aspect ratio (width / height). */
+export function cameraRays({ projection }: Camera, pose: CameraPose, aspect: number, lens: Lens): CameraRays {
+  const sideways = cross(pose.forward, pose.up);
+  const height = projection.kind === 'perspective' ? 2 * Math.tan(projection.yfov / 2) : projection.height;
+  const right = scale(sideways, height * aspect);
+  const down = scale(pose.up, -height);
+  const corner = add(scale(right, -0.5), scale(down, -0.5));
+  const blur = { lensRight: f32(scale(sideways, lens.radius)), lensDown: f32(scale(pose.up, -lens.radius)), inverseFocus: Math.fround(1 / lens.focus) };
+  if (projection.kind === 'perspective')
+    return {
+      origin: f32(pose.position),
+      originRight: NOTHING,
+      originDown: NOTHING,
+      corner: f32(add(pose.forward, corner)),
+      right: f32(right),
+      down: f32(down),
+      ...blur,
+    };
+  return {
+    origin: f32(add(pose.position, corner)),
+    originRight: f32(right),
+    originDown: f32(down),
+    corner: f32(pose.forward),
+    right: NOTHING,
+    down: NOTHING,
+    ...blur,
+  };
 }

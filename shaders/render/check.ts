@@ -1,9 +1,14 @@
 import { radiancePart } from '../../shared/formats.ts';
 import { partsOf } from '../../shared/model.ts';
 import type { PartialResult, WorkloadCheck } from '../../shared/workload.ts';
+import { isFeaturePass, placeOf } from './grid.ts';
 import { boundsOf } from './nearTie.ts';
+
+export { passesWanted } from './noise.ts';
+
+import type { RenderParams, RenderPrepared } from './params.ts';
 import { addSamples, loadScene, type Scene } from './reference.ts';
-import { placeOf, type RenderParams, type RenderPrepared, spec } from './spec.ts';
+import { spec } from './spec.ts';
 
 /**
  * The truth about rendered tiles. An element is one pixel of one part, in row order of the tile: four sums of `radiancePart`.
@@ -47,35 +52,29 @@ function requireElement(value: Uint32Array): void {
 export const recompute: Check['recompute'] = (scene, job, elements) => {
   const out = new Uint32Array(elements.length * WORDS);
   elements.forEach((element, index) => {
-    const { x, y, first, end } = placeOf(job, element);
-    addSamples(scene, job, x, y, first, end, out, index * WORDS);
+    addSamples(scene, job, placeOf(job, element), out, index * WORDS);
   });
   return out;
 };
 
 /**
- * The largest of the channels, and of the squares in whole units, because they differ by rounding alone where no channel does.
+ * The largest of the sums; of light, squares count in whole units, because they differ by rounding alone where no channel does.
  * Throws `RangeError` unless both have the words of one element.
  */
-export const distance: Check['distance'] = (_job, a, b) => {
+export const distance: Check['distance'] = (job, { pass }, a, b) => {
   requireElement(a);
   requireElement(b);
-  let furthest = 0;
-  for (let channel = 0; channel < 3; channel++) {
-    const [stepsA, stepsB] = [a[channel]!, b[channel]!];
-    furthest = Math.max(furthest, Math.abs(stepsA - stepsB) / unitOf(Math.max(stepsA, stepsB)));
-  }
-  const [squaresA, squaresB] = [a[3]!, b[3]!];
-  return Math.max(furthest, Math.floor(Math.abs(squaresA - squaresB) / squaresUnitOf(Math.max(squaresA, squaresB))));
+  const apart = (word: number, unit: (steps: number) => number): number => Math.abs(a[word]! - b[word]!) / unit(Math.max(a[word]!, b[word]!));
+  const furthest = Math.max(apart(0, unitOf), apart(1, unitOf), apart(2, unitOf));
+  return Math.max(furthest, isFeaturePass(job.params, pass) ? apart(3, unitOf) : Math.floor(apart(3, squaresUnitOf)));
 };
 
 /** Throws `RangeError` when the element is not one of the job's or the claim has not the words of one. */
 export const explains: Check['explains'] = (scene, job, element, claimed) => {
   requireElement(claimed);
-  const { x, y, first, end } = placeOf(job, element);
-  for (const { low, high } of boundsOf(scene, job, x, y, first, end)) {
+  for (const { low, high } of boundsOf(scene, job, placeOf(job, element))) {
     const nearest = claimed.map((word, at) => Math.min(Math.max(word, low[at]!), high[at]!));
-    if (distance(job, nearest, claimed) <= spec.tolerance.allowed) return true;
+    if (distance(job, element, nearest, claimed) <= spec.tolerance.allowed) return true;
   }
   return false;
 };

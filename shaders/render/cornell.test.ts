@@ -1,13 +1,16 @@
 import { expect, test } from 'vitest';
 import { cornellBox } from './cornell.ts';
+import type { Camera } from './mesh.ts';
 
-const { triangles, materials, camera, report } = cornellBox();
+const { meshes, instances, materials, cameras, report } = cornellBox();
+const triangles = meshes[0]!;
 const normalOf = (triangle: number): number[] => [...triangles.normals.subarray(triangle * 9, triangle * 9 + 3)];
 const centreOf = (triangle: number): number[] =>
   [0, 1, 2].map((axis) => [0, 3, 6].reduce((sum, corner) => sum + triangles.positions[triangle * 9 + corner + axis]!, 0) / 3);
 
 test('has the five walls, the light and two blocks without floors', () => {
   expect(triangles.count).toBe(2 * (5 + 1 + 5 + 5));
+  expect([meshes.length, instances.length]).toEqual([1, 1]);
   expect(report).toEqual([]);
 });
 
@@ -40,7 +43,10 @@ test('red is on the left, green on the right, the light above', () => {
 });
 
 test('the camera looks in from the open side', () => {
-  expect(camera!.position[2]).toBeCloseTo(0.8, 6);
-  expect(camera!.forward[2]).toBeCloseTo(-1, 12);
-  expect((camera!.yfov * 180) / Math.PI).toBeCloseTo(39.31, 2);
+  const [{ projection, poses }] = cameras as [Camera];
+  expect(poses).toHaveLength(1);
+  expect(poses[0]!.position[2]).toBeCloseTo(0.8, 6);
+  expect(poses[0]!.forward[2]).toBeCloseTo(-1, 12);
+  expect(poses[0]!.up[1]).toBeCloseTo(1, 12);
+  expect(projection).toEqual({ kind: 'perspective', yfov: expect.closeTo((39.31 * Math.PI) / 180, 4) });
 });

@@ -1,5 +1,5 @@
 import { lookAt } from './camera.ts';
-import { type Material, type MeshScene, TriangleBuilder, type Vec3, whiteMaterial } from './mesh.ts';
+import { type Material, type MeshScene, stillScene, TriangleBuilder, type Vec3, whiteMaterial } from './mesh.ts';
 
 /**
  * The Cornell box: sizes of the real one, www.graphics.cornell.edu/online/box/data.html; reflectances (linear RGB of the measured
@@ -50,12 +50,6 @@ export function cornellBox(): MeshScene {
     builder.add([...corner(0), ...corner(1), ...corner(2)], null, null, materials.indexOf(material));
     builder.add([...corner(0), ...corner(2), ...corner(3)], null, null, materials.indexOf(material));
   }
-  return {
-    triangles: builder.finish(),
-    materials,
-    textures: [],
-    images: [],
-    camera: lookAt(turned(278, 273, -800), turned(278, 273, 0), YFOV),
-    report: [],
-  };
+  const camera = lookAt(turned(278, 273, -800), turned(278, 273, 0), YFOV);
+  return stillScene(builder.finish(), materials, { cameras: camera ? [camera] : [] });
 }

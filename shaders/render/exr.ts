@@ -2,23 +2,17 @@ import { deflateSync } from 'node:zlib';
 import { concatBytes } from '../../shared/formats.ts';
 
 /**
- * Writes OpenEXR files: one part, scan lines, f32 channels B, G and R, ZIP compression. Typed arrays are
- * little-endian, as the format is, on every machine that Node and browsers run on.
+ * Writes OpenEXR files: one part, scan lines, f32 channels, ZIP compression. A layer is what stands before the last dot of a channel's
+ * name. Typed arrays are little-endian, as the format is, on every machine that Node and browsers run on.
  * Source: "OpenEXR File Layout" and "Technical Introduction to OpenEXR", openexr.com.
  */
 
 const MAGIC = 20000630;
-/** Version 2, no flags: a single part of scan lines with short names. */
+/** Version 2, no flags: a single part of scan lines with names of at most 31 characters. */
 const VERSION = 2;
 const FLOAT = 2;
 const ZIP = 3;
 const LINES_PER_BLOCK = 16;
-/** Channels are stored in alphabetical order; these are their places in an RGB pixel. */
-const CHANNELS = [
-  { name: 'B', place: 2 },
-  { name: 'G', place: 1 },
-  { name: 'R', place: 0 },
-] as const;
 
 const ascii = (text: string): Uint8Array => Uint8Array.from(`${text}\0`, (char) => char.charCodeAt(0));
 
@@ -28,9 +22,9 @@ const u8 = (value: number): Uint8Array => Uint8Array.of(value);
 
 const attribute = (name: string, type: string, value: Uint8Array): Uint8Array => concatBytes(ascii(name), ascii(type), i32(value.byteLength), value);
 
-function header(width: number, height: number): Uint8Array {
+function header(width: number, height: number, names: readonly string[]): Uint8Array {
   // Per channel: name, pixel type, linearity hint with three reserved bytes, sampling in x and y.
-  const channels = CHANNELS.map(({ name }) => concatBytes(ascii(name), i32(FLOAT, 0, 1, 1)));
+  const channels = names.map((name) => concatBytes(ascii(name), i32(FLOAT, 0, 1, 1)));
   const window = i32(0, 0, width - 1, height - 1);
   return concatBytes(
     i32(MAGIC, VERSION),
@@ -57,28 +51,65 @@ function compress(raw: Uint8Array): Uint8Array {
   return zipped.byteLength < raw.byteLength ? zipped : raw;
 }
 
-/** Scan lines [first, end): line by line, channel by channel. */
-function block(rgb: Float32Array, width: number, first: number, end: number): Uint8Array {
-  const raw = new Float32Array((end - first) * width * CHANNELS.length);
-  let at = 0;
-  for (let y = first; y < end; y++) for (const { place } of CHANNELS) for (let x = 0; x < width; x++) raw[at++] = rgb[(y * width + x) * 3 + place]!;
-  return new Uint8Array(raw.buffer);
-}
+/** One file, written from the top. Holds the compressed blocks, no pixels. */
+export class ExrWriter {
+  readonly #width: number;
+  readonly #height: number;
+  readonly #names: readonly string[];
+  readonly #blocks: Uint8Array[] = [];
 
-/** `rgb`: 3 linear values a pixel, rows from the top. Returns the whole file. */
-export function encodeExr(width: number, height: number, rgb: Float32Array): Uint8Array<ArrayBuffer> {
-  const head = header(width, height);
-  const blocks: Uint8Array[] = [];
-  for (let y = 0; y < height; y += LINES_PER_BLOCK) {
-    const data = compress(block(rgb, width, y, Math.min(y + LINES_PER_BLOCK, height)));
-    blocks.push(concatBytes(i32(y, data.byteLength), data));
+  /** The format wants channels in alphabetical order (of their bytes); `names` may come in any. */
+  constructor(width: number, height: number, names: readonly string[]) {
+    this.#width = width;
+    this.#height = height;
+    this.#names = [...names].sort((a, b) => (a < b ? -1 : 1));
   }
-  // The offsets of all blocks, u64 each, follow the header.
-  const offsets = new DataView(new ArrayBuffer(blocks.length * 8));
-  let offset = head.byteLength + offsets.byteLength;
-  blocks.forEach((bytes, index) => {
-    offsets.setBigUint64(index * 8, BigInt(offset), true);
-    offset += bytes.byteLength;
-  });
-  return concatBytes(head, new Uint8Array(offsets.buffer), ...blocks);
+
+  /**
+   * Rows from `y` on: for every channel a plane of whole rows. `y` is not above what was written before, and both ends are multiples of
+   * 16 or the end of the picture. Rows that are passed over are 0, and so is a channel without a plane.
+   */
+  rows(y: number, planes: Readonly<Record<string, Float32Array>>): void {
+    const end = Math.min(this.#height, y + Math.max(...Object.values(planes).map(({ length }) => length / this.#width)));
+    const aligned = (row: number): boolean => row % LINES_PER_BLOCK === 0 || row === this.#height;
+    if (y < this.#next || !aligned(y) || !aligned(end)) throw new RangeError(`rows ${y} to ${end} cannot follow row ${this.#next}`);
+    while (this.#next < y) this.#block(this.#next, {});
+    while (this.#next < end) this.#block(this.#next - y, planes);
+  }
+
+  /** The pieces of the file. */
+  finish(): Uint8Array[] {
+    while (this.#next < this.#height) this.#block(this.#next, {});
+    const head = header(this.#width, this.#height, this.#names);
+    // The offsets of all blocks, u64 each, follow the header.
+    const offsets = new BigUint64Array(this.#blocks.length);
+    let offset = head.byteLength + offsets.byteLength;
+    this.#blocks.forEach((bytes, index) => {
+      offsets[index] = BigInt(offset);
+      offset += bytes.byteLength;
+    });
+    return [head, new Uint8Array(offsets.buffer), ...this.#blocks];
+  }
+
+  /** The row that is written next. */
+  get #next(): number {
+    return Math.min(this.#blocks.length * LINES_PER_BLOCK, this.#height);
+  }
+
+  /** The next 16 rows, line by line, channel by channel: `from` is their place in the planes. */
+  #block(from: number, planes: Readonly<Record<string, Float32Array>>): void {
+    const [y, width] = [this.#next, this.#width];
+    const lines = Math.min(LINES_PER_BLOCK, this.#height - y);
+    const raw = new Float32Array(lines * width * this.#names.length);
+    let at = 0;
+    for (let line = 0; line < lines; line++) {
+      for (const name of this.#names) {
+        const plane = planes[name];
+        if (plane) raw.set(plane.subarray((from + line) * width, (from + line + 1) * width), at);
+        at += width;
+      }
+    }
+    const data = compress(new Uint8Array(raw.buffer));
+    this.#blocks.push(concatBytes(i32(y, data.byteLength), data));
+  }
 }

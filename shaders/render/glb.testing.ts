@@ -10,7 +10,7 @@ const COMPONENT_TYPES = new Map<unknown, number>([
   [Uint32Array, 5125],
   [Float32Array, 5126],
 ]);
-const TYPE_NUMBERS = { SCALAR: 1, VEC2: 2, VEC3: 3 } as const;
+const TYPE_NUMBERS = { SCALAR: 1, VEC2: 2, VEC3: 3, VEC4: 4 } as const;
 
 type Numbers = Int8Array | Uint8Array | Int16Array | Uint16Array | Uint32Array | Float32Array;
 

@@ -2,13 +2,18 @@ import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { TestModel, triangleModel, trianglePositions } from './glb.testing.ts';
 import { readGltf } from './gltf.ts';
-import type { MeshScene } from './mesh.ts';
+import type { MeshScene, Triangles } from './mesh.ts';
 
 const read = (model: TestModel): Promise<MeshScene> => readGltf(model.bytes());
 const rounded = (values: Iterable<number>): number[] => Array.from(values, (value) => Math.round(value * 1e5) / 1e5 + 0);
-const positionsOf = (scene: MeshScene): number[] => rounded(scene.triangles.positions);
+/** The mesh in world space. */
+const worldOf = ({ meshes }: MeshScene): Triangles => meshes[0]!;
+const positionsOf = (scene: MeshScene): number[] => rounded(worldOf(scene).positions);
 /** Twice the signed area along z of the first triangle, positive when it faces +z. */
-const facingZ = ({ triangles: { positions: p } }: MeshScene): number => (p[3]! - p[0]!) * (p[7]! - p[1]!) - (p[4]! - p[1]!) * (p[6]! - p[0]!);
+const facingZ = ({ meshes: [world] }: MeshScene): number => {
+  const p = world!.positions;
+  return (p[3]! - p[0]!) * (p[7]! - p[1]!) - (p[4]! - p[1]!) * (p[6]! - p[0]!);
+};
 const png = async (width: number, height: number): Promise<Uint8Array> =>
   new Uint8Array(
     await sharp(new Uint8Array(width * height * 3).fill(100), { raw: { width, height, channels: 3 } })
@@ -20,11 +25,11 @@ describe('geometry', () => {
   test('one triangle, flat normals, the default material', async () => {
     const scene = await read(triangleModel());
     expect(positionsOf(scene)).toEqual([...trianglePositions]);
-    expect(rounded(scene.triangles.normals)).toEqual([0, 0, 1, 0, 0, 1, 0, 0, 1]);
-    expect([...scene.triangles.uvs]).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(rounded(worldOf(scene).normals)).toEqual([0, 0, 1, 0, 0, 1, 0, 0, 1]);
+    expect([...worldOf(scene).uvs]).toEqual([0, 0, 0, 0, 0, 0]);
     expect(scene.materials).toHaveLength(1);
     expect(scene.materials[0]).toMatchObject({ baseColor: [1, 1, 1], metallic: 1, roughness: 1, emission: [0, 0, 0], doubleSided: false });
-    expect(scene.report).toEqual(['The scene has no perspective camera: one that sees everything was added.']);
+    expect(scene.report).toEqual(['The scene has no camera: one that sees everything was added.']);
   });
 
   test('indices of every width, normals and texture coordinates', async () => {
@@ -36,7 +41,7 @@ describe('geometry', () => {
         TEXCOORD_0: model.accessor(Float32Array.of(0.25, 0.5, 1, 0, 0, 2), 'VEC2'),
       };
       model.node({ mesh: model.mesh({ attributes, indices: model.accessor(indices, 'SCALAR') }) });
-      const { triangles } = await read(model);
+      const triangles = worldOf(await read(model));
       expect([...triangles.positions]).toEqual([0, 1, 0, 0, 0, 0, 1, 0, 0]);
       expect(rounded(triangles.normals)).toEqual([0, 1, 0, 0, 0, 1, 1, 0, 0]);
       expect([...triangles.uvs]).toEqual([0, 2, 0.25, 0.5, 1, 0]);
@@ -52,7 +57,7 @@ describe('geometry', () => {
     ] as const) {
       const model = new TestModel();
       model.node({ mesh: model.mesh({ attributes: { POSITION: model.accessor(positions, 'VEC3') }, mode }) });
-      const { triangles } = await read(model);
+      const triangles = worldOf(await read(model));
       expect(triangles.count).toBe(2);
       expect(rounded(triangles.normals)).toEqual([0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1]);
     }
@@ -69,7 +74,7 @@ describe('geometry', () => {
     model.node({ mesh: model.mesh({ attributes }), scale: [4, 4, 4] });
     const scene = await read(model);
     expect(positionsOf(scene)).toEqual([0, 0, 0, 4, 0, 0, 0, 4, 0]);
-    expect(rounded(scene.triangles.uvs)).toEqual([0, 0, 1, 0, 0, 0.2]);
+    expect(rounded(worldOf(scene).uvs)).toEqual([0, 0, 1, 0, 0, 0.2]);
   });
 
   test('interleaved and sparse accessors', async () => {
@@ -100,14 +105,14 @@ describe('geometry', () => {
     };
     model.node({ mesh: model.mesh({ attributes }) });
     const scene = await read(model);
-    expect(scene.triangles.count).toBe(1);
-    expect(rounded(scene.triangles.normals)).toEqual([0, 0, 1, 0, 0, 1, 0, 0, 1]);
-    expect([...scene.triangles.uvs]).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(worldOf(scene).count).toBe(1);
+    expect(rounded(worldOf(scene).normals)).toEqual([0, 0, 1, 0, 0, 1, 0, 0, 1]);
+    expect([...worldOf(scene).uvs]).toEqual([0, 0, 0, 0, 0, 0]);
     expect(scene.report).toEqual(
       expect.arrayContaining([
         'Triangles without area were dropped (1).',
         'Unusable normals were replaced by flat ones (1 triangles).',
-        'Texture coordinates that are not numbers were set to 0 (1 triangles).',
+        'Texture coordinates that are not numbers or too far out were set to 0 (1 triangles).',
       ]),
     );
   });
@@ -136,8 +141,8 @@ describe('nodes', () => {
     model.node({ mesh: model.mesh({ attributes }), scale: [-1, 1, 1] });
     const scene = await read(model);
     expect(facingZ(scene)).toBeGreaterThan(0);
-    expect(rounded(scene.triangles.normals.subarray(0, 3))).toEqual([0, 0, 1]);
-    expect(Math.min(...scene.triangles.positions)).toBe(-1);
+    expect(rounded(worldOf(scene).normals.subarray(0, 3))).toEqual([0, 0, 1]);
+    expect(Math.min(...worldOf(scene).positions)).toBe(-1);
   });
 
   test('mirroring twice is no mirroring, and normals of an uneven scale stay at right angles', async () => {
@@ -151,7 +156,7 @@ describe('nodes', () => {
     model.json.nodes!.push({ children: [0], scale: [-1, -1, 1] });
     model.json.scenes = [{ nodes: [1] }];
     const scene = await read(model);
-    const [x, y, z] = scene.triangles.normals as unknown as [number, number, number];
+    const [x, y, z] = worldOf(scene).normals as unknown as [number, number, number];
     expect([x, y, z].map((value) => Math.round(value * 1e4))).toEqual(
       [4, 0, 1].map((value) => Math.round((value * 1e4) / Math.sqrt(17))).map((value) => value + 0),
     );
@@ -181,7 +186,7 @@ describe('nodes', () => {
   test('no scenes at all: every top node', async () => {
     const model = triangleModel();
     delete model.json.scenes;
-    expect((await read(model)).triangles.count).toBe(1);
+    expect(worldOf(await read(model)).count).toBe(1);
   });
 });
 
@@ -199,8 +204,9 @@ describe('materials', () => {
       },
     ];
     model.json.meshes![0]!.primitives[0]!.material = 1;
-    const { materials, triangles } = await read(model);
-    expect([...triangles.materials]).toEqual([1]);
+    const scene = await read(model);
+    const { materials } = scene;
+    expect([...worldOf(scene).materials]).toEqual([1]);
     expect(materials).toHaveLength(3);
     expect(materials[1]).toMatchObject({ baseColor: [0.1, 0.2, 1], metallic: 0.25, roughness: 0.75, emission: [8, 4, 0], doubleSided: true });
   });
@@ -216,11 +222,8 @@ describe('materials', () => {
     ];
     const { materials, textures, images } = await read(model);
     expect(images.map(({ width, height, texels }) => [width, height, texels.length])).toEqual([[3, 2, 24]]);
-    expect(materials.map((m) => [m.baseTexture, m.metallicRoughnessTexture, m.emissionTexture])).toEqual([
-      [0, 1, 2],
-      [2, -1, -1],
-      [-1, -1, -1],
-    ]);
+    const indices = materials.map((m) => Object.fromEntries(Object.entries(m.textures).map(([slot, { texture }]) => [slot, texture])));
+    expect(indices).toEqual([{ base: 0, metallicRoughness: 1, emission: 2 }, { base: 2 }, {}]);
     expect(textures).toEqual([
       { image: 0, wrapS: 'clamp', wrapT: 'mirror', nearest: true, srgb: true },
       { image: 0, wrapS: 'repeat', wrapT: 'repeat', nearest: false, srgb: false },
@@ -232,36 +235,37 @@ describe('materials', () => {
 test('the report names everything that is ignored', async () => {
   const model = triangleModel();
   const { json } = model;
-  json.extensionsUsed = ['KHR_texture_transform', 'KHR_lights_punctual', 'ACME_magic', 'KHR_mesh_quantization'];
-  json.animations = [{}, { channels: 'nonsense' }];
+  json.extensionsUsed = ['KHR_materials_sheen', 'KHR_texture_basisu', 'ACME_magic', 'KHR_mesh_quantization'];
+  json.animations = [{ channels: [{ sampler: 0, target: { node: 0, path: 'weights' } }], samplers: [{ input: 0, output: 0 }] }];
+  json.animations[0]!.samplers[0]!.input = model.accessor(Float32Array.of(0), 'SCALAR');
   json.skins = [{}];
   json.images = [{ bufferView: model.view(await png(1, 1)) }];
   json.textures = [{ source: 0 }];
   json.materials = [
-    { alphaMode: 'BLEND', normalTexture: { index: 0 }, occlusionTexture: { index: 0 } },
-    { alphaMode: 'MASK', pbrMetallicRoughness: { baseColorTexture: { index: 0, texCoord: 1 } } },
+    { occlusionTexture: { index: 0 }, extensions: { KHR_materials_ior: { ior: 0 }, KHR_materials_volume: { thicknessTexture: { index: 0 } } } },
+    { pbrMetallicRoughness: { baseColorTexture: { index: 0, texCoord: 2 } }, extensions: { KHR_materials_ior: { ior: 0.5 } } },
   ];
   const { primitives } = json.meshes![0]!;
   primitives[0]!.targets = [{}];
-  primitives[0]!.attributes.COLOR_0 = 0;
   primitives.push({ attributes: { POSITION: 0 }, mode: 1 }, { attributes: {} });
-  const { report, textures, images } = await read(model);
+  const { report, textures, images, materials } = await read(model);
   expect(report).toEqual([
     'The extension ACME_magic was ignored.',
-    'The extension KHR_lights_punctual was ignored (point, spot and directional lights).',
-    'The extension KHR_texture_transform was ignored (texture transforms).',
-    'Animations were ignored: the file’s rest pose is rendered (2).',
+    'The extension KHR_materials_sheen was ignored (sheen).',
+    'The extension KHR_texture_basisu was ignored (KTX2 variants of textures).',
     'Skins were ignored: the meshes are rendered in their rest pose (1).',
     'Points and lines were ignored (1).',
     'Primitives without positions were ignored (1).',
     'Morph targets were ignored (1).',
-    'Vertex colours were ignored (1).',
-    'Alpha mode BLEND was ignored: the surfaces are drawn opaque (1 of 2 materials).',
-    'Alpha mode MASK was ignored: nothing is cut out (1 of 2 materials).',
-    'Normal maps were ignored (1 of 2 materials).',
-    'Occlusion maps were ignored: light is traced instead (1 of 2 materials).',
-    'Textures placed by a second UV set were left out (1).',
-    'The scene has no perspective camera: one that sees everything was added.',
+    'Animations were ignored: the file’s rest pose is rendered (1).',
+    'Animations of morph targets (weights) were ignored (1).',
+    'Occlusion maps were not applied: light is traced instead (1 of 2 materials).',
+    'Thickness maps were not applied: light is traced through the real thickness (1 of 2 materials).',
+    'An index of refraction of 0 (mirror at every angle) is not supported: 1.5 is used (1 of 2 materials).',
+    'Indices of refraction below 1 were raised to 1 (1 of 2 materials).',
+    'Textures placed by a third or later UV set were left out (1).',
+    'The scene has no camera: one that sees everything was added.',
   ]);
   expect([textures, images]).toEqual([[], []]);
+  expect(materials.map(({ ior }) => ior)).toEqual([1.5, 1, 1.5]);
 });

@@ -1,9 +1,9 @@
 import { type Accessor, type Document, MathUtils, type Primitive } from '@gltf-transform/core';
 import { refuse } from './glb.ts';
-import type { Matrix, Placed } from './gltfNodes.ts';
 import type { Gltf, GltfPrimitive } from './gltfSchema.ts';
-import { sceneLimits } from './limits.ts';
-import { TriangleBuilder, type Triangles } from './mesh.ts';
+import { cornerTangents } from './gltfTangents.ts';
+import { cofactors } from './matrix.ts';
+import type { Matrix, TriangleBuilder } from './mesh.ts';
 
 /** Primitive modes of glTF 2.0 that are made of triangles. */
 const TRIANGLES = 4;
@@ -21,46 +21,50 @@ export function triangleCount(gltf: Gltf, { mode = TRIANGLES, attributes, indice
   return trianglesOf(mode!, gltf.accessors![indices ?? attributes.POSITION]!.count);
 }
 
+/** The numbers of an accessor, normalised integers decoded. */
+export function numbersOf(accessor: Accessor, normalized = accessor.getNormalized()): ArrayLike<number> {
+  const array = accessor.getArray()!;
+  if (!normalized || array instanceof Float32Array) return array;
+  const type = accessor.getComponentType();
+  return Float32Array.from(array, (value) => MathUtils.decodeNormalizedInt(value, type));
+}
+
+/** What a material reads of a mesh. */
+export interface MaterialNeeds {
+  readonly uvs1: boolean;
+  /** The set of texture coordinates that tangents go along; null where none are needed. */
+  readonly tangents: 0 | 1 | null;
+}
+
 /** One primitive with plain numbers, decoded once however often it is placed. */
-interface Geometry {
+export interface Geometry {
   readonly positions: ArrayLike<number>;
   readonly normals: ArrayLike<number> | null;
   readonly uvs: ArrayLike<number> | null;
+  readonly uvs1: ArrayLike<number> | null;
+  /** RGBA. */
+  readonly colors: ArrayLike<number> | null;
+  /** Of the vertices, from the file, or else made for every corner of every triangle; null where no material reads them. */
+  readonly tangents: { readonly values: ArrayLike<number>; readonly perCorner: boolean } | null;
   readonly indices: ArrayLike<number> | null;
   readonly mode: number;
   readonly triangles: number;
   readonly material: number;
 }
 
-/** Places all instances: world-space triangles, counter-clockwise from the front also under mirroring transforms. Every mesh was counted into `capacity`. */
-export function flatten(document: Document, placed: readonly Placed[], capacity: number, report: string[]): Triangles {
-  const reader = new GeometryReader(document);
-  const builder = new TriangleBuilder(capacity);
-  for (const { node, index, world } of placed) {
-    if (node.mesh === undefined) continue;
-    for (const geometry of reader.geometriesOf(node.mesh))
-      if (!place(geometry, world, builder))
-        throw refuse(
-          `meshes[${node.mesh}], placed by nodes[${index}], has a vertex that is not a number or too far out.`,
-          `coordinates up to ${sceneLimits.coordinateMax}`,
-        );
-  }
-  const triangles = builder.finish();
-  if (triangles.count === 0) throw refuse('The scene has no triangles with an area.', 'at least one triangle');
-  if (builder.dropped > 0) report.push(`Triangles without area were dropped (${builder.dropped}).`);
-  if (builder.repairedNormals > 0) report.push(`Unusable normals were replaced by flat ones (${builder.repairedNormals} triangles).`);
-  if (builder.repairedUvs > 0) report.push(`Texture coordinates that are not numbers were set to 0 (${builder.repairedUvs} triangles).`);
-  return triangles;
-}
-
-class GeometryReader {
+export class GeometryReader {
   readonly #document: Document;
+  readonly #needs: readonly MaterialNeeds[];
   readonly #materials: Map<unknown, number>;
   readonly #meshes = new Map<number, readonly Geometry[]>();
   readonly #numbers = new Map<Accessor, ArrayLike<number>>();
+  readonly #report: string[];
 
-  constructor(document: Document) {
+  /** `needs`: of the file's materials and then the default one. */
+  constructor(document: Document, needs: readonly MaterialNeeds[], report: string[]) {
     this.#document = document;
+    this.#needs = needs;
+    this.#report = report;
     this.#materials = new Map(
       document
         .getRoot()
@@ -88,16 +92,29 @@ class GeometryReader {
     const vertices = positions.getCount();
     if (indexArray)
       for (const index of indexArray) if (index >= vertices) throw refuse(`${path}.indices names vertex ${index}, but there are only ${vertices}.`);
-    return {
+    // The default material comes after the file's own.
+    const material = this.#materials.get(primitive.getMaterial()) ?? this.#materials.size;
+    const needs = this.#needs[material]!;
+    const geometry: Geometry = {
       positions: this.#numbersOf(positions),
       normals: this.#optional(primitive.getAttribute('NORMAL')),
       uvs: this.#optional(primitive.getAttribute('TEXCOORD_0')),
+      uvs1: needs.uvs1 ? this.#optional(primitive.getAttribute('TEXCOORD_1')) : null,
+      colors: colorsOf(primitive.getAttribute('COLOR_0')),
+      tangents: null,
       indices: indexArray,
       mode: primitive.getMode(),
       triangles,
-      // The default material comes after the file's own.
-      material: this.#materials.get(primitive.getMaterial()) ?? this.#materials.size,
+      material,
     };
+    return needs.tangents === null ? geometry : { ...geometry, tangents: this.#tangents(primitive, geometry, needs.tangents, path) };
+  }
+
+  #tangents(primitive: Primitive, geometry: Geometry, uvSet: 0 | 1, path: string): Geometry['tangents'] {
+    const own = primitive.getAttribute('TANGENT');
+    // glTF 2.0, 3.7.2.1: without normals the file's tangents must not be used.
+    if (own && geometry.normals) return { values: this.#numbersOf(own), perCorner: false };
+    return { values: cornerTangents(geometry, uvSet, path, this.#report), perCorner: true };
   }
 
   #optional(accessor: Accessor | null): ArrayLike<number> | null {
@@ -107,51 +124,79 @@ class GeometryReader {
   #numbersOf(accessor: Accessor): ArrayLike<number> {
     const known = this.#numbers.get(accessor);
     if (known) return known;
-    const array = accessor.getArray()!;
-    const type = accessor.getComponentType();
-    const numbers = accessor.getNormalized() ? Float32Array.from(array, (value) => MathUtils.decodeNormalizedInt(value, type)) : array;
+    const numbers = numbersOf(accessor);
     this.#numbers.set(accessor, numbers);
     return numbers;
   }
 }
 
-/** Cofactors of the upper 3x3 times the sign of its determinant, row by row: turns normals as the inverse transpose does, and exists for flattening transforms too. */
-function normalMatrix(m: Matrix): { rows: Float64Array; mirrored: boolean } {
-  const at = (row: number, column: number): number => m[(column % 3) * 4 + (row % 3)]!;
-  const cofactor = (row: number, column: number): number =>
-    at(row + 1, column + 1) * at(row + 2, column + 2) - at(row + 1, column + 2) * at(row + 2, column + 1);
-  const determinant = at(0, 0) * cofactor(0, 0) + at(0, 1) * cofactor(0, 1) + at(0, 2) * cofactor(0, 2);
-  const mirrored = determinant < 0;
-  return { rows: Float64Array.from({ length: 9 }, (_, i) => cofactor(Math.floor(i / 3), i % 3) * (mirrored ? -1 : 1)), mirrored };
-}
-
-/** False: a vertex is not a number or too far out. */
-function place(geometry: Geometry, world: Matrix, builder: TriangleBuilder): boolean {
-  const { positions, normals, uvs, indices, material } = geometry;
-  const { rows, mirrored } = normalMatrix(world);
-  const [corners, cornerNormals, cornerUvs, vertices] = [new Float64Array(9), new Float64Array(9), new Float64Array(6), new Uint32Array(3)];
-  for (let triangle = 0; triangle < geometry.triangles; triangle++) {
-    cornersOf(geometry.mode, triangle, vertices);
-    if (mirrored) vertices.subarray(1).reverse();
-    for (let corner = 0; corner < 3; corner++) {
-      const vertex = indices ? indices[vertices[corner]!]! : vertices[corner]!;
-      const [x, y, z] = [positions[vertex * 3]!, positions[vertex * 3 + 1]!, positions[vertex * 3 + 2]!];
-      for (let row = 0; row < 3; row++) corners[corner * 3 + row] = world[row]! * x + world[4 + row]! * y + world[8 + row]! * z + world[12 + row]!;
-      if (normals) {
-        const [nx, ny, nz] = [normals[vertex * 3]!, normals[vertex * 3 + 1]!, normals[vertex * 3 + 2]!];
-        for (let row = 0; row < 3; row++) cornerNormals[corner * 3 + row] = rows[row * 3]! * nx + rows[row * 3 + 1]! * ny + rows[row * 3 + 2]! * nz;
-      }
-      if (uvs) for (let i = 0; i < 2; i++) cornerUvs[corner * 2 + i] = uvs[vertex * 2 + i]!;
-    }
-    if (!builder.add(corners, normals && cornerNormals, uvs && cornerUvs, material)) return false;
-  }
-  return true;
+/** Three or four numbers a vertex -> four. Integers are normalised also where the file forgets to say so. */
+function colorsOf(accessor: Accessor | null): ArrayLike<number> | null {
+  if (!accessor) return null;
+  const numbers = numbersOf(accessor, true);
+  const size = accessor.getElementSize();
+  if (size === 4) return numbers;
+  return Float32Array.from({ length: accessor.getCount() * 4 }, (_, i) => (i % 4 === 3 ? 1 : numbers[Math.floor(i / 4) * 3 + (i % 4)]!));
 }
 
 /** Places in the index list of the three corners of a triangle; glTF 2.0, 3.7.2.1. */
-function cornersOf(mode: number, triangle: number, out: Uint32Array): void {
+export function cornersOf(mode: number, triangle: number, out: Uint32Array): void {
   const odd = triangle % 2;
-  if (mode === TRIANGLES) out.set([triangle * 3, triangle * 3 + 1, triangle * 3 + 2]);
-  else if (mode === STRIP) out.set([triangle, triangle + 1 + odd, triangle + 2 - odd]);
-  else out.set([triangle + 1, triangle + 2, 0]);
+  const [a, b, c] =
+    mode === TRIANGLES
+      ? [triangle * 3, triangle * 3 + 1, triangle * 3 + 2]
+      : mode === STRIP
+        ? [triangle, triangle + 1 + odd, triangle + 2 - odd]
+        : [triangle + 1, triangle + 2, 0];
+  out[0] = a;
+  out[1] = b;
+  out[2] = c;
+}
+
+/** `normal`, turned by the rows of a 3x3. */
+function turn(rows: ArrayLike<number>, x: number, y: number, z: number, out: Float64Array, at: number): void {
+  for (let row = 0; row < 3; row++) out[at + row] = rows[row * 3]! * x + rows[row * 3 + 1]! * y + rows[row * 3 + 2]! * z;
+}
+
+/**
+ * Adds a primitive under a transform, its triangles counter-clockwise from the front also where that mirrors. Normals turn by the cofactors,
+ * as by the inverse transpose, which exist for flattening transforms too. False: a vertex is not a number or too far out.
+ */
+export function addGeometry(geometry: Geometry, world: Matrix, builder: TriangleBuilder): boolean {
+  const { positions, normals, uvs, uvs1, colors, tangents, indices, material } = geometry;
+  const { rows, determinant } = cofactors(world);
+  const mirrored = determinant < 0;
+  const sign = mirrored ? -1 : 1;
+  const normalRows = rows.map((value) => value * sign);
+  const linear = Float64Array.of(world[0]!, world[4]!, world[8]!, world[1]!, world[5]!, world[9]!, world[2]!, world[6]!, world[10]!);
+  const slots = mirrored ? [0, 2, 1] : [0, 1, 2];
+  const places = new Uint32Array(3);
+  const corners = {
+    positions: new Float64Array(9),
+    normals: normals && new Float64Array(9),
+    uvs: uvs && new Float64Array(6),
+    uvs1: uvs1 && new Float64Array(6),
+    colors: colors && new Float64Array(12),
+    tangents: tangents && new Float64Array(12),
+  };
+  for (let triangle = 0; triangle < geometry.triangles; triangle++) {
+    cornersOf(geometry.mode, triangle, places);
+    for (let corner = 0; corner < 3; corner++) {
+      const slot = slots[corner]!;
+      const vertex = indices ? indices[places[slot]!]! : places[slot]!;
+      turn(linear, positions[vertex * 3]!, positions[vertex * 3 + 1]!, positions[vertex * 3 + 2]!, corners.positions, corner * 3);
+      for (let row = 0; row < 3; row++) corners.positions[corner * 3 + row]! += world[12 + row]!;
+      if (normals) turn(normalRows, normals[vertex * 3]!, normals[vertex * 3 + 1]!, normals[vertex * 3 + 2]!, corners.normals!, corner * 3);
+      if (uvs) for (let i = 0; i < 2; i++) corners.uvs![corner * 2 + i] = uvs[vertex * 2 + i]!;
+      if (uvs1) for (let i = 0; i < 2; i++) corners.uvs1![corner * 2 + i] = uvs1[vertex * 2 + i]!;
+      if (colors) for (let i = 0; i < 4; i++) corners.colors![corner * 4 + i] = colors[vertex * 4 + i]!;
+      if (!tangents) continue;
+      const { values, perCorner } = tangents;
+      const at = (perCorner ? triangle * 3 + slot : vertex) * 4;
+      turn(linear, values[at]!, values[at + 1]!, values[at + 2]!, corners.tangents!, corner * 4);
+      corners.tangents![corner * 4 + 3] = values[at + 3]! * sign;
+    }
+    if (!builder.add(corners.positions, corners.normals, corners.uvs, material, corners)) return false;
+  }
+  return true;
 }

@@ -1,28 +1,8 @@
-import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { InputError } from '../../shared/workload.ts';
-import { glbOf, type LooseGltf, type TestModel, triangleModel, trianglePositions } from './glb.testing.ts';
+import { glbOf, type LooseGltf, triangleModel, trianglePositions } from './glb.testing.ts';
 import { readGltf } from './gltf.ts';
+import { changed, refusal } from './gltfRefusal.testing.ts';
 import { sceneLimits } from './limits.ts';
-
-/** The refusal of these bytes. Fails when they are accepted, or refused by anything but an `InputError` about the model. */
-async function refusal(bytes: Uint8Array): Promise<string> {
-  const error = await readGltf(bytes).then(
-    () => new Error('was accepted'),
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(InputError);
-  const { field, message, limit } = error as InputError;
-  expect(field).toBe('model');
-  return limit === undefined ? message : `${message} [${limit}]`;
-}
-
-/** The refusal of the smallest good file after a change to its JSON. */
-function changed(change: (json: LooseGltf, model: TestModel) => void, positions?: Float32Array): Promise<string> {
-  const model = triangleModel(positions);
-  change(model.json, model);
-  return refusal(model.bytes());
-}
 
 describe('the container', () => {
   const good = triangleModel().bytes();
@@ -64,7 +44,7 @@ describe('the container', () => {
   test('a container at an odd place in memory is fine', async () => {
     const shifted = new Uint8Array(good.length + 1);
     shifted.set(good, 1);
-    expect((await readGltf(shifted.subarray(1))).triangles.count).toBe(1);
+    expect((await readGltf(shifted.subarray(1))).meshes[0]!.count).toBe(1);
   });
 });
 
@@ -91,7 +71,7 @@ describe('the shape of the JSON', () => {
   test('keys that JavaScript treats specially change nothing', async () => {
     const model = triangleModel();
     const text = JSON.stringify({ ...model.json, buffers: [{ byteLength: 36 }] }).replace('{', '{"__proto__":{"nodes":5},"constructor":{"prototype":1},');
-    expect((await readGltf(glbOf(text, new Uint8Array(trianglePositions.buffer)))).triangles.count).toBe(1);
+    expect((await readGltf(glbOf(text, new Uint8Array(trianglePositions.buffer)))).meshes[0]!.count).toBe(1);
     expect(({} as { nodes?: unknown }).nodes).toBeUndefined();
   });
   test('deep nesting where nobody looks', async () => {
@@ -99,7 +79,7 @@ describe('the shape of the JSON', () => {
       '"extras":0',
       `"extras":${'['.repeat(1e5)}${']'.repeat(1e5)}`,
     );
-    expect((await readGltf(glbOf(text, new Uint8Array(trianglePositions.buffer)))).triangles.count).toBe(1);
+    expect((await readGltf(glbOf(text, new Uint8Array(trianglePositions.buffer)))).meshes[0]!.count).toBe(1);
   });
 });
 
@@ -139,7 +119,13 @@ describe('references', () => {
   test.each<[string, (json: LooseGltf) => void]>([
     ['buffers[0].byteLength is 400, but there are only 36 bytes', (json) => (json.buffers = [{ byteLength: 400 }])],
     ['buffers[0].byteLength is 36, but there are only 3 bytes', (json) => (json.buffers = [{ byteLength: 36, uri: 'data:;base64,AAAA' }])],
-    ['buffers[1] has no data', (json) => (json.buffers = [{ byteLength: 36 }, { byteLength: 36 }])],
+    [
+      'buffers[1] has no data',
+      (json) => {
+        json.buffers = [{ byteLength: 36 }, { byteLength: 36 }];
+        json.bufferViews![0]!.buffer = 1;
+      },
+    ],
     ['bufferViews[0] ends at byte 37 of a buffer of 36 bytes', (json) => (json.bufferViews![0]!.byteLength = 37)],
     ['bufferViews[0] ends at byte 72 of a buffer', (json) => (json.bufferViews![0]!.byteOffset = 36)],
     ['accessors[0] ends at byte 48', (json) => (json.accessors![0]!.count = 4)],
@@ -196,16 +182,45 @@ describe('sizes', () => {
       'textures: must not have more than 256',
     );
   });
-  test('too many triangles by instancing, counted before they are built', async () => {
-    // 2000 triangles at 600 places.
+  test('too many triangles, counted before they are built', async () => {
+    // 2000 triangles in each of 600 meshes.
     const message = await changed(
       (json) => {
-        json.nodes = Array.from({ length: 600 }, () => ({ mesh: 0 }));
+        json.meshes = new Array(600).fill(json.meshes![0]!);
+        json.nodes = json.meshes.map((_, mesh) => ({ mesh }));
         json.scenes = [{ nodes: json.nodes.map((_, i) => i) }];
       },
       new Float32Array(2000 * 9),
     );
     expect(message).toBe('The scene has 1200000 triangles. [at most 1000000 triangles]');
+  });
+  test('too many instances, counted before they are built', async () => {
+    const message = await changed((json, model) => {
+      const bufferView = model.view(new Uint8Array(12 * 65536));
+      const accessor = (count: number) => json.accessors!.push({ bufferView, componentType: 5126, count, type: 'VEC3' }) - 1;
+      const many = accessor(65536);
+      // More copies than there may be triangles, so that even one triangle is placed as instances.
+      json.nodes = Array.from({ length: 20 }, () => ({ mesh: 0, extensions: { EXT_mesh_gpu_instancing: { attributes: { TRANSLATION: many } } } }));
+      json.scenes = [{ nodes: json.nodes.map((_, i) => i) }];
+    });
+    expect(message).toBe('The scene has 1310720 instances of meshes. [at most 100000 instances]');
+  });
+  test('too many frames of too many moving nodes', async () => {
+    const model = triangleModel();
+    const [input, output] = [model.accessor(Float32Array.of(0, 1), 'SCALAR'), model.accessor(new Float32Array(6), 'VEC3')];
+    model.json.nodes = [{ children: Array.from({ length: 2000 }, (_, i) => i + 1) }, ...Array.from({ length: 2000 }, () => ({}))];
+    model.json.animations = [{ samplers: [{ input, output }], channels: [{ sampler: 0, target: { node: 0, path: 'translation' } }] }];
+    const reading = readGltf(model.bytes(), { frames: 1000, firstFrame: 0, framesPerSecond: 24 });
+    await expect(reading).rejects.toMatchObject({ message: '2001 nodes move over 1000 frames.', limit: 'at most 1000000 transforms, nodes times frames' });
+  });
+  test('a million nodes, and other lists and objects beyond any use', async () => {
+    expect(await changed((json) => (json.nodes = new Array(1_000_000).fill({})))).toBe(
+      'The glTF JSON is wrong at nodes: it has 1000000 items. [at most 200000 items]',
+    );
+    expect(await changed((json) => (json.nodes![0]!.children = new Array(200_001).fill(0)))).toContain('nodes[].children: it has 200001 items');
+    const attributes = Object.fromEntries(Array.from({ length: 1001 }, (_, i) => [`_A${i}`, 0]));
+    expect(await changed((json) => Object.assign(json.meshes![0]!.primitives[0]!.attributes, attributes))).toContain('attributes: it has 1002 keys');
+    expect(await refusal(glbOf(`{"asset":${'['.repeat(1e5)}${']'.repeat(1e5)}}`))).toContain('nested too deep at asset[][]');
   });
   test('a huge accessor without data', async () => {
     const message = await changed((json) => (json.accessors![0] = { componentType: 5126, count: 2e9, type: 'VEC3' }));
@@ -247,40 +262,5 @@ describe('numbers', () => {
       json.materials = [{ emissiveFactor: [1, 1, 1], extensions: { KHR_materials_emissive_strength: { emissiveStrength: 1e30 } } }];
     });
     expect(message).toContain('materials[0] emits a radiance of 1e+30');
-  });
-});
-
-describe('images', () => {
-  const withImage = (image: Uint8Array): Promise<string> =>
-    changed((json, model) => {
-      json.images = [{ bufferView: model.view(image) }];
-      json.textures = [{ source: 0 }];
-      json.materials = [{ pbrMetallicRoughness: { baseColorTexture: { index: 0 } } }];
-    });
-  const plain = (width: number, height: number) => sharp({ create: { width, height, channels: 3, background: '#808080' } }).png({ compressionLevel: 1 });
-
-  test('no image, and formats that are not read', async () => {
-    expect(await withImage(new Uint8Array(40))).toContain('Image 0 is in no format that is read here. [PNG, JPEG or WebP]');
-    expect(await withImage(new TextEncoder().encode('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'))).toContain('no format');
-    expect(await withImage(new Uint8Array(await plain(2, 2).gif().toBuffer()))).toContain('no format');
-  });
-  test('corrupt and truncated', async () => {
-    const good = new Uint8Array(await plain(64, 64).toBuffer());
-    expect(await withImage(good.subarray(0, 20))).toContain('Image 0 cannot be decoded');
-    expect(await withImage(good.subarray(0, good.length - 40))).toContain('Image 0 cannot be decoded');
-    expect(await withImage(good.fill(0x55, 45, 70))).toContain('Image 0 cannot be decoded');
-  });
-  test('too large', async () => {
-    expect(await withImage(new Uint8Array(await plain(4097, 1).toBuffer()))).toBe('Image 0 has 4097 x 1 pixels. [at most 4096 x 4096 pixels]');
-  });
-  test('too many texels together', async () => {
-    const large = new Uint8Array(await plain(4096, 4096).toBuffer());
-    const message = await changed((json, model) => {
-      const bufferView = model.view(large);
-      json.images = [0, 1, 2].map(() => ({ bufferView }));
-      json.textures = [0, 1, 2].map((source) => ({ source }));
-      json.materials = [0, 1, 2].map((index) => ({ emissiveTexture: { index } }));
-    });
-    expect(message).toBe(`The images up to image 2 take ${3 * 4096 * 4096 * 4} bytes once decoded. [at most ${sceneLimits.texelBytesMax} bytes]`);
   });
 });

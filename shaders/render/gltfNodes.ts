@@ -1,45 +1,31 @@
 import { refuse } from './glb.ts';
 import type { Gltf, GltfNode } from './gltfSchema.ts';
 import { sceneLimits } from './limits.ts';
+import { compose, multiply } from './matrix.ts';
+import { identityMatrix, type Matrix } from './mesh.ts';
+
+function localMatrix({ matrix, translation = [0, 0, 0], rotation = [0, 0, 0, 1], scale = [1, 1, 1] }: GltfNode): Matrix {
+  return matrix ? Float64Array.from(matrix) : compose(translation, rotation, scale);
+}
 
 /**
  * The node tree, flattened. It is walked here in plain 4x4 matrices because the library splits a matrix into translation, rotation
  * and scale, which loses skew and turns a flattening scale of 0 into NaN.
  */
 
-/** Column-major as in glTF: element (row, column) at column * 4 + row. The last row is 0 0 0 1. */
-export type Matrix = Float64Array;
-
-export interface Placed {
+export interface PlacedNode {
   readonly node: GltfNode;
   /** Index of the node in the file. */
   readonly index: number;
-  /** From the node's space to the world's. */
-  readonly world: Matrix;
+  /** The node or one above it is animated, and there are frames for it to move in. */
+  readonly moves: boolean;
 }
 
-const identity = (): Matrix => Float64Array.of(1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1);
-
-function multiply(a: Matrix, b: Matrix): Matrix {
-  const out = new Float64Array(16);
-  for (let column = 0; column < 4; column++)
-    for (let row = 0; row < 4; row++) for (let k = 0; k < 4; k++) out[column * 4 + row]! += a[k * 4 + row]! * b[column * 4 + k]!;
-  return out;
-}
-
-function localMatrix({ matrix, translation = [0, 0, 0], rotation = [0, 0, 0, 1], scale = [1, 1, 1] }: GltfNode): Matrix {
-  if (matrix) return Float64Array.from(matrix);
-  const [x, y, z, w] = rotation as [number, number, number, number];
-  const [sx, sy, sz] = scale as [number, number, number];
-  const [tx, ty, tz] = translation as [number, number, number];
-  // A rotation matrix from a quaternion, its columns scaled. A quaternion that is not quite of length 1 is taken as if it were.
-  const s = 2 / (x * x + y * y + z * z + w * w || 1);
-  const columns = [
-    [1 - s * (y * y + z * z), s * (x * y + z * w), s * (x * z - y * w)].map((value) => value * sx),
-    [s * (x * y - z * w), 1 - s * (x * x + z * z), s * (y * z + x * w)].map((value) => value * sy),
-    [s * (x * z + y * w), s * (y * z - x * w), 1 - s * (x * x + y * y)].map((value) => value * sz),
-  ];
-  return Float64Array.of(...columns.flatMap((column) => [...column, 0]), tx, ty, tz, 1);
+/** All nodes of the file's scene in depth-first order, each before its children. */
+export interface NodeTree {
+  readonly placed: readonly PlacedNode[];
+  /** Of every node of the file, -1 for none. */
+  readonly parents: Int32Array;
 }
 
 /** Throws unless every node has at most one parent, itself not among its ancestors, and no more ancestors than the cap. */
@@ -61,21 +47,40 @@ function checkTree(nodes: readonly GltfNode[]): Int32Array {
   return parents;
 }
 
-/** All nodes of the file's scene in depth-first order, each before its children. */
-export function placeNodes(gltf: Gltf): Placed[] {
+/** `animated`: nodes with a motion of their own, of as many frames. */
+export function placeNodes(gltf: Gltf, animated: ReadonlySet<number>, frames: number): NodeTree {
   const nodes = gltf.nodes ?? [];
   const parents = checkTree(nodes);
   const roots = gltf.scenes?.[gltf.scene ?? 0]?.nodes ?? nodes.flatMap((_, node) => (parents[node] === -1 ? [node] : []));
-  const placed: Placed[] = [];
+  const placed: PlacedNode[] = [];
   const seen = new Set<number>();
-  const stack: { node: number; above: Matrix }[] = roots.toReversed().map((node) => ({ node, above: identity() }));
+  const stack = roots.toReversed().map((index) => ({ index, above: false }));
+  let moving = 0;
   for (let entry = stack.pop(); entry; entry = stack.pop()) {
-    if (seen.has(entry.node)) throw refuse(`nodes[${entry.node}] occurs twice in the scene.`);
-    seen.add(entry.node);
-    const node = nodes[entry.node]!;
-    const world = multiply(entry.above, localMatrix(node));
-    placed.push({ node, index: entry.node, world });
-    for (const child of (node.children ?? []).toReversed()) stack.push({ node: child, above: world });
+    const { index, above } = entry;
+    if (seen.has(index)) throw refuse(`nodes[${index}] occurs twice in the scene.`);
+    seen.add(index);
+    const node = nodes[index]!;
+    const moves = frames > 1 && (above || animated.has(index));
+    if (moves) moving++;
+    placed.push({ node, index, moves });
+    for (const child of (node.children ?? []).toReversed()) stack.push({ index: child, above: moves });
   }
-  return placed;
+  if (moving * frames > sceneLimits.transformsMax)
+    throw refuse(`${moving} nodes move over ${frames} frames.`, `at most ${sceneLimits.transformsMax} transforms, nodes times frames`);
+  return { placed, parents };
+}
+
+/** Of every node that holds something, by its index: its space to the world's, once or for every frame. `motion` gives an animated node's own matrix. */
+export function worldMatrices(tree: NodeTree, frames: number, motion: (node: number, frame: number) => Matrix | null): Map<number, Matrix[]> {
+  const worlds = new Map<number, Matrix[]>();
+  const identity = identityMatrix();
+  for (const { node, index, moves } of tree.placed) {
+    const above = worlds.get(tree.parents[index]!) ?? [identity];
+    const still = localMatrix(node);
+    const count = moves ? frames : 1;
+    const matrices = Array.from({ length: count }, (_, frame) => multiply(above[Math.min(frame, above.length - 1)]!, motion(index, frame) ?? still));
+    worlds.set(index, matrices);
+  }
+  return worlds;
 }

@@ -1,21 +1,74 @@
-import { sceneLimits } from './limits.ts';
+export { TriangleBuilder } from './triangleBuilder.ts';
 
-/** A scene as plain data in world space (x right, y up, right-handed, metres): what the glTF reader and the built-in scenes make, and `pack.ts` packs. */
+/**
+ * A scene as plain data (x right, y up, right-handed, metres): what the glTF reader and the built-in scenes make, and `pack.ts` packs.
+ * What moves has one entry for every frame of the job, what does not has one.
+ */
 
 export type Vec3 = readonly [number, number, number];
 
+/** Column-major 4x4 as in glTF: element (row, column) at column * 4 + row. The last row is 0 0 0 1. */
+export type Matrix = Float64Array;
+
+/** How a material reads a texture. */
+export interface TextureSlot {
+  /** Index in `MeshScene.textures`. */
+  readonly texture: number;
+  /** Which of a triangle's two sets of coordinates places it. */
+  readonly uvSet: 0 | 1;
+  /** KHR_texture_transform: (u, v) -> (a u + b v + c, d u + e v + f), as [a, b, c, d, e, f]. */
+  readonly transform: readonly [number, number, number, number, number, number];
+}
+
+/** The places of a material that a texture can modulate; which channels count is glTF's. */
+export const textureSlots = [
+  'base',
+  'metallicRoughness',
+  'normal',
+  'emission',
+  'transmission',
+  'specular',
+  'specularColor',
+  'clearcoat',
+  'clearcoatRoughness',
+  'clearcoatNormal',
+] as const;
+export type TextureSlotName = (typeof textureSlots)[number];
+
+/** glTF 2.0 metallic-roughness with its extensions; every factor is multiplied with its texture. */
 export interface Material {
   /** Linear reflectance, 0 to 1. */
   readonly baseColor: Vec3;
+  /** Coverage, 0 to 1. */
+  readonly alpha: number;
+  /** `mask`: solid where coverage reaches `alphaCutoff`, not there elsewhere. `blend`: there with its coverage as the probability. */
+  readonly alphaMode: 'opaque' | 'mask' | 'blend';
+  readonly alphaCutoff: number;
   readonly metallic: number;
   readonly roughness: number;
   /** Linear radiance. */
   readonly emission: Vec3;
-  /** Indices in `MeshScene.textures`, -1 for none. */
-  readonly baseTexture: number;
-  readonly metallicRoughnessTexture: number;
-  readonly emissionTexture: number;
+  /** KHR_materials_unlit: cameras see `emission` (there the base colour and its texture), nothing else does, and nothing is reflected. */
+  readonly unlit: boolean;
+  /** Index of refraction, at least 1. */
+  readonly ior: number;
+  /** KHR_materials_specular: strength, and tint of the reflection at normal incidence of what is no metal. */
+  readonly specular: number;
+  readonly specularColor: Vec3;
+  /** Share of the light entering what is no metal that passes through instead of being scattered back. */
+  readonly transmission: number;
+  /** Has an inside (KHR_materials_volume with a thickness): light is refracted. Otherwise an infinitely thin wall. */
+  readonly solid: boolean;
+  /** Colour of white light after `attenuationDistance` metres inside; Infinity where nothing is absorbed. */
+  readonly attenuationColor: Vec3;
+  readonly attenuationDistance: number;
+  readonly clearcoat: number;
+  readonly clearcoatRoughness: number;
+  /** Factors on x and y of the normal maps. */
+  readonly normalScale: number;
+  readonly clearcoatNormalScale: number;
   readonly doubleSided: boolean;
+  readonly textures: Readonly<Partial<Record<TextureSlotName, TextureSlot>>>;
 }
 
 export interface Image {
@@ -34,17 +87,34 @@ export interface Texture {
   readonly wrapS: Wrap;
   readonly wrapT: Wrap;
   readonly nearest: boolean;
-  /** The bytes are sRGB-encoded; linear otherwise. */
+  /** The colour bytes are sRGB-encoded; linear otherwise. Alpha is always linear. */
   readonly srgb: boolean;
 }
 
-/** Where a pinhole camera stands. `forward` and `up` are unit vectors at right angles. */
+/** Where a camera stands. `forward` and `up` are unit vectors at right angles. */
 export interface CameraPose {
   readonly position: Vec3;
   readonly forward: Vec3;
   readonly up: Vec3;
-  /** Full vertical field of view, radians. */
-  readonly yfov: number;
+}
+
+export interface Camera {
+  readonly name: string;
+  /** Full vertical field of view in radians; of an orthographic camera the height of what it sees, in metres. */
+  readonly projection: { readonly kind: 'perspective'; readonly yfov: number } | { readonly kind: 'orthographic'; readonly height: number };
+  readonly poses: readonly CameraPose[];
+}
+
+/** KHR_lights_punctual. A light that shines along -z of its node. */
+export interface PunctualLight {
+  readonly kind: 'point' | 'spot' | 'directional';
+  /** Linear colour times intensity: candela for `point` and `spot`, lux for `directional`. */
+  readonly color: Vec3;
+  /** Radians, `spot` only: full intensity inside the inner cone, none outside the outer. */
+  readonly innerCone: number;
+  readonly outerCone: number;
+  /** `direction`: unit vector in which it shines. */
+  readonly poses: readonly { readonly position: Vec3; readonly direction: Vec3 }[];
 }
 
 /** Parallel arrays over triangles, counter-clockwise seen from the front. */
@@ -54,127 +124,75 @@ export interface Triangles {
   readonly positions: Float32Array;
   /** 9 a triangle: three unit normals. */
   readonly normals: Float32Array;
+  /** 12 a triangle: three unit tangents, each with the sign of its bitangent, cross(normal, tangent) * sign; null where no material has a normal map. */
+  readonly tangents: Float32Array | null;
   /** 6 a triangle: three texture coordinates, v down. */
   readonly uvs: Float32Array;
+  /** The second set; null where none is used. */
+  readonly uvs1: Float32Array | null;
+  /** 12 a triangle: linear RGBA of three corners, 0 to 1; null where all are white. */
+  readonly colors: Float32Array | null;
   /** 1 a triangle: index in `MeshScene.materials`. */
   readonly materials: Uint32Array;
 }
 
+/** A mesh somewhere in the world. */
+export interface Instance {
+  /** Index in `MeshScene.meshes`. */
+  readonly mesh: number;
+  /** From the mesh's space to the world's, invertible. */
+  readonly transforms: readonly Matrix[];
+}
+
 export interface MeshScene {
-  readonly triangles: Triangles;
+  /** Each in a space of its own. What is there once and does not move is one mesh in world space, the first one. */
+  readonly meshes: readonly Triangles[];
+  readonly instances: readonly Instance[];
   readonly materials: readonly Material[];
   readonly textures: readonly Texture[];
   readonly images: readonly Image[];
-  /** Null: fit one to the bounding box. */
-  readonly camera: CameraPose | null;
+  readonly lights: readonly PunctualLight[];
+  /** None: fit one to the bounding box. */
+  readonly cameras: readonly Camera[];
   /** What was ignored or repaired, in plain sentences. */
   readonly report: readonly string[];
 }
 
 export const whiteMaterial: Material = {
   baseColor: [1, 1, 1],
+  alpha: 1,
+  alphaMode: 'opaque',
+  alphaCutoff: 0.5,
   metallic: 0,
   roughness: 1,
   emission: [0, 0, 0],
-  baseTexture: -1,
-  metallicRoughnessTexture: -1,
-  emissionTexture: -1,
+  unlit: false,
+  ior: 1.5,
+  specular: 1,
+  specularColor: [1, 1, 1],
+  transmission: 0,
+  solid: false,
+  attenuationColor: [1, 1, 1],
+  attenuationDistance: Infinity,
+  clearcoat: 0,
+  clearcoatRoughness: 0,
+  normalScale: 1,
+  clearcoatNormalScale: 1,
   doubleSided: false,
+  textures: {},
 };
 
-/**
- * A triangle whose height is below this share of its longest edge counts as having no area: the kernel takes its normal
- * from a cross product in f32, which has 24 bits.
- */
-const FLATNESS_MIN = 1e-6;
-/** Below this twice-area the f32 square of the cross product would underflow. */
-const DOUBLE_AREA_MIN = 1e-17;
+export const identityMatrix = (): Matrix => Float64Array.of(1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1);
 
-const hypot3 = (x: number, y: number, z: number): number => Math.sqrt(x * x + y * y + z * z);
-
-/** Collects triangles, drops those without area, and repairs normals and texture coordinates that are not numbers. */
-export class TriangleBuilder {
-  readonly #positions: Float32Array;
-  readonly #normals: Float32Array;
-  readonly #uvs: Float32Array;
-  readonly #materials: Uint32Array;
-  #count = 0;
-  /** Triangles without area. */
-  dropped = 0;
-  /** Triangles with at least one normal, or texture coordinate, that was replaced. */
-  repairedNormals = 0;
-  repairedUvs = 0;
-
-  constructor(capacity: number) {
-    this.#positions = new Float32Array(capacity * 9);
-    this.#normals = new Float32Array(capacity * 9);
-    this.#uvs = new Float32Array(capacity * 6);
-    this.#materials = new Uint32Array(capacity);
-  }
-
-  /**
-   * `positions`: 9 numbers, counter-clockwise. `normals`: 9 numbers of any length, or null for flat ones. `uvs`: 6 numbers, or null for 0.
-   * False: a coordinate is not a number or too large, and nothing was added.
-   */
-  add(positions: ArrayLike<number>, normals: ArrayLike<number> | null, uvs: ArrayLike<number> | null, material: number): boolean {
-    const p = this.#positions;
-    const at = this.#count * 9;
-    for (let i = 0; i < 9; i++) {
-      const value = Math.fround(positions[i]!);
-      if (!(Math.abs(value) <= sceneLimits.coordinateMax)) return false;
-      p[at + i] = value;
-    }
-    const [ax, ay, az] = [p[at + 3]! - p[at]!, p[at + 4]! - p[at + 1]!, p[at + 5]! - p[at + 2]!];
-    const [bx, by, bz] = [p[at + 6]! - p[at]!, p[at + 7]! - p[at + 1]!, p[at + 8]! - p[at + 2]!];
-    const [nx, ny, nz] = [ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx];
-    const doubleArea = hypot3(nx, ny, nz);
-    const longest = Math.max(hypot3(ax, ay, az), hypot3(bx, by, bz), hypot3(bx - ax, by - ay, bz - az));
-    if (doubleArea < DOUBLE_AREA_MIN || doubleArea < FLATNESS_MIN * longest * longest) {
-      this.dropped++;
-      return true;
-    }
-    this.#addNormals(normals, nx / doubleArea, ny / doubleArea, nz / doubleArea);
-    this.#addUvs(uvs);
-    this.#materials[this.#count++] = material;
-    return true;
-  }
-
-  #addNormals(normals: ArrayLike<number> | null, flatX: number, flatY: number, flatZ: number): void {
-    const at = this.#count * 9;
-    let repaired = false;
-    for (let corner = 0; corner < 9; corner += 3) {
-      const [x, y, z] = normals ? [normals[corner]!, normals[corner + 1]!, normals[corner + 2]!] : [flatX, flatY, flatZ];
-      const length = hypot3(x, y, z);
-      const usable = length > 0 && length < Infinity;
-      repaired ||= !usable;
-      this.#normals[at + corner] = usable ? x / length : flatX;
-      this.#normals[at + corner + 1] = usable ? y / length : flatY;
-      this.#normals[at + corner + 2] = usable ? z / length : flatZ;
-    }
-    if (repaired) this.repairedNormals++;
-  }
-
-  #addUvs(uvs: ArrayLike<number> | null): void {
-    if (!uvs) return;
-    const at = this.#count * 6;
-    let repaired = false;
-    for (let i = 0; i < 6; i++) {
-      const value = Math.fround(uvs[i]!);
-      const usable = Number.isFinite(value);
-      repaired ||= !usable;
-      this.#uvs[at + i] = usable ? value : 0;
-    }
-    if (repaired) this.repairedUvs++;
-  }
-
-  finish(): Triangles {
-    const count = this.#count;
-    return {
-      count,
-      positions: this.#positions.subarray(0, count * 9),
-      normals: this.#normals.subarray(0, count * 9),
-      uvs: this.#uvs.subarray(0, count * 6),
-      materials: this.#materials.subarray(0, count),
-    };
-  }
-}
+/** A scene of one mesh in world space that does not move. */
+export const stillScene = (triangles: Triangles, materials: readonly Material[], more: Partial<MeshScene> = {}): MeshScene => ({
+  meshes: [triangles],
+  instances: [{ mesh: 0, transforms: [identityMatrix()] }],
+  materials,
+  textures: [],
+  images: [],
+  lights: [],
+  cameras: [],
+  report: [],
+  ...more,
+});

@@ -1,5 +1,6 @@
-import { addRadiance, pathKey, type Scene, traceVariant } from './reference.ts';
-import type { RenderJob } from './spec.ts';
+import type { Place } from './grid.ts';
+import type { RenderJob } from './params.ts';
+import { addSample, type Scene, traceVariant } from './reference.ts';
 
 /**
  * How far an element's truth lies from a decision. A path whose radiance stays the same however it is rounded is firm. One that jumps,
@@ -25,9 +26,9 @@ export interface Bounds {
   readonly high: Uint32Array;
 }
 
-/** Bounds on samples [first, end) of pixel (x, y), again and again, wider every time as more variants have been traced. */
-export function* boundsOf(scene: Scene, job: RenderJob, x: number, y: number, first: number, end: number): Generator<Bounds> {
-  const paths = Array.from({ length: end - first }, (_, index) => new PathBounds(scene, job, x, y, first + index));
+/** Bounds on an element, again and again, wider every time as more variants have been traced. */
+export function* boundsOf(scene: Scene, job: RenderJob, place: Place): Generator<Bounds> {
+  const paths = Array.from({ length: place.end - place.first }, (_, index) => new PathBounds(scene, job, place, place.first + index));
   for (let from = 0; from < VARIANTS_OF_OPEN; from += VARIANTS_OF_ROUND) {
     const tried = from < VARIANTS_OF_ALL ? paths : paths.filter((path) => path.isOpen);
     if (tried.length === 0) return;
@@ -38,41 +39,43 @@ export function* boundsOf(scene: Scene, job: RenderJob, x: number, y: number, fi
   }
 }
 
-/** The radiance of one path in all variants so far. */
+/** What one path brings in all variants so far. */
 class PathBounds {
   readonly #trace: (variant: number, out: Float32Array) => void;
   readonly #job: RenderJob;
-  readonly #key: number;
-  readonly #low = new Float32Array(3);
-  readonly #high = new Float32Array(3);
+  readonly #place: Place;
+  readonly #sample: number;
+  readonly #low = new Float32Array(4);
+  readonly #high = new Float32Array(4);
 
-  constructor(scene: Scene, job: RenderJob, x: number, y: number, sample: number) {
-    this.#trace = (variant, out) => traceVariant(scene, job, x, y, sample, variant, out);
+  constructor(scene: Scene, job: RenderJob, place: Place, sample: number) {
+    this.#trace = (variant, out) => traceVariant(scene, job, place, sample, variant, out);
     this.#job = job;
-    this.#key = pathKey(job, x, y, sample);
+    this.#place = place;
+    this.#sample = sample;
     this.#trace(0, this.#low);
     this.#high.set(this.#low);
   }
 
   get isOpen(): boolean {
-    return this.#low.some((low, channel) => this.#high[channel]! - low > FIRM_SHARE * this.#high[channel]!);
+    return this.#low.some((low, word) => this.#high[word]! - low > FIRM_SHARE * this.#high[word]!);
   }
 
   /** Traces variants [first, last]. */
   widen(first: number, last: number): void {
-    const color = new Float32Array(3);
+    const values = new Float32Array(4);
     for (let variant = first; variant <= last; variant++) {
-      this.#trace(variant, color);
-      for (let channel = 0; channel < 3; channel++) {
-        this.#low[channel] = Math.min(this.#low[channel]!, color[channel]!);
-        this.#high[channel] = Math.max(this.#high[channel]!, color[channel]!);
+      this.#trace(variant, values);
+      for (let word = 0; word < 4; word++) {
+        this.#low[word] = Math.min(this.#low[word]!, values[word]!);
+        this.#high[word] = Math.max(this.#high[word]!, values[word]!);
       }
     }
   }
 
-  /** Rounding to steps and squaring keep the order, so the bounds of the radiance give those of the sums. */
+  /** Rounding to steps and squaring keep the order, so the bounds of the values give those of the sums. */
   addTo({ low, high }: Bounds): void {
-    addRadiance(this.#job, this.#key, this.#low, low, 0);
-    addRadiance(this.#job, this.#key, this.#high, high, 0);
+    addSample(this.#job, this.#place, this.#sample, this.#low, low, 0);
+    addSample(this.#job, this.#place, this.#sample, this.#high, high, 0);
   }
 }

@@ -1,59 +1,80 @@
-import { encodeScene, sceneSections } from '../../shared/formats.ts';
-import { buildBvh } from './bvh.ts';
-import type { Image, Material, MeshScene, Texture, Triangles, Vec3, Wrap } from './mesh.ts';
+import { concatBytes, encodeScene, sceneFeatures, sceneSections } from '../../shared/formats.ts';
+import { InputError } from '../../shared/workload.ts';
+import { ggxTables } from './albedo.ts';
+import { type Bvh, buildBvh, instanceTree } from './bvh.ts';
+import type { Box } from './camera.ts';
+import { invert, isIdentity, isMirrored } from './matrix.ts';
+import type { Instance, Matrix, MeshScene, Triangles } from './mesh.ts';
+import { type Beyond, type Emitters, type FrameLights, frameLights, meanEmissions, NO_LIGHT } from './packLights.ts';
+import { isCoveredInPart, isGlass, packMaterials, packTexels } from './packMaterials.ts';
+import { bytesOf, encodeOctahedral, encodeTangent, roundOutward, srgbToLinear } from './packMath.ts';
 
 /** The layouts written here are documented with `sceneSections` in shared/formats.ts. */
 
-const NO_LIGHT = 0xffffffff;
-const WRAPS: Readonly<Record<Wrap, number>> = { repeat: 0, clamp: 1, mirror: 2 };
+const COVERED_IN_PART = 0x80000000;
+const INSTANCE_WORDS = sceneSections.instances.stride / 4;
+const FRAME_WORDS = sceneSections.frames.stride / 4;
+/** A storage binding holds 128 MiB everywhere. */
+const LIGHTS_MAX = 2 ** 21;
+/** Boxes of instances are wider by this share of their size and place: rays are rounded on their way into an instance. */
+const INSTANCE_SLACK = 2 ** -20;
 
 export interface PackedScene {
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Lights of the first frame. */
   readonly lights: number;
+  /** Around everything in all frames. */
+  readonly box: Box;
 }
 
-/** IEC 61966-2-1: byte value of an sRGB channel -> linear. */
-const srgbToLinear: Float32Array<ArrayBuffer> = Float32Array.from({ length: 256 }, (_, byte) => {
-  const value = byte / 255;
-  return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-});
+export const nothingBeyond: Beyond = { environment: null, strength: 0, sun: null };
 
-/** Relative luminance of linear sRGB, Rec. 709. */
-export const luminance = (rgb: Vec3): number => 0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2];
-
-/** Builds the BVH and lays everything out. A scene needs at least one triangle. The same scene gives the same bytes. */
-export function packScene(scene: MeshScene): PackedScene {
-  const { corners, bounds } = edgeForm(scene.triangles);
-  const { nodes, order } = buildBvh(bounds);
-  const lights = selectLights(scene, corners, order);
-  const { textures, texels } = packTextures(scene);
-  const bytes = encodeScene({
-    nodes,
-    triangles: packTriangles(scene.triangles, corners, order, lights.lightOf),
-    attributes: packAttributes(scene.triangles, order),
-    materials: packMaterials(scene.materials),
-    lights: lights.section,
-    textures,
-    texels,
-    srgb: bytesOf(srgbToLinear),
-  });
-  return { bytes, lights: lights.section.byteLength / sceneSections.lights.stride };
+/**
+ * Builds the trees and lays everything out. A scene needs at least one triangle. The same scene gives the same bytes. What does not move
+ * over the frames has one record of `frames`, which serves all of them.
+ */
+export function packScene(scene: MeshScene, beyond: Beyond = nothingBeyond): PackedScene {
+  const emissions = meanEmissions(scene);
+  const meshes = new MeshPacker(scene, emissions);
+  for (const mesh of scene.meshes) meshes.add(mesh);
+  const frames = new FramePacker(scene, meshes, beyond);
+  const { materials, textures, glasses } = packMaterials(scene);
+  const { environment } = beyond;
+  const bytes = encodeScene(
+    {
+      nodes: concatBytes(...meshes.nodes, ...frames.nodes),
+      triangles: concatBytes(...meshes.triangles),
+      attributes: concatBytes(...meshes.attributes),
+      materials,
+      lights: concatBytes(...frames.lights),
+      textures,
+      texels: packTexels(scene.images),
+      instances: concatBytes(...frames.instances),
+      frames: bytesOf(Uint32Array.from(frames.records)),
+      srgb: bytesOf(srgbToLinear),
+      tables: bytesOf(ggxTables(glasses)),
+      environment: environment ? bytesOf(environment.texels) : new Uint8Array(),
+      environmentCdf: environment ? bytesOf(environment.cdf) : new Uint8Array(),
+    },
+    featuresOf(scene, meshes, frames, beyond),
+  );
+  return { bytes, lights: frames.records[4] ?? 0, box: frames.box };
 }
 
-const bytesOf = (array: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
-  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-
-const scratch = new DataView(new ArrayBuffer(4));
-
-/** The f32 nearest to `value` that is not above it (sign -1) or not below it (sign +1). */
-export function roundOutward(value: number, sign: -1 | 1): number {
-  const near = Math.fround(value);
-  if (sign < 0 ? near <= value : near >= value) return near;
-  if (near === 0) return sign * 2 ** -149;
-  scratch.setFloat32(0, near);
-  // Bit patterns of one sign are ordered like the magnitudes.
-  scratch.setInt32(0, scratch.getInt32(0) + (near > 0 === sign > 0 ? 1 : -1));
-  return scratch.getFloat32(0);
+function featuresOf(scene: MeshScene, meshes: MeshPacker, frames: FramePacker, beyond: Beyond): number {
+  const { materials } = scene;
+  const has: Readonly<Record<keyof typeof sceneFeatures, boolean>> = {
+    textures: materials.some(({ textures }) => Object.keys(textures).length > 0),
+    instances: frames.placed,
+    coverage: meshes.coveredInPart,
+    glass: materials.some(isGlass),
+    clearcoat: materials.some(({ clearcoat }) => clearcoat > 0),
+    normalMaps: materials.some(({ textures }) => textures.normal !== undefined || textures.clearcoatNormal !== undefined),
+    vertexColors: scene.meshes.some(({ colors }) => colors !== null),
+    environment: beyond.environment !== null,
+    bareLights: scene.lights.length > 0 || beyond.sun !== null,
+  };
+  return Object.entries(sceneFeatures).reduce((set, [name, bit]) => set | (has[name as keyof typeof has] ? bit : 0), 0);
 }
 
 /**
@@ -78,122 +99,222 @@ function edgeForm({ count, positions }: Triangles): { corners: Float32Array; bou
   return { corners, bounds };
 }
 
-function packTriangles({ materials }: Triangles, corners: Float32Array, order: Uint32Array, lightOf: Uint32Array): Uint8Array {
-  const floats = new Float32Array(order.length * 12);
-  const words = new Uint32Array(floats.buffer);
-  for (let place = 0; place < order.length; place++) {
-    const triangle = order[place]!;
-    for (let row = 0; row < 3; row++) for (let axis = 0; axis < 3; axis++) floats[place * 12 + row * 4 + axis] = corners[triangle * 9 + row * 3 + axis]!;
-    words[place * 12 + 3] = materials[triangle]!;
-    words[place * 12 + 7] = triangle;
-    words[place * 12 + 11] = lightOf[place]!;
+/** Trees and triangles of all meshes, one behind the other. */
+class MeshPacker {
+  readonly #scene: MeshScene;
+  readonly #emissions: Float64Array;
+  readonly nodes: Uint8Array[] = [];
+  readonly triangles: Uint8Array[] = [];
+  readonly attributes: Uint8Array[] = [];
+  readonly emitters: Emitters[] = [];
+  readonly roots: number[] = [];
+  readonly boxes: Box[] = [];
+  coveredInPart = false;
+  nodeCount = 0;
+  #triangleCount = 0;
+
+  constructor(scene: MeshScene, emissions: Float64Array) {
+    this.#scene = scene;
+    this.#emissions = emissions;
   }
-  return bytesOf(floats);
+
+  add(mesh: Triangles): void {
+    const { corners, bounds } = edgeForm(mesh);
+    const tree = buildBvh(bounds);
+    const emitters = this.#emittersOf(mesh, corners, tree);
+    const lightOf = new Uint32Array(mesh.count).fill(NO_LIGHT);
+    emitters.places.forEach((place, light) => {
+      lightOf[place - this.#triangleCount] = light;
+    });
+    this.roots.push(this.nodeCount);
+    this.boxes.push(boxOf(bounds));
+    this.nodes.push(shifted(tree.nodes, this.nodeCount, this.#triangleCount));
+    this.emitters.push(emitters);
+    this.triangles.push(this.#packTriangles(mesh, corners, tree.order, lightOf));
+    this.attributes.push(packAttributes(mesh, tree.order));
+    this.nodeCount += tree.nodes.byteLength / sceneSections.nodes.stride;
+    this.#triangleCount += mesh.count;
+  }
+
+  #emittersOf({ materials }: Triangles, corners: Float32Array, { order }: Bvh): Emitters {
+    const lit = [...order.keys()].filter((place) => this.#emissions[materials[order[place]!]!]! > 0);
+    const edges = new Float32Array(lit.length * 6);
+    lit.forEach((place, light) => {
+      edges.set(corners.subarray(order[place]! * 9 + 3, order[place]! * 9 + 9), light * 6);
+    });
+    return {
+      places: Uint32Array.from(lit, (place) => this.#triangleCount + place),
+      edges,
+      luminances: Float32Array.from(lit, (place) => this.#emissions[materials[order[place]!]!]!),
+    };
+  }
+
+  #packTriangles({ materials, colors }: Triangles, corners: Float32Array, order: Uint32Array, lightOf: Uint32Array): Uint8Array {
+    const covered = this.#scene.materials.map((material) => isCoveredInPart(material, colors !== null));
+    const floats = new Float32Array(order.length * 12);
+    const words = new Uint32Array(floats.buffer);
+    for (let place = 0; place < order.length; place++) {
+      const triangle = order[place]!;
+      const material = materials[triangle]!;
+      for (let row = 0; row < 3; row++) for (let axis = 0; axis < 3; axis++) floats[place * 12 + row * 4 + axis] = corners[triangle * 9 + row * 3 + axis]!;
+      words[place * 12 + 3] = material | (covered[material] ? COVERED_IN_PART : 0);
+      words[place * 12 + 7] = this.#triangleCount + triangle;
+      words[place * 12 + 11] = lightOf[place]!;
+      this.coveredInPart ||= covered[material]!;
+    }
+    return bytesOf(floats);
+  }
 }
 
-/**
- * Unit vector -> two snorm16 (x low, y high): projected on the octahedron |x| + |y| + |z| = 1, its lower half folded out.
- * Source: Cigolle et al., "A Survey of Efficient Representations for Independent Unit Vectors", JCGT 3(2), 2014.
- */
-export function encodeOctahedral(x: number, y: number, z: number): number {
-  const sum = Math.abs(x) + Math.abs(y) + Math.abs(z);
-  let [u, v] = [x / sum, y / sum];
-  if (z < 0) [u, v] = [(1 - Math.abs(v)) * (u < 0 ? -1 : 1), (1 - Math.abs(u)) * (v < 0 ? -1 : 1)];
-  return ((Math.round(u * 32767) & 0xffff) | (Math.round(v * 32767) << 16)) >>> 0;
+function boxOf(bounds: Float32Array): Box {
+  const box: [number, number, number, number, number, number] = [Infinity, Infinity, Infinity, -Infinity, -Infinity, -Infinity];
+  for (let at = 0; at < bounds.length; at += 6) {
+    for (let axis = 0; axis < 3; axis++) {
+      box[axis] = Math.min(box[axis]!, bounds[at + axis]!);
+      box[axis + 3] = Math.max(box[axis + 3]!, bounds[at + axis + 3]!);
+    }
+  }
+  return box;
 }
 
-function packAttributes({ normals, uvs }: Triangles, order: Uint32Array): Uint8Array {
-  const floats = new Float32Array(order.length * 12);
+/** A tree whose nodes come behind `nodeBase` others and whose leaves name things behind `leafBase` others. */
+function shifted(nodes: Uint8Array<ArrayBuffer>, nodeBase: number, leafBase: number): Uint8Array {
+  const words = new Uint32Array(nodes.buffer, nodes.byteOffset, nodes.byteLength / 4);
+  for (let child = 0; child < words.length; child += 8) words[child + 3]! += words[child + 7] === 0 ? nodeBase : leafBase;
+  return nodes;
+}
+
+function packAttributes({ normals, tangents, uvs, uvs1, colors }: Triangles, order: Uint32Array): Uint8Array {
+  const floats = new Float32Array(order.length * 24);
   const words = new Uint32Array(floats.buffer);
   for (let place = 0; place < order.length; place++) {
     const triangle = order[place]!;
+    const at = place * 24;
     for (let corner = 0; corner < 3; corner++) {
       const from = triangle * 9 + corner * 3;
-      words[place * 12 + corner] = encodeOctahedral(normals[from]!, normals[from + 1]!, normals[from + 2]!);
+      words[at + corner] = encodeOctahedral(normals[from]!, normals[from + 1]!, normals[from + 2]!);
+      const tangent = triangle * 12 + corner * 4;
+      if (tangents) words[at + 3 + corner] = encodeTangent(tangents[tangent]!, tangents[tangent + 1]!, tangents[tangent + 2]!, tangents[tangent + 3]!);
     }
-    for (let i = 0; i < 6; i++) floats[place * 12 + 3 + i] = uvs[triangle * 6 + i]!;
+    for (let i = 0; i < 6; i++) floats[at + 6 + i] = uvs[triangle * 6 + i]!;
+    if (uvs1) for (let i = 0; i < 6; i++) floats[at + 12 + i] = uvs1[triangle * 6 + i]!;
+    for (let i = 0; i < 6; i++) words[at + 18 + i] = colors ? twoUnorms(colors[triangle * 12 + i * 2]!, colors[triangle * 12 + i * 2 + 1]!) : 0xffffffff;
   }
   return bytesOf(floats);
 }
 
-function packMaterials(materials: readonly Material[]): Uint8Array {
-  const floats = new Float32Array(materials.length * 16);
-  const integers = new Int32Array(floats.buffer);
-  materials.forEach((material, index) => {
-    floats.set([...material.baseColor, material.metallic, ...material.emission, material.roughness], index * 16);
-    integers.set([material.baseTexture, material.metallicRoughnessTexture, material.emissionTexture, material.doubleSided ? 1 : 0], index * 16 + 8);
-  });
-  return bytesOf(floats);
-}
+const twoUnorms = (low: number, high: number): number => (Math.round(low * 65535) | (Math.round(high * 65535) << 16)) >>> 0;
 
-/** Means of an image's linear red, green and blue, when read as sRGB. */
-function meanOf({ texels }: Image): Vec3 {
-  const sums: [number, number, number] = [0, 0, 0];
-  for (let at = 0; at < texels.length; at += 4) for (let channel = 0; channel < 3; channel++) sums[channel]! += srgbToLinear[texels[at + channel]!]!;
-  const [red, green, blue] = sums;
-  const count = texels.length / 4;
-  return [red / count, green / count, blue / count];
-}
+/** Instances, their trees and lights, frame by frame. */
+class FramePacker {
+  readonly #scene: MeshScene;
+  readonly #meshes: MeshPacker;
+  readonly #beyond: Beyond;
+  readonly nodes: Uint8Array[] = [];
+  readonly instances: Uint8Array[] = [];
+  readonly lights: Uint8Array[] = [];
+  /** Words of the section `frames`. */
+  readonly records: number[] = [];
+  /** Rays must pass through a tree of instances. */
+  readonly placed: boolean;
+  readonly box: Box;
+  #nodeCount: number;
+  #lightCount = 0;
 
-/** What a material sends out on average, as luminance: its factor, times the mean of its emission texture. */
-function meanEmission({ emission, emissionTexture }: Material, scene: MeshScene, means: Map<number, Vec3>): number {
-  if (emissionTexture < 0 || luminance(emission) === 0) return luminance(emission);
-  const { image } = scene.textures[emissionTexture]!;
-  const mean = means.get(image) ?? meanOf(scene.images[image]!);
-  means.set(image, mean);
-  return luminance([emission[0] * mean[0], emission[1] * mean[1], emission[2] * mean[2]]);
-}
-
-/** Section `lights`, chosen with a probability proportional to area times mean luminance, and every place's index in it. */
-function selectLights(scene: MeshScene, corners: Float32Array, order: Uint32Array): { section: Uint8Array; lightOf: Uint32Array } {
-  const means = new Map<number, Vec3>();
-  const emissions = Float64Array.from(scene.materials, (material) => meanEmission(material, scene, means));
-  const lightOf = new Uint32Array(order.length).fill(NO_LIGHT);
-  const places: number[] = [];
-  let sum = 0;
-  const powerOf = (place: number): number => emissions[scene.triangles.materials[order[place]!]!]! * areaOf(corners, order[place]!);
-  for (let place = 0; place < order.length; place++) {
-    const power = powerOf(place);
-    if (power <= 0) continue;
-    lightOf[place] = places.length;
-    places.push(place);
-    sum += power;
+  constructor(scene: MeshScene, meshes: MeshPacker, beyond: Beyond) {
+    this.#scene = scene;
+    this.#meshes = meshes;
+    this.#beyond = beyond;
+    this.#nodeCount = meshes.nodeCount;
+    const frames = Math.max(...scene.instances.map(({ transforms }) => transforms.length), ...scene.lights.map(({ poses }) => poses.length));
+    this.placed = scene.instances.length > 1 || frames > 1 || !isIdentity(scene.instances[0]!.transforms[0]!);
+    const bounds = Array.from({ length: frames }, (_, frame) => this.#boundsOf(frame));
+    this.box = bounds.map(boxOf).reduce(union);
+    for (const [frame, bound] of bounds.entries()) this.#add(frame, bound);
   }
-  const floats = new Float32Array(places.length * 4);
-  const words = new Uint32Array(floats.buffer);
-  let below = 0;
-  places.forEach((place, light) => {
-    const power = powerOf(place);
-    below += power;
-    words[light * 4] = place;
-    floats[light * 4 + 1] = light === places.length - 1 ? 1 : below / sum;
-    floats[light * 4 + 2] = power / sum;
-    floats[light * 4 + 3] = areaOf(corners, order[place]!);
-  });
-  return { section: bytesOf(floats), lightOf };
-}
 
-function areaOf(corners: Float32Array, triangle: number): number {
-  const at = triangle * 9;
-  const [ax, ay, az] = [corners[at + 3]!, corners[at + 4]!, corners[at + 5]!];
-  const [bx, by, bz] = [corners[at + 6]!, corners[at + 7]!, corners[at + 8]!];
-  return Math.sqrt((ay * bz - az * by) ** 2 + (az * bx - ax * bz) ** 2 + (ax * by - ay * bx) ** 2) / 2;
-}
-
-/** Every image once, however many textures read it. */
-function packTextures({ textures, images }: MeshScene): { textures: Uint8Array; texels: Uint8Array } {
-  const firsts: number[] = [];
-  let texelCount = 0;
-  for (const { width, height } of images) {
-    firsts.push(texelCount);
-    texelCount += width * height;
+  #matrixOf({ transforms }: Instance, frame: number): Matrix {
+    return transforms[Math.min(frame, transforms.length - 1)]!;
   }
-  const texels = new Uint8Array(texelCount * 4);
-  images.forEach((image, index) => {
-    texels.set(image.texels, firsts[index]! * 4);
-  });
-  const words = textures.flatMap((texture) => [firsts[texture.image]!, images[texture.image]!.width, images[texture.image]!.height, textureFlags(texture)]);
-  return { textures: bytesOf(Uint32Array.from(words)), texels };
+
+  #boundsOf(frame: number): Float32Array {
+    const bounds = new Float32Array(this.#scene.instances.length * 6);
+    this.#scene.instances.forEach((instance, index) => {
+      bounds.set(this.placed ? worldBox(this.#meshes.boxes[instance.mesh]!, this.#matrixOf(instance, frame)) : this.#meshes.boxes[instance.mesh]!, index * 6);
+    });
+    return bounds;
+  }
+
+  #add(frame: number, bounds: Float32Array): void {
+    const { instances } = this.#scene;
+    const firstInstance = frame * instances.length;
+    const radius = Math.hypot(this.box[3] - this.box[0], this.box[4] - this.box[1], this.box[5] - this.box[2]) / 2;
+    const lights = frameLights(this.#scene, this.#meshes.emitters, frame, firstInstance, this.#lightCount, radius, this.#beyond);
+    if (this.#lightCount + lights.count > LIGHTS_MAX)
+      throw new InputError(
+        'model',
+        `The frames up to ${frame} have ${this.#lightCount + lights.count} emitting triangles and lights.`,
+        `at most ${LIGHTS_MAX}`,
+      );
+    let root = this.#meshes.roots[instances[0]!.mesh]!;
+    if (this.placed) {
+      const tree = buildBvh(bounds, instanceTree);
+      root = this.#nodeCount;
+      this.nodes.push(inOrder(shifted(tree.nodes, this.#nodeCount, 0), tree.order, firstInstance));
+      this.#nodeCount += tree.nodes.byteLength / sceneSections.nodes.stride;
+    }
+    this.instances.push(this.#packInstances(frame, lights));
+    this.lights.push(lights.section);
+    this.records.push(root, firstInstance, instances.length, this.#lightCount, lights.count, lights.environment, lights.sun, 0);
+    this.#lightCount += lights.count;
+    if (this.records.length % FRAME_WORDS !== 0) throw new Error('a frame record has the wrong length');
+  }
+
+  #packInstances(frame: number, lights: FrameLights): Uint8Array {
+    const { instances } = this.#scene;
+    const floats = new Float32Array(instances.length * INSTANCE_WORDS);
+    const words = new Uint32Array(floats.buffer);
+    instances.forEach((instance, index) => {
+      const at = index * INSTANCE_WORDS;
+      const world = this.#matrixOf(instance, frame);
+      const object = invert(world);
+      if (!object) throw new InputError('model', 'An instance is placed by a transform that cannot be inverted.');
+      for (let row = 0; row < 3; row++) {
+        for (let column = 0; column < 4; column++) {
+          floats[at + row * 4 + column] = world[column * 4 + row]!;
+          floats[at + 12 + row * 4 + column] = object[column * 4 + row]!;
+        }
+      }
+      words.set([this.#meshes.roots[instance.mesh]!, lights.firsts[index]!, isMirrored(world) ? 1 : 0, 0], at + 24);
+    });
+    return bytesOf(floats);
+  }
 }
 
-const textureFlags = ({ wrapS, wrapT, nearest, srgb }: Texture): number => WRAPS[wrapS] | (WRAPS[wrapT] << 2) | (nearest ? 16 : 0) | (srgb ? 32 : 0);
+/** Leaves of a tree of instances name the instance itself, because instances stay in the scene's order. */
+function inOrder(nodes: Uint8Array, order: Uint32Array, firstInstance: number): Uint8Array {
+  const words = new Uint32Array(nodes.buffer, nodes.byteOffset, nodes.byteLength / 4);
+  for (let child = 0; child < words.length; child += 8) if (words[child + 7] !== 0) words[child + 3] = firstInstance + order[words[child + 3]!]!;
+  return nodes;
+}
+
+function union(a: Box, b: Box): Box {
+  return [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.min(a[2], b[2]), Math.max(a[3], b[3]), Math.max(a[4], b[4]), Math.max(a[5], b[5])];
+}
+
+/** Box in the world around a box of an instance. */
+function worldBox(box: Box, m: Matrix): Box {
+  const out: [number, number, number, number, number, number] = [0, 0, 0, 0, 0, 0];
+  for (let axis = 0; axis < 3; axis++) {
+    let [low, high] = [m[12 + axis]!, m[12 + axis]!];
+    for (let from = 0; from < 3; from++) {
+      const [a, b] = [m[from * 4 + axis]! * box[from]!, m[from * 4 + axis]! * box[from + 3]!];
+      low += Math.min(a, b);
+      high += Math.max(a, b);
+    }
+    const slack = (Math.abs(low) + Math.abs(high)) * INSTANCE_SLACK;
+    out[axis] = roundOutward(low - slack, -1);
+    out[axis + 3] = roundOutward(high + slack, 1);
+  }
+  return out;
+}

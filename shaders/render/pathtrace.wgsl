@@ -1,128 +1,133 @@
 // Path tracer: one invocation traces one path. No built-in function whose result WGSL leaves open is called (sin, cos, pow, exp, ...),
 // and contributions are summed as integers, so that honest devices agree within a step. reference.ts mirrors it.
 
-// Fixed dimensions of a path's random numbers: the first eight belong to the pixel, then eight to every surface.
-const PIXEL_X = 0u;
-const PIXEL_Y = 1u;
-const RED = 2u;
-const GREEN = 3u;
-const BLUE = 4u;
-const SQUARES = 5u;
+// Fixed dimensions of a path's numbers, drawn in pairs: those of the pixel first, then eight to every surface.
+const PIXEL = 0u;
+const LENS = 2u;
 const SURFACES = 8u;
 const PER_SURFACE = 8u;
-const LIGHT = 0u;
-const LIGHT_U = 1u;
-const LIGHT_V = 2u;
-const LOBE = 3u;
-const DIRECTION_U = 4u;
-const DIRECTION_V = 5u;
+const LIGHT_AND_LOBE = 0u;
+const ON_LIGHT = 2u;
+const DIRECTION = 4u;
+const ROULETTE_AND_PASSING = 6u;
+// Hashed, not of low discrepancy: keys of coverage, and rounding.
+const SHADOW_KEY = 1u;
+const RED = 0xfffffff0u;
+const GREEN = 0xfffffff1u;
+const BLUE = 0xfffffff2u;
+const FOURTH = 0xfffffff3u;
 
-// Shadow rays end this far before the light, relatively.
-const SHADOW_SHARE = 0.9999f;
+// A path survives with at most this probability where it may end, so that it does end.
+const SURVIVAL_MAX = 0.95f;
 
 // `radiancePart` of shared/formats.ts.
 const SAMPLE_STEPS_MAX = 67108863u;
+const STEPS_PER_UNIT = 4096.0f;
 const STEP_SHARE = 0x1p-12f;
 const SQUARE_LUMINANCE_MAX = 1023.0f;
 const SQUARES_PER_UNIT = 64.0f;
 
-// Density per unit of solid angle with which `directLight` chooses a point of a light at this distance and cosine.
-fn lightDensity(light: Light, distance2: f32, cosine: f32) -> f32 {
-  return light.probability / light.area * distance2 / cosine;
+const LOG2_E = 1.4426950408889634f;
+
+// One numbered path: its pixel, its sample, its sequence of numbers and the key of its hashes.
+struct Path { x: u32, y: u32, sample: u32, sequence: u32, key: u32 }
+
+struct CameraRay { origin: vec3f, direction: vec3f }
+
+// e^-x for x >= 0: 2^whole exactly, the rest by a Taylor polynomial on half an octave, error below 2^-22.
+fn fading(x: f32) -> f32 {
+  let y = max(-x * LOG2_E, -126.0);
+  let whole = floor(y + 0.5);
+  let f = y - whole;
+  let p = 1.0 + f * (0.6931471824645996f + f * (0.24022650718688965f + f * (0.05550410971045494f + f * (0.009618128649890423f + f * (0.0013333557872101665f + f * 0.0001540352968731895f)))));
+  return p * bitcast<f32>(u32(i32(whole) + 127) << 23u);
 }
 
-// First light whose cumulative probability exceeds u.
-fn pickLight(u: f32) -> u32 {
-  var low = 0u;
-  var high = job.lightCount - 1u;
-  while (low < high) {
-    let middle = (low + high) >> 1u;
-    if (u < lights[middle].cumulative) {
-      high = middle;
-    } else {
-      low = middle + 1u;
-    }
-  }
-  return low;
-}
-
-// Uniform barycentric weights. Heitz, "A Low-Distortion Map Between Triangle and Square", 2019.
-fn pointInTriangle(u: f32, v: f32) -> vec2f {
-  return select(vec2f(u - v * 0.5, v * 0.5), vec2f(u * 0.5, v - u * 0.5), v > u);
+fn aim(path: Path) -> CameraRay {
+  let offset = numbers(path.sequence, path.sample, PIXEL);
+  let x = (f32(path.x) + offset.x) * job.pixelSize.x;
+  let y = (f32(path.y) + offset.y) * job.pixelSize.y;
+  let lens = numbers(path.sequence, path.sample, LENS);
+  let onDisc = turn(lens.y) * sqrt(lens.x);
+  let aside = slice.lensRight * onDisc.x + slice.lensDown * onDisc.y;
+  let origin = slice.origin + slice.originRight * x + slice.originDown * y + aside;
+  return CameraRay(origin, normalize3(slice.corner + slice.right * x + slice.down * y - aside * slice.inverseFocus));
 }
 
 // Light of one random point of one random light, reflected to the viewer, where nothing stands between; weighted against the
-// reflected ray finding the light too (balance heuristic, Veach 1997).
-fn directLight(surface: Surface, frame: Frame, start: u32, key: u32, base: u32) -> vec3f {
-  let light = lights[pickLight(unitNumber(key, base + LIGHT))];
-  let triangle = triangles[light.triangle];
-  let at = pointInTriangle(unitNumber(key, base + LIGHT_U), unitNumber(key, base + LIGHT_V));
-  let path = triangle.corner + triangle.edge1 * at.x + triangle.edge2 * at.y - surface.origin;
-  let distance2 = dot3(path, path);
-  let distance = sqrt(distance2);
-  let direction = path * (1.0 / distance);
-  let scattered = evaluate(surface, frame, direction);
+// scattered ray finding the light too.
+fn directLight(surface: Surface, s: Shading, hit: Hit, choice: f32, path: Path, base: u32) -> vec3f {
+  let on = numbers(path.sequence, path.sample, base + ON_LIGHT);
+  let light = sampleLight(startOf(surface, surface.geometric), choice, on.x, on.y);
+  if (largest(light.radiance) == 0.0) {
+    return vec3f(0.0);
+  }
+  let scattered = evaluate(surface, s, light.direction);
   if (scattered.pdf == 0.0) {
     return vec3f(0.0);
   }
-  let cosine = -dot3(normalize3(cross3(triangle.edge1, triangle.edge2)), direction);
-  let emission = emissionAt(light.triangle, triangle.material, at.x, at.y, cosine > 0.0);
-  if (largest(emission) == 0.0) {
+  let purpose = Purpose(hit.triangle, hit.instance, false, true, pcgHash(path.key ^ (base + SHADOW_KEY)));
+  if (traverse(startOf(surface, light.direction), light.direction, light.distance, purpose).triangle != NOTHING) {
     return vec3f(0.0);
   }
-  if (traverse(surface.origin, direction, start, distance * SHADOW_SHARE, true).triangle != NOTHING) {
-    return vec3f(0.0);
-  }
-  return emission * scattered.value * (1.0 / (lightDensity(light, distance2, abs(cosine)) + scattered.pdf));
+  return light.radiance * scattered.value * select(1.0 / (light.pdf + scattered.pdf), 1.0, light.pdf == 0.0);
 }
 
-fn tracePath(x: u32, y: u32, key: u32) -> vec3f {
-  let u = (f32(x) + unitNumber(key, PIXEL_X)) * job.pixelSize.x;
-  let v = (f32(y) + unitNumber(key, PIXEL_Y)) * job.pixelSize.y;
-  var origin = job.origin;
-  var direction = normalize3(job.corner + job.right * u + job.down * v);
+fn tracePath(path: Path) -> vec3f {
+  let ray = aim(path);
+  var origin = ray.origin;
+  var direction = ray.direction;
   var radiance = vec3f(0.0);
   var throughput = vec3f(1.0);
   // Density with which the present ray was chosen.
   var chosen = 0.0;
-  var start = NOTHING;
+  var startTriangle = NOTHING;
+  var startInstance = NOTHING;
   for (var depth = 0u; ; depth++) {
-    let hit = traverse(origin, direction, start, DISTANCE_MAX, false);
+    let base = SURFACES + depth * PER_SURFACE;
+    let hit = traverse(origin, direction, DISTANCE_MAX, Purpose(startTriangle, startInstance, depth == 0u, false, pcgHash(path.key ^ base)));
     if (hit.triangle == NOTHING) {
-      radiance += throughput * job.sky;
+      radiance += throughput * beyond(direction, chosen, depth == 0u);
       break;
     }
     let surface = describe(hit, direction);
+    if (GLASS && largest(surface.absorption) > 0.0) {
+      let within = surface.absorption * hit.distance;
+      throughput *= vec3f(fading(within.x), fading(within.y), fading(within.z));
+    }
     var weight = 1.0;
     if (depth > 0u && surface.light != NOTHING) {
-      let density = lightDensity(lights[surface.light], hit.distance * hit.distance, dot3(surface.geometric, surface.view));
-      weight = chosen / (chosen + density);
+      weight = foundWeight(chosen, triangleDensity(surface.light, hit.distance * hit.distance, dot3(surface.geometric, surface.view)));
     }
     radiance += throughput * surface.emission * weight;
     // The ray from the last surface still finds light, as the other half of its direct light.
-    if (depth > job.bounces) {
+    if (depth > job.bounces || (surface.flags & UNLIT) != 0u) {
       break;
     }
-    let base = SURFACES + depth * PER_SURFACE;
-    start = hit.triangle;
-    let frame = makeFrame(surface);
-    if (job.lightCount > 0u) {
-      radiance += throughput * directLight(surface, frame, start, key, base);
+    let s = shade(surface);
+    let choices = numbers(path.sequence, path.sample, base + LIGHT_AND_LOBE);
+    if (slice.lightCount > 0u) {
+      radiance += throughput * directLight(surface, s, hit, choices.x, path, base);
     }
-    let next = sampleDirection(
-      surface,
-      frame,
-      unitNumber(key, base + LOBE),
-      unitNumber(key, base + DIRECTION_U),
-      unitNumber(key, base + DIRECTION_V),
-    );
+    let on = numbers(path.sequence, path.sample, base + DIRECTION);
+    let chances = numbers(path.sequence, path.sample, base + ROULETTE_AND_PASSING);
+    let next = sampleDirection(surface, s, choices.y, chances.y, on.x, on.y);
     if (!(next.pdf > 0.0)) {
       break;
     }
     chosen = next.pdf;
     throughput *= next.value * (1.0 / chosen);
-    origin = surface.origin;
+    if (depth >= job.rouletteDepth) {
+      let survival = min(largest(throughput), SURVIVAL_MAX);
+      if (chances.x >= survival) {
+        break;
+      }
+      throughput *= 1.0 / survival;
+    }
+    origin = startOf(surface, next.direction);
     direction = next.direction;
+    startTriangle = hit.triangle;
+    startInstance = hit.instance;
   }
   return radiance;
 }
@@ -140,8 +145,49 @@ fn stochasticSteps(value: f32, u: f32) -> u32 {
   return u32(whole) + select(0u, 1u, u < value - whole);
 }
 
-// One numbered path: its pixel, its sample, and where its radiance is summed.
-struct Place { x: u32, y: u32, sample: u32, sum: u32 }
+// Integer sums do not depend on the order of addition.
+fn addTo(element: u32, a: u32, b: u32, c: u32, d: u32) {
+  let at = element * 4u;
+  atomicAdd(&sums[at], a);
+  atomicAdd(&sums[at + 1u], b);
+  atomicAdd(&sums[at + 2u], c);
+  atomicAdd(&sums[at + 3u], d);
+}
+
+fn addLight(path: Path, element: u32) {
+  let value = tracePath(path) * job.stepsPerRadiance;
+  let r = stochasticSteps(value.x, unitNumber(path.key, RED));
+  let g = stochasticSteps(value.y, unitNumber(path.key, GREEN));
+  let b = stochasticSteps(value.z, unitNumber(path.key, BLUE));
+  let q = min(luminance(vec3f(f32(r), f32(g), f32(b))) * STEP_SHARE, SQUARE_LUMINANCE_MAX);
+  addTo(element, r, g, b, stochasticSteps(q * q * SQUARES_PER_UNIT, unitNumber(path.key, FOURTH)));
+}
+
+// What the camera's ray sees first: `radiancePart` and its features in shared/formats.ts.
+fn addFeatures(path: Path, element: u32, albedo: bool, normal: bool, normalElement: u32) {
+  let ray = aim(path);
+  let hit = traverse(ray.origin, ray.direction, DISTANCE_MAX, Purpose(NOTHING, NOTHING, true, false, pcgHash(path.key ^ SURFACES)));
+  if (hit.triangle == NOTHING) {
+    return;
+  }
+  let surface = describe(hit, ray.direction);
+  if (albedo) {
+    let color = surface.base * STEPS_PER_UNIT;
+    let r = stochasticSteps(color.x, unitNumber(path.key, RED));
+    let g = stochasticSteps(color.y, unitNumber(path.key, GREEN));
+    let b = stochasticSteps(color.z, unitNumber(path.key, BLUE));
+    addTo(element, r, g, b, stochasticSteps(hit.distance * job.stepsPerMetre, unitNumber(path.key, FOURTH)));
+  }
+  if (normal) {
+    let n = (surface.shading * 0.5 + 0.5) * STEPS_PER_UNIT;
+    let x = stochasticSteps(n.x, unitNumber(path.key, RED));
+    let y = stochasticSteps(n.y, unitNumber(path.key, GREEN));
+    addTo(normalElement, x, y, stochasticSteps(n.z, unitNumber(path.key, BLUE)), u32(STEPS_PER_UNIT));
+  }
+}
+
+// Where a path is: its pixel, its sample, and the element that sums it up.
+struct Place { x: u32, y: u32, sample: u32, element: u32 }
 
 fn placeInTile(path: u32) -> Place {
   let sample = path / slice.pixels;
@@ -167,30 +213,24 @@ fn placeInSlots(path: u32) -> Place {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  let path = slice.firstPath + id.x;
-  if (path >= slice.endPath) {
+  let number = slice.firstPath + id.x;
+  if (number >= slice.endPath) {
     return;
   }
   var place: Place;
   if (slice.width > 0u) {
-    place = placeInTile(path);
+    place = placeInTile(number);
   } else {
-    place = placeInSlots(path);
+    place = placeInSlots(number);
   }
   if (place.sample == NOTHING) {
     return;
   }
-  let key = pcgHash(pcgHash(pcgHash(job.seed) ^ (place.y * job.width + place.x)) ^ place.sample);
-  let value = tracePath(place.x, place.y, key) * job.stepsPerRadiance;
-  let r = stochasticSteps(value.x, unitNumber(key, RED));
-  let g = stochasticSteps(value.y, unitNumber(key, GREEN));
-  let b = stochasticSteps(value.z, unitNumber(key, BLUE));
-  let q = min(luminance(vec3f(f32(r), f32(g), f32(b))) * STEP_SHARE, SQUARE_LUMINANCE_MAX);
-  let squares = stochasticSteps(q * q * SQUARES_PER_UNIT, unitNumber(key, SQUARES));
-  // Integer sums do not depend on the order of addition.
-  let at = place.sum * 4u;
-  atomicAdd(&sums[at], r);
-  atomicAdd(&sums[at + 1u], g);
-  atomicAdd(&sums[at + 2u], b);
-  atomicAdd(&sums[at + 3u], squares);
+  let sequence = pcgHash(pcgHash(pcgHash(job.seed) ^ slice.frame) ^ (place.y * job.width + place.x));
+  let path = Path(place.x, place.y, place.sample, sequence, pcgHash(sequence ^ place.sample));
+  if (slice.kind == LIGHT) {
+    addLight(path, place.element);
+  } else {
+    addFeatures(path, place.element, slice.kind != NORMAL, slice.kind != ALBEDO, place.element + select(0u, slice.pixels, slice.kind == FEATURES));
+  }
 }

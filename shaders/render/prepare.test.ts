@@ -3,9 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { decodeScene } from '../../shared/formats.ts';
 import { InputError } from '../../shared/workload.ts';
 import { TestModel, triangleModel } from './glb.testing.ts';
-import { exposureOf, prepare } from './prepare.ts';
+import type { CameraRays, RenderJob, RenderParams } from './params.ts';
+import { prepare } from './prepare.ts';
 import { loadScene, tracePath } from './reference.ts';
-import { type RenderJob, type RenderParams, spec } from './spec.ts';
+import { spec } from './spec.ts';
+import { exposureOf } from './survey.ts';
+import { hdr } from './testing/gltfPaint.ts';
 
 const params: RenderParams = { scene: 'file', width: 96, height: 64, samples: 16, bounces: 3, lighting: 'auto' };
 const cornell: RenderParams = { ...params, scene: 'cornell' };
@@ -46,10 +49,11 @@ describe('prepare', () => {
 
   test('facts, and sections that fit together', async () => {
     const { facts, inputs, prepared } = await prepare(cornell, {});
-    expect(facts).toEqual({ triangles: 32, lights: 2, textures: 0, materials: 4 });
-    expect([prepared.triangles, prepared.lights]).toEqual([32, 2]);
+    expect(facts).toEqual({ triangles: 32, instances: 1, lights: 2, textures: 0, materials: 4 });
+    expect(prepared.triangles).toBe(32);
     const sections = decodeScene(inputs.scene as Uint8Array<ArrayBuffer>);
-    expect([sections.triangles.byteLength, sections.attributes.byteLength, sections.lights.byteLength]).toEqual([32 * 48, 32 * 48, 32]);
+    expect([sections.triangles.byteLength, sections.attributes.byteLength, sections.lights.byteLength]).toEqual([32 * 48, 32 * 96, 2 * 64]);
+    expect([sections.instances.byteLength, sections.frames.byteLength]).toEqual([112, 32]);
   });
 
   test.each([
@@ -68,14 +72,14 @@ describe('prepare', () => {
 
   test('a camera of the file sees what it should, without one everything is seen', async () => {
     const { inputs, prepared } = await prepare(params, { model: room([1, 1, 1]) });
-    expect(prepared.camera.origin).toEqual([0, 0, 1]);
+    expect(prepared.cameras.map(({ origin }) => origin)).toEqual([[0, 0, 1]]);
     const scene = loadScene(inputs.scene as Uint8Array<ArrayBuffer>);
     const job = { id: 'test', seed: 1, params, prepared } as unknown as RenderJob;
     // The square fills the height of the picture exactly and two thirds of its width.
     expect(tracePath(scene, job, 48, 32, 0).steps).toBeGreaterThan(8);
     expect(tracePath(scene, job, 2, 32, 0)).toMatchObject({ r: 0, g: 0, b: 0 });
     const fitted = await prepare(params, { model: triangleModel().bytes() });
-    expect(fitted.prepared.camera.origin[2]).toBeGreaterThan(0);
+    expect(fitted.prepared.cameras[0]!.origin[2]).toBeGreaterThan(0);
     expect(fitted.prepared.quantumLog2).toBeLessThanOrEqual(0);
   });
 
@@ -118,13 +122,14 @@ describe('prepare', () => {
     [1000, 100, 8],
   ])('%i x %i pixels have %i rows of costs', async (width, height, rows) => {
     const { prepared } = await prepare({ ...cornell, width, height }, {});
-    expect([prepared.cost.columns, prepared.cost.rows, prepared.cost.steps.length]).toEqual([24, rows, 24 * rows]);
-    for (const steps of prepared.cost.steps) expect(Number.isInteger(steps) && steps >= 1).toBe(true);
+    expect([prepared.cost.columns, prepared.cost.rows, prepared.cost.steps.length]).toEqual([24, rows, 1]);
+    expect(prepared.cost.steps[0]).toHaveLength(24 * rows);
+    for (const steps of prepared.cost.steps.flat()) expect(Number.isInteger(steps) && steps >= 1).toBe(true);
   });
 
   test('costs are higher where there is something', async () => {
     const { prepared } = await prepare({ ...params, width: 96, height: 32 }, { model: room([1, 1, 1]) });
-    const at = (column: number, row: number): number => prepared.cost.steps[row * prepared.cost.columns + column]!;
+    const at = (column: number, row: number): number => prepared.cost.steps[0]![row * prepared.cost.columns + column]!;
     // One node visit and the triangles of the leaf for rays into nothing, a surface and more rays in the middle.
     expect(at(12, 4)).toBeGreaterThan(2 * at(0, 4));
     const job = { id: 'test', seed: 1, params, prepared } as unknown as RenderJob;
@@ -138,6 +143,53 @@ describe('prepare', () => {
       return prepared.quantumLog2;
     };
     expect((await quantum(1)) - (await quantum(0.25))).toBe(2);
+  });
+
+  test('depths reach the farthest corner, in at most half of what a sample holds', async () => {
+    const { prepared } = await prepare(params, { model: room([1, 1, 1]) });
+    // From (0, 0, 1) to (1, 1, 4).
+    const units = Math.hypot(1, 1, 3) * 2 ** -prepared.depthLog2;
+    expect(units).toBeLessThanOrEqual(2 ** 13);
+    expect(units).toBeGreaterThan(2 ** 12);
+  });
+
+  test('a camera that the file lacks is refused', async () => {
+    const error = await prepare({ ...params, camera: 1 }, { model: room([1, 1, 1]) }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(InputError);
+    expect(error).toMatchObject({ field: 'camera', message: 'The file has no camera 1.', limit: '0' });
+  });
+
+  test('a lens is sharp where it was ordered, else at what the middle of the picture shows', async () => {
+    const raysOf = async (changes: Partial<RenderParams>): Promise<CameraRays> =>
+      (await prepare({ ...params, ...changes }, { model: room([1, 1, 1]) })).prepared.cameras[0]!;
+    const open = await raysOf({ aperture: 50 });
+    expect([open.lensRight[0], open.lensDown[1]]).toEqual([Math.fround(0.025), Math.fround(-0.025)]);
+    expect(open.inverseFocus).toBeCloseTo(1, 4);
+    expect((await raysOf({ aperture: 50, focusDistance: 4 })).inverseFocus).toBe(0.25);
+    const pinhole = await raysOf({});
+    for (const value of [...pinhole.lensRight, ...pinhole.lensDown]) expect(Math.abs(value)).toBe(0);
+  });
+
+  test('an environment map is part of the scene and lights it, unless the file’s own light was ordered alone', async () => {
+    const files = { model: room([1, 1, 1]), environment: hdr(32, 16, () => [0.5, 0.5, 0.5]) };
+    const lit = await prepare(params, files);
+    expect(decodeScene(lit.inputs.scene as Uint8Array<ArrayBuffer>).environment.byteLength).toBe(16 * 16 * 4);
+    expect(lit.prepared.sky).toEqual([1, 1, 1]);
+    expect(lit.facts.lights).toBe(3);
+    const own = await prepare({ ...params, lighting: 'scene' }, files);
+    expect(own.report).toContainEqual(expect.stringContaining('environment map is not used'));
+    expect(own.inputs).toEqual((await prepare({ ...params, lighting: 'scene' }, { model: files.model })).inputs);
+    const broken = await prepare(params, { ...files, environment: Uint8Array.of(1, 2, 3) }).catch((reason: unknown) => reason);
+    expect(broken).toBeInstanceOf(InputError);
+    expect((broken as InputError).field).toBe('environment');
+  });
+
+  test('what was ordered as moving and does not move is said', async () => {
+    const { report, prepared, inputs } = await prepare({ ...params, frames: 3 }, { model: room([1, 1, 1]) });
+    expect(report).toContainEqual(expect.stringContaining('Nothing in the file moves'));
+    expect(prepared.cameras).toHaveLength(1);
+    expect(prepared.cost.steps).toHaveLength(3);
+    expect(inputs).toEqual((await prepare(params, { model: room([1, 1, 1]) })).inputs);
   });
 });
 

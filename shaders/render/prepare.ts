@@ -1,99 +1,91 @@
 import type { JobId } from '../../shared/model.ts';
-import { Rng } from '../../shared/rng.ts';
 import { InputError, type WorkloadPrepare } from '../../shared/workload.ts';
-import { fitCamera, imagePlane } from './camera.ts';
+import { type Box, cameraRays, fitCamera } from './camera.ts';
 import { cornellBox } from './cornell.ts';
 import { readGltf } from './gltf.ts';
-import type { MeshScene, Vec3 } from './mesh.ts';
-import { luminance, packScene } from './pack.ts';
-import { loadScene, type Scene, tracePath } from './reference.ts';
-import type { RenderJob, RenderParams, RenderPrepared } from './spec.ts';
+import { lightingOf } from './lighting.ts';
+import type { Camera, MeshScene } from './mesh.ts';
+import { packScene } from './pack.ts';
+import { type CameraRays, type RenderJob, type RenderParams, type RenderPrepared, type RenderSettings, settingsOf } from './params.ts';
+import { focusOf, loadScene, type Scene } from './reference.ts';
+import { COST_SEED, survey } from './survey.ts';
 
-/** Columns of the cost map; as many rows as make its cells square, within bounds. */
-const COST_COLUMNS = 24;
-const COST_ROWS_MIN = 8;
-const COST_ROWS_MAX = 24;
-const COST_PATHS_PER_CELL = 4;
-/** Paths traced before the clock starts, so that the measured speed is that of compiled code. */
-const WARM_UP_PATHS = 400;
-/** The cost map must not depend on a job's own seed: it is made before there is a job. */
-const COST_SEED = 0x7e55e7a;
-/** Bounds of the exposure as a power of two. */
-const QUANTUM_LOG2_MAX = 12;
+/** A sum of depths holds 2^14 of its units a sample; the farthest may lie at half of that. */
+const DEPTH_UNITS_LOG2 = 13;
 
-const BLACK: Vec3 = [0, 0, 0];
-const WHITE: Vec3 = [1, 1, 1];
+type Files = Readonly<Record<string, Uint8Array>>;
 
-function skyOf(lighting: RenderParams['lighting'], lights: number): Vec3 {
-  if (lighting === 'auto') return lights > 0 ? BLACK : WHITE;
-  return lighting === 'sky' ? WHITE : BLACK;
-}
-
-async function readScene(params: RenderParams, files: Readonly<Record<string, Uint8Array>>): Promise<MeshScene> {
-  if (params.scene === 'cornell') return cornellBox();
+async function readScene(settings: RenderSettings, files: Files): Promise<MeshScene> {
+  if (settings.scene === 'cornell') return cornellBox();
   if (!files.model) throw new InputError('model', 'A .glb file is needed for this scene.', 'one file, or the Cornell box as the scene');
-  return readGltf(files.model);
+  return readGltf(files.model, settings);
 }
 
-/** A .glb or built-in scene -> the input blob `scene` and the small facts about it. Equal arguments give equal bytes; only `cpuStepsPerMs` is measured. */
+function cameraOf({ cameras }: MeshScene, { camera, width, height }: RenderSettings, box: Box): Camera {
+  const chosen = cameras[camera];
+  if (chosen) return chosen;
+  if (camera > 0) throw new InputError('camera', `The file has no camera ${camera}.`, cameras.length > 1 ? `0 to ${cameras.length - 1}` : '0');
+  return fitCamera(box, width / height);
+}
+
+/** Rays of every pose, through a lens that is sharp where it was ordered or at what the middle of the picture shows. */
+function raysOf(camera: Camera, settings: RenderSettings, focus: (frame: number) => number): CameraRays[] {
+  const aspect = settings.width / settings.height;
+  return camera.poses.map((pose, frame) =>
+    cameraRays(camera, pose, aspect, { radius: settings.aperture / 2000, focus: settings.focusDistance || focus(frame) }),
+  );
+}
+
+/** Units of depth: the farthest corner of the box from the camera has room. */
+function depthUnit(box: Box, cameras: readonly CameraRays[]): number {
+  const distances = cameras.map(({ origin }) =>
+    Math.hypot(...[0, 1, 2].map((axis) => Math.max(Math.abs(origin[axis]! - box[axis]!), Math.abs(origin[axis]! - box[axis + 3]!)))),
+  );
+  return Math.ceil(Math.log2(Math.max(...distances, 1e-6))) - DEPTH_UNITS_LOG2;
+}
+
+function stillness(scene: MeshScene, { frames }: RenderSettings): string[] {
+  const moves = [...scene.instances.map(({ transforms }) => transforms), ...scene.lights.map(({ poses }) => poses), ...scene.cameras.map(({ poses }) => poses)];
+  return frames > 1 && moves.every(({ length }) => length === 1) ? ['Nothing in the file moves: all frames show the same.'] : [];
+}
+
+function draftJob(params: RenderParams, prepared: RenderPrepared): RenderJob {
+  return { id: 'prepare' as JobId, seed: COST_SEED, params, prepared };
+}
+
+/** With its focus where the middle of the picture lies, unless it was ordered elsewhere or there is no lens. */
+function focused(loaded: Scene, camera: Camera, settings: RenderSettings, job: RenderJob): CameraRays[] {
+  if (settings.aperture === 0 || settings.focusDistance > 0) return [...job.prepared.cameras];
+  return raysOf(camera, settings, (frame) => focusOf(loaded, job, frame));
+}
+
+/**
+ * A .glb or built-in scene, and an environment map where there is one -> the input blob `scene` and the small facts about it. Equal arguments
+ * give equal bytes; only `cpuStepsPerMs` is measured.
+ */
 export const prepare: WorkloadPrepare<RenderParams, RenderPrepared>['prepare'] = async (params, files) => {
-  const scene = await readScene(params, files);
-  const { bytes, lights } = packScene(scene);
-  const sky = skyOf(params.lighting, lights);
-  const aspect = params.width / params.height;
+  const settings = settingsOf(params);
+  const scene = await readScene(settings, files);
+  const lighting = lightingOf(scene, settings, files.environment);
+  const { bytes, lights, box } = packScene(scene, lighting.beyond);
+  const loaded = loadScene(bytes);
+  const camera = cameraOf(scene, settings, box);
+  const triangles = scene.meshes.reduce((sum, { count }) => sum + count, 0);
+  const pinhole = raysOf(camera, settings, () => 1);
   const draft: RenderPrepared = {
-    triangles: scene.triangles.count,
-    lights,
-    sky,
-    camera: imagePlane(scene.camera ?? fitCamera(scene.triangles, aspect), aspect),
+    triangles,
+    sky: [...lighting.sky],
+    cameras: pinhole,
     quantumLog2: 0,
-    cost: { columns: 1, rows: 1, steps: [1] },
+    depthLog2: depthUnit(box, pinhole),
+    cost: { columns: 1, rows: 1, steps: [[1]] },
     cpuStepsPerMs: 1,
   };
-  const dark = lights === 0 && sky === BLACK ? ['Nothing in the scene emits light and there is no sky: the picture will be black.'] : [];
+  const prepared = { ...draft, cameras: focused(loaded, camera, settings, draftJob(params, draft)) };
   return {
-    prepared: { ...draft, ...survey(loadScene(bytes), { id: 'prepare' as JobId, seed: COST_SEED, params, prepared: draft }) },
+    prepared: { ...prepared, ...survey(loaded, draftJob(params, prepared)) },
     inputs: { scene: bytes },
-    report: [...scene.report, ...dark],
-    facts: { triangles: scene.triangles.count, lights, textures: scene.textures.length, materials: scene.materials.length },
+    report: [...scene.report, ...stillness(scene, settings), ...lighting.report],
+    facts: { triangles, instances: scene.instances.length, lights, textures: scene.textures.length, materials: scene.materials.length },
   };
 };
-
-/** Traces a few paths all over the picture: what they cost where, how bright they are, and how fast this machine is. */
-function survey(scene: Scene, job: RenderJob): Pick<RenderPrepared, 'cost' | 'quantumLog2' | 'cpuStepsPerMs'> {
-  const { width, height } = job.params;
-  const rows = Math.min(COST_ROWS_MAX, Math.max(COST_ROWS_MIN, Math.round((COST_COLUMNS * height) / width)));
-  tracePaths(scene, job, rows, WARM_UP_PATHS);
-  const startMs = performance.now();
-  const { steps, luminanceSum } = tracePaths(scene, job, rows, COST_COLUMNS * rows * COST_PATHS_PER_CELL);
-  const elapsedMs = performance.now() - startMs;
-  const stepSum = steps.reduce((sum, cell) => sum + cell, 0);
-  return {
-    cost: { columns: COST_COLUMNS, rows, steps: steps.map((cell) => Math.max(1, Math.round(cell / COST_PATHS_PER_CELL))) },
-    quantumLog2: exposureOf(luminanceSum / (steps.length * COST_PATHS_PER_CELL)),
-    cpuStepsPerMs: Math.max(1, stepSum / Math.max(elapsedMs, 1e-3)),
-  };
-}
-
-/** Steps per cell and luminance of `count` paths, which visit the cells in turn, each at a random pixel of its cell. */
-function tracePaths(scene: Scene, job: RenderJob, rows: number, count: number): { steps: number[]; luminanceSum: number } {
-  const { width, height } = job.params;
-  const rng = new Rng(COST_SEED);
-  const steps = new Array<number>(COST_COLUMNS * rows).fill(0);
-  let luminanceSum = 0;
-  for (let path = 0; path < count; path++) {
-    const cell = path % steps.length;
-    const x = Math.floor((((cell % COST_COLUMNS) + rng.unit()) * width) / COST_COLUMNS);
-    const y = Math.floor(((Math.floor(cell / COST_COLUMNS) + rng.unit()) * height) / rows);
-    const traced = tracePath(scene, job, x, y, path);
-    steps[cell]! += traced.steps;
-    luminanceSum += luminance([traced.r, traced.g, traced.b]);
-  }
-  return { steps, luminanceSum };
-}
-
-/** The largest power of two that is not above the mean luminance, as its exponent; 0 for a black picture. */
-export function exposureOf(meanLuminance: number): number {
-  if (!(meanLuminance > 0)) return 0;
-  return Math.min(QUANTUM_LOG2_MAX, Math.max(-QUANTUM_LOG2_MAX, Math.floor(Math.log2(meanLuminance))));
-}

@@ -1,183 +1,171 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { chromium, type Page } from 'playwright';
-import { build } from 'vite';
-import { fromBase64Url, wordsOf } from '../../shared/formats.ts';
-import { countParts, type ElementRef, fullMask, type PartMask, type TileRef } from '../../shared/model.ts';
-import { Rng } from '../../shared/rng.ts';
-import { distance, load, render } from './check.ts';
-import { prepare } from './prepare.ts';
-import { samples } from './samples.ts';
-import { partSamples, type RenderJob, spec } from './spec.ts';
+import { type Bundle, callPage, openPage } from './testing/benchBrowser.ts';
+import { type Convergence, convergence, meanOf, median, spread } from './testing/benchFigures.ts';
+import { type Lane, type Load, type Race, race } from './testing/benchRace.ts';
+import { type Filter, references } from './testing/benchReference.ts';
+import { sampleFigures } from './testing/benchSamples.ts';
+import { type PeerSceneName, peerSceneNames } from './testing/peerScenes.ts';
 
 /**
- * The kernel in headless Chromium on the sample scenes: paths a second of tiles and of audits, and agreement with the CPU reference.
- * `CHROMIUM_PATH` names a browser, `CHROMIUM_FLAGS` replaces the flags that select the software GPU.
+ * Us against three-gpu-pathtracer 0.0.26, the path tracer that a web page would otherwise use: its WebGL back end on three 0.187.0 and its
+ * WebGPU back end on three 0.185.0, the newest that its wavefront works on. All in one headless Chromium, one renderer after the other.
+ * `CHROMIUM_PATH` names a browser, `CHROMIUM_FLAGS` replaces the flags that select the software GPU, `BENCH_ROUNDS` the number of rounds.
+ *
+ * What could favour us, and what is done about it:
+ * - Area lights are RectAreaLights to the peer: emissive geometry gets no next-event estimation there. In `emissive` it gets none, as its
+ *   own documents say, because there is no such light to give it; that ratio is of two algorithms.
+ * - Lambert surfaces have roughness 0.5 because that serves the peer's WebGL best (peerScenes.ts); 1, the default of glTF, makes it a
+ *   quarter too dark and noisier.
+ * - The peer counts surfaces where we count bounces, and does not trace the last reflected ray: it gets one more (peerThree.ts).
+ * - Russian roulette is off for all. WebGL has a define for it; WebGPU has nothing, so one condition of its source is changed while bundling.
+ * - Its defaults that blur glossy surfaces and clamp bright paths (WebGPU) are off: they are other pictures. Depth of field, fog and alpha
+ *   are not used, so that its shaders leave them out; the background is opaque, so that WebGL blends its sums, its faster way.
+ * - It draws whole pictures at once (no tiles), shows nothing on a canvas (WebGL) or one pixel (WebGPU), and gets indexed geometry, and as
+ *   many path slots as there are pixels, the most it takes. Our time is that of the product: tile after tile, in slices, with every part
+ *   read back.
+ * - Its trees are its own (three-mesh-bvh, surface area heuristic, as it builds them); building is not timed with the rounds, nor ours.
+ * - WebGL filters pixels with a tent two pixels wide; it is compared with a reference so filtered. That reads smoother pictures in its favour.
+ * - Its models differ a little: no compensation for what rough metals lose (WebGL), a shadow ray that starts inside a surface when the
+ *   reflected ray goes in (WebGL). That is its bias, which the time to equal error forgives; ours is charged.
  */
 
 const ROUNDS = 5;
-const SOFTWARE_FLAGS =
-  '--no-sandbox --enable-unsafe-webgpu --use-webgpu-adapter=swiftshader --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
-const ORIGIN = 'http://localhost:9';
+const ROUNDS_MIN = 2;
 
-interface Scene {
-  readonly name: string;
-  readonly job: RenderJob;
-  readonly packed: Uint8Array<ArrayBuffer>;
-}
+/** Relative RMSE to which times are compared. */
+const ERROR = 0.05;
 
-/** What is timed of every scene: in software one part of a small picture, on a GPU a whole tile of the sample's own. */
-interface Load {
-  readonly tile: TileRef;
-  readonly parts: PartMask;
+const ON_SOFTWARE: Load = { size: 64, samples: 32 };
+const ON_GPU: Load = { size: 512, samples: 256 };
+
+const bundles: readonly Bundle[] = [
+  { name: 'bench', entry: './benchPage.ts' },
+  { name: 'webgl', entry: './peerWebGl.ts' },
+  {
+    name: 'webgpu',
+    entry: './peerWebGpu.ts',
+    alias: { three: 'three-185' },
+    changes: [{ path: 'three-gpu-pathtracer/src/webgpu/compute/wavefront/MaterialKernel.js', from: '! isTerminated && newBounce >= 3u', to: 'false' }],
+  },
+];
+
+const filterOf = (lane: Lane): Filter => (lane.backEnd === 'webgl' ? 'tent' : 'box');
+
+function roundsWanted(): number {
+  const given = process.env.BENCH_ROUNDS;
+  if (given === undefined) return ROUNDS;
+  const rounds = Number(given);
+  if (!Number.isInteger(rounds) || rounds < ROUNDS_MIN || rounds > 100)
+    throw new Error(`BENCH_ROUNDS is a whole number from ${ROUNDS_MIN} to 100, not ${given}`);
+  return rounds;
 }
 
 export async function bench(): Promise<{ suite: string; figures: Record<string, number>; notes: string[] }> {
-  const executablePath = [process.env.CHROMIUM_PATH, chromium.executablePath(), '/usr/bin/chromium'].find((path) => path && existsSync(path));
-  const args = (process.env.CHROMIUM_FLAGS ?? SOFTWARE_FLAGS).split(' ');
-  const browser = await chromium.launch({ ...(executablePath ? { executablePath } : {}), args });
+  const rounds = roundsWanted();
+  const { browser, page, blobs } = await openPage(bundles);
   try {
-    const page = await browser.newPage();
-    const scenes = new Map<string, Scene>();
-    await servePage(page, scenes);
-    const { name: adapter, software } = await page.evaluate(async () => (await import('/bench.js' as string)).adapterInfo());
-    for (const scene of await prepareScenes(software)) scenes.set(scene.name, scene);
-    const figures = { ...(await timeKernel(page, [...scenes.values()], software)), ...(await agreement(page, [...scenes.values()])) };
-    const notes = [
-      `kernel: ${adapter}${software ? ' (software)' : ''} in Chromium ${browser.version()}, ${ROUNDS} interleaved rounds, median, _min and _max`,
-      `audit: ${AUDIT_ELEMENTS} elements scattered over the whole job; auditSpeed: work a second of an audit over that of the timed tile`,
-      `reference: one thread of Node ${process.version}`,
-      `within_step: within the tolerance of audits, ${spec.tolerance.unit}`,
-    ];
-    return { suite: 'render', figures, notes };
+    const { name, software } = await callPage<{ name: string; software: boolean }>(page, 'bench', 'adapterInfo');
+    const speed = software ? ON_SOFTWARE : ON_GPU;
+    const setting: Race = { page, blobs, speed, error: ON_SOFTWARE, rounds };
+    const figures: Record<string, number> = {};
+    const notes: string[] = [];
+    for (const scene of peerSceneNames) {
+      const truths = await references(scene, ON_SOFTWARE.size);
+      const lanes = await race(setting, scene);
+      Object.assign(figures, speedFigures(scene, lanes));
+      const errors = await errorFigures(scene, lanes, truths);
+      Object.assign(figures, errors.figures);
+      notes.push(...errors.notes);
+    }
+    Object.assign(figures, await sampleFigures(page, blobs, software));
+    return { suite: 'render', figures, notes: [...about(name, software, browser.version(), setting), ...notes] };
   } finally {
     await browser.close();
   }
 }
 
-/** A page at localhost, which is a secure context, without a server: Playwright answers its requests. */
-async function servePage(page: Page, scenes: ReadonlyMap<string, Scene>): Promise<void> {
-  const entry = fileURLToPath(new URL('./testing/benchPage.ts', import.meta.url));
-  const built = await build({ configFile: false, logLevel: 'error', build: { write: false, target: 'es2023', lib: { entry, formats: ['es'] } } });
-  const output = (Array.isArray(built) ? built[0] : built) as { output: { code: string }[] };
-  const code = output.output[0]?.code ?? '';
-  await page.route(`${ORIGIN}/**`, async (route) => {
-    const { pathname } = new URL(route.request().url());
-    const scene = scenes.get(pathname.replace('/scene/', ''));
-    if (pathname === '/bench.js') await route.fulfill({ contentType: 'text/javascript', body: code });
-    else if (scene) await route.fulfill({ contentType: 'application/octet-stream', body: Buffer.from(scene.packed) });
-    else await route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>bench</title>' });
-  });
-  await page.goto(`${ORIGIN}/`);
-}
-
-async function prepareScenes(software: boolean): Promise<Scene[]> {
-  const scenes: Scene[] = [];
-  for (const { id, params, files } of await samples()) {
-    // 16 tiles of 32 x 32 pixels, in parts of 16 samples.
-    const used = software ? { ...params, width: 128, height: 128, samples: 64 } : params;
-    const { prepared, inputs } = await prepare(used, files);
-    const scene = inputs.scene;
-    if (!scene) throw new Error(`sample ${id} has no scene`);
-    scenes.push({ name: id, packed: new Uint8Array(scene), job: { id: 'j_bench_bench_benc' as RenderJob['id'], seed: 1, params: used, prepared } });
+function speedFigures(scene: PeerSceneName, lanes: readonly Lane[]): Record<string, number> {
+  const figures: Record<string, number> = {};
+  const speeds = (lane: Lane): number[] => lane.speed.map(({ pathsPerSecond }) => pathsPerSecond);
+  for (const lane of lanes) {
+    Object.assign(figures, spread(`paths_per_second_${lane.backEnd}_${scene}`, speeds(lane)));
+    figures[`setup_ms_${lane.backEnd}_${scene}`] = lane.setupMs;
+    figures[`compile_ms_${lane.backEnd}_${scene}`] = lane.compileMs;
   }
-  return scenes;
-}
-
-/** A tile in the middle of the picture. */
-function loadOf({ job }: Scene, software: boolean): Load {
-  const tile = { pass: 0, tile: Math.floor((spec.split(job.params, job.prepared).tiles * 5) / 8) };
-  return { tile, parts: fullMask(software ? 1 : spec.parts(job, tile)) };
-}
-
-const pathsOf = ({ job }: Scene, tile: TileRef, parts: PartMask): number => spec.elements(job, tile) * partSamples(job.params.samples) * countParts(parts);
-
-/** Expected work of one path of a tile, in micro-units: paths of the sky are short, those of a corner long. */
-const pathWork = ({ job }: Scene, tile: TileRef): number => spec.work(job, tile) / (spec.elements(job, tile) * partSamples(job.params.samples));
-
-/** Elements of one audit. */
-const AUDIT_ELEMENTS = 1024;
-
-/** Elements all over the job, as auditors get them. Parts of the samples are all of the same size, so each is `partSamples` paths. */
-function scattered({ job }: Scene): ElementRef[] {
-  const rng = new Rng(1);
-  const { passes, tiles } = spec.split(job.params, job.prepared);
-  return Array.from({ length: AUDIT_ELEMENTS }, () => {
-    const tile = { pass: rng.below(passes), tile: rng.below(tiles) };
-    return { ...tile, part: rng.below(spec.parts(job, tile)), element: rng.below(spec.elements(job, tile)) };
-  });
-}
-
-const runOnPage = (page: Page, name: string, tile: TileRef, parts: PartMask): Promise<{ ms: number; parts: string }> =>
-  page.evaluate(async ([sceneName, at, mask]) => (await import('/bench.js' as string)).run(sceneName, at, mask), [name, tile, parts] as const);
-
-const recomputeOnPage = (page: Page, name: string, elements: readonly ElementRef[]): Promise<{ ms: number; words: string }> =>
-  page.evaluate(async ([sceneName, refs]) => (await import('/bench.js' as string)).recompute(sceneName, refs), [name, elements] as const);
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-
-async function timeKernel(page: Page, scenes: readonly Scene[], software: boolean): Promise<Record<string, number>> {
-  for (const { name, job } of scenes) {
-    await page.evaluate(async ([sceneName, sceneJob]) => (await import('/bench.js' as string)).openScene(sceneName, sceneJob), [name, job] as const);
-  }
-  const rates = new Map<string, number[]>();
-  const note = (figure: string, paths: number, ms: number): void => {
-    rates.set(figure, [...(rates.get(figure) ?? []), (paths / ms) * 1000]);
+  const [ours, ...peers] = lanes as [Lane, ...Lane[]];
+  const faster = peers.reduce((best, lane) => (median(speeds(lane)) > median(speeds(best)) ? lane : best));
+  return {
+    ...figures,
+    ...spread(
+      `ratio_paths_${scene}`,
+      speeds(ours).map((value, round) => value / speeds(faster)[round]!),
+    ),
   };
-  // The first round lets slices grow and clocks rise; it does not count.
-  for (let round = 0; round <= ROUNDS; round++) {
-    for (const scene of scenes) {
-      const { tile, parts } = loadOf(scene, software);
-      const tiles = await runOnPage(page, scene.name, tile, parts);
-      const audit = await recomputeOnPage(page, scene.name, scattered(scene));
-      if (round === 0) continue;
-      note(`pathsPerSecond_${scene.name}`, pathsOf(scene, tile, parts), tiles.ms);
-      note(`auditPathsPerSecond_${scene.name}`, AUDIT_ELEMENTS * partSamples(scene.job.params.samples), audit.ms);
-    }
-  }
-  const figures: Record<string, number> = {};
-  for (const [name, values] of rates) {
-    figures[name] = median(values);
-    figures[`${name}_min`] = Math.min(...values);
-    figures[`${name}_max`] = Math.max(...values);
-  }
-  for (const scene of scenes) {
-    const elements = scattered(scene);
-    const auditSteps = elements.reduce((sum, at) => sum + pathWork(scene, at), 0) / elements.length;
-    const steps = pathWork(scene, loadOf(scene, software).tile);
-    figures[`auditSpeed_${scene.name}`] = (figures[`auditPathsPerSecond_${scene.name}`]! * auditSteps) / (figures[`pathsPerSecond_${scene.name}`]! * steps);
-  }
-  return figures;
 }
 
-/** One part of four tiles of every scene, on the device and on the CPU. */
-async function agreement(page: Page, scenes: readonly Scene[]): Promise<Record<string, number>> {
+type Truths = Awaited<ReturnType<typeof references>>;
+
+interface Judged {
+  readonly lane: Lane;
+  readonly fit: Convergence;
+  /** Mean of the reference as the lane filters it. */
+  readonly mean: number;
+}
+
+async function errorFigures(scene: PeerSceneName, lanes: readonly Lane[], truths: Truths): Promise<{ figures: Record<string, number>; notes: string[] }> {
+  const judged = lanes
+    .filter(({ error }) => error.length > 0)
+    .map((lane): Judged => {
+      const truth = truths[filterOf(lane)];
+      const fit = convergence(
+        lane.error.map(({ image }) => image),
+        lane.error.map(({ samples }) => samples),
+        truth,
+      );
+      return { lane, fit, mean: meanOf(truth.picture) };
+    });
+  const [ours, ...peers] = judged as [Judged, ...Judged[]];
   const figures: Record<string, number> = {};
-  for (const scene of scenes) {
-    const { name, job, packed } = scene;
-    const loaded = load(job, { scene: packed });
-    const { tiles } = spec.split(job.params, job.prepared);
-    let [elements, equal, differing, cpuMs, paths] = [0, 0, 0, 0, 0];
-    for (let index = 0; index < 4; index++) {
-      const tile = { pass: 0, tile: Math.floor(((index + 0.5) * tiles) / 4) };
-      const bytes = fromBase64Url((await runOnPage(page, name, tile, fullMask(1))).parts);
-      const started = performance.now();
-      const [truth] = render(loaded, job, tile, fullMask(1));
-      cpuMs += performance.now() - started;
-      paths += pathsOf(scene, tile, fullMask(1));
-      const count = spec.elements(job, tile) * spec.elementWords;
-      const [a, b] = [wordsOf(bytes, count), wordsOf(truth!.bytes, count)];
-      for (let at = 0; at < count; at += spec.elementWords) {
-        const [claimed, recomputed] = [a.subarray(at, at + spec.elementWords), b.subarray(at, at + spec.elementWords)];
-        if (claimed.every((word, index) => word === recomputed[index])) equal++;
-        if (distance(job, claimed, recomputed) > spec.tolerance.allowed) differing++;
-      }
-      elements += spec.elements(job, tile);
-    }
-    figures[`bit_equal_${name}`] = equal / elements;
-    figures[`within_step_${name}`] = 1 - differing / elements;
-    figures[`referencePathsPerSecond_${name}`] = (paths / cpuMs) * 1000;
+  for (const { lane, fit, mean } of judged) {
+    figures[`mean_difference_${lane.backEnd}_${scene}`] = fit.mean / mean - 1;
+    figures[`bias_percent_${lane.backEnd}_${scene}`] = (100 * Math.sqrt(fit.bias2)) / mean;
   }
-  figures.elements_compared_per_scene = 4 * spec.elements(scenes[0]!.job, { pass: 0, tile: 0 });
-  return figures;
+  const allowed = (ERROR * ours.mean) ** 2;
+  const left = allowed - ours.fit.bias2;
+  /** Seconds for each round's share of noise at its speed to come down to `to`, for a picture of the size of the errors'. */
+  const seconds = ({ lane, fit }: Judged, to: number): number[] =>
+    fit.variances.map((variance, round) => ((variance / to) * ON_SOFTWARE.size ** 2) / lane.speed[round]!.pathsPerSecond);
+  for (const each of peers) Object.assign(figures, spread(`seconds_to_error_${each.lane.backEnd}_${scene}`, seconds(each, allowed)));
+  const faster = peers.reduce((best, each) => (median(seconds(each, allowed)) < median(seconds(best, allowed)) ? each : best));
+  figures[`mean_difference_${scene}`] = ours.fit.mean / ours.mean / (faster.fit.mean / faster.mean) - 1;
+  if (left <= 0)
+    return {
+      figures: { ...figures, [`ratio_time_to_error_${scene}`]: 0 },
+      notes: [`${scene}: our bias is above ${ERROR * 100} %, so that we never get there`],
+    };
+  const own = seconds(ours, left);
+  Object.assign(figures, spread(`seconds_to_error_ours_${scene}`, own));
+  return {
+    figures: {
+      ...figures,
+      ...spread(
+        `ratio_time_to_error_${scene}`,
+        seconds(faster, allowed).map((value, round) => value / own[round]!),
+      ),
+    },
+    notes: [],
+  };
+}
+
+function about(adapter: string, software: boolean, browser: string, { speed, error, rounds }: Race): string[] {
+  const size = ({ size: edge, samples }: Load): string => `${edge} x ${edge} pixels, ${samples} paths each`;
+  return [
+    `${adapter}${software ? ' (software)' : ''} in Chromium ${browser}; three-gpu-pathtracer 0.0.26, webgl: three 0.187.0, webgpu: three 0.185.0`,
+    `${rounds} rounds, one renderer after the other in each; medians, _min and _max; ratio_*: ours over the peer's faster back end, round by round; below 1: the peer is ahead`,
+    `paths_per_second: camera paths of any length, ${size(speed)} a round; same geometry, camera and bounces, no Russian roulette; trees, uploads and compilers left out (setup_ms, compile_ms). Shorter paths would game it: mean_difference shows light that is left out`,
+    'a peer back end at less than a quarter of the other has one trial of a sixteenth of the paths, no _min and _max, and no errors',
+    `ratio_time_to_error: time to ${ERROR * 100} % relative RMSE of linear radiance (of the mean), peer over ours, by RMSE^2 = bias^2 + c / paths (${size(error)}) and each round's own speed, against an f64 renderer of the benchmark's own (testing/peerReference.ts). The peer's bias is forgiven, ours is charged. Blurring or clamping would game it: bias_percent shows what they leave`,
+    'seconds_to_error: the same for each, for a picture of 64 x 64 pixels. bias_percent: what remains of RMSE after infinitely many paths, of the mean; mean_difference_BACKEND: of mean radiance from the reference’s; mean_difference: ours from the faster peer’s',
+    'webgl leaves some light out: its shadow rays start inside a surface when the reflected ray goes in, and rough metals lose what they scatter twice; emissive: the peer finds emitting surfaces by hitting them alone',
+    'paths_per_second_SAMPLE: our kernel on the gallery (3 rounds); audit: scattered elements, audit_speed: their work a second over that of a tile; reference: one thread of Node',
+  ];
 }

@@ -2,7 +2,7 @@ import type { WorkloadSamples } from '../../shared/workload.ts';
 import { kitchen } from './gallery/kitchen.ts';
 import { mosaic } from './gallery/mosaic.ts';
 import { spheres } from './gallery/spheres.ts';
-import type { RenderParams } from './spec.ts';
+import type { RenderParams } from './params.ts';
 
 /** The public gallery: four small scenes made by code. The first is the quickest, for demonstrations. */
 export const samples: WorkloadSamples<RenderParams>['samples'] = async () => {

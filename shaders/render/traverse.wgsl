@@ -1,9 +1,10 @@
-// Nearest hits and shadows in a BVH2. reference/trace.ts mirrors it.
+// Nearest hits and shadows in BVH2s: one of instances over one a mesh. reference/trace.ts mirrors it.
 
-const NOTHING = 0xffffffffu;
-// `bvhDepthMax` entries and LAST fit.
-const STACK_SIZE = 64u;
+// `treeDepthMax` and `instanceDepthMax` of bvh.ts, LAST and LEAVE fit.
+const STACK_SIZE = 72u;
+// Stack entries that look like leaves: nothing is left; back from an instance into the world.
 const LAST = 0xffffffffu;
+const LEAVE = 0xfffffffeu;
 // Further than any surface, and still finite after the products below.
 const DISTANCE_MAX = 1e30f;
 const MISS = 3e38f;
@@ -19,10 +20,20 @@ var<private> stack: array<u32, STACK_SIZE>;
 
 struct Hit {
   triangle: u32,
+  instance: u32,
   distance: f32,
   // Barycentric weights of the second and third corner.
   u: f32,
   v: f32,
+}
+
+// What a ray is for: from the camera or not, where it starts, and the key of its random numbers.
+struct Purpose {
+  skipTriangle: u32,
+  skipInstance: u32,
+  camera: bool,
+  shadow: bool,
+  key: u32,
 }
 
 struct Ray {
@@ -38,6 +49,18 @@ fn makeRay(origin: vec3f, direction: vec3f) -> Ray {
   return Ray(origin, direction, inverse, inverse < vec3f(0.0));
 }
 
+// The ray in an instance's space. Its direction keeps the length that makes distances those of the world.
+fn rayInto(at: u32, origin: vec3f, direction: vec3f) -> Ray {
+  let instance = &instances[at];
+  let start = vec3f(
+    dot3((*instance).objectX.xyz, origin) + (*instance).objectX.w,
+    dot3((*instance).objectY.xyz, origin) + (*instance).objectY.w,
+    dot3((*instance).objectZ.xyz, origin) + (*instance).objectZ.w,
+  );
+  let along = vec3f(dot3((*instance).objectX.xyz, direction), dot3((*instance).objectY.xyz, direction), dot3((*instance).objectZ.xyz, direction));
+  return makeRay(start, along);
+}
+
 // Distance at which the ray enters a box, or MISS when it does not before `limit`.
 fn enterBox(ray: Ray, low: vec3f, high: vec3f, limit: f32) -> f32 {
   let t0 = (select(low, high, ray.backwards) - ray.origin) * ray.inverse;
@@ -49,7 +72,7 @@ fn enterBox(ray: Ray, low: vec3f, high: vec3f, limit: f32) -> f32 {
 
 // Whether the ray meets the triangle nearer than `best`, or as near with a smaller id than `bestId`; then `best` is updated.
 // Moeller & Trumbore, 1997, both sides, divided only when it is a hit.
-fn meets(ray: Ray, index: u32, bestId: u32, best: ptr<function, Hit>) -> bool {
+fn meets(ray: Ray, index: u32, at: u32, bestId: u32, purpose: Purpose, best: ptr<function, Hit>) -> bool {
   let triangle = &triangles[index];
   let edge1 = (*triangle).edge1;
   let edge2 = (*triangle).edge2;
@@ -78,20 +101,25 @@ fn meets(ray: Ray, index: u32, bestId: u32, best: ptr<function, Hit>) -> bool {
   if (distance > (*best).distance || (distance == (*best).distance && (*triangle).id >= bestId)) {
     return false;
   }
-  *best = Hit(index, distance, u * scale, v * scale);
+  if (COVERAGE && ((*triangle).material & COVERED_IN_PART) != 0u && !isThere(index, at, u * scale, v * scale, purpose)) {
+    return false;
+  }
+  *best = Hit(index, at, distance, u * scale, v * scale);
   return true;
 }
 
-// Nearest triangle closer than `distanceMax`, or just any for `any`; `skip` is the triangle that the ray starts on. Of equally near
-// ones the smaller id wins, so that the order of the tree does not matter.
-fn traverse(origin: vec3f, direction: vec3f, skip: u32, distanceMax: f32, any: bool) -> Hit {
-  let ray = makeRay(origin, direction);
-  var best = Hit(NOTHING, distanceMax, 0.0, 0.0);
+// Nearest triangle closer than `distanceMax`, or just any for a shadow. Of equally near ones the smaller id wins, so that the order of
+// the tree does not matter.
+fn traverse(origin: vec3f, direction: vec3f, distanceMax: f32, purpose: Purpose) -> Hit {
+  var ray = makeRay(origin, direction);
+  var best = Hit(NOTHING, NOTHING, distanceMax, 0.0, 0.0);
   var bestId = NOTHING;
-  // An entry is a reference and the count of triangles in its low 4 bits, 0 for a node. LAST lies at the bottom and looks like a leaf.
+  // An entry is a reference and the count of triangles in its low 4 bits, 0 for a node. LAST lies at the bottom.
   stack[0] = LAST;
   var top = 1u;
-  var entry = 0u;
+  var entry = slice.root << 4u;
+  var at = slice.firstInstance;
+  var inside = !INSTANCES;
   loop {
     while ((entry & 15u) == 0u) {
       let node = nodes[entry >> 4u];
@@ -113,13 +141,28 @@ fn traverse(origin: vec3f, direction: vec3f, skip: u32, distanceMax: f32, any: b
     if (entry == LAST) {
       break;
     }
-    let first = entry >> 4u;
-    for (var index = first; index < first + (entry & 15u); index++) {
-      if (index != skip && meets(ray, index, bestId, &best)) {
-        if (any) {
-          return best;
+    if (INSTANCES && !inside) {
+      at = entry >> 4u;
+      ray = rayInto(at, origin, direction);
+      inside = true;
+      stack[top] = LEAVE;
+      top++;
+      entry = instances[at].root << 4u;
+      continue;
+    }
+    if (INSTANCES && entry == LEAVE) {
+      ray = makeRay(origin, direction);
+      inside = false;
+    } else {
+      let first = entry >> 4u;
+      for (var index = first; index < first + (entry & 15u); index++) {
+        let start = index == purpose.skipTriangle && (!INSTANCES || at == purpose.skipInstance);
+        if (!start && meets(ray, index, at, bestId, purpose, &best)) {
+          if (purpose.shadow) {
+            return best;
+          }
+          bestId = triangles[index].id;
         }
-        bestId = triangles[index].id;
       }
     }
     top--;

@@ -17,7 +17,7 @@ import {
   namespaces,
   type Work,
 } from '../../../shared/protocol.ts';
-import type { Answer, ErrorBody, GiveBack, HandIn, Hello, Open } from '../../../shared/schemas.ts';
+import type { Answer, ErrorBody, GiveBack, HandIn, Hello, Open, WorkRequest } from '../../../shared/schemas.ts';
 
 /** A coordinator as scripted as a test needs it, over a real socket and real HTTP. It checks nothing but hashes and openings. */
 export interface StoredResult {
@@ -45,6 +45,8 @@ export interface Script {
   /** Called before an opening is answered. False: it is taken, but never answered. */
   onOpen?: (message: Open, socket: Socket) => boolean | ErrorBody;
   onAnswer?: (message: Answer) => boolean | ErrorBody;
+  /** Answers with these bytes of a blob; its head is written. */
+  onBlob?: (bytes: Uint8Array, response: ServerResponse) => unknown;
   retryMs?: number;
   /** Of a part, one u32 each; as `fakeWork` has them. */
   elements?: number;
@@ -68,6 +70,10 @@ export class FakeCoordinator {
   readonly answers = new Map<string, Uint32Array>();
   readonly greetings: Hello[] = [];
   readonly blobRequests: string[] = [];
+  /** From which byte each of them was asked for. */
+  readonly blobStarts: number[] = [];
+  /** Caps that came with requests for work. */
+  readonly caps: (number | undefined)[] = [];
   handIns = 0;
   openings = 0;
   workRequests = 0;
@@ -173,8 +179,9 @@ export class FakeCoordinator {
       const welcome = { earnedMicroCredits: '7', vestingMicroCredits: '3', record, open, sharePercent: 0, serverTimeMs: Date.now() };
       reply(this.script.onHello?.() ?? { data: welcome });
     });
-    socket.on('work', ({ leasesMax }: { leasesMax: number }, reply: (ack: Ack<Work>) => void) => {
+    socket.on('work', ({ leasesMax, downloadBytesMax }: WorkRequest, reply: (ack: Ack<Work>) => void) => {
       this.workRequests++;
+      this.caps.push(downloadBytesMax);
       this.script.onWork?.(leasesMax);
       reply({ data: this.#grant(leasesMax, told) });
     });
@@ -291,7 +298,11 @@ export class FakeCoordinator {
       return;
     }
     const blob = this.blobs.get(hash);
-    response.statusCode = blob ? 200 : 404;
-    response.end(blob ?? 'no such blob');
+    if (!blob) return void response.writeHead(404).end('no such blob');
+    const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    this.blobStarts.push(from);
+    const head = { 'content-length': blob.byteLength - from, ...(from > 0 && { 'content-range': `bytes ${from}-${blob.byteLength - 1}/${blob.byteLength}` }) };
+    response.writeHead(from > 0 ? 206 : 200, head);
+    await (this.script.onBlob?.(blob.subarray(from), response) ?? response.end(blob.subarray(from)));
   }
 }

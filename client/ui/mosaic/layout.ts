@@ -8,18 +8,26 @@ export interface Rect {
   readonly height: number;
 }
 
+/** Where a tile lies, and in which frame. */
+export interface Region extends Rect {
+  readonly frame: number;
+}
+
 /** Where tiles lie, in pixels of the picture; workloads without a picture get a square-ish grid of cells. */
 export interface Layout {
   readonly width: number;
   readonly height: number;
   /** True when results can be painted; false shows a map of which tiles are done. */
   readonly paints: boolean;
+  /** One frame is shown at a time; each has equally many tiles, one behind the other. */
+  readonly frames: number;
+  /** Of all frames. */
   readonly tiles: number;
   readonly passes: number;
-  region(at: TileRef): Rect;
+  region(at: TileRef): Region;
 }
 
-/** Painters keep sums for every pixel: beyond 16 megapixels a tab would need more than half a gigabyte. */
+/** Painters keep sums for every pixel of a frame: beyond 16 megapixels a tab would need more than half a gigabyte. */
 export const PAINT_PIXELS_MAX = 16 * 1024 * 1024;
 
 const CELL = 8;
@@ -30,8 +38,9 @@ function cellGrid(grid: TileGrid): Layout {
     width: columns * CELL,
     height: Math.max(1, Math.ceil(grid.tiles / columns)) * CELL,
     paints: false,
+    frames: 1,
     ...grid,
-    region: ({ tile }) => ({ x: (tile % columns) * CELL, y: Math.floor(tile / columns) * CELL, width: CELL, height: CELL }),
+    region: ({ tile }) => ({ x: (tile % columns) * CELL, y: Math.floor(tile / columns) * CELL, width: CELL, height: CELL, frame: 0 }),
   };
 }
 
@@ -45,11 +54,15 @@ export function layoutOf(spec: WorkloadSpec, job: JobContext, grid: TileGrid): L
 
 export const holds = ({ x, y, width, height }: Rect, px: number, py: number): boolean => px >= x && px < x + width && py >= y && py < y + height;
 
-/** The tile at a point of the picture, null beside all of them. */
-export function tileAt(layout: Layout, x: number, y: number): number | null {
-  for (let tile = 0; tile < layout.tiles; tile++) if (holds(layout.region({ pass: 0, tile }), x, y)) return tile;
-  return null;
+/** The tiles of a frame. */
+export function tilesOf({ tiles, frames }: Layout, frame: number): number[] {
+  const count = tiles / frames;
+  return Array.from({ length: count }, (_, index) => frame * count + index);
 }
+
+/** The tile at a point of a frame, null beside all of them. */
+export const tileAt = (layout: Layout, frame: number, x: number, y: number): number | null =>
+  tilesOf(layout, frame).find((tile) => holds(layout.region({ pass: 0, tile }), x, y)) ?? null;
 
 /** SVG path of rectangles, closed, so that it can be stroked and filled. */
 export const pathOf = (rects: readonly Rect[]): string => rects.map(({ x, y, width, height }) => `M${x} ${y}h${width}v${height}h${-width}z`).join('');

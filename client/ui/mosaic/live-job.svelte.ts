@@ -1,7 +1,7 @@
 import { workload } from '../../../shaders/registry.ts';
-import type { JobContext, JobId, ResultId } from '../../../shared/model.ts';
+import type { JobContext, JobId, ResultId, TileRef } from '../../../shared/model.ts';
 import type { AcceptedView, JobView } from '../../../shared/schemas.ts';
-import type { WorkloadSpec } from '../../../shared/workload.ts';
+import type { Output, WorkloadSpec } from '../../../shared/workload.ts';
 import { type ApiError, api, asApiError } from '../../net/api.ts';
 import { ResultQueue } from '../../net/result-queue.ts';
 import { Mosaic } from './mosaic.ts';
@@ -23,6 +23,7 @@ export class LiveJob {
   #error = $state.raw<ApiError | null>(null);
   #connected = $state<boolean | null>(null);
   #full = $state(false);
+  #frame = $state(0);
   #drills = $state(0);
   #queue: ResultQueue | null = null;
   #unwatch: (() => void) | null = null;
@@ -61,6 +62,18 @@ export class LiveJob {
   get drills(): number {
     return this.#drills;
   }
+  /** Files that there are once it is done. */
+  get outputs(): readonly Output[] {
+    return (this.#job && this.spec?.outputs(contextOf(this.#job))) ?? [];
+  }
+  /** Which frame is shown, from 0; the mosaic follows shortly. */
+  get frame(): number {
+    return this.#frame;
+  }
+  /** How many there are; 1 of what does not move. */
+  get frames(): number {
+    return this.#mosaic?.layout.frames ?? 1;
+  }
   get spec(): WorkloadSpec | undefined {
     return this.#job ? workload(this.#job.workload)?.spec : undefined;
   }
@@ -82,6 +95,20 @@ export class LiveJob {
     for (const result of await api.results(this.id)) this.results.add(result);
   }
 
+  /** Shows another frame; moving a slider across many of them fetches the last alone. */
+  show(frame: number): void {
+    if (frame === this.#frame) return;
+    this.#frame = frame;
+    this.#full = false;
+    this.#rebuildSoon();
+  }
+
+  /** Shows the frame that a tile is in. */
+  follow(at: TileRef): void {
+    const region = this.#mosaic?.layout.region(at);
+    if (region) this.show(region.frame);
+  }
+
   /** A new canvas from what is accepted: at the start, and when something that was painted turned out to be wrong. */
   async rebuild(): Promise<void> {
     const job = this.#job;
@@ -92,6 +119,7 @@ export class LiveJob {
     this.#queue?.close();
     this.#mosaic?.close();
     const mosaic = new Mosaic(entry.spec, contextOf(job), job.grid, view, {
+      frame: this.#frame,
       spoiled: () => this.#rebuildSoon(),
       ...(this.#mosaic ? { outlines: this.#mosaic.outlines } : {}),
     });
@@ -104,7 +132,8 @@ export class LiveJob {
       ...(this.#bytesMax === undefined ? {} : { bytesMax: this.#bytesMax }),
     });
     this.#mosaic = mosaic;
-    const url = pictureUrl(job, entry.spec);
+    // The file is of the first frame.
+    const url = this.#frame === 0 ? pictureUrl(contextOf(job), job.status, entry.spec) : null;
     if (url && (await this.#showFile(mosaic, url))) return;
     this.#take(await api.results(job.id));
   }
@@ -156,8 +185,9 @@ export class LiveJob {
     for (const result of results) {
       this.results.add(result);
       this.#mosaic?.outlines.mend(result, result.parts);
-      if (this.#mosaic?.layout.paints) this.#queue?.add(result);
-      else void this.#mosaic?.add(result, result.parts, null);
+      if (!this.#mosaic?.shows(result)) continue;
+      if (this.#mosaic.layout.paints) this.#queue?.add(result);
+      else void this.#mosaic.add(result, result.parts, null);
     }
   }
 

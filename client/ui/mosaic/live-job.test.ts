@@ -1,13 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { JobId, PartMask, ResultId } from '../../../shared/model.ts';
 import type { AcceptedView, JobView } from '../../../shared/schemas.ts';
-import type { WorkloadEntry } from '../../../shared/workload.ts';
+import type { Output, WorkloadEntry } from '../../../shared/workload.ts';
 import { LiveJob } from './live-job.svelte.ts';
 
 type Listener = import('../../net/live.ts').JobListener;
 
-/** A coordinator with one job of two tiles, and a workload that paints 10 x 10 pixels a tile. */
-const world = vi.hoisted(() => ({ listener: null as Listener | null, accepted: [] as unknown[], job: {} as unknown, painted: [] as string[] }));
+/** A coordinator with one job of two frames of two tiles each, and a workload that paints 10 x 10 pixels a tile. */
+const world = vi.hoisted(() => ({
+  listener: null as Listener | null,
+  accepted: [] as unknown[],
+  job: {} as unknown,
+  outputs: [] as Output[],
+  painted: [] as string[],
+}));
 vi.mock('../../net/live.ts', () => ({
   watchJob: (_: string, listener: Listener) => {
     world.listener = listener;
@@ -25,17 +31,18 @@ vi.mock('../../net/api.ts', async (original) => ({
 vi.mock('../../../shaders/registry.ts', () => ({
   workload: (): Pick<WorkloadEntry, 'spec' | 'view'> => ({
     spec: {
-      picture: () => ({ width: 20, height: 10 }),
-      region: (_: unknown, { tile }: { tile: number }) => ({ x: tile * 10, y: 0, width: 10, height: 10 }),
-      outputs: [],
+      picture: () => ({ width: 20, height: 10, frames: 2 }),
+      region: (_: unknown, { tile }: { tile: number }) => ({ x: (tile % 2) * 10, y: 0, width: 10, height: 10, frame: Math.floor(tile / 2) }),
+      outputs: () => world.outputs,
     } as unknown as WorkloadEntry['spec'],
     view: async () => ({
-      createPainter: () => {
+      createPainter: (_, frame) => {
         world.painted = [];
         return {
+          shows: ({ tile }) => Math.floor(tile / 2) === frame,
           add: ({ tile }, _parts, result) => {
             world.painted.push(new TextDecoder().decode(result));
-            return { x: tile * 10, y: 0, width: 10, height: 10 };
+            return { x: (tile % 2) * 10, y: 0, width: 10, height: 10 };
           },
           pixels: () => new Uint8ClampedArray(400),
         };
@@ -47,13 +54,13 @@ vi.mock('../../../shaders/registry.ts', () => ({
 const id = 'j_AAAAAAAAAAAAAAAA' as JobId;
 const result = (name: string, tile: number): AcceptedView =>
   ({ id: name as ResultId, pass: 0, tile, parts: 1 as PartMask, contributor: 'a1b2c3', drawn: 64, errorBound: 1e-4 }) as AcceptedView;
-const job = (over: object = {}): JobView => ({ id, workload: 'x', status: 'open', grid: { passes: 1, tiles: 2 }, mine: true, ...over }) as JobView;
+const job = (over: object = {}): JobView => ({ id, workload: 'x', status: 'open', grid: { passes: 1, tiles: 4 }, mine: true, ...over }) as JobView;
 
 beforeEach(() => {
   vi.useFakeTimers();
   vi.stubGlobal('requestAnimationFrame', (run: () => void) => setTimeout(run, 16));
   vi.stubGlobal('cancelAnimationFrame', () => undefined);
-  Object.assign(world, { listener: null, accepted: [], job: job(), painted: [] });
+  Object.assign(world, { listener: null, accepted: [], job: job(), outputs: [], painted: [] });
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -133,6 +140,54 @@ describe('LiveJob', () => {
     hears.refuted({ pass: 0, tile: 1 }, 1 as PartMask, true);
     expect(live.drills).toBe(1);
     expect([live.mosaic?.outlines.drill, live.mosaic?.outlines.refuted]).toEqual(['M10 0h10v10h-10z', '']);
+    live.close();
+  });
+
+  it('shows another frame from the results of that frame alone', async () => {
+    const { live, hears } = await open(result('r_1', 0), result('r_2', 3));
+    expect([live.frame, live.frames, world.painted]).toEqual([0, 2, ['r_1']]);
+    live.show(1);
+    expect(live.frame).toBe(1);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(world.painted).toEqual(['r_2']);
+    world.accepted.push(result('r_3', 2), result('r_4', 1));
+    for (const name of ['r_3', 'r_4']) hears.accepted(result(name, name === 'r_3' ? 2 : 1));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(world.painted).toEqual(['r_2', 'r_3']);
+    live.follow({ pass: 0, tile: 1 });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([live.frame, world.painted]).toEqual([0, ['r_1', 'r_4']]);
+    live.close();
+  });
+
+  it('fetches the last frame alone when a slider moves across many', async () => {
+    const { live } = await open(result('r_1', 0), result('r_2', 3));
+    const rebuild = vi.spyOn(live, 'rebuild');
+    for (const frame of [1, 0, 1]) live.show(frame);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(rebuild).toHaveBeenCalledOnce();
+    expect(world.painted).toEqual(['r_2']);
+    live.close();
+  });
+
+  it('shows the file of a finished job for the first frame, and results for the others', async () => {
+    const asked: string[] = [];
+    vi.stubGlobal(
+      'Image',
+      class {
+        set src(url: string) {
+          asked.push(url);
+        }
+        async decode() {}
+      },
+    );
+    world.job = job({ status: 'done' });
+    world.outputs = [{ id: 'still', title: '', mediaType: 'image/png', extension: 'png' }];
+    const { live } = await open(result('r_1', 0), result('r_2', 2));
+    expect([asked, world.painted, live.outputs.map((output) => output.id)]).toEqual([[`/api/jobs/${id}/files/still`], [], ['still']]);
+    live.show(1);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([asked.length, world.painted]).toEqual([1, ['r_2']]);
     live.close();
   });
 

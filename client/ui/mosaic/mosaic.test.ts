@@ -2,24 +2,24 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { limits } from '../../../shared/limits.ts';
 import { fullMask, type JobContext, maskOf } from '../../../shared/model.ts';
 import type { Painter, WorkloadSpec } from '../../../shared/workload.ts';
-import { type Layout, layoutOf, PAINT_PIXELS_MAX, pathOf, tileAt } from './layout.ts';
+import { type Layout, layoutOf, PAINT_PIXELS_MAX, pathOf, tileAt, tilesOf } from './layout.ts';
 import { Mosaic } from './mosaic.ts';
 import { Outlines } from './outlines.svelte.ts';
 
 const job = {} as JobContext;
-/** Two tiles of 10 x 10 pixels side by side, or no picture at all. */
-const spec = (picture: { width: number; height: number } | null) =>
+/** Two tiles of 10 x 10 pixels side by side in every frame, or no picture at all. */
+const spec = (picture: { width: number; height: number } | null, frames = 1) =>
   ({
-    picture: () => picture,
-    region: (_: JobContext, { tile }: { tile: number }) => (picture ? { x: tile * 10, y: 0, width: 10, height: 10 } : null),
+    picture: () => picture && { ...picture, frames },
+    region: (_: JobContext, { tile }: { tile: number }) => (picture ? { x: (tile % 2) * 10, y: 0, width: 10, height: 10, frame: Math.floor(tile / 2) } : null),
   }) as unknown as WorkloadSpec;
 const at = (tile: number, pass = 0) => ({ pass, tile });
 
 describe('layoutOf', () => {
   it('takes the picture and its regions from the workload', () => {
     const layout = layoutOf(spec({ width: 20, height: 10 }), job, { passes: 1, tiles: 2 });
-    expect(layout).toMatchObject({ width: 20, height: 10, paints: true });
-    expect(layout.region(at(1))).toEqual({ x: 10, y: 0, width: 10, height: 10 });
+    expect(layout).toMatchObject({ width: 20, height: 10, paints: true, frames: 1 });
+    expect(layout.region(at(1))).toEqual({ x: 10, y: 0, width: 10, height: 10, frame: 0 });
   });
 
   it('makes cells inside its bounds for work without a picture', () => {
@@ -28,6 +28,15 @@ describe('layoutOf', () => {
     const rects = Array.from({ length: 23 }, (_, tile) => layout.region(at(tile)));
     expect(new Set(rects.map(({ x, y }) => `${x},${y}`)).size).toBe(23);
     for (const { x, y, width, height } of rects) expect(x + width <= layout.width && y + height <= layout.height).toBe(true);
+  });
+
+  it('knows the tiles of every frame, and bounds one frame, not all of them', () => {
+    const film = layoutOf(spec({ width: 4096, height: PAINT_PIXELS_MAX / 4096 }, 50), job, { passes: 1, tiles: 100 });
+    expect([film.paints, film.frames]).toEqual([true, 50]);
+    expect([tilesOf(film, 0), tilesOf(film, 49)]).toEqual([
+      [0, 1],
+      [98, 99],
+    ]);
   });
 
   it('shows a map where a picture would not fit into a tab', () => {
@@ -40,11 +49,16 @@ describe('tileAt', () => {
   const layout = layoutOf(spec({ width: 20, height: 10 }), job, { passes: 1, tiles: 2 });
 
   it('finds the tile at a point, and none beside the picture', () => {
-    expect(tileAt(layout, 0, 0)).toBe(0);
-    expect(tileAt(layout, 9.9, 9.9)).toBe(0);
-    expect(tileAt(layout, 10, 0)).toBe(1);
-    expect(tileAt(layout, 20, 0)).toBeNull();
-    expect(tileAt(layout, 5, -1)).toBeNull();
+    expect(tileAt(layout, 0, 0, 0)).toBe(0);
+    expect(tileAt(layout, 0, 9.9, 9.9)).toBe(0);
+    expect(tileAt(layout, 0, 10, 0)).toBe(1);
+    expect(tileAt(layout, 0, 20, 0)).toBeNull();
+    expect(tileAt(layout, 0, 5, -1)).toBeNull();
+  });
+
+  it('finds that of the frame that is shown', () => {
+    const film = layoutOf(spec({ width: 20, height: 10 }, 3), job, { passes: 1, tiles: 6 });
+    expect([0, 1, 2].map((frame) => tileAt(film, frame, 15, 5))).toEqual([1, 3, 5]);
   });
 });
 
@@ -99,6 +113,29 @@ describe('Outlines', () => {
     expect(outlines.picked).toBe('');
   });
 
+  it('draws those of one frame, and remembers the others', () => {
+    const film = layoutOf(spec({ width: 20, height: 10 }, 2), job, { passes: 1, tiles: 4 });
+    const outlines = new Outlines(film);
+    const drawn = () => [outlines.leased, outlines.own, outlines.running, outlines.refuted, outlines.drill, outlines.picked];
+    const mark = (tile: number): void => {
+      outlines.lease(at(tile), 0);
+      outlines.markOwn(at(tile));
+      outlines.markRunning(at(tile));
+      outlines.markWrong(at(tile), maskOf([0]), false);
+      outlines.markWrong(at(tile, 1), maskOf([0]), true);
+      outlines.markPicked(tile);
+      outlines.cover('arrival', at(tile));
+    };
+    mark(3);
+    expect([...drawn(), outlines.covers.length]).toEqual(['', '', '', '', '', '', 0]);
+    outlines.frame = 1;
+    expect(drawn()).toEqual(Array(6).fill(path(1)));
+    outlines.mend(at(3), maskOf([0]));
+    outlines.frame = 0;
+    outlines.frame = 1;
+    expect(outlines.refuted).toBe('');
+  });
+
   it('drops covers that have played, and never holds more than its cap', () => {
     const outlines = new Outlines(layout);
     for (let i = 0; i < 300; i++) outlines.cover('arrival', at(0));
@@ -131,7 +168,7 @@ describe('Mosaic', () => {
       clock += msPerTile;
       return { x: tile.tile * 10, y: 0, width: 10, height: 10 };
     });
-    const painter = { add, pixels: () => new Uint8ClampedArray(400) } as unknown as Painter;
+    const painter = { add, shows: ({ tile }: { tile: number }) => tile < 2, pixels: () => new Uint8ClampedArray(400) } as unknown as Painter;
     const put = vi.fn();
     const spoiled = vi.fn();
     const mosaic = new Mosaic(spec({ width: 20, height: 10 }), job, { passes: 1, tiles: 2 }, { createPainter: () => painter }, { spoiled });
@@ -167,6 +204,23 @@ describe('Mosaic', () => {
     await painted;
     expect(add).toHaveBeenCalledOnce();
     expect(spoiled).toHaveBeenCalledOnce();
+  });
+
+  it('shows one frame, chosen by the painter and by the map alike', async () => {
+    const { mosaic, add } = make();
+    expect([mosaic.shows(at(1)), mosaic.shows(at(2))]).toEqual([true, false]);
+    const painted = mosaic.add(at(2), maskOf([0]), bytes);
+    nextFrame();
+    await painted;
+    expect(add).not.toHaveBeenCalled();
+
+    const createPainter = vi.fn();
+    const film = spec({ width: 20, height: 10 }, 2);
+    const second = new Mosaic(film, job, { passes: 1, tiles: 4 }, { createPainter }, { frame: 1 });
+    expect(createPainter).toHaveBeenCalledExactlyOnceWith(job, 1);
+    expect(second.outlines.frame).toBe(1);
+    const map = new Mosaic(film, job, { passes: 1, tiles: 4 }, null, { frame: 1, outlines: second.outlines });
+    expect([map.shows(at(1)), map.shows(at(2))]).toEqual([false, true]);
   });
 
   it('goes on with the outlines of an earlier one', () => {

@@ -16,6 +16,8 @@ interface Pending {
 }
 
 export interface MosaicOptions {
+  /** Which frame is shown; the first when left out. */
+  readonly frame?: number;
   /** Kept from an earlier mosaic of the same job; new ones otherwise. */
   readonly outlines?: Outlines;
   /** A result came of which some parts are painted and others are not: only a new mosaic can show it. */
@@ -23,7 +25,7 @@ export interface MosaicOptions {
 }
 
 /**
- * The picture of one job as its tiles arrive, painted in batches per animation frame, only where something changed.
+ * The picture of one job, or one frame of it, as its tiles arrive, painted in batches per animation frame, only where something changed.
  * Where nothing can be painted (no picture, or one too large for a tab) it is a map of the tiles that are done.
  */
 export class Mosaic {
@@ -42,8 +44,14 @@ export class Mosaic {
   constructor(spec: WorkloadSpec, job: JobContext, grid: TileGrid, view: WorkloadView<unknown, unknown> | null, options: MosaicOptions = {}) {
     this.layout = layoutOf(spec, job, grid);
     this.outlines = options.outlines ?? new Outlines(this.layout);
+    this.outlines.frame = options.frame ?? 0;
     this.#spoiled = options.spoiled;
-    this.#painter = this.layout.paints && view ? view.createPainter(job) : null;
+    this.#painter = this.layout.paints && view ? view.createPainter(job, this.outlines.frame) : null;
+  }
+
+  /** Whether results of this tile show here: others need not be fetched. */
+  shows(at: TileRef): boolean {
+    return this.#painter ? this.#painter.shows(at) : this.layout.region(at).frame === this.outlines.frame;
   }
 
   attach(canvas: HTMLCanvasElement): void {
@@ -104,6 +112,7 @@ export class Mosaic {
 
   #paintOne({ at, parts, result }: Pending): void {
     this.outlines.release(at, performance.now());
+    if (!this.shows(at)) return;
     const key = `${at.pass}:${at.tile}`;
     const before = this.#painted.get(key)?.parts ?? (0 as PartMask);
     const fresh = withoutParts(parts, before);

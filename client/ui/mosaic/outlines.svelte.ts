@@ -14,19 +14,25 @@ export interface Cover {
 const keyOf = ({ pass, tile }: TileRef): string => `${pass}:${tile}`;
 
 interface Wrong {
-  readonly rect: Rect;
+  readonly at: TileRef;
   /** Not computed again yet. */
   readonly parts: PartMask;
   readonly drill: boolean;
 }
 
-/** What is drawn above the picture: tiles in work, one's own, the running one, those that were proven wrong, and short animations. */
+/**
+ * What is drawn above the picture: tiles in work, one's own, the running one, those that were proven wrong, and short animations. All
+ * frames are remembered, one is drawn.
+ */
 export class Outlines {
   readonly #layout: Layout;
-  readonly #leases = new Map<string, { readonly rect: Rect; readonly untilMs: number }>();
-  readonly #ownTiles = new Set<number>();
+  readonly #leases = new Map<string, { readonly at: TileRef; readonly untilMs: number }>();
+  readonly #ownTiles = new Map<number, TileRef>();
   readonly #wrong = new Map<string, Wrong>();
+  #runningTile: TileRef | null = null;
+  #pickedTile: TileRef | null = null;
   #covered = 0;
+  #frame = $state(0);
   #leased = $state('');
   #own = $state('');
   #running = $state('');
@@ -39,6 +45,20 @@ export class Outlines {
     this.#layout = layout;
   }
 
+  /** The frame that is drawn, from 0. */
+  get frame(): number {
+    return this.#frame;
+  }
+  set frame(frame: number) {
+    if (frame === this.#frame) return;
+    this.#frame = frame;
+    this.#covers = [];
+    this.#own = this.#pathOf(this.#ownTiles.values());
+    this.#running = this.#pathOf([this.#runningTile]);
+    this.#picked = this.#pathOf([this.#pickedTile]);
+    this.#leased = this.#pathOf([...this.#leases.values()].map(({ at }) => at));
+    this.#drawWrong();
+  }
   /** SVG paths. */
   get leased(): string {
     return this.#leased;
@@ -66,7 +86,7 @@ export class Outlines {
 
   /** Nothing tells when a lease runs out unused, so an outline goes with the longest deadline. */
   lease(at: TileRef, nowMs: number): void {
-    this.#leases.set(keyOf(at), { rect: this.#layout.region(at), untilMs: nowMs + limits.leaseDeadlineMsMax });
+    this.#leases.set(keyOf(at), { at, untilMs: nowMs + limits.leaseDeadlineMsMax });
     this.#drawLeases(nowMs);
   }
 
@@ -76,22 +96,24 @@ export class Outlines {
 
   markOwn(at: TileRef): void {
     if (this.#ownTiles.has(at.tile)) return;
-    this.#ownTiles.add(at.tile);
-    this.#own += pathOf([this.#layout.region(at)]);
+    this.#ownTiles.set(at.tile, at);
+    this.#own += this.#pathOf([at]);
   }
 
   markRunning(at: TileRef | null): void {
-    this.#running = at ? pathOf([this.#layout.region(at)]) : '';
+    this.#runningTile = at;
+    this.#running = this.#pathOf([at]);
   }
 
   markPicked(tile: number | null): void {
-    this.#picked = tile === null ? '' : pathOf([this.#layout.region({ pass: 0, tile })]);
+    this.#pickedTile = tile === null ? null : { pass: 0, tile };
+    this.#picked = this.#pathOf([this.#pickedTile]);
   }
 
   /** Red until `mend` says that these parts are there again. */
   markWrong(at: TileRef, parts: PartMask, drill: boolean): void {
     const before = this.#wrong.get(keyOf(at));
-    this.#wrong.set(keyOf(at), { rect: this.#layout.region(at), parts: ((before?.parts ?? 0) | parts) as PartMask, drill: drill && before?.drill !== false });
+    this.#wrong.set(keyOf(at), { at, parts: ((before?.parts ?? 0) | parts) as PartMask, drill: drill && before?.drill !== false });
     this.#drawWrong();
   }
 
@@ -105,23 +127,29 @@ export class Outlines {
   }
 
   cover(kind: Cover['kind'], at: TileRef): void {
-    if (this.#covers.length >= COVERS_MAX) return;
+    const rect = this.#layout.region(at);
+    if (this.#covers.length >= COVERS_MAX || rect.frame !== this.#frame) return;
     this.#covered++;
-    this.#covers = [...this.#covers, { id: this.#covered, kind, rect: this.#layout.region(at) }];
+    this.#covers = [...this.#covers, { id: this.#covered, kind, rect }];
   }
 
   uncover(id: number): void {
     this.#covers = this.#covers.filter((cover) => cover.id !== id);
   }
 
+  /** Of those tiles that are in the frame. */
+  #pathOf(tiles: Iterable<TileRef | null>): string {
+    return pathOf([...tiles].flatMap((at) => (at ? this.#layout.region(at) : [])).filter(({ frame }) => frame === this.#frame));
+  }
+
   #drawWrong(): void {
-    const path = (drill: boolean): string => pathOf([...this.#wrong.values()].filter((wrong) => wrong.drill === drill).map(({ rect }) => rect));
+    const path = (drill: boolean): string => this.#pathOf([...this.#wrong.values()].filter((wrong) => wrong.drill === drill).map(({ at }) => at));
     this.#refuted = path(false);
     this.#drill = path(true);
   }
 
   #drawLeases(nowMs: number): void {
     for (const [key, { untilMs }] of this.#leases) if (untilMs < nowMs) this.#leases.delete(key);
-    this.#leased = pathOf([...this.#leases.values()].map(({ rect }) => rect));
+    this.#leased = this.#pathOf([...this.#leases.values()].map(({ at }) => at));
   }
 }

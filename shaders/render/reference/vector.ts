@@ -61,3 +61,12 @@ export function combine(out: Vector, a: Vector, x: number, b: Vector, y: number,
 }
 
 export const largest = (a: Vector): number => Math.max(Math.abs(a[0]!), Math.abs(a[1]!), Math.abs(a[2]!));
+
+/** Product of a vector with the three numbers at `rows[at]`. */
+export const rowDot = (rows: Float32Array, at: number, a: Vector): number =>
+  f32(f32(f32(rows[at]! * a[0]!) + f32(rows[at + 1]! * a[1]!)) + f32(rows[at + 2]! * a[2]!));
+
+/** The same of a point: with the fourth number added. */
+export const rowPoint = (rows: Float32Array, at: number, a: Vector): number => f32(rowDot(rows, at, a) + rows[at + 3]!);
+
+export const luminance = (c: Vector): number => f32(f32(f32(f32(0.2126) * c[0]!) + f32(f32(0.7152) * c[1]!)) + f32(f32(0.0722) * c[2]!));

@@ -2,8 +2,8 @@ import { toBase64Url } from '../../../../shared/formats.ts';
 import type { ElementRef } from '../../../../shared/model.ts';
 import type { SlicePolicy } from '../../../../shared/workload.ts';
 import { requestDevice } from '../../../common/device.ts';
+import type { RenderJob } from '../../params.ts';
 import { open } from '../../run.ts';
-import type { RenderJob } from '../../spec.ts';
 import { pushedKernel, type RoundingName, roundings } from './pushedKernel.ts';
 
 /** The half of devices.ts that runs in the browser. */
@@ -19,17 +19,14 @@ export async function adapterInfo(): Promise<{ name: string; software: boolean }
   return { name: [vendor, architecture, description].filter(Boolean).join(' '), software: isFallbackAdapter };
 }
 
-/** A device of its own for every rounding: each runs one kernel, which is compiled once for all jobs, since that takes SwiftShader a second. */
+/** A device of its own for every rounding: its kernel is compiled once for all jobs of scenes with the same features, since that takes SwiftShader seconds. */
 async function openDevice(name: RoundingName): Promise<GPUDevice> {
   const { device } = await requestDevice(navigator.gpu);
   const create = device.createShaderModule.bind(device);
   device.createShaderModule = (descriptor) => create({ ...descriptor, code: pushedKernel(descriptor.code, roundings[name]) });
   const compile = device.createComputePipelineAsync.bind(device);
-  let kernel: Promise<GPUComputePipeline> | undefined;
-  device.createComputePipelineAsync = (descriptor) => {
-    kernel ??= compile(descriptor);
-    return kernel;
-  };
+  const kernels = new Map<string, Promise<GPUComputePipeline>>();
+  device.createComputePipelineAsync = (descriptor) => once(kernels, JSON.stringify(descriptor.compute.constants), () => compile(descriptor));
   return device;
 }
 

@@ -4,7 +4,8 @@ import { chromium } from 'playwright';
 import { build } from 'vite';
 import { fromBase64Url, wordsOf } from '../../../../shared/formats.ts';
 import type { ElementRef } from '../../../../shared/model.ts';
-import { type RenderJob, spec } from '../../spec.ts';
+import type { RenderJob } from '../../params.ts';
+import { spec } from '../../spec.ts';
 import type { RoundingName } from './pushedKernel.ts';
 
 /**

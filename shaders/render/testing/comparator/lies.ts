@@ -2,10 +2,12 @@ import { decodeScene, radiancePart, sceneSections } from '../../../../shared/for
 import type { ElementRef, PartMask, TileRef } from '../../../../shared/model.ts';
 import { Rng } from '../../../../shared/rng.ts';
 import { recompute } from '../../check.ts';
+import { placeOf, sampleRange, tileRect } from '../../grid.ts';
+import type { RenderJob } from '../../params.ts';
 import { addSamples, loadScene, type Scene } from '../../reference.ts';
-import { type RenderJob, sampleRange, spec, tileRect } from '../../spec.ts';
+import { spec } from '../../spec.ts';
 
-/** Results that somebody made up or cheapened, computed only where they are looked at. */
+/** Results that somebody made up or cheapened, computed only where they are looked at. They are of passes of light. */
 
 /** One result and what there is to know about it. */
 export interface Subject {
@@ -35,19 +37,14 @@ export function subjectOf(job: RenderJob, packed: Uint8Array<ArrayBuffer>, scene
   return { job, packed, scene, tile, parts, truth };
 }
 
-const pixelOf = ({ job }: Subject, { tile, element }: ElementRef): { x: number; y: number } => {
-  const rect = tileRect(job.params, tile);
-  return { x: rect.x + (element % rect.width), y: rect.y + Math.floor(element / rect.width) };
-};
-
 /** The first half of the samples, counted twice. */
 const halfSamples: Lie = (subject) => (element) => {
-  const { x, y } = pixelOf(subject, element);
-  const { first, end } = sampleRange(subject.job.params, element.pass, element.part);
-  const half = Math.ceil((end - first) / 2);
+  const place = placeOf(subject.job, element);
+  const count = place.end - place.first;
+  const half = Math.ceil(count / 2);
   const sums = new Uint32Array(spec.elementWords);
-  addSamples(subject.scene, subject.job, x, y, first, first + half, sums, 0);
-  return sums.map((sum) => Math.round((sum * (end - first)) / half));
+  addSamples(subject.scene, subject.job, { ...place, end: place.first + half }, sums, 0);
+  return sums.map((sum) => Math.round((sum * count) / half));
 };
 
 const PATCH_EDGE = 10;
@@ -110,14 +107,17 @@ export function objectMissing(packed: Uint8Array<ArrayBuffer>, seed: number): Sc
   const words = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
   const stride = sceneSections.triangles.stride / 4;
   const places = Array.from({ length: floats.length / stride }, (_, place) => place * stride);
-  const materials = new Set(places.filter((at) => words[at + 11] === NO_LIGHT).map((at) => words[at + 3]!));
+  const materialOf = (at: number): number => (words[at + 3]! & ~COVERED_IN_PART) >>> 0;
+  const materials = new Set(places.filter((at) => words[at + 11] === NO_LIGHT).map(materialOf));
   const gone = [...materials].sort((a, b) => a - b)[new Rng(seed).below(materials.size)];
   // Without edges a triangle has no area, and no ray meets it.
-  for (const at of places) if (words[at + 3] === gone) for (const edge of [4, 8]) floats.fill(0, at + edge, at + edge + 3);
+  for (const at of places) if (materialOf(at) === gone) for (const edge of [4, 8]) floats.fill(0, at + edge, at + edge + 3);
   return loadScene(copy);
 }
 /** `light` of a packed triangle that emits nothing. */
 const NO_LIGHT = 0xffffffff;
+/** Bit of a packed triangle's material: there in part only. */
+const COVERED_IN_PART = 0x80000000;
 
 /** What somebody renders whose copy of the scene lacks an object. */
 const missingObject: Lie = ({ packed, job }, seed) => traced(objectMissing(packed, seed), job);

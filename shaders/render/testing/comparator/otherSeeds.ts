@@ -1,7 +1,8 @@
 import { Rng, seedOf } from '../../../../shared/rng.ts';
-import { luminance } from '../../pack.ts';
+import { tileEdge } from '../../grid.ts';
+import { luminance } from '../../packMath.ts';
+import type { RenderJob } from '../../params.ts';
 import { loadScene, type Scene, tracePath } from '../../reference.ts';
-import { type RenderJob, tileEdge } from '../../spec.ts';
 import { objectMissing } from './lies.ts';
 import { jobOf, type Picture, preparePictures } from './pictures.ts';
 

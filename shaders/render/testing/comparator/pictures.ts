@@ -1,6 +1,6 @@
+import type { RenderJob, RenderParams } from '../../params.ts';
 import { prepare } from '../../prepare.ts';
 import { samples } from '../../samples.ts';
-import type { RenderJob, RenderParams } from '../../spec.ts';
 
 /** A picture of the public gallery at some size: jobs over it differ in samples and seed. */
 export interface Picture {

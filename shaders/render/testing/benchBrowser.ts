@@ -1,0 +1,98 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Browser, chromium, type Page } from 'playwright';
+import { build, type Plugin } from 'vite';
+
+/**
+ * A page in headless Chromium for benchmarks. `CHROMIUM_PATH` names a browser; `CHROMIUM_FLAGS` replaces the flags that select the
+ * software GPU, so that the same command measures a real one.
+ */
+
+/** The three Vulkan flags keep pages alive that configure a WebGPU canvas, as the peer does: without them Chromium 156 crashes. */
+export const SOFTWARE_FLAGS =
+  '--no-sandbox --enable-unsafe-webgpu --use-webgpu-adapter=swiftshader --use-angle=vulkan --use-vulkan=swiftshader --enable-features=Vulkan --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
+
+/** localhost is a secure context; Playwright answers its requests, so nothing listens there. */
+const ORIGIN = 'http://localhost:9';
+
+export interface BenchPage {
+  readonly browser: Browser;
+  readonly page: Page;
+  /** What fetch('/blob/NAME') gives the page. */
+  readonly blobs: Map<string, Uint8Array>;
+}
+
+export interface Bundle {
+  /** Under which the page imports it: /NAME.js. */
+  readonly name: string;
+  /** Beside this file. */
+  readonly entry: string;
+  /** Other packages in the place of some. */
+  readonly alias?: Readonly<Record<string, string>>;
+  /** Changes of sources, told by a part of their path: text that must be there once, and what stands there instead. */
+  readonly changes?: readonly { readonly path: string; readonly from: string; readonly to: string }[];
+}
+
+export async function openPage(bundles: readonly Bundle[], flags: string = process.env.CHROMIUM_FLAGS ?? SOFTWARE_FLAGS): Promise<BenchPage> {
+  const executablePath = [process.env.CHROMIUM_PATH, chromium.executablePath(), '/usr/bin/chromium'].find((path) => path && existsSync(path));
+  const args = flags.split(' ').filter(Boolean);
+  const codes = new Map<string, string>();
+  for (const bundle of bundles) codes.set(`/${bundle.name}.js`, await codeOf(bundle));
+  const browser = await chromium.launch({ ...(executablePath ? { executablePath } : {}), args });
+  try {
+    const page = await browser.newPage();
+    const blobs = new Map<string, Uint8Array>();
+    await page.route(`${ORIGIN}/**`, async (route) => {
+      const { pathname } = new URL(route.request().url());
+      const [code, blob] = [codes.get(pathname), blobs.get(pathname.replace('/blob/', ''))];
+      if (code !== undefined) await route.fulfill({ contentType: 'text/javascript', body: code });
+      else if (blob) await route.fulfill({ contentType: 'application/octet-stream', body: Buffer.from(blob) });
+      else await route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>bench</title>' });
+    });
+    page.on('console', (message) => {
+      if (process.env.BENCH_VERBOSE) console.error(`page: ${message.text()}`);
+    });
+    await page.goto(`${ORIGIN}/`);
+    return { browser, page, blobs };
+  } catch (error) {
+    await browser.close();
+    throw error;
+  }
+}
+
+/** Calls an exported function of one of the page's bundles. */
+export function callPage<T>(page: Page, bundle: string, name: string, ...args: readonly unknown[]): Promise<T> {
+  return page.evaluate(async ([from, called, given]) => (await import(`/${from}.js` as string))[called](...given), [bundle, name, args] as const) as Promise<T>;
+}
+
+async function codeOf({ entry, alias = {}, changes = [] }: Bundle): Promise<string> {
+  const seen = new Set<number>();
+  const change: Plugin = {
+    name: 'changes',
+    transform(code, id) {
+      let changed = code;
+      for (const [index, { path, from, to }] of changes.entries()) {
+        if (!id.includes(path)) continue;
+        if (changed.split(from).length !== 2) throw new Error(`${path} does not have once: ${from}`);
+        changed = changed.replace(from, to);
+        seen.add(index);
+      }
+      return changed === code ? null : { code: changed, map: null };
+    },
+  };
+  const built = await build({
+    configFile: false,
+    logLevel: 'error',
+    plugins: [change],
+    resolve: { alias: Object.entries(alias).map(([find, replacement]) => ({ find: new RegExp(`^${find}(?=$|/)`), replacement })) },
+    build: { write: false, target: 'es2023', lib: { entry: fileURLToPath(new URL(entry, import.meta.url)), formats: ['es'] } },
+  });
+  if (seen.size !== changes.length) throw new Error(`not all sources to be changed are in ${entry}`);
+  const output = (Array.isArray(built) ? built[0] : built) as { output: { code: string }[] };
+  return output.output[0]?.code ?? '';
+}
+
+/** The folder of an installed package, for aliases of imports from packages that have no such dependency. */
+export const packageFolder = (name: string): string => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
