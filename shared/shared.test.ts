@@ -12,7 +12,9 @@ import {
   FormatError,
   fromBase64Url,
   fromHex,
+  hasFeature,
   type SceneSection,
+  sceneFeatures,
   sceneSections,
   toBase64Url,
   toHex,
@@ -147,7 +149,9 @@ describe('packed scenes', () => {
   >;
 
   it('give back every section, aligned for a GPU buffer', () => {
-    const packed = encodeScene(sections);
+    const packed = encodeScene(sections, sceneFeatures.glass | sceneFeatures.bareLights);
+    expect(hasFeature(packed, 'glass') && hasFeature(packed, 'bareLights')).toBe(true);
+    expect(hasFeature(packed, 'textures') || hasFeature(packed, 'instances')).toBe(false);
     const read = decodeScene(packed);
     for (const name of names) {
       expect(read[name]).toEqual(sections[name]);
@@ -156,13 +160,13 @@ describe('packed scenes', () => {
   });
 
   it('are refused when cut or when a section points outside', () => {
-    const packed = encodeScene(sections);
+    const packed = encodeScene(sections, 0);
     expect(() => decodeScene(packed.slice(0, 100))).toThrow('shorter');
     expect(() => decodeScene(packed.slice(0, packed.byteLength - 256))).toThrow('does not lie inside');
     const outside = packed.slice();
     new DataView(outside.buffer).setUint32(8, 0x7fffff00, true);
     expect(() => decodeScene(outside)).toThrow('does not lie inside');
-    expect(() => encodeScene({ ...sections, nodes: new Uint8Array(63) })).toThrow('not a multiple');
+    expect(() => encodeScene({ ...sections, nodes: new Uint8Array(63) }, 0)).toThrow('not a multiple');
   });
 });
 

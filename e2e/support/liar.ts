@@ -49,7 +49,14 @@ export class Liar {
     const socket = io(`${coordinator.apiUrl}/contribute`, { transports: ['websocket'], parser: msgpack, reconnection: false, forceNew: true });
     const liar = new Liar(coordinator, socket, contributor);
     const device = { vendor: 'acme', architecture: 'nonsense', backend: 'none', description: '', software: false };
-    await liar.#ask('hello', { protocol: PROTOCOL_VERSION, contributor: contributor.id, secret: contributor.secret, consent: consent.id, device, downloadBytesMax: 2 ** 28 });
+    await liar.#ask('hello', {
+      protocol: PROTOCOL_VERSION,
+      contributor: contributor.id,
+      secret: contributor.secret,
+      consent: consent.id,
+      device,
+      downloadBytesMax: 2 ** 28,
+    });
     return liar;
   }
 

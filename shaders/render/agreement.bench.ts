@@ -4,7 +4,7 @@ import { load, render } from './check.ts';
 import { spec } from './spec.ts';
 import { type Agreement, agreement, agreementFigures, type Compared, comparedScenes, lightOf, SAMPLES, worse } from './testing/benchAgreement.ts';
 import type { Variant } from './testing/benchAgreementPage.ts';
-import { type BenchPage, type Bundle, callPage, openPage, SOFTWARE_FLAGS } from './testing/benchBrowser.ts';
+import { type BenchPage, type Bundle, callPage, openPage, progress, SOFTWARE_FLAGS } from './testing/benchBrowser.ts';
 import { median, spread } from './testing/benchFigures.ts';
 
 /**
@@ -67,6 +67,7 @@ export async function bench(): Promise<{ suite: string; figures: Record<string, 
       Object.assign(figures, agreementFigures(scene.name, pairs), agreementFigures(`modelled_${scene.name}`, modelled));
       figures[`bias_percent_${scene.name}`] = bias;
       biases.push(bias);
+      progress(`${scene.name}: within step ${pairs.withinStep}, modelled ${modelled.withinStep}, bias ${bias} %`);
       elements += count;
       if (COST_SCENES.includes(scene.name)) {
         const rounds = await timeCost(backEnds[0]!, scene);

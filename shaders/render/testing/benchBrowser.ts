@@ -51,15 +51,18 @@ export async function openPage(bundles: readonly Bundle[], flags: string = proce
       else if (blob) await route.fulfill({ contentType: 'application/octet-stream', body: Buffer.from(blob) });
       else await route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>bench</title>' });
     });
-    page.on('console', (message) => {
-      if (process.env.BENCH_VERBOSE) console.error(`page: ${message.text()}`);
-    });
+    page.on('console', (message) => progress(`page: ${message.text()}`));
     await page.goto(`${ORIGIN}/`);
     return { browser, page, blobs };
   } catch (error) {
     await browser.close();
     throw error;
   }
+}
+
+/** Tells how far a benchmark is, where `BENCH_VERBOSE` is set. */
+export function progress(message: string): void {
+  if (process.env.BENCH_VERBOSE) console.error(`${(performance.now() / 1000).toFixed(0)} s: ${message}`);
 }
 
 /** Calls an exported function of one of the page's bundles. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Picture, Reference } from './benchFigures.ts';
 import type { ReferenceSums } from './peerReference.ts';
@@ -19,7 +19,7 @@ const SOURCES = ['peerReference', 'peerBvh', 'peerLights', 'peerMetal', 'peerVec
 
 export type Filter = 'box' | 'tent';
 
-const cacheFolder = fileURLToPath(new URL('../../../.cache/bench/', import.meta.url));
+const cacheFolder = join(import.meta.dirname, '../../../.cache/bench/');
 
 export async function references(scene: PeerSceneName, size: number): Promise<Record<Filter, Reference>> {
   const hash = createHash('sha256').update(`${scene} ${size} ${BATCHES} ${BATCH_SAMPLES}`);

@@ -74,22 +74,27 @@ export class PeerMesh {
     return this;
   }
 
-  /** 2 x steps^2 triangles over the rectangle from `low` to `high` in (x, z), with smooth normals, facing up. */
-  field(low: readonly [number, number], high: readonly [number, number], steps: number, height: (x: number, z: number) => number): this {
+  /** 2 x columns x rows triangles over the rectangle from `low` to `high` in (x, z), with smooth normals, facing up. */
+  field(
+    low: readonly [number, number],
+    high: readonly [number, number],
+    [columns, rows]: readonly [number, number],
+    height: (x: number, z: number) => number,
+  ): this {
     const first = this.#positions.length / 3;
     const delta = 1e-4;
-    for (let j = 0; j <= steps; j++) {
-      for (let i = 0; i <= steps; i++) {
-        const [x, z] = [low[0] + ((high[0] - low[0]) * i) / steps, low[1] + ((high[1] - low[1]) * j) / steps];
+    for (let j = 0; j <= rows; j++) {
+      for (let i = 0; i <= columns; i++) {
+        const [x, z] = [low[0] + ((high[0] - low[0]) * i) / columns, low[1] + ((high[1] - low[1]) * j) / rows];
         const slopeX = (height(x + delta, z) - height(x - delta, z)) / (2 * delta);
         const slopeZ = (height(x, z + delta) - height(x, z - delta)) / (2 * delta);
         this.#corner([x, height(x, z), z], unit([-slopeX, 1, -slopeZ]));
       }
     }
-    for (let j = 0; j < steps; j++) {
-      for (let i = 0; i < steps; i++) {
-        const at = first + j * (steps + 1) + i;
-        this.#indices.push(at, at + 1, at + steps + 2, at, at + steps + 2, at + steps + 1);
+    for (let j = 0; j < rows; j++) {
+      for (let i = 0; i < columns; i++) {
+        const at = first + j * (columns + 1) + i;
+        this.#indices.push(at, at + 1, at + columns + 2, at, at + columns + 2, at + columns + 1);
       }
     }
     return this;
