@@ -76,7 +76,7 @@ test('one submits a file, one contributes with a wallet, one watches', { timeout
 
   // The viewer, who never reloaded, sees it done and downloads it.
   await expect.poll(() => bar.getAttribute('aria-valuenow'), { timeout: 10_000 }).toBe('100');
-  const [download] = await Promise.all([viewer.page.waitForEvent('download'), viewer.page.getByRole('link', { name: /Download PNG/ }).click()]);
+  const [download] = await Promise.all([viewer.page.waitForEvent('download'), viewer.page.getByRole('link', { name: /Download PNG, 8 bit/ }).click()]);
   const png = readFileSync(await download.path());
   const difference = comparePictures(png, await referencePng(done.params, done.seed, model));
   expect(difference.colours).toBeGreaterThan(100);

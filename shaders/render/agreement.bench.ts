@@ -20,7 +20,7 @@ const COST_ROUNDS = 9;
 /** Where paths are short and cheap, so that what is done once a path weighs most, and where they are not. */
 const COST_SCENES = ['cornell', 'cabinet'];
 
-const bundles: readonly Bundle[] = [{ name: 'agreement', entry: './benchAgreementPage.ts' }];
+const bundles: readonly Bundle[] = [{ name: 'agreement', entry: new URL('./testing/benchAgreementPage.ts', import.meta.url) }];
 const ONE_PART = fullMask(1);
 
 interface BackEnd extends BenchPage {

@@ -6,8 +6,10 @@ import type { PartialResult, Runner, SlicePolicy } from '../../shared/workload.t
 import { requestDevice } from '../common/device.ts';
 import { checked } from '../common/scopes.ts';
 import { distance, load, recompute, render } from './check.ts';
+import type { RenderJob } from './params.ts';
 import { open } from './run.ts';
-import { type RenderJob, spec } from './spec.ts';
+import { spec } from './spec.ts';
+import { analyticScenes } from './testing/analytic.ts';
 import { type TestScene, testScenes } from './testing/scenes.ts';
 
 /** The kernel on a real WebGPU device against the CPU reference. */
@@ -33,15 +35,15 @@ async function collect(runner: Runner, tile: TileRef, parts: PartMask, policy = 
 
 const wordsPerPart = (job: RenderJob, tile: TileRef): number => spec.elements(job, tile) * spec.elementWords;
 
-/** Elements that two lists of values have, have alike to the last bit, and have further apart than audits allow. */
-function compared(job: RenderJob, a: Uint32Array, b: Uint32Array): { elements: number; equal: number; differing: number } {
+/** Elements that two lists of values of one pass have, have alike to the last bit, and have further apart than audits allow. */
+function compared(job: RenderJob, at: TileRef, a: Uint32Array, b: Uint32Array): { elements: number; equal: number; differing: number } {
   expect(a.length).toBe(b.length);
   const counts = { elements: 0, equal: 0, differing: 0 };
-  for (let at = 0; at < a.length; at += spec.elementWords) {
-    const [left, right] = [a.subarray(at, at + spec.elementWords), b.subarray(at, at + spec.elementWords)];
+  for (let word = 0; word < a.length; word += spec.elementWords) {
+    const [left, right] = [a.subarray(word, word + spec.elementWords), b.subarray(word, word + spec.elementWords)];
     counts.elements++;
-    if (left.every((word, index) => word === right[index])) counts.equal++;
-    if (distance(job, left, right) > spec.tolerance.allowed) counts.differing++;
+    if (left.every((value, index) => value === right[index])) counts.equal++;
+    if (distance(job, at, left, right) > spec.tolerance.allowed) counts.differing++;
   }
   return counts;
 }
@@ -54,22 +56,52 @@ describe('agreement with the reference', () => {
       const loaded = load(job, { scene: packed });
       const runner = await opened(scene);
       let [elements, equal, differing] = [0, 0, 0];
-      // Every third of the 16 tiles: corners, edges and middle.
-      for (let index = 0; index < 16; index += 3) {
-        const tile = { pass: 0, tile: index };
+      // Every third of the 16 tiles, corners, edges and middle: their light, and of one their features.
+      const tiles = [...[0, 3, 6, 9, 12, 15].map((index) => ({ pass: 0, tile: index })), { pass: 1, tile: 9 }];
+      for (const tile of tiles) {
         const [claimed] = await collect(runner, tile, fullMask(1));
         const [truth] = render(loaded, job, tile, fullMask(1));
         const count = wordsPerPart(job, tile);
-        const found = compared(job, wordsOf(claimed!.bytes, count), wordsOf(truth!.bytes, count));
+        const found = compared(job, tile, wordsOf(claimed!.bytes, count), wordsOf(truth!.bytes, count));
         elements += found.elements;
         equal += found.equal;
         differing += found.differing;
       }
       runner.dispose();
-      expect(elements).toBe(6 * 256);
+      expect(elements).toBe(6 * 256 + 2 * 256);
       // SwiftShader's agree to the last bit; the bounds leave room for a GPU.
       expect(equal / elements).toBeGreaterThanOrEqual(0.99);
       expect(differing / elements).toBeLessThanOrEqual(0.002);
+    });
+  }
+});
+
+describe('closed forms', () => {
+  const [furnaces, others] = [
+    analyticScenes().filter(({ name }) => name.startsWith('furnace')),
+    analyticScenes().filter(({ name }) => !name.startsWith('furnace')),
+  ];
+  const chosen = [...furnaces.filter(({ name }) => name.endsWith('at 60 degrees')), ...others];
+
+  for (const { name, scene, expected, allowed } of chosen) {
+    test(name, async () => {
+      const { job } = scene;
+      const runner = await opened(scene);
+      const tile = { pass: 0, tile: 0 };
+      const parts = await collect(runner, tile, fullMask(spec.parts(job, tile)));
+      runner.dispose();
+      const sums = [0, 0, 0, 0];
+      for (const { bytes } of parts) for (const [at, word] of wordsOf(bytes, wordsPerPart(job, tile)).entries()) sums[at % 4]! += word;
+      const paths = 16 * 16 * 64;
+      const unit = 2 ** job.prepared.quantumLog2;
+      const means = [0, 1, 2].map((channel) => (sums[channel]! / paths) * 2 ** -12 * unit);
+      // Squares are those of the luminance, of which no channel's error is more than 1 / 0.0722: enough for whites, and colours allow for it.
+      const luminance = 0.2126 * means[0]! + 0.7152 * means[1]! + 0.0722 * means[2]!;
+      const error = Math.sqrt(Math.max((sums[3]! / paths / 64) * unit * unit - luminance * luminance, 0) / paths);
+      expected.forEach((truth, channel) => {
+        const report = `mean ${means[channel]}, expected ${truth}, standard error ${error}`;
+        expect(Math.abs(means[channel]! - truth), report).toBeLessThan(3 * error * Math.max(1, truth / luminance) + (allowed + 2 ** -9) * truth);
+      });
     });
   }
 });
@@ -112,7 +144,7 @@ describe('a run', () => {
     const [claimed] = await collect(runner, at, maskOf([2]));
     const [truth] = render(load(short, { scene: scene.packed }), short, at, maskOf([2]));
     const count = wordsPerPart(short, at);
-    expect(compared(short, wordsOf(claimed!.bytes, count), wordsOf(truth!.bytes, count))).toMatchObject({ differing: 0 });
+    expect(compared(short, at, wordsOf(claimed!.bytes, count), wordsOf(truth!.bytes, count))).toMatchObject({ differing: 0 });
     runner.dispose();
   });
 
@@ -183,7 +215,7 @@ describe('single elements', () => {
       const runner = await opened(scene);
       const recomputed = values(await runner.recompute(elements, patient, never), elements);
       expect(recomputed).toEqual(await ran(runner, job, elements));
-      expect(compared(job, recomputed, recompute(load(job, { scene: scene.packed }), job, elements)).differing).toBe(0);
+      expect(compared(job, tiles[0]!, recomputed, recompute(load(job, { scene: scene.packed }), job, elements)).differing).toBe(0);
       runner.dispose();
     });
   }

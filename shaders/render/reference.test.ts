@@ -1,10 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { radiancePart } from '../../shared/formats.ts';
 import { lookAt } from './camera.ts';
-import type { Place } from './grid.ts';
 import { type Material, type MeshScene, stillScene, TriangleBuilder, type Vec3, whiteMaterial } from './mesh.ts';
 import type { RenderParams, RenderPrepared } from './params.ts';
-import { addSamples, loadScene, tracePath } from './reference.ts';
+import { loadScene, tracePath } from './reference.ts';
 import { quad, sceneJob, sphere, testScenes } from './testing/scenes.ts';
 
 /** Scenes whose answer can be integrated in f64 by formulas written down once more; those with closed forms are in analytic.test.ts. */
@@ -254,65 +252,4 @@ test('ending paths by chance changes the noise and the cost, not the mean', () =
     expect(Math.abs(chance.mean - all.mean), `${name}: ${chance.mean} and ${all.mean}`).toBeLessThan(3 * Math.hypot(chance.error, all.error));
     expect(chance.steps).toBeLessThan(0.9 * all.steps);
   }
-});
-
-describe('sums of a part', () => {
-  const { job, packed } = testScenes.studio!();
-  const scene = loadScene(packed);
-  const place = (x: number, y: number, first: number, end: number): Place => ({ kind: 'light', frame: 0, x, y, first, end });
-
-  test('are the radiance of the same paths, rounded without bias', () => {
-    const sums = new Uint32Array(4);
-    const truth = [0, 0, 0];
-    const count = 400;
-    addSamples(scene, job, place(30, 40, 0, count), sums, 0);
-    for (let sample = 0; sample < count; sample++) {
-      const { r, g, b } = tracePath(scene, job, 30, 40, sample);
-      [r, g, b].forEach((value, channel) => {
-        truth[channel]! += value * 2 ** -radiancePart.stepLog2;
-      });
-    }
-    // Rounding a path errs by at most half a step, in the root mean square.
-    truth.forEach((value, channel) => {
-      expect(Math.abs(sums[channel]! - value)).toBeLessThan(3 * 0.5 * Math.sqrt(count));
-    });
-  });
-
-  test('split over any ranges add up to the same', () => {
-    const [whole, pieces] = [new Uint32Array(4), new Uint32Array(4)];
-    addSamples(scene, job, place(10, 50, 0, 20), whole, 0);
-    for (const [first, end] of [
-      [13, 20],
-      [0, 1],
-      [1, 13],
-    ] as const)
-      addSamples(scene, job, place(10, 50, first, end), pieces, 0);
-    expect(pieces).toEqual(whole);
-  });
-
-  test('clamp what is too bright, and squares with it', () => {
-    const bright = { ...job, prepared: { ...job.prepared, sky: [1e9, 0, 0] as const, quantumLog2: -12 } };
-    const sums = new Uint32Array(4);
-    // The upper left corner shows the sky.
-    addSamples(scene, bright, place(0, 0, 0, 3), sums, 0);
-    expect([...sums]).toEqual([3 * radiancePart.sampleStepsMax, 0, 0, 3 * radiancePart.squareLuminanceMax ** 2 * 64]);
-  });
-
-  test('squares are those of the luminance', () => {
-    const sums = new Uint32Array(4);
-    addSamples(scene, job, place(0, 0, 0, 16), sums, 0);
-    const luminance = 0.2126 * job.prepared.sky[0] + 0.7152 * job.prepared.sky[1] + 0.0722 * job.prepared.sky[2];
-    expect(Math.abs(sums[3]! - 16 * luminance ** 2 * 64)).toBeLessThan(3 * 0.5 * 4 + 1);
-  });
-});
-
-test('other seeds, pixels and samples give other paths, equal ones the same', () => {
-  const { job, packed } = testScenes.cornell!();
-  const scene = loadScene(packed);
-  const path = tracePath(scene, job, 20, 20, 3);
-  tracePath(scene, job, 1, 1, 1);
-  expect(tracePath(scene, job, 20, 20, 3)).toEqual(path);
-  expect(tracePath(scene, { ...job, seed: job.seed + 1 }, 20, 20, 3)).not.toEqual(path);
-  expect(tracePath(scene, job, 20, 20, 4)).not.toEqual(path);
-  expect(tracePath(scene, job, 21, 20, 3)).not.toEqual(path);
 });

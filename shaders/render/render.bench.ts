@@ -38,11 +38,11 @@ const ON_SOFTWARE: Load = { size: 64, samples: 32 };
 const ON_GPU: Load = { size: 512, samples: 256 };
 
 const bundles: readonly Bundle[] = [
-  { name: 'bench', entry: './benchPage.ts' },
-  { name: 'webgl', entry: './peerWebGl.ts' },
+  { name: 'bench', entry: new URL('./testing/benchPage.ts', import.meta.url) },
+  { name: 'webgl', entry: new URL('./testing/peerWebGl.ts', import.meta.url) },
   {
     name: 'webgpu',
-    entry: './peerWebGpu.ts',
+    entry: new URL('./testing/peerWebGpu.ts', import.meta.url),
     alias: { three: 'three-185' },
     changes: [{ path: 'three-gpu-pathtracer/src/webgpu/compute/wavefront/MaterialKernel.js', from: '! isTerminated && newBounce >= 3u', to: 'false' }],
   },

@@ -1,6 +1,4 @@
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright';
 import { build, type Plugin } from 'vite';
@@ -27,8 +25,7 @@ export interface BenchPage {
 export interface Bundle {
   /** Under which the page imports it: /NAME.js. */
   readonly name: string;
-  /** Beside this file. */
-  readonly entry: string;
+  readonly entry: URL;
   /** Other packages in the place of some. */
   readonly alias?: Readonly<Record<string, string>>;
   /** Changes of sources, told by a part of their path: text that must be there once, and what stands there instead. */
@@ -90,12 +87,9 @@ async function codeOf({ entry, alias = {}, changes = [] }: Bundle): Promise<stri
     logLevel: 'error',
     plugins: [change],
     resolve: { alias: Object.entries(alias).map(([find, replacement]) => ({ find: new RegExp(`^${find}(?=$|/)`), replacement })) },
-    build: { write: false, target: 'es2023', lib: { entry: fileURLToPath(new URL(entry, import.meta.url)), formats: ['es'] } },
+    build: { write: false, target: 'es2023', lib: { entry: fileURLToPath(entry), formats: ['es'] } },
   });
-  if (seen.size !== changes.length) throw new Error(`not all sources to be changed are in ${entry}`);
+  if (seen.size !== changes.length) throw new Error(`not all sources to be changed are in ${entry.pathname}`);
   const output = (Array.isArray(built) ? built[0] : built) as { output: { code: string }[] };
   return output.output[0]?.code ?? '';
 }
-
-/** The folder of an installed package, for aliases of imports from packages that have no such dependency. */
-export const packageFolder = (name: string): string => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
