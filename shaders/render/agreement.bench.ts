@@ -44,9 +44,9 @@ async function openBackEnds(): Promise<{ backEnds: BackEnd[]; notes: string[] }>
       opened = await openPage(bundles, flags);
       const { name, software } = await callPage<{ name: string; software: boolean }>(opened.page, 'agreement', 'adapterInfo');
       backEnds.push({ ...opened, name: `${name}${software ? ' (software)' : ''}` });
-      notes.push(`${label}: ${name} in Chromium ${opened.browser.version()}`);
+      notes.push(`${label}: ${name} in Chromium ${opened.browser}`);
     } catch (error) {
-      await opened?.browser.close();
+      await opened?.close();
       // What was asked for must work; the others are had where they can be.
       if (index === 0) throw error;
       notes.push(`${label}: not to be had here, ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`);
@@ -76,7 +76,7 @@ export async function bench(): Promise<{ suite: string; figures: Record<string, 
       }
     }
   } finally {
-    for (const { browser } of backEnds) await browser.close();
+    for (const { close } of backEnds) await close();
   }
   figures.bias_percent = Math.max(...biases);
   figures.cost_percent = Math.max(...costs);

@@ -61,7 +61,7 @@ function roundsWanted(): number {
 
 export async function bench(): Promise<{ suite: string; figures: Record<string, number>; notes: string[] }> {
   const rounds = roundsWanted();
-  const { browser, page, blobs } = await openPage(bundles);
+  const { browser, page, blobs, close } = await openPage(bundles);
   try {
     const { name, software } = await callPage<{ name: string; software: boolean }>(page, 'bench', 'adapterInfo');
     const speed = software ? ON_SOFTWARE : ON_GPU;
@@ -77,9 +77,9 @@ export async function bench(): Promise<{ suite: string; figures: Record<string, 
       notes.push(...errors.notes);
     }
     Object.assign(figures, await sampleFigures(page, blobs, software));
-    return { suite: 'render', figures, notes: [...about(name, software, browser.version(), setting), ...notes] };
+    return { suite: 'render', figures, notes: [...about(name, software, browser, setting), ...notes] };
   } finally {
-    await browser.close();
+    await close();
   }
 }
 

@@ -203,7 +203,7 @@ test('what is unlit is seen by cameras and by nothing else', () => {
   const builder = new TriangleBuilder(4);
   quad(builder, [-50, -50, 0], [100, 0, 0], [0, 100, 0], 0);
   // Before the eye, where the floor would mirror it.
-  quad(builder, [0.5, -50, 1], [100, 0, 0], [0, 100, 0], 1);
+  quad(builder, [-0.2, -50, 1], [100, 0, 0], [0, 100, 0], 1);
   const mirror: Material = { ...whiteMaterial, metallic: 1, roughness: 0 };
   const of = (unlit: boolean) =>
     tracer(
@@ -259,7 +259,8 @@ describe('cameras', () => {
     expect(grey.length).toBeLessThanOrEqual(10);
     expect(blurred[26]).toBe(0);
     expect(blurred[37]).toBe(1);
-    expect(blurred[31]! + blurred[32]!).toBeCloseTo(1, 1);
+    // Of 32 samples each, two may be off.
+    expect(Math.abs(blurred[31]! + blurred[32]! - 1)).toBeLessThan(0.1);
   });
 
   test('frames have a pose each, and the last one holds', () => {

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { type Browser, chromium, type Page } from 'playwright';
+import { chromium, type Page } from 'playwright';
 import { build, type Plugin } from 'vite';
 
 /**
@@ -12,14 +14,13 @@ import { build, type Plugin } from 'vite';
 export const SOFTWARE_FLAGS =
   '--no-sandbox --enable-unsafe-webgpu --use-webgpu-adapter=swiftshader --use-angle=vulkan --use-vulkan=swiftshader --enable-features=Vulkan --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
 
-/** localhost is a secure context; Playwright answers its requests, so nothing listens there. */
-const ORIGIN = 'http://localhost:9';
-
 export interface BenchPage {
-  readonly browser: Browser;
+  /** Its version. */
+  readonly browser: string;
   readonly page: Page;
   /** What fetch('/blob/NAME') gives the page. */
   readonly blobs: Map<string, Uint8Array>;
+  close(): Promise<void>;
 }
 
 export interface Bundle {
@@ -37,24 +38,41 @@ export async function openPage(bundles: readonly Bundle[], flags: string = proce
   const args = flags.split(' ').filter(Boolean);
   const codes = new Map<string, string>();
   for (const bundle of bundles) codes.set(`/${bundle.name}.js`, await codeOf(bundle));
-  const browser = await chromium.launch({ ...(executablePath ? { executablePath } : {}), args });
+  const blobs = new Map<string, Uint8Array>();
+  const server = await serve(codes, blobs);
+  const browser = await chromium.launch({ ...(executablePath ? { executablePath } : {}), args }).catch((error) => {
+    server.close();
+    throw error;
+  });
+  const close = async (): Promise<void> => {
+    await browser.close();
+    server.close();
+  };
   try {
     const page = await browser.newPage();
-    const blobs = new Map<string, Uint8Array>();
-    await page.route(`${ORIGIN}/**`, async (route) => {
-      const { pathname } = new URL(route.request().url());
-      const [code, blob] = [codes.get(pathname), blobs.get(pathname.replace('/blob/', ''))];
-      if (code !== undefined) await route.fulfill({ contentType: 'text/javascript', body: code });
-      else if (blob) await route.fulfill({ contentType: 'application/octet-stream', body: Buffer.from(blob) });
-      else await route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>bench</title>' });
-    });
     page.on('console', (message) => progress(`page: ${message.text()}`));
-    await page.goto(`${ORIGIN}/`);
-    return { browser, page, blobs };
+    await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`);
+    return { browser: browser.version(), page, blobs, close };
   } catch (error) {
-    await browser.close();
+    await close();
     throw error;
   }
+}
+
+/**
+ * A server of its own on localhost, which is a secure context: requests that Playwright answers travel as one message, and the scene of a
+ * million triangles is too long for one.
+ */
+function serve(codes: ReadonlyMap<string, string>, blobs: ReadonlyMap<string, Uint8Array>): Promise<Server> {
+  const server = createServer((request, response) => {
+    const path = decodeURIComponent(request.url ?? '/');
+    const [code, blob] = [codes.get(path), blobs.get(path.replace('/blob/', ''))];
+    const type = code !== undefined ? 'text/javascript' : blob ? 'application/octet-stream' : 'text/html';
+    response.setHeader('content-type', type).end(code ?? blob ?? '<!doctype html><title>bench</title>');
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject).listen(0, '127.0.0.1', () => resolve(server));
+  });
 }
 
 /** Tells how far a benchmark is, where `BENCH_VERBOSE` is set. */
