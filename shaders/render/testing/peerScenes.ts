@@ -136,7 +136,7 @@ export function peerScene(name: PeerSceneName): PeerScene {
 
 /**
  * A blue sky over dark ground with a wide sun, some 12 degrees and 17 pixels across, so that filters do not matter. The peer's tables to
- * draw from have as many entries as the map has pixels: with 128 x 64 it drew the sun wrongly and was 2 to 4 % too dark.
+ * draw from have as many entries as the map has pixels, so it is not a small one.
  */
 function sky(width: number, height: number): PeerEnvironment {
   const rgbe = new Uint8Array(width * height * 4);
