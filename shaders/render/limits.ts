@@ -3,7 +3,7 @@ import { MIB } from '../../shared/limits.ts';
 /** Caps on a model, checked before anything of that size is built; the unit is the last word of the name. */
 export const sceneLimits = {
   /** Triangles of all meshes together; a mesh that is placed as instances counts once. */
-  trianglesMax: 1_000_000,
+  trianglesMax: 2 ** 20,
   /** Placed meshes, and their transforms over all frames together. */
   instancesMax: 100_000,
   transformsMax: 1_000_000,

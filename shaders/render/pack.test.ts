@@ -139,10 +139,10 @@ describe('packScene', () => {
     expect(kinds).toEqual([1, 2, 3, 4]);
     expect([...packed.subarray(4, 7)]).toEqual([1, 2, 3]);
     expect([...packed.subarray(16 + 12, 16 + 15)]).toEqual([0, -1, 0]);
-    // Candela over all directions, over the cone; lux over the disc around the scene.
+    // Candela over all directions, over the root of the cone's share of them; lux over the disc around the scene.
     const disc = Math.PI * (Math.SQRT2 / 2) ** 2;
     const sunSolidAngle = 2 * Math.PI * (1 - Math.cos(0.01));
-    const powers = [4 * Math.PI, 2 * 2 * Math.PI * (1 - Math.cos(0.9)), 0.1 * disc, 100 * sunSolidAngle * disc];
+    const powers = [4 * Math.PI, 2 * 4 * Math.PI * Math.sqrt((1 - Math.cos(0.9)) / 2), 0.1 * disc, 100 * sunSolidAngle * disc];
     const sum = powers.reduce((total, power) => total + power, 0);
     for (const [light, power] of powers.entries()) expect(packed[light * 16 + 7]).toBeCloseTo(power / sum, 5);
     // The ramp of the spot is 1 at the inner cone and 0 at the outer.

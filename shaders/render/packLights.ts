@@ -98,7 +98,9 @@ function bareEntry(light: PunctualLight, frame: number, discArea: number): Entry
   const [inner, outer] = [Math.cos(light.innerCone), Math.cos(light.outerCone)];
   // The ramp of KHR_lights_punctual, over the cosine towards the light: scale * cos + offset, where cos = -dot.
   const scale = 1 / Math.max(inner - outer, 1e-3);
-  const power = luminance(color) * 2 * Math.PI * (1 - outer);
+  // More than its flux: within its cone it is as bright as a point. Variance is least where lights are drawn by the root of the mean square
+  // of what they bring; of the whole sphere a cone is the share (1 - outer) / 2.
+  const power = luminance(color) * 4 * Math.PI * Math.sqrt((1 - outer) / 2);
   return { kind: kinds.spot, power, color, position, direction, area: scale, extent: -outer * scale };
 }
 
