@@ -13,6 +13,13 @@ export interface EngineIdentity {
 /** See the header of engine.ts for what each mode means and how it is entered and left. */
 export type EngineMode = 'idle' | 'connecting' | 'working' | 'paused' | 'stopping' | 'stopped' | 'failed';
 
+/**
+ * Why an engine stands still; several may hold at once, and it goes on when none does. `owner`: the owner of the GPU said so. `busy`: the
+ * engine itself has found that somebody else needs the GPU. All others are findings of the host (client/comfort).
+ */
+export const holdReasons = ['owner', 'hidden', 'frozen', 'battery', 'pressure', 'saveData', 'hours', 'unpaid', 'busy'] as const;
+export type HoldReason = (typeof holdReasons)[number];
+
 /** `stale`: this page is older than the coordinator, reload it. `suspended`: refused by the coordinator. `gpu`: no usable GPU, or lost for good. */
 export interface EngineError {
   readonly kind: 'stale' | 'suspended' | 'gpu' | 'internal';
@@ -36,6 +43,8 @@ export interface Snapshot {
   readonly mode: EngineMode;
   /** The coordinator answers at present. Held tiles are computed on while it does not. */
   readonly online: boolean;
+  /** Why it stands still; empty unless the mode is `paused`. */
+  readonly holds: readonly HoldReason[];
   /** Working, but the coordinator has nothing to do for now. */
   readonly waiting: boolean;
   /** Null until a GPU was found. */
@@ -110,6 +119,8 @@ export interface EngineSettings {
   readonly sliceMs?: number;
   /** Jobs whose inputs are larger are not taken, in bytes. Default `limits.downloadBytesDefault`. */
   readonly downloadBytesMax?: number;
+  /** Pauses by itself while somebody else needs the GPU. Default true; a software renderer has no GPU to share. */
+  readonly yieldsToOthers?: boolean;
   /** The operator's key: this contributor is his own, and is believed. */
   readonly trusted?: string;
 }

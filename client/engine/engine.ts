@@ -10,6 +10,7 @@ import {
   type EngineListeners,
   type EngineMode,
   type EngineSettings,
+  type HoldReason,
   type Refused,
   type Snapshot,
   sliceMsOf,
@@ -54,9 +55,10 @@ import { WorkLoop } from './work.ts';
  *               held tiles are computed on, results kept, and it comes back by itself. Tiles and audits not begun are given
  *               back then, for they may be with others already.
  *               -> paused by pause() · stopping · failed.
- *   paused      The kernel stands still between two slices; finished parts are handed in, tiles not begun and audits
- *               given back.
- *               -> connecting or working by resume() · stopping · failed.
+ *   paused      For one reason or several (`Snapshot.holds`). The kernel stands still between two slices; finished parts are
+ *               handed in, tiles not begun and audits given back, and nothing is fetched. After 20 s the tile at work goes
+ *               back as well, and the GPU's memory is freed.
+ *               -> connecting or working by resume() of the last reason · stopping · failed.
  *   stopping    By stop(), by the end of the consent, or because another connection of this contributor took over.
  *               The kernel ends within a slice and the GPU is let go. Then finished parts are handed in and what is asked
  *               for is opened, if that takes less than two seconds; what is held is given back. Never longer than three and a
@@ -72,6 +74,7 @@ import { WorkLoop } from './work.ts';
 const PUBLISH_MS_MIN = 100;
 const DELIVER_MS_MAX = 2000;
 const GIVE_BACK_MS_MAX = 500;
+const PAUSE_KEEPS_MS = 20_000;
 /** A driver that does not let go of a kernel is left behind. */
 const LET_GO_MS_MAX = 1000;
 
@@ -106,6 +109,8 @@ export class Engine {
   readonly #life = new AbortController();
 
   #downloadBytesMax: number;
+  /** Ends with the present pause, or the next one. */
+  #pausing = new AbortController();
   #stage: Stage = 'idle';
   #running: Promise<void> = Promise.resolve();
   #ending: Promise<void> | null = null;
@@ -194,6 +199,7 @@ export class Engine {
     return {
       mode: this.#mode,
       online: this.#connection.online,
+      holds: this.#mode === 'paused' ? this.#pace.holds : [],
       waiting: this.#mode === 'working' && this.#loop.waiting,
       device: this.#gpu.info,
       partsPerMinute: this.#meter.perMinute(this.#clock.now()),
@@ -220,17 +226,27 @@ export class Engine {
     void this.#begin().catch((error) => this.#fail(error));
   }
 
-  pause(): void {
+  /** Stands still within a slice, until no reason is left. */
+  pause(reason: HoldReason = 'owner'): void {
     if (this.#stage !== 'active') return;
-    this.#pace.pause();
-    this.#handIns.flush();
-    this.#loop.pause();
+    const wasPaused = this.#pace.paused;
+    this.#pace.pause(reason);
+    if (!wasPaused) {
+      this.#handIns.flush();
+      this.#loop.pause();
+      void this.#letGoLater(this.#pausing.signal).catch(() => undefined);
+    }
     this.#publish();
   }
 
-  resume(): void {
-    this.#pace.resume();
-    this.#loop.wake();
+  resume(reason: HoldReason = 'owner'): void {
+    if (!this.#pace.holds.includes(reason)) return;
+    this.#pace.resume(reason);
+    if (!this.#pace.paused) {
+      this.#pausing.abort(new Error('the pause has ended'));
+      this.#pausing = new AbortController();
+      this.#loop.wake();
+    }
     this.#publish();
   }
 
@@ -312,6 +328,12 @@ export class Engine {
       },
     };
     return new Connection(origin, hello, events, this.#clock, this.#options.connectionTiming ?? connectionTiming);
+  }
+
+  /** A tile is kept over a short pause; others need not wait for the end of a long one. */
+  async #letGoLater(over: AbortSignal): Promise<void> {
+    await this.#clock.sleep(PAUSE_KEEPS_MS, AbortSignal.any([over, this.#life.signal]));
+    this.#loop.letGo();
   }
 
   async #begin(): Promise<void> {

@@ -105,6 +105,11 @@ export class Jobs {
     for (const id of [...this.#openings.keys()]) if (!busy.has(id) && this.refusal(id) !== null) this.#close(id);
   }
 
+  /** Stops downloads and compilations that are under way; a download goes on where it broke off. */
+  closeUnopened(): void {
+    for (const [id, { opened }] of [...this.#openings]) if (!opened) this.#close(id);
+  }
+
   /** After a device was lost, or at the end: nothing of the old device stays. */
   closeAll(): void {
     for (const id of [...this.#openings.keys()]) this.#close(id);

@@ -76,14 +76,14 @@ describe('pause', () => {
   it('holds the kernel until resumed', async () => {
     const pace = new Pace(fakeClock(), 40);
     const policy = pace.policy(new AbortController().signal);
-    pace.pause();
+    pace.pause('owner');
     let isHeld = true;
     const between = policy.between(1).then(() => {
       isHeld = false;
     });
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(isHeld).toBe(true);
-    pace.resume();
+    pace.resume('owner');
     await between;
     expect(isHeld).toBe(false);
   });
@@ -103,7 +103,7 @@ describe('pause', () => {
   it('ends with the run', async () => {
     const pace = new Pace(fakeClock(), 40);
     const run = new AbortController();
-    pace.pause();
+    pace.pause('owner');
     const between = pace.policy(run.signal).between(1);
     run.abort(new Error('stopped'));
     await expect(between).rejects.toThrow('stopped');

@@ -1,4 +1,5 @@
 import type { SlicePolicy } from '../../shared/workload.ts';
+import type { HoldReason } from './api.ts';
 import { Bell, type Clock } from './clock.ts';
 
 /** Sleeps shorter than this are collected: browsers round nested timers up to 4 ms. */
@@ -19,7 +20,9 @@ export class Pace {
   #sliceMs: number;
   #scale = 1;
   #powerPercent = powerPercents.max as number;
-  #paused = false;
+  readonly #holds = new Set<HoldReason>();
+  /** Awaited between slices, while nothing of ours is on the GPU. */
+  onGap: ((signal: AbortSignal) => Promise<void>) | null = null;
   /** Idle milliseconds owed; negative when more was slept than owed. */
   #owedMs = 0;
 
@@ -33,7 +36,12 @@ export class Pace {
   }
 
   get paused(): boolean {
-    return this.#paused;
+    return this.#holds.size > 0;
+  }
+
+  /** Why it is paused, in the order in which they came. */
+  get holds(): HoldReason[] {
+    return [...this.#holds];
   }
 
   setSliceMs(ms: number): void {
@@ -51,18 +59,17 @@ export class Pace {
     this.#scale /= 2;
   }
 
-  pause(): void {
-    this.#paused = true;
+  pause(reason: HoldReason): void {
+    this.#holds.add(reason);
   }
 
-  resume(): void {
-    this.#paused = false;
-    this.#changed.notify();
+  resume(reason: HoldReason): void {
+    if (this.#holds.delete(reason) && !this.paused) this.#changed.notify();
   }
 
   /** Resolves when not paused. Rejects with the signal's reason. */
   async unpaused(signal: AbortSignal): Promise<void> {
-    while (this.#paused) await this.#changed.wait(signal);
+    while (this.paused) await this.#changed.wait(signal);
     signal.throwIfAborted();
   }
 
@@ -82,6 +89,7 @@ export class Pace {
   async #between(measuredMs: number, signal: AbortSignal): Promise<void> {
     this.busyMs += measuredMs;
     await this.#rest(measuredMs, signal);
+    await this.onGap?.(signal);
     await this.unpaused(signal);
   }
 

@@ -82,11 +82,12 @@ export class WorkRequests {
 
   /** Rejects when the signal aborts, or with `Refused`. */
   async run(): Promise<never> {
-    const { connection, clock, bell, signal, take, downloadBytesMax } = this.#deps;
+    const { connection, clock, pace, bell, signal, take, downloadBytesMax } = this.#deps;
     for (;;) {
       const asked = this.#isHungry() ? this.ask() : 0;
-      const isCalled = this.#isCalled;
-      this.#isCalled = false;
+      // While paused nothing is fetched: the call is remembered until then.
+      const isCalled = this.#isCalled && !pace.paused;
+      if (isCalled) this.#isCalled = false;
       if (asked === 0 && !isCalled) {
         await bell.wait(signal);
         continue;

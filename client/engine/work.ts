@@ -16,6 +16,7 @@ import { recompute, runParts } from './run-parts.ts';
 
 /** Failures in a row, with no tile or audit done in between, before this engine gives up. */
 const FAILURES_MAX = 3;
+const LET_GO = 'The pause was too long for others to wait.';
 /** `device.lost` may resolve a little after the operations that failed because of it. */
 const LOSS_GRACE_MS = 100;
 
@@ -67,6 +68,7 @@ export class WorkLoop {
   readonly requests: WorkRequests;
   #current: (Current & { readonly cancel: AbortController }) | null = null;
   #waiting = false;
+  #lettingGo = false;
   #failures = 0;
   /** GPU time that hand-ins and answers account for. The slice that finished a part is counted after it, so with the next one. */
   #reportedMs = 0;
@@ -175,10 +177,28 @@ export class WorkLoop {
     this.#ring();
   }
 
-  /** Gives back what was not begun, and the audit at work: others wait for it. The tile at work stands still. */
+  /** Gives back what was not begun, and the audit at work: others wait for it. Nothing is fetched. The tile at work stands still. */
   pause(): void {
     this.#giveBack(this.#deps.audits.interrupt('paused'));
     this.giveBackQueue();
+    this.#deps.jobs.closeUnopened();
+  }
+
+  /** After a pause that others should not wait for: the tile at work goes back but for what is finished, and the GPU's memory is freed. */
+  letGo(): void {
+    this.#lettingGo = true;
+    const token = this.#current?.lease.token;
+    if (token === undefined) return this.#free();
+    this.#cancel(token, LET_GO);
+    this.#giveUp(this.#leases.remove(token), LET_GO);
+    this.#ring();
+  }
+
+  /** Once no kernel is under way, and only if the pause still lasts. */
+  #free(): void {
+    if (!this.#lettingGo || this.#current || this.#deps.audits.current) return;
+    this.#lettingGo = false;
+    if (this.#deps.pace.paused) this.#deps.jobs.closeAll();
   }
 
   /** Gives back what was not begun: others can have it while we pause, or have it already after an absence. */
@@ -208,6 +228,7 @@ export class WorkLoop {
   async #work(): Promise<never> {
     const { pace, handIns, openings, gpu } = this.#deps;
     for (;;) {
+      this.#free();
       await pace.unpaused(this.#signal);
       await handIns.room(this.#signal);
       await openings.room(this.#signal);
