@@ -138,8 +138,8 @@ class Contributor {
   }
 
   async togglePause(): Promise<void> {
-    if (this.#snapshot?.mode === 'paused') await this.#engine?.resume();
-    else await this.#engine?.pause();
+    if (this.#snapshot?.holds.includes('owner')) await this.#engine?.resume('owner');
+    else await this.#engine?.pause('owner');
   }
 
   async setPower(percent: number): Promise<void> {

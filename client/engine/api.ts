@@ -125,7 +125,8 @@ export interface EngineSettings {
   readonly trusted?: string;
 }
 
-export const sliceMsOf = { visible: 8, hidden: 40 } as const;
+/** Longest dispatch of hosts without a page, in milliseconds. */
+export const SLICE_MS_DEFAULT = 40;
 
 /** The coordinator said no, for a reason that asking again does not change. */
 export class Refused extends Error {

@@ -12,8 +12,8 @@ import {
   type EngineSettings,
   type HoldReason,
   type Refused,
+  SLICE_MS_DEFAULT,
   type Snapshot,
-  sliceMsOf,
   type TileStep,
 } from './api.ts';
 import { Audits } from './audits.ts';
@@ -28,6 +28,7 @@ import { Openings } from './openings.ts';
 import { Pace, powerPercents } from './pace.ts';
 import { Meter, Tally } from './tally.ts';
 import { WorkLoop } from './work.ts';
+import { Yielding, type YieldingDeps } from './yielding.ts';
 
 /**
  * The contributor's engine: lease -> fetch inputs -> run -> commit and hand in -> open -> verdict. It knows WebGPU, fetch and
@@ -85,6 +86,7 @@ export interface EngineOptions extends EngineSettings, EngineListeners {
   readonly workload?: (id: string) => WorkloadEntry | undefined;
   readonly clock?: Clock;
   readonly connectionTiming?: ConnectionTiming;
+  readonly openGauge?: YieldingDeps['openGauge'];
   /** A drill, which needs the operator's key: changes every finished part in place. The coordinator is told, and accepts none of them. */
   readonly alter?: (part: PartialResult) => void;
 }
@@ -103,6 +105,7 @@ export class Engine {
   readonly #openings: Openings;
   readonly #audits: Audits;
   readonly #loop: WorkLoop;
+  readonly #yielding: Yielding;
   readonly #tally = new Tally();
   readonly #meter: Meter;
   /** Ends with the engine, after its last message. */
@@ -131,7 +134,7 @@ export class Engine {
     this.#clock = options.clock ?? realClock;
     const clock = this.#clock;
     const signal = this.#life.signal;
-    this.#pace = new Pace(clock, options.sliceMs ?? sliceMsOf.hidden);
+    this.#pace = new Pace(clock, options.sliceMs ?? SLICE_MS_DEFAULT);
     this.#pace.setPower(options.powerPercent ?? powerPercents.max);
     this.#meter = new Meter(clock.now());
     this.#gpu = new GpuKeeper(options.gpu, options.backend, this.#pace);
@@ -172,6 +175,14 @@ export class Engine {
       },
       // Otherwise it concerns this one audit: it took too long, or the result has its verdict already.
       refused: (error) => error.code === 'forbidden' && this.#fail(error),
+    });
+    this.#yielding = new Yielding({
+      gpu,
+      clock,
+      signal,
+      ...(options.openGauge && { openGauge: options.openGauge }),
+      pause: () => this.pause('busy'),
+      resume: () => this.resume('busy'),
     });
     const events = {
       begun: (lease: Lease) => this.#tell(lease, lease.parts, { step: 'begun' }),
@@ -258,6 +269,7 @@ export class Engine {
   /** Percent of the GPU's time, 5 to 100. Throws a `RangeError` outside. */
   setPower(percent: number): void {
     this.#pace.setPower(percent);
+    this.#yielding.powerChanged();
     this.#publish();
   }
 
@@ -339,6 +351,8 @@ export class Engine {
   async #begin(): Promise<void> {
     await this.#gpu.acquire();
     if (this.#stage !== 'active') return this.#gpu.destroy();
+    // The time of a software renderer is the processor's: that others need it is for the host to find out.
+    if ((this.#options.yieldsToOthers ?? true) && !this.#gpu.info?.software) this.#pace.onGap = () => this.#yielding.inGap();
     this.#connection.open();
     this.#running = this.#loop.run().catch((error) => this.#fail(error));
   }

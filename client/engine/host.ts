@@ -1,23 +1,25 @@
 import * as Comlink from 'comlink';
+import { visibleSliceMs, watchFrames } from '../comfort/frames.ts';
 import type { EngineHost } from '../engine.worker.ts';
-import { type EngineListeners, type EngineSettings, type Snapshot, sliceMsOf } from './api.ts';
+import type { EngineListeners, EngineSettings, HoldReason, Snapshot } from './api.ts';
 
 /**
  * The page's way to the engine: the engine runs in a Web Worker, so that neither compiling kernels nor hashing results
  * ever holds up the page. Call only after the visitor has said yes: no worker, no GPU and no socket exists before.
  *
  *   const engine = await openEngine({ origin, identity, kinds }, { onState, onTile, onPart });
- *   await engine.pause(); await engine.resume(); await engine.setPower(50);
+ *   await engine.pause('owner'); await engine.resume('owner'); await engine.setPower(50);
  *   await engine.stop();   // finished parts handed in, leases given back, worker gone; takes a second or two
  *
  * Every outcome arrives through `onState`: mode `failed` or `stopped` (consent ended) needs no `stop()`, which is still
  * safe to call any number of times. An ended engine is not started again: open another one.
- * `onTile` and `onPart` cost a message each; leave out what is not drawn. The slice follows the page's visibility
- * unless `sliceMs` is given.
+ * `onTile` and `onPart` cost a message each; leave out what is not drawn. The slice follows the page's frames while it is seen and is
+ * longer while it is hidden, unless `sliceMs` is given. A page that the browser freezes hands back what it holds.
  */
 export interface PageEngine {
-  pause(): Promise<void>;
-  resume(): Promise<void>;
+  /** Holds the engine for this reason; it goes on when none is left. */
+  pause(reason: HoldReason): Promise<void>;
+  resume(reason: HoldReason): Promise<void>;
   /** Percent of the GPU's time, 5 to 100; takes effect with the next slice. */
   setPower(percent: number): Promise<void>;
   /** Bytes that the inputs of one job may have; takes effect at once. */
@@ -33,24 +35,25 @@ export async function openEngine(settings: EngineSettings, listeners: EngineList
   const remote = Comlink.wrap<EngineHost>(worker);
   const ended = Promise.withResolvers<void>();
 
-  // A visible page shares its frames with the kernel, a hidden one does not.
-  const sliceMs = (): number => (document.visibilityState === 'visible' ? sliceMsOf.visible : sliceMsOf.hidden);
-  const follow = (): void => void remote.setSliceMs(sliceMs());
+  let isSoftware = false;
+  const freeze = (): void => void remote.pause('frozen');
+  const thaw = (): void => void remote.resume('frozen');
+  const unwatch: (() => void)[] = [];
   const end = (): void => {
-    document.removeEventListener('visibilitychange', follow);
+    for (const stop of unwatch.splice(0)) stop();
     worker.terminate();
     ended.resolve();
   };
   const onState = (snapshot: Snapshot): void => {
+    isSoftware = snapshot.device?.software ?? false;
     listeners.onState(snapshot);
     if (snapshot.mode === 'stopped' || snapshot.mode === 'failed') end();
   };
 
-  if (settings.sliceMs === undefined) document.addEventListener('visibilitychange', follow);
   const { onTile, onPart } = listeners;
   try {
     const started = remote.start(
-      { sliceMs: sliceMs(), ...settings },
+      { sliceMs: visibleSliceMs.first, ...settings },
       Comlink.proxy(onState),
       onTile ? Comlink.proxy(onTile) : null,
       onPart ? Comlink.proxy(onPart) : null,
@@ -61,11 +64,25 @@ export async function openEngine(settings: EngineSettings, listeners: EngineList
     throw error;
   }
 
+  if (settings.sliceMs === undefined)
+    unwatch.push(
+      watchFrames(
+        (ms) => void remote.setSliceMs(ms),
+        () => !isSoftware,
+      ),
+    );
+  document.addEventListener('freeze', freeze);
+  document.addEventListener('resume', thaw);
+  unwatch.push(() => {
+    document.removeEventListener('freeze', freeze);
+    document.removeEventListener('resume', thaw);
+  });
+
   // A terminated worker answers nothing: whoever waits for an answer waits for the end as well.
   const untilEnd = async (answer: Promise<void>): Promise<void> => Promise.race([answer, ended.promise]);
   return {
-    pause: () => untilEnd(remote.pause()),
-    resume: () => untilEnd(remote.resume()),
+    pause: (reason) => untilEnd(remote.pause(reason)),
+    resume: (reason) => untilEnd(remote.resume(reason)),
     setPower: (percent) => untilEnd(remote.setPower(percent)),
     setDownloadMax: (bytes) => untilEnd(remote.setDownloadMax(bytes)),
     async stop() {

@@ -22,7 +22,7 @@ export class Pace {
   #powerPercent = powerPercents.max as number;
   readonly #holds = new Set<HoldReason>();
   /** Awaited between slices, while nothing of ours is on the GPU. */
-  onGap: ((signal: AbortSignal) => Promise<void>) | null = null;
+  onGap: (() => Promise<void>) | null = null;
   /** Idle milliseconds owed; negative when more was slept than owed. */
   #owedMs = 0;
 
@@ -89,7 +89,7 @@ export class Pace {
   async #between(measuredMs: number, signal: AbortSignal): Promise<void> {
     this.busyMs += measuredMs;
     await this.#rest(measuredMs, signal);
-    await this.onGap?.(signal);
+    await this.onGap?.();
     await this.unpaused(signal);
   }
 

@@ -188,10 +188,12 @@ export class WorkLoop {
   letGo(): void {
     this.#lettingGo = true;
     const token = this.#current?.lease.token;
-    if (token === undefined) return this.#free();
-    this.#cancel(token, LET_GO);
-    this.#giveUp(this.#leases.remove(token), LET_GO);
-    this.#ring();
+    if (token === undefined) this.#free();
+    else {
+      this.#cancel(token, LET_GO);
+      this.#giveUp(this.#leases.remove(token), LET_GO);
+      this.#ring();
+    }
   }
 
   /** Once no kernel is under way, and only if the pause still lasts. */

@@ -137,8 +137,8 @@ export class Card {
   }
 
   async #follow(engine: PageEngine | null): Promise<void> {
-    if (this.#isVisible) await engine?.resume();
-    else await engine?.pause();
+    if (this.#isVisible) await engine?.resume('hidden');
+    else await engine?.pause('hidden');
   }
 
   #take(snapshot: Snapshot): void {

@@ -1,0 +1,66 @@
+import type { Snapshot } from '../engine/api.ts';
+import type { PageEngine } from '../engine/host.ts';
+import { Paying, wattsOf } from './energy.ts';
+import { holdsFor, type Readings, type RuleReason, ruleReasons } from './rules.ts';
+import { Sensors } from './sensors.ts';
+import type { ComfortSettings } from './settings.ts';
+
+/** Hours of the day and prices change without an event. */
+const LOOK_EVERY_MS = 5000;
+
+/** Keeps the owner's rules for one engine: holds it while one of them says so, and lets it go on when none does. */
+export class Guard {
+  readonly #engine: Pick<PageEngine, 'pause' | 'resume'>;
+  readonly #sensors = new Sensors(() => this.#look());
+  readonly #paying = new Paying();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #settings: ComfortSettings;
+  #snapshot: Snapshot | null = null;
+  #held = new Set<RuleReason>();
+
+  constructor(engine: Pick<PageEngine, 'pause' | 'resume'>, settings: ComfortSettings) {
+    this.#engine = engine;
+    this.#settings = settings;
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
+    void this.#sensors.open();
+  }
+
+  /** What the browser tells, for people. */
+  get readings(): Pick<Readings, 'battery' | 'pressure' | 'saveData'> {
+    return this.#sensors.readings;
+  }
+
+  set(settings: ComfortSettings): void {
+    const { watts, pricePerKwh, creditWorth } = this.#settings;
+    if (watts !== settings.watts || pricePerKwh !== settings.pricePerKwh || creditWorth !== settings.creditWorth) this.#paying.forget();
+    this.#settings = settings;
+    this.#look();
+  }
+
+  take(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#sensors.close();
+  }
+
+  #look(): void {
+    const wanted = new Set(holdsFor(this.#settings, { ...this.#sensors.readings, unpaid: this.#isUnpaid(), now: new Date() }));
+    for (const reason of ruleReasons) {
+      if (wanted.has(reason) === this.#held.has(reason)) continue;
+      void (wanted.has(reason) ? this.#engine.pause(reason) : this.#engine.resume(reason));
+    }
+    this.#held = wanted;
+  }
+
+  #isUnpaid(): boolean {
+    const snapshot = this.#snapshot;
+    const { onlyWhenItPays, watts, pricePerKwh, creditWorth } = this.#settings;
+    if (!snapshot?.device || !onlyWhenItPays) return false;
+    const microCredits = BigInt(snapshot.earnedMicroCredits) + BigInt(snapshot.vestingMicroCredits);
+    const prices = { watts: watts ?? wattsOf(snapshot.device), pricePerKwh, creditWorth };
+    return this.#paying.update({ busyMs: snapshot.busyMs, microCredits }, prices, Date.now());
+  }
+}
