@@ -28,6 +28,7 @@ const host = {
   resume: (reason: HoldReason): void => engine?.resume(reason),
   stop: async (): Promise<void> => engine?.stop(),
   setPower: (percent: number): void => engine?.setPower(percent),
+  setYieldsToOthers: (yields: boolean): void => engine?.setYieldsToOthers(yields),
   setDownloadMax: (bytes: number): void => engine?.setDownloadMax(bytes),
   setSliceMs: (ms: number): void => engine?.setSliceMs(ms),
 };

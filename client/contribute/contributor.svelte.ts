@@ -3,13 +3,19 @@ import type { JobId, TileRef } from '../../shared/model.ts';
 import type { Device } from '../../shared/schemas.ts';
 import type { PartFact, Snapshot, TileFact } from '../engine/api.ts';
 import type { PageEngine } from '../engine/host.ts';
+import type { Guard } from '../comfort/guard.ts';
+import { type ComfortSettings, rememberComfort, rememberedComfort } from '../comfort/settings.ts';
 import { asApiError } from '../net/api.ts';
+import { holdEngine } from '../net/engine-lock.ts';
 import { rememberCap, rememberedCap } from './download.ts';
 import { type AdapterKind, probeAdapter } from './gpu.ts';
 import { obtainConsent } from './identity.ts';
 
-/** `software`: only a software renderer was found, and it waits for a second yes. `ended`: `ending` says why. */
-export type Phase = 'idle' | 'starting' | 'software' | 'running' | 'stopping' | 'ended';
+/**
+ * `software`: only a software renderer was found, and it waits for a second yes. `elsewhere`: another tab shares, and it waits for a yes to
+ * share here instead. `ended`: `ending` says why.
+ */
+export type Phase = 'idle' | 'starting' | 'software' | 'elsewhere' | 'running' | 'stopping' | 'ended';
 
 export interface Ending {
   readonly title: string;
@@ -36,16 +42,22 @@ const titles = {
   internal: 'Sharing has stopped',
 } as const;
 
+/** Name of the lock that the one tab that shares holds. */
+const LOCK = 'tessera engine';
+
 /** Sharing this GPU. One for the whole app: the engine goes on while one moves between pages. */
 class Contributor {
   #phase = $state<Phase>('idle');
   #snapshot = $state.raw<Snapshot | null>(null);
   #ending = $state.raw<Ending | null>(null);
   #badNews = $state.raw<BadNews | null>(null);
-  #power = $state(100);
+  #comfort = $state.raw<ComfortSettings>(rememberedComfort());
+  #guard = $state.raw<Guard | null>(null);
   #downloadBytesMax = $state(rememberedCap());
   #softwareAllowed = false;
   #engine: PageEngine | null = null;
+  /** Lets go of the lock that makes this the only engine of the browser. */
+  #release = new AbortController();
   readonly #listeners = new Set<FactListener>();
   /** Accepted tiles of the job last worked on, for outlines; earlier jobs are not shown any more. */
   #own: { readonly job: JobId; readonly tiles: TileRef[] } | null = null;
@@ -67,8 +79,12 @@ class Contributor {
   get suspended(): boolean {
     return this.#badNews?.verdict === 'refuted' || (this.#snapshot?.record?.suspendedUntilMs ?? 0) > Date.now();
   }
-  get power(): number {
-    return this.#power;
+  get comfort(): ComfortSettings {
+    return this.#comfort;
+  }
+  /** Keeps the comfort settings while sharing, and knows what the browser tells of the machine. */
+  get guard(): Guard | null {
+    return this.#guard;
   }
   /** What a job may have as inputs; remembered by this browser. */
   get downloadBytesMax(): number {
@@ -81,8 +97,8 @@ class Contributor {
     return this.#phase === 'starting' || this.#phase === 'running' || this.#phase === 'stopping';
   }
 
-  /** The yes. Everything before it asks nothing of the GPU and opens no contributor's socket. */
-  async start(): Promise<void> {
+  /** The yes. Everything before it asks nothing of the GPU and opens no contributor's socket. `instead`: of another tab that shares. */
+  async start({ instead = false } = {}): Promise<void> {
     if (this.active) return;
     this.#phase = 'starting';
     this.#ending = null;
@@ -96,14 +112,21 @@ class Contributor {
         this.#phase = 'software';
         return;
       }
+      this.#release = new AbortController();
+      const lost = (): void => void this.stop().then(() => this.#end('Sharing goes on in another tab', 'One tab of a browser shares at a time.'));
+      if ((await holdEngine(LOCK, this.#release.signal, { steal: instead, lost })) === 'taken') {
+        this.#phase = 'elsewhere';
+        return;
+      }
       const { consent, contributor } = await obtainConsent(workloadIds);
-      const { openEngine } = await import('../engine/host.ts');
+      const [{ openEngine }, { Guard }] = await Promise.all([import('../engine/host.ts'), import('../comfort/guard.ts')]);
       this.#engine = await openEngine(
         {
           origin: location.origin,
           identity: { contributor, consent: consent.id },
           kinds: consent.kinds,
-          powerPercent: this.#power,
+          powerPercent: this.#comfort.powerPercent,
+          yieldsToOthers: this.#comfort.yieldToOthers,
           downloadBytesMax: this.#downloadBytesMax,
         },
         {
@@ -116,6 +139,7 @@ class Contributor {
           onPart: (fact) => this.#tell((listener) => listener.part(fact)),
         },
       );
+      this.#guard = new Guard(this.#engine, this.#comfort);
       if (this.#phase === 'starting') this.#phase = 'running';
     } catch (error) {
       this.#end('Sharing could not start', asApiError(error).message);
@@ -129,11 +153,12 @@ class Contributor {
   }
 
   async stop(): Promise<void> {
-    if (this.#phase === 'software') this.#phase = 'idle';
+    if (this.#phase === 'software' || this.#phase === 'elsewhere') this.#phase = 'idle';
     if (!this.#engine || this.#phase !== 'running') return;
     this.#phase = 'stopping';
+    this.#guard?.close();
     await this.#engine.stop();
-    this.#engine = null;
+    this.#letGo();
     this.#phase = 'idle';
   }
 
@@ -142,9 +167,13 @@ class Contributor {
     else await this.#engine?.pause('owner');
   }
 
-  async setPower(percent: number): Promise<void> {
-    this.#power = percent;
-    await this.#engine?.setPower(percent);
+  /** Changes some of the settings, and remembers them. */
+  async setComfort(change: Partial<ComfortSettings>): Promise<void> {
+    this.#comfort = { ...this.#comfort, ...change };
+    rememberComfort(this.#comfort);
+    this.#guard?.set(this.#comfort);
+    if (change.powerPercent !== undefined) await this.#engine?.setPower(change.powerPercent);
+    if (change.yieldToOthers !== undefined) await this.#engine?.setYieldsToOthers(change.yieldToOthers);
   }
 
   async setDownloadMax(bytes: number): Promise<void> {
@@ -182,12 +211,20 @@ class Contributor {
 
   #take(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
+    this.#guard?.take(snapshot);
     if (snapshot.mode === 'failed') this.#end(titles[snapshot.error?.kind ?? 'internal'], snapshot.error?.message ?? '', snapshot.error?.kind === 'stale');
     else if (snapshot.mode === 'stopped' && this.#phase !== 'stopping') this.#end('Sharing has stopped', snapshot.reason ?? '');
   }
 
-  #end(title: string, message: string, reload = false): void {
+  #letGo(): void {
+    this.#guard?.close();
+    this.#guard = null;
     this.#engine = null;
+    this.#release.abort();
+  }
+
+  #end(title: string, message: string, reload = false): void {
+    this.#letGo();
     this.#phase = 'ended';
     this.#ending = { title, message, reload };
   }

@@ -104,12 +104,12 @@ describe('contributing', () => {
 
   it('pauses, resumes and keeps the power for the next start', async () => {
     const contributor = await fresh();
-    await contributor.setPower(40);
+    await contributor.setComfort({ powerPercent: 40 });
     await contributor.start();
     expect(openEngine.mock.calls[0]?.[0]).toMatchObject({ powerPercent: 40 });
     await contributor.togglePause();
     expect(engine.pause).toHaveBeenCalledOnce();
-    tell({ mode: 'paused' });
+    tell({ mode: 'paused', holds: ['owner'] });
     await contributor.togglePause();
     expect(engine.resume).toHaveBeenCalledOnce();
   });

@@ -112,6 +112,7 @@ export class Engine {
   readonly #life = new AbortController();
 
   #downloadBytesMax: number;
+  #yieldsToOthers: boolean;
   /** Ends with the present pause, or the next one. */
   #pausing = new AbortController();
   #stage: Stage = 'idle';
@@ -140,6 +141,7 @@ export class Engine {
     this.#gpu = new GpuKeeper(options.gpu, options.backend, this.#pace);
     this.#connection = this.#makeConnection();
     const [connection, gpu, pace] = [this.#connection, this.#gpu, this.#pace];
+    this.#yieldsToOthers = options.yieldsToOthers ?? true;
     this.#downloadBytesMax = assertCap(options.downloadBytesMax ?? limits.downloadBytesDefault);
     const downloadBytesMax = (): number => this.#downloadBytesMax;
     const blobs = new Blobs(options.origin, clock, { inputsMax: this.#downloadBytesMax, stallMs: limits.downloadStallMsMax });
@@ -273,6 +275,13 @@ export class Engine {
     this.#publish();
   }
 
+  /** Whether it pauses while somebody else needs the GPU. The time of a software renderer is the processor's: that is for the host to find out. */
+  setYieldsToOthers(yields: boolean): void {
+    this.#yieldsToOthers = yields;
+    this.#pace.onGap = yields && !this.#gpu.info?.software ? () => this.#yielding.inGap() : null;
+    if (!yields) this.resume('busy');
+  }
+
   /** Bytes that the inputs of one job may have, from now on. Throws a `RangeError` outside `limits`. */
   setDownloadMax(bytes: number): void {
     this.#downloadBytesMax = assertCap(bytes);
@@ -351,8 +360,7 @@ export class Engine {
   async #begin(): Promise<void> {
     await this.#gpu.acquire();
     if (this.#stage !== 'active') return this.#gpu.destroy();
-    // The time of a software renderer is the processor's: that others need it is for the host to find out.
-    if ((this.#options.yieldsToOthers ?? true) && !this.#gpu.info?.software) this.#pace.onGap = () => this.#yielding.inGap();
+    this.setYieldsToOthers(this.#yieldsToOthers);
     this.#connection.open();
     this.#running = this.#loop.run().catch((error) => this.#fail(error));
   }

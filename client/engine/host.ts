@@ -22,6 +22,7 @@ export interface PageEngine {
   resume(reason: HoldReason): Promise<void>;
   /** Percent of the GPU's time, 5 to 100; takes effect with the next slice. */
   setPower(percent: number): Promise<void>;
+  setYieldsToOthers(yields: boolean): Promise<void>;
   /** Bytes that the inputs of one job may have; takes effect at once. */
   setDownloadMax(bytes: number): Promise<void>;
   stop(): Promise<void>;
@@ -84,6 +85,7 @@ export async function openEngine(settings: EngineSettings, listeners: EngineList
     pause: (reason) => untilEnd(remote.pause(reason)),
     resume: (reason) => untilEnd(remote.resume(reason)),
     setPower: (percent) => untilEnd(remote.setPower(percent)),
+    setYieldsToOthers: (yields) => untilEnd(remote.setYieldsToOthers(yields)),
     setDownloadMax: (bytes) => untilEnd(remote.setDownloadMax(bytes)),
     async stop() {
       void remote.stop();
