@@ -4,6 +4,7 @@ import { Paying, wattsOf } from './energy.ts';
 import { holdsFor, type Readings, type RuleReason, ruleReasons } from './rules.ts';
 import { Sensors } from './sensors.ts';
 import type { ComfortSettings } from './settings.ts';
+import { WakeLock } from './wake-lock.ts';
 
 /** Hours of the day and prices change without an event. */
 const LOOK_EVERY_MS = 5000;
@@ -13,6 +14,7 @@ export class Guard {
   readonly #engine: Pick<PageEngine, 'pause' | 'resume'>;
   readonly #sensors = new Sensors(() => this.#look());
   readonly #paying = new Paying();
+  readonly #wake = new WakeLock();
   readonly #timer: ReturnType<typeof setInterval>;
   #settings: ComfortSettings;
   #snapshot: Snapshot | null = null;
@@ -23,6 +25,7 @@ export class Guard {
     this.#settings = settings;
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
     void this.#sensors.open();
+    void this.#wake.want(settings.wakeLock);
   }
 
   /** What the browser tells, for people. */
@@ -34,6 +37,7 @@ export class Guard {
     const { watts, pricePerKwh, creditWorth } = this.#settings;
     if (watts !== settings.watts || pricePerKwh !== settings.pricePerKwh || creditWorth !== settings.creditWorth) this.#paying.forget();
     this.#settings = settings;
+    void this.#wake.want(settings.wakeLock);
     this.#look();
   }
 
@@ -44,6 +48,7 @@ export class Guard {
   close(): void {
     clearInterval(this.#timer);
     this.#sensors.close();
+    void this.#wake.close();
   }
 
   #look(): void {

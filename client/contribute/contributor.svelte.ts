@@ -1,10 +1,10 @@
 import { workloadIds } from '../../shaders/registry.ts';
 import type { JobId, TileRef } from '../../shared/model.ts';
 import type { Device } from '../../shared/schemas.ts';
-import type { PartFact, Snapshot, TileFact } from '../engine/api.ts';
-import type { PageEngine } from '../engine/host.ts';
 import type { Guard } from '../comfort/guard.ts';
 import { type ComfortSettings, rememberComfort, rememberedComfort } from '../comfort/settings.ts';
+import type { PartFact, Snapshot, TileFact } from '../engine/api.ts';
+import type { PageEngine } from '../engine/host.ts';
 import { asApiError } from '../net/api.ts';
 import { holdEngine } from '../net/engine-lock.ts';
 import { rememberCap, rememberedCap } from './download.ts';

@@ -1,4 +1,5 @@
 import type { Device } from '../../shared/schemas.ts';
+import { holdWords } from '../comfort/words.ts';
 import type { Snapshot } from '../engine/api.ts';
 import { count } from '../ui/format.ts';
 import type { Phase } from './contributor.svelte.ts';
@@ -10,7 +11,7 @@ export function statusOf(phase: Phase, snapshot: Snapshot | null, suspended: boo
   if (!snapshot.online && snapshot.mode !== 'connecting')
     return { title: 'Reconnecting', detail: 'The coordinator does not answer. Tiles in hand are computed on, and handed in when it is back.' };
   if (snapshot.mode === 'connecting') return { title: 'Connecting', detail: null };
-  if (snapshot.mode === 'paused') return { title: 'Paused', detail: null };
+  if (snapshot.mode === 'paused') return { title: 'Paused', detail: snapshot.holds.map((reason) => holdWords[reason]).join(' ') };
   if (snapshot.waiting && suspended)
     return {
       title: 'No work for this browser',
