@@ -4,7 +4,12 @@ import { WakeLock } from './wake-lock.ts';
 let page: EventTarget & { visibilityState: string };
 let locks: { released: boolean; release: () => Promise<void> }[];
 const request = vi.fn(async () => {
-  const lock = { released: false, release: async () => void (lock.released = true) };
+  const lock = {
+    released: false,
+    async release() {
+      lock.released = true;
+    },
+  };
   locks.push(lock);
   return lock;
 });

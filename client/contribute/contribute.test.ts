@@ -118,7 +118,8 @@ describe('statusOf', () => {
     expect(statusOf('starting', null, false).title).toBe('Starting');
     expect(statusOf('running', snapshot({ mode: 'connecting', online: false }), false).title).toBe('Connecting');
     expect(statusOf('running', snapshot({}), false).title).toBe('Your GPU is working');
-    expect(statusOf('running', snapshot({ mode: 'paused' }), false).title).toBe('Paused');
+    expect(statusOf('running', snapshot({ mode: 'paused', holds: ['owner'] }), false)).toEqual({ title: 'Paused', detail: 'You pressed Pause.' });
+    expect(statusOf('running', snapshot({ mode: 'paused', holds: ['battery', 'hours'] }), false).detail).toMatch(/on battery.*your hours/);
     expect(statusOf('running', snapshot({ waiting: true }), false).title).toBe('Waiting for work');
     expect(statusOf('stopping', snapshot({}), false).title).toBe('Stopping');
   });

@@ -3,9 +3,17 @@ import { limits, MIB } from '../../shared/limits.ts';
 import type { EngineListeners, Snapshot } from '../engine/api.ts';
 
 /** A browser with one adapter and a coordinator that grants consents; the engine is a script of snapshots. */
-const engine = { pause: vi.fn(), resume: vi.fn(), setPower: vi.fn(), setDownloadMax: vi.fn(), stop: vi.fn() };
+const engine = { pause: vi.fn(), resume: vi.fn(), setPower: vi.fn(), setDownloadMax: vi.fn(), setYieldsToOthers: vi.fn(), stop: vi.fn() };
 const openEngine = vi.fn(async (_settings: object, _listeners: EngineListeners) => engine);
 vi.mock('../engine/host.ts', () => ({ openEngine }));
+const guard = { set: vi.fn(), take: vi.fn(), close: vi.fn() };
+vi.mock('../comfort/guard.ts', () => ({
+  Guard: class {
+    constructor() {
+      Object.assign(this, guard);
+    }
+  },
+}));
 
 const requestAdapter = vi.fn();
 const fetched: string[] = [];
