@@ -294,3 +294,28 @@ describe('what is refused at once', () => {
     await without.close();
   });
 });
+
+describe('one engine a browser', () => {
+  const key = 'b'.repeat(43);
+
+  it('works at a time: the latest, whichever contributor it is; engines of other browsers and of none go on', async () => {
+    const hands = await Promise.all([Hand.join(world), Hand.join(world), Hand.join(world, { browser: 'x'.repeat(43) })]);
+    const first = await Hand.join(world, { browser: key });
+    const gone = once(first.socket, 'disconnect');
+    const second = await Hand.join(world, { browser: key });
+    expect((await gone)[0]).toBe('io server disconnect');
+    expect(second.socket.connected).toBe(true);
+    expect((await second.lease()).token).toEqual(expect.any(String));
+    for (const { socket } of hands) expect(socket.connected).toBe(true);
+  });
+
+  it('may reconnect, and gets work', async () => {
+    const hand = await Hand.join(world, { browser: key });
+    await hand.connect();
+    expect((await hand.lease()).token).toEqual(expect.any(String));
+  });
+
+  it('has a key of the right shape', async () => {
+    await expect(Hand.join(world, { browser: 'short' })).rejects.toThrow(/browser/);
+  });
+});

@@ -294,6 +294,8 @@ export const hello = Type.Object(
     device,
     /** It takes no work and no audits of jobs whose inputs are larger. */
     downloadBytesMax,
+    /** Of all engines that bring the same one the latest works, whichever contributors they are: they share a GPU. Never stored. */
+    browser: Type.Optional(secret),
     /** The operator's key: this contributor is his own, and its word is believed. */
     trusted: Type.Optional(text(200, 1)),
     /** With the operator's key: it lies on purpose, to test the checks. Nothing that it hands in is ever accepted. */

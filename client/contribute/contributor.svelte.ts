@@ -6,6 +6,7 @@ import { type ComfortSettings, rememberComfort, rememberedComfort } from '../com
 import type { PartFact, Snapshot, TileFact } from '../engine/api.ts';
 import type { PageEngine } from '../engine/host.ts';
 import { asApiError } from '../net/api.ts';
+import { browserKey } from '../net/browser-key.ts';
 import { holdEngine } from '../net/engine-lock.ts';
 import { rememberCap, rememberedCap } from './download.ts';
 import { type AdapterKind, probeAdapter } from './gpu.ts';
@@ -123,7 +124,7 @@ class Contributor {
       this.#engine = await openEngine(
         {
           origin: location.origin,
-          identity: { contributor, consent: consent.id },
+          identity: { contributor, consent: consent.id, browser: browserKey() },
           kinds: consent.kinds,
           powerPercent: this.#comfort.powerPercent,
           yieldsToOthers: this.#comfort.yieldToOthers,

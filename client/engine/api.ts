@@ -8,6 +8,8 @@ import type { ContributorRecord, Device, ErrorCode } from '../../shared/schemas.
 export interface EngineIdentity {
   readonly contributor: { readonly id: ContributorId; readonly secret: string };
   readonly consent: ConsentId;
+  /** What engines of one browser have in common (net/browser-key.ts); none for hosts that are not a browser. */
+  readonly browser?: string;
 }
 
 /** See the header of engine.ts for what each mode means and how it is entered and left. */

@@ -328,6 +328,7 @@ export class Engine {
         consent: identity.consent,
         device,
         downloadBytesMax: this.#downloadBytesMax,
+        ...(identity.browser !== undefined && { browser: identity.browser }),
         ...(trusted !== undefined && { trusted }),
         ...(alter && { drill: true }),
       };
@@ -339,7 +340,7 @@ export class Engine {
         this.#publish();
       },
       refused: (error: Refused) => this.#fail(error),
-      replaced: () => void this.#end(stoppedBecause('Another window of this browser took over.', false)),
+      replaced: () => void this.#end(stoppedBecause('Sharing goes on in another window of this browser.', false)),
       facts: {
         verdict: (message: VerdictMessage) => this.#verdict(message),
         'work:available': () => this.#loop.requests.available(),

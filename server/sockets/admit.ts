@@ -29,6 +29,8 @@ export interface Session {
   readonly contributor: ContributorId;
   readonly consent: ConsentId;
   readonly consentExpiresMs: number;
+  /** `hello.browser`, hashed; null where there is none. Lives as long as the connection. */
+  readonly browser: string | null;
   /** Jobs this connection has been told about. */
   readonly told: Set<JobId>;
 }
@@ -61,7 +63,7 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
   const joining = { id, owner, site: site?.id ?? null, network, deviceClass, trusted, drill, sharePercent, kinds, downloadBytesMax, standings };
   await coordinator.dispatch({ type: 'join', contributor: joining });
   return {
-    session: { socket, contributor: id, consent: consent.id, consentExpiresMs: consent.expiresMs, told: new Set() },
+    session: { socket, contributor: id, consent: consent.id, consentExpiresMs: consent.expiresMs, browser: browserOf(message), told: new Set() },
     welcome: {
       ...(await balancesOf(store, id, owner)),
       record: recordAmong(coordinator, id, kinds),
@@ -71,6 +73,8 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
     },
   };
 }
+
+const browserOf = ({ browser }: schemas.Hello): string | null => (browser === undefined ? null : createHash('sha256').update(browser).digest('base64url'));
 
 const CLASS_CHARS_MAX = 120;
 

@@ -12,7 +12,7 @@ import { newResultId } from '../ids.ts';
 import { admit, balancesOf, type ContributeDeps, type Session } from './admit.ts';
 import { commandsOf, Refusal } from './connect.ts';
 
-/** The edge for contributors' engines. One connection a contributor: a newer one replaces the older. */
+/** The edge for contributors' engines. One connection a contributor, and one a browser, whatever sites it is on: a newer one replaces the older. */
 export function serveContributors(io: Server, deps: ContributeDeps): { endConsent(consent: ConsentId): void } {
   const sessions = new Map<ContributorId, Session>();
   deps.coordinator.onEvents((events) => {
@@ -31,8 +31,9 @@ export function serveContributors(io: Server, deps: ContributeDeps): { endConsen
       if (session) throw new Refusal('conflict', 'This connection has said hello already.');
       const admitted = await admit(deps, socket, message);
       session = admitted.session;
-      sessions.get(session.contributor)?.socket.disconnect(true);
+      const older = sameEngine(sessions, session);
       sessions.set(session.contributor, session);
+      for (const { socket: theirs } of older) theirs.disconnect(true);
       return admitted.welcome;
     });
     on('work', schemas.workRequest, async ({ leasesMax, downloadBytesMax }): Promise<Work> => {
@@ -62,6 +63,11 @@ export function serveContributors(io: Server, deps: ContributeDeps): { endConsen
       }
     },
   };
+}
+
+/** Connections that this one takes the place of. */
+function sameEngine(sessions: ReadonlyMap<ContributorId, Session>, { contributor, browser }: Session): Session[] {
+  return [...sessions.values()].filter((other) => other.contributor === contributor || (browser !== null && other.browser === browser));
 }
 
 /** Turns the events of a step into the answer that carries new leases; refusals become errors. */
