@@ -14,7 +14,7 @@ export interface BenchReport {
 
 /** Suites there are, by name. */
 export function findSuites(base: string = root): Map<string, string> {
-  const files = globSync('{shared,shaders,server,client}/**/*.bench.ts', { cwd: base });
+  const files = globSync('{shared,shaders,server,client,e2e}/**/*.bench.ts', { cwd: base });
   return new Map(files.sort().map((file) => [basename(file, '.bench.ts'), join(base, file)]));
 }
 

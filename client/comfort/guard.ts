@@ -28,9 +28,10 @@ export class Guard {
     void this.#wake.want(settings.wakeLock);
   }
 
-  /** What the browser tells, for people. */
+  /** What the browser tells. A software renderer is itself the load on the processor: then its pressure says nothing about others. */
   get readings(): Pick<Readings, 'battery' | 'pressure' | 'saveData'> {
-    return this.#sensors.readings;
+    const told = this.#sensors.readings;
+    return this.#snapshot?.device?.software ? { ...told, pressure: null } : told;
   }
 
   set(settings: ComfortSettings): void {
@@ -42,7 +43,9 @@ export class Guard {
   }
 
   take(snapshot: Snapshot): void {
+    const isFirst = this.#snapshot?.device === undefined || this.#snapshot.device === null;
     this.#snapshot = snapshot;
+    if (isFirst && snapshot.device) this.#look();
   }
 
   close(): void {
@@ -52,7 +55,8 @@ export class Guard {
   }
 
   #look(): void {
-    const wanted = new Set(holdsFor(this.#settings, { ...this.#sensors.readings, unpaid: this.#isUnpaid(), now: new Date() }));
+    const told = this.readings;
+    const wanted = new Set(holdsFor(this.#settings, { ...told, unpaid: this.#isUnpaid(), now: new Date() }));
     for (const reason of ruleReasons) {
       if (wanted.has(reason) === this.#held.has(reason)) continue;
       void (wanted.has(reason) ? this.#engine.pause(reason) : this.#engine.resume(reason));

@@ -297,7 +297,7 @@ describe('pause and stop', () => {
     await until(() => last()?.waiting, 'waiting for work');
     engine.pause('hours');
     coordinator.addJob('a', 2, new Uint8Array(1000));
-    coordinator.fact('work:available', undefined);
+    coordinator.fact('work:available');
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(work.log).toEqual([]);
     expect(coordinator.stored.size).toBe(0);

@@ -4,10 +4,10 @@ import { findChromium, softwareGpuFlags } from '../../scripts/chromium.ts';
 /** Long enough for a software GPU on two busy cores. */
 export const WORK_MS_MAX = 180_000;
 
-export async function launchBrowser(): Promise<Browser> {
+export async function launchBrowser(flags: readonly string[] = softwareGpuFlags): Promise<Browser> {
   const executablePath = findChromium();
   if (!executablePath) throw new Error('no Chromium; run npm test, which installs one');
-  return chromium.launch({ executablePath, args: [...softwareGpuFlags] });
+  return chromium.launch({ executablePath, args: [...flags] });
 }
 
 /** A visitor: a browser profile of his own. What goes wrong in his pages is kept for the test to look at. */
