@@ -27,7 +27,7 @@ async function main(options: Options): Promise<number> {
 
   const name = adapter.kind === 'dawn' ? adapter.name : `headless Chromium, ${adapter.executablePath}`;
   note(`Adapter: ${name}`);
-  note(`Contributing to ${options.origin} at ${options.powerPercent} % of its time. What may run:`);
+  note(`Contributing to ${options.origin} at ${options.powerPercent} % of its time${options.hours === '' ? '' : `, at ${options.hours}`}. What may run:`);
   for (const id of workloadIds) note(`  ${workload(id)?.spec.title}: ${workload(id)?.spec.summary}`);
   note('Ctrl-C stops.');
 
@@ -37,13 +37,14 @@ async function main(options: Options): Promise<number> {
     if (options.json) console.log(JSON.stringify({ adapter: name, ...outcome, seconds }));
     else console.log(`${seconds} s: ${sentence(outcome)}`);
   };
-  const outcome = await run(adapter, options, sparingly(print));
+  const outcome = await run(adapter, options, sparingly(print), note);
   print(outcome);
   return 0;
 }
 
-function run(adapter: Exclude<Adapter, { kind: 'restart' }>, options: Options, report: Report): Promise<Outcome> {
-  if (adapter.kind === 'dawn') return contribute(adapter.gpu, options, report, stopping.signal);
+function run(adapter: Exclude<Adapter, { kind: 'restart' }>, options: Options, report: Report, note: (line: string) => void): Promise<Outcome> {
+  if (adapter.kind === 'dawn') return contribute(adapter.gpu, options, report, note, stopping.signal);
+  // The page keeps the hours itself, and shows that it does.
   return contributeByPage(adapter.executablePath, options, report, stopping.signal);
 }
 

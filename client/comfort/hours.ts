@@ -1,4 +1,8 @@
+import { MINUTE_MS } from '../../shared/limits.ts';
+
 const DAY_MINUTES = 24 * 60;
+/** A range inside the hour that a clock change leaves out is met two days later; one day more is margin. */
+const SEARCH_MINUTES_MAX = 3 * DAY_MINUTES;
 const RANGES_MAX = 8;
 const HOW = 'Hours are ranges such as 22-7 or 22:30-7, 12-13, from 0 to 24 o’clock, eight at most; empty means always.';
 
@@ -39,12 +43,17 @@ export function isWithin(hours: Hours, date: Date): boolean {
   return hours.length === 0 || hours.some((range) => isIn(range, minute));
 }
 
-/** When it is the other way round for the next time, in milliseconds since 1970; null when that never is. By the local clock, so also over its changes. */
+/**
+ * When it is the other way round for the next time, in milliseconds since 1970; null when that never is. Found by walking
+ * over the minutes, which is right on days of 23 and 25 hours too: a wall clock may leave out an end of a range, or pass it
+ * twice. Three days are 4320 steps, under a millisecond.
+ */
 export function nextChangeMs(hours: Hours, date: Date): number | null {
   const now = isWithin(hours, date);
-  const marks = hours.flatMap(({ from, until }) => [from, until % DAY_MINUTES]);
-  const days = [0, 1, 2];
-  const moments = days.flatMap((day) => marks.map((minute) => new Date(date.getFullYear(), date.getMonth(), date.getDate() + day, 0, minute)));
-  const later = moments.filter((moment) => moment > date && isWithin(hours, moment) !== now).map(Number);
-  return later.length > 0 ? Math.min(...later) : null;
+  const thisMinuteMs = Math.floor(date.getTime() / MINUTE_MS) * MINUTE_MS;
+  for (let minutes = 1; minutes <= SEARCH_MINUTES_MAX; minutes++) {
+    const ms = thisMinuteMs + minutes * MINUTE_MS;
+    if (isWithin(hours, new Date(ms)) !== now) return ms;
+  }
+  return null;
 }

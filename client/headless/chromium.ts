@@ -25,6 +25,8 @@ const FLAGS = [
   '--disable-sync',
 ];
 const SYSTEM_PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/usr/bin/google-chrome-stable'];
+/** What else a page pauses for by itself; a command follows its arguments. */
+const ARGUMENTS_ALONE = { batteryPercent: 0, yieldToMachine: false, saveData: false };
 const PAGE_MS_MAX = 30_000;
 const LOOK_MS = 500;
 
@@ -55,13 +57,18 @@ export async function contributeByPage(executablePath: string, options: Options,
   const browser = await playwright.chromium.launch({ executablePath, args: FLAGS, handleSIGINT: false, handleSIGTERM: false });
   try {
     const page = await browser.newPage();
-    // Where the page remembers it (client/contribute/download.ts): it offers a choice of four.
-    await page.addInitScript((bytes) => localStorage.setItem('tessera.downloadBytesMax', bytes), String(options.downloadBytesMax));
+    // Where the page remembers them: client/contribute/download.ts, which offers a choice of four, and client/comfort/settings.ts.
+    const remembered = {
+      'tessera.downloadBytesMax': String(options.downloadBytesMax),
+      'tessera.comfort': JSON.stringify({ ...ARGUMENTS_ALONE, powerPercent: options.powerPercent, hours: options.hours }),
+    };
+    await page.addInitScript((entries) => {
+      for (const [key, value] of Object.entries(entries)) localStorage.setItem(key, value);
+    }, remembered);
     await page.goto(options.origin, { timeout: PAGE_MS_MAX });
     const main = page.getByRole('main');
     await shareButton(main).click({ timeout: PAGE_MS_MAX });
     await agreeToSoftware(main);
-    await main.getByLabel(/power/i).fill(String(options.powerPercent));
     return await watch(main, options, report, signal);
   } finally {
     await browser.close();

@@ -1,16 +1,18 @@
 import { workloadIds } from '../../shaders/registry.ts';
 import type { ConsentGrant, ContributorView, ErrorBody } from '../../shared/schemas.ts';
 import type { PartialResult } from '../../shared/workload.ts';
+import { parseHours } from '../comfort/hours.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
 import { drills } from './drill.ts';
 import type { Options } from './options.ts';
 import type { Outcome, Report } from './outcome.ts';
+import { keepHours } from './timetable.ts';
 
 const REQUEST_MS_MAX = 30_000;
 
 /** The engine in this process. Works until `--tiles` are accepted or the signal aborts. Throws when it cannot go on. */
-export async function contribute(gpu: GPU, options: Options, report: Report, signal: AbortSignal): Promise<Outcome> {
-  const { origin, tiles, powerPercent, downloadBytesMax, trusted, drill } = options;
+export async function contribute(gpu: GPU, options: Options, report: Report, note: (line: string) => void, signal: AbortSignal): Promise<Outcome> {
+  const { origin, tiles, powerPercent, hours, downloadBytesMax, trusted, drill } = options;
   const { consent, contributor } = await request<ConsentGrant>(origin, 'POST', '/api/consents', { kinds: workloadIds, site: null });
   const authorization = `Contributor ${contributor.id}.${contributor.secret}`;
   const ended = Promise.withResolvers<void>();
@@ -34,6 +36,7 @@ export async function contribute(gpu: GPU, options: Options, report: Report, sig
   });
   const stop = (): void => void engine.stop();
   engine.start();
+  const endHours = keepHours(parseHours(hours), engine, note);
   if (signal.aborted) stop();
   else signal.addEventListener('abort', stop, { once: true });
   try {
@@ -42,6 +45,7 @@ export async function contribute(gpu: GPU, options: Options, report: Report, sig
     const me = await request<ContributorView>(origin, 'GET', '/api/contributors/me', undefined, authorization);
     return { ...outcomeOf(engine.snapshot), earnedMicroCredits: me.earnedMicroCredits, vestingMicroCredits: me.vestingMicroCredits };
   } finally {
+    endHours();
     signal.removeEventListener('abort', stop);
     // Nothing is lost when the coordinator is gone: the consent runs out by itself.
     await request(origin, 'DELETE', `/api/consents/${consent.id}`, undefined, authorization).catch(() => undefined);

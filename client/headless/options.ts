@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { limits, MIB } from '../../shared/limits.ts';
+import { parseHours } from '../comfort/hours.ts';
 import { type Drill, drills, isDrill } from './drill.ts';
 
 export const adapterChoices = ['auto', 'gpu', 'software', 'chromium'] as const;
@@ -12,6 +13,8 @@ export interface Options {
   /** Stop after this many accepted tiles; null: go on until told to stop. */
   readonly tiles: number | null;
   readonly powerPercent: number;
+  /** Hours of the local day in which it may work, as `parseHours` takes them; empty: always. */
+  readonly hours: string;
   /** Jobs whose inputs are larger are not taken. */
   readonly downloadBytesMax: number;
   readonly json: boolean;
@@ -31,12 +34,14 @@ export class UsageError extends Error {
 
 export const usage = `Contributes this machine's GPU to a Tessera coordinator, without a browser.
 
-  npm run contribute -- --url URL [--tiles N] [--power P] [--download-max MIB] [--adapter A]
-                        [--trusted KEY [--drill LIE]] [--json]
+  npm run contribute -- --url URL [--tiles N] [--power P] [--hours H] [--download-max MIB]
+                        [--adapter A] [--trusted KEY [--drill LIE]] [--json]
 
   --url URL      the coordinator, such as https://tessera.example or http://localhost:3000
   --tiles N      stop after N accepted tiles (default: go on until Ctrl-C)
   --power P      percent of the GPU's time, 5 to 100 (default 100)
+  --hours H      works at these hours of the local day only, pausing and going on by itself: 22-7, or 22:30-7,12-13
+                 (default: always)
   --download-max MIB
                  takes no jobs whose inputs are larger, 1 to 4096 (default 256)
   --adapter A    auto, gpu (a real one), software (SwiftShader in Node) or chromium (a headless browser); default auto,
@@ -61,6 +66,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     origin: originOf(values.url),
     tiles: values.tiles === undefined ? null : integer('--tiles', values.tiles, 1, 1_000_000),
     powerPercent: integer('--power', values.power, 5, 100),
+    hours: hoursOf(values.hours),
     downloadBytesMax: MIB * integer('--download-max', values['download-max'], limits.downloadBytesMin / MIB, limits.downloadBytesMax / MIB),
     json: values.json,
     adapter,
@@ -77,6 +83,7 @@ function parsed(args: readonly string[]) {
         url: { type: 'string' },
         tiles: { type: 'string' },
         power: { type: 'string', default: '100' },
+        hours: { type: 'string', default: '' },
         'download-max': { type: 'string', default: String(limits.downloadBytesDefault / MIB) },
         adapter: { type: 'string', default: 'auto' },
         trusted: { type: 'string' },
@@ -87,6 +94,16 @@ function parsed(args: readonly string[]) {
     });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** The text itself, which the page's own settings hold too. */
+function hoursOf(text: string): string {
+  try {
+    parseHours(text);
+    return text;
+  } catch (error) {
+    throw new UsageError(`--hours is not ${text}. ${error instanceof Error ? error.message : error}`);
   }
 }
 
