@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { workloadIds } from '../shaders/registry.ts';
-import type { Challenge, ConsentGrant, SiteView } from '../shared/schemas.ts';
+import type { GroupId } from '../shared/model.ts';
+import type { Challenge, ConsentGrant, GroupView, MadeInvite, SiteView } from '../shared/schemas.ts';
 import { TestWallet } from './http/solana.testing.ts';
 import { credentialOf, type Method, type Reply, type TestApp, Visitor, withApp } from './http/testing.ts';
 import { exampleTransfer } from './store/testing.ts';
@@ -71,6 +72,31 @@ const free = (url: string): Probe => ({
   },
 });
 
+/** A group of this actor's; the id of nobody's where he may not make one. */
+async function groupOf({ visitor, credential }: Actor): Promise<string> {
+  return (await visitor.ask<Partial<GroupView>>('POST', '/api/groups', { name: 'Studio' }, credential)).body.id ?? 'g_AAAAAAAAAAAAAAAA';
+}
+const inviteInto = async ({ visitor, credential }: Actor, group: string): Promise<Partial<MadeInvite>> =>
+  (await visitor.ask<Partial<MadeInvite>>('POST', `/api/groups/${group}/invites`, {}, credential)).body;
+
+/** About a group: one's own, and as foreign one of the other's. */
+const aboutGroup = (method: Method, path: (actor: Actor, group: string) => Promise<string> | string, payload?: object): Probe => {
+  const ask = async ({ visitor, credential }: Actor, owner: Actor, group: string) =>
+    visitor.ask(method, `/api/groups/${group}${await path(owner, group)}`, payload, credential);
+  return {
+    own: async (self) => ask(self, self, await groupOf(self)),
+    foreign: async (self, other) => refused(await ask(self, other, await groupOf(other))),
+  };
+};
+
+/** Somebody else who has joined. */
+async function memberOf(test: TestApp, owner: Actor, group: string): Promise<string> {
+  const guest = new Visitor(test);
+  await guest.start();
+  await guest.ask('POST', '/api/invites/join', { code: (await inviteInto(owner, group)).code ?? '' });
+  return (await test.store.groups.members(group as GroupId)).at(-1)?.id ?? 'm_AAAAAAAAAAAAAAAA';
+}
+
 const refused = (reply: Reply<unknown>): void => expect([401, 403, 404]).toContain(reply.status);
 
 async function answerTo(asking: Actor, signing: Actor): Promise<Reply<unknown>> {
@@ -106,6 +132,45 @@ const probes: Readonly<Record<string, Probe>> = {
     own: ({ visitor, credential }) => visitor.ask('POST', '/api/uploads', Buffer.from('scene'), { ...credential, 'content-type': 'application/octet-stream' }),
   },
   'POST /api/sites': plain('POST', '/api/sites', () => ({ name: 'Park', origin: 'https://park.example', sharePercent: 0 })),
+  'POST /api/groups': plain('POST', '/api/groups', () => ({ name: 'Studio' })),
+  'GET /api/groups': {
+    own: ({ visitor, credential }) => visitor.ask('GET', '/api/groups', undefined, credential),
+    foreign: async (self, other) => {
+      const group = await groupOf(other);
+      expect((await self.visitor.ask('GET', '/api/groups', undefined, self.credential)).text).not.toContain(group);
+    },
+  },
+  'GET /api/groups/:id': aboutGroup('GET', () => ''),
+  'POST /api/groups/:id/invites': aboutGroup('POST', () => '/invites', {}),
+  'DELETE /api/groups/:id/invites/:id': aboutGroup('DELETE', async (owner, group) => `/invites/${(await inviteInto(owner, group)).id ?? 'i_AAAAAAAAAAAAAAAA'}`),
+  'POST /api/groups/:id/leave': {
+    async own(self, other) {
+      const group = await groupOf(other);
+      await self.visitor.ask('POST', '/api/invites/join', { code: (await inviteInto(other, group)).code }, self.credential);
+      return self.visitor.ask('POST', `/api/groups/${group}/leave`, {}, self.credential);
+    },
+    foreign: async (self, other) => refused(await self.visitor.ask('POST', `/api/groups/${await groupOf(other)}/leave`, {}, self.credential)),
+  },
+  'DELETE /api/groups/:id/members/:id': {
+    async own(self, other, test) {
+      const group = await groupOf(self);
+      const owned = group === 'g_AAAAAAAAAAAAAAAA' ? { owner: other, group: await groupOf(other) } : { owner: self, group };
+      const member = await memberOf(test, owned.owner, owned.group);
+      return self.visitor.ask('DELETE', `/api/groups/${owned.group}/members/${member}`, undefined, self.credential);
+    },
+    async foreign(self, other, _own, test) {
+      const group = await groupOf(other);
+      refused(await self.visitor.ask('DELETE', `/api/groups/${group}/members/${await memberOf(test, other, group)}`, undefined, self.credential));
+    },
+  },
+  'POST /api/invites/look': {
+    own: async ({ visitor, credential }, other) =>
+      visitor.ask('POST', '/api/invites/look', { code: (await inviteInto(other, await groupOf(other))).code }, credential),
+  },
+  'POST /api/invites/join': {
+    own: async ({ visitor, credential }, other) =>
+      visitor.ask('POST', '/api/invites/join', { code: (await inviteInto(other, await groupOf(other))).code }, credential),
+  },
   'GET /api/sites': free('/api/sites'),
   'GET /api/agreement': plain('GET', '/api/agreement'),
   'GET /api/sites/:id': { own: ({ visitor, credential }, other) => visitor.ask('GET', `/api/sites/${other.site?.id}`, undefined, credential) },

@@ -8,6 +8,7 @@ import { agreementRoutes } from './http/agreement.ts';
 import { consentRoutes } from './http/consents.ts';
 import type { AppDeps } from './http/deps.ts';
 import { answerError, HttpError } from './http/errors.ts';
+import { groupRoutes } from './http/groups.ts';
 import { addPages } from './http/pages.ts';
 import { addParsers } from './http/parsing.ts';
 import { secure } from './http/security.ts';
@@ -67,6 +68,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(signInRoutes(deps, sessions));
   await app.register(consentRoutes(deps, sessions));
   await app.register(siteRoutes(deps, sessions));
+  await app.register(groupRoutes(deps, sessions));
   await app.register(uploadRoutes(deps, sessions));
   await app.register(agreementRoutes(deps));
   await addPages(app, deps);

@@ -1,7 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 import type { LeaseBody } from '../shared/formats.ts';
 import { limits } from '../shared/limits.ts';
-import type { ContributorId, JobContext, JobId, OwnerId, ResultId } from '../shared/model.ts';
+import type { ContributorId, GroupId, JobContext, JobId, OwnerId, ResultId } from '../shared/model.ts';
 import type { OpenRequest } from '../shared/protocol.ts';
 import type { WorkloadSpec } from '../shared/workload.ts';
 import type { JobHandle } from './checks/messages.ts';
@@ -9,7 +9,7 @@ import { fromDisk, type Pool } from './checks/pool.ts';
 import { emptyState, step } from './core/coordinator.ts';
 import { openLease } from './core/lease.ts';
 import { jobAccount } from './core/ledger.ts';
-import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './core/state.ts';
+import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, Joining, PendingResult, RandomBytes, State } from './core/state.ts';
 import { columnsOf } from './core/verdicts.ts';
 import { Measuring } from './measuring.ts';
 import type { BlobStore, Store, StoredJob, StoredResult } from './store/store.ts';
@@ -121,6 +121,7 @@ export class Coordinator {
     if (this.#closed) return Promise.reject(new CommitFailed('The coordinator is shutting down.'));
     if (command.type === 'join') this.#joined.set(command.contributor.id, command);
     if (command.type === 'leave') this.#joined.delete(command.contributor);
+    if (command.type === 'prefer') this.#rejoinWith(({ id }) => id === command.contributor, { preferences: command.preferences });
     if (this.#loading) return Promise.reject(new CommitFailed('The coordinator is reading its state back; try again.'));
     const events = this.#step(command);
     // A repeated hand-in or opening writes nothing, but the row it repeats may still be on its way to the disk.
@@ -272,11 +273,21 @@ export class Coordinator {
 
   /** Resolves when nothing that is stored from now on is paid to `from`. */
   async changeOwner(from: OwnerId, to: OwnerId): Promise<void> {
-    for (const [id, join] of this.#joined)
-      if (join.contributor.owner === from) this.#joined.set(id, { ...join, contributor: { ...join.contributor, owner: to } });
+    this.#rejoinWith(({ owner }) => owner === from, { owner: to });
     await this.dispatch({ type: 'changeOwner', from, to });
     // A payment that was decided before may still be on its way to the disk.
     await this.#flushing;
+  }
+
+  /** All groups that an owner is in now. */
+  async setGroups(owner: OwnerId, groups: readonly GroupId[]): Promise<void> {
+    this.#rejoinWith((contributor) => contributor.owner === owner, { groups: new Set(groups) });
+    await this.dispatch({ type: 'setGroups', owner, groups });
+  }
+
+  /** Should the state have to be rebuilt, these join as they are now. */
+  #rejoinWith(which: (contributor: Joining) => boolean, change: Partial<Joining>): void {
+    for (const [id, join] of this.#joined) if (which(join.contributor)) this.#joined.set(id, { ...join, contributor: { ...join.contributor, ...change } });
   }
 
   /** Stops taking commands, finishes the commit under way. */

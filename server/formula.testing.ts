@@ -125,7 +125,7 @@ export class World {
     await app.register(blobRoutes({ blobs, coordinator, clock }));
     const sockets = createSockets(app.server, () => true);
     serveContributors(sockets, { store, blobs, coordinator, config, networkKey: await store.secret('network'), clock, randomBytes, log });
-    const viewers = serveViewers(sockets, { jobs: noJobs, coordinator, log });
+    const viewers = serveViewers(sockets, { jobs: noJobs, coordinator, ownerOf: async () => undefined, log });
     await app.listen({ host: '127.0.0.1', port: 0 });
     this.#server = app;
     this.#stop = async () => {
@@ -187,7 +187,7 @@ export class World {
 }
 
 /** Viewers here only listen. */
-const noJobs = { view: async () => ({}), accepted: async () => [] } as unknown as Jobs;
+const noJobs = { view: async () => ({}), shown: async () => ({}), visible: async () => ({}), accepted: async () => [] } as unknown as Jobs;
 
 function jobOf({ params = {}, inputs = [] }: Partial<Pick<StoredJob, 'params' | 'inputs'>>): StoredJob {
   const owner = 'device:requester0000000' as OwnerId;
@@ -198,6 +198,6 @@ function jobOf({ params = {}, inputs = [] }: Partial<Pick<StoredJob, 'params' | 
   const held = price.work + price.checks;
   const money = { unit: 'test', ratePerUnit: 1_000_000n, workHeld: price.work, checksHeld: price.checks } as const;
   const from = [{ account: 'operator/issuance', microCredits: held }] as const;
-  const state = { status: 'open', visibility: 'public', gallery: false, closing: false, createdMs: 0, endedMs: null, summary: null } as const;
+  const state = { status: 'open', visibility: 'public', gallery: false, group: null, closing: false, createdMs: 0, endedMs: null, summary: null } as const;
   return { ...context, ...money, ...state, title: 'Formula', workload: spec.id, version: spec.version, owner, inputs, checks, heldFrom: from };
 }

@@ -1,5 +1,5 @@
 import { toBase64Url } from '../shared/formats.ts';
-import type { ConsentId, ContributorId, JobId, OwnerId, ResultId, SiteId } from '../shared/model.ts';
+import type { ConsentId, ContributorId, GroupId, JobId, OwnerId, ResultId, SiteId } from '../shared/model.ts';
 
 type RandomBytes = (length: number) => Uint8Array;
 
@@ -11,5 +11,8 @@ export const newContributorId = (random: RandomBytes): ContributorId => `c_${suf
 export const newResultId = (random: RandomBytes): ResultId => `r_${suffix(random)}` as ResultId;
 export const newConsentId = (random: RandomBytes): ConsentId => `k_${suffix(random)}` as ConsentId;
 export const newSiteId = (random: RandomBytes): SiteId => `s_${suffix(random)}` as SiteId;
+export const newGroupId = (random: RandomBytes): GroupId => `g_${suffix(random)}` as GroupId;
+export const newMemberId = (random: RandomBytes): string => `m_${suffix(random)}`;
+export const newInviteId = (random: RandomBytes): string => `i_${suffix(random)}`;
 export const newDeviceOwner = (random: RandomBytes): OwnerId => `device:${suffix(random)}` as OwnerId;
 export const walletOwner = (address: string): OwnerId => `wallet:${address}` as OwnerId;

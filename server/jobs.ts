@@ -5,7 +5,7 @@ import { Value } from 'typebox/value';
 import { workload } from '../shaders/registry.ts';
 import type { MicroCredits } from '../shared/credits.ts';
 import { limits, MIB } from '../shared/limits.ts';
-import type { BlobHash, JobContext, JobId, OwnerId, ResultId } from '../shared/model.ts';
+import type { BlobHash, GroupId, JobContext, JobId, OwnerId, ResultId } from '../shared/model.ts';
 import { type AcceptedView, type ChecksPolicy, defaultChecks, type JobRequest, type JobView, type Quote, type QuoteRequest } from '../shared/schemas.ts';
 import { InputError, type WorkloadSpec } from '../shared/workload.ts';
 import type { DeskAnswer, DeskQuestion } from './checks/messages.ts';
@@ -86,17 +86,19 @@ export class Jobs {
     };
   }
 
-  /** Holds the price and opens the job. Throws `InputError`, `InsufficientCredits` or `JobError`; then nothing was stored. */
+  /** Holds the price, unless the job is for a group only, and opens the job. Throws `InputError`, `InsufficientCredits` or `JobError`; then nothing was stored. */
   async submit(request: JobRequest, { owner, gallery }: Orderer): Promise<JobView> {
     const { store, clock, randomBytes, ratePerUnit, coordinator } = this.#deps;
     const { spec, params, checks } = readRequest(request);
     if (!gallery && (await store.jobs.countOpen(owner)) >= limits.openJobsPerOwnerMax)
       throw new JobError('too_many', `At most ${limits.openJobsPerOwnerMax} jobs may be open at a time.`);
+    const group = await this.#groupOf(request, owner);
     const { prepared, inputs } = await this.#prepare(spec, params, request.files);
     const seed = request.seed ?? new DataView(randomBytes(4).buffer).getUint32(0);
     const context = { id: newJobId(randomBytes), seed, params, prepared };
     gridOf(spec, context);
-    const price = priceJob(spec, context, checks, ratePerUnit);
+    const rate = group?.mode === 'only' ? 0n : ratePerUnit;
+    const price = priceJob(spec, context, checks, rate);
     const hold = price.work + price.checks;
     const job: StoredJob = {
       id: context.id,
@@ -104,8 +106,10 @@ export class Jobs {
       workload: spec.id,
       version: spec.version,
       status: 'open',
-      visibility: request.visibility,
+      // Never listed for everybody, whatever was asked for.
+      visibility: group?.mode === 'only' ? 'unlisted' : request.visibility,
       gallery,
+      group,
       owner,
       seed,
       params,
@@ -113,7 +117,7 @@ export class Jobs {
       inputs,
       checks,
       unit: 'test',
-      ratePerUnit,
+      ratePerUnit: rate,
       workHeld: price.work,
       checksHeld: price.checks,
       heldFrom: gallery ? [{ account: ISSUANCE, microCredits: hold }] : splitHold(owner, hold, await store.ledger.balance(grantAccount(owner), 'test')),
@@ -125,6 +129,15 @@ export class Jobs {
     await store.jobs.create(job, holds(job));
     await coordinator.dispatch({ type: 'openJob', job, results: [], paid: 0n });
     return this.#describe(job, owner);
+  }
+
+  /** A group that the requester is in, and what it means for the job. Whether others exist is not told. */
+  async #groupOf({ group: id, groupMode: mode }: JobRequest, owner: OwnerId): Promise<StoredJob['group']> {
+    if (id === undefined && mode === undefined) return null;
+    if (id === undefined) throw new InputError('group', 'Name the group that groupMode is about.');
+    if (mode === undefined) throw new InputError('groupMode', 'Say what the group means for this job.', 'first or only');
+    if (!(await this.#deps.store.groups.isMember(id, owner))) throw new InputError('group', 'You are in no such group.');
+    return { id, mode };
   }
 
   async #prepare(spec: WorkloadSpec, params: unknown, files: QuoteRequest['files']): Promise<Prepared> {
@@ -177,15 +190,36 @@ export class Jobs {
       ...(scope === 'mine' && owner !== undefined ? { owner } : { visibility: 'public' as const }),
       limit: LIST_MAX,
     });
-    return jobs.map((job) => this.#describe(job, owner));
+    return Promise.all(jobs.map((job) => this.#describe(job, owner)));
+  }
+
+  /** Jobs of a group, newest first, for its members. */
+  async ofGroup(group: GroupId, owner: OwnerId | undefined): Promise<JobView[]> {
+    const { store } = this.#deps;
+    if (owner === undefined || !(await store.groups.isMember(group, owner))) throw new JobError('not_found', 'There is no such group.');
+    return Promise.all((await store.jobs.list({ group, limit: LIST_MAX })).map((job) => this.#describe(job, owner)));
   }
 
   async view(id: JobId, owner: OwnerId | undefined): Promise<JobView> {
-    return this.#describe(await this.#stored(id), owner);
+    return this.#describe(await this.visible(id, owner), owner);
+  }
+
+  /** A job as all who may see it are told of its progress. Whether somebody may was decided before. */
+  async shown(id: JobId): Promise<JobView> {
+    const job = await this.#stored(id);
+    return this.#describe(job, undefined, job.group?.mode === 'only');
+  }
+
+  /** The job, if this owner may know of it: one for a group only is not there for anybody but its members and its requester. */
+  async visible(id: JobId, owner: OwnerId | undefined): Promise<StoredJob> {
+    const job = await this.#stored(id);
+    if (job.group?.mode !== 'only' || job.owner === owner) return job;
+    if (owner !== undefined && (await this.#deps.store.groups.isMember(job.group.id, owner))) return job;
+    throw noSuchJob();
   }
 
   async cancel(id: JobId, owner: OwnerId | undefined): Promise<JobView> {
-    const job = await this.#stored(id);
+    const job = await this.visible(id, owner);
     if (job.owner !== owner) throw new JobError('forbidden', 'Only the requester can cancel a job.');
     const events = await this.#deps.coordinator.dispatch({ type: 'cancelJob', job: id });
     const refused = events.find((event) => event.type === 'refused');
@@ -193,18 +227,20 @@ export class Jobs {
     return this.view(id, owner);
   }
 
-  async accepted(id: JobId): Promise<AcceptedView[]> {
-    await this.#stored(id);
+  async accepted(id: JobId, owner: OwnerId | undefined): Promise<AcceptedView[]> {
+    await this.visible(id, owner);
     return (await this.#acceptedResults(id)).map(acceptedView);
   }
 
-  async resultBytes(job: JobId, id: ResultId): Promise<Uint8Array> {
+  /** `isPrivate`: caches that several people share must not keep them. */
+  async resultBytes(job: JobId, id: ResultId, owner: OwnerId | undefined): Promise<{ bytes: Uint8Array; isPrivate: boolean }> {
+    const { group } = await this.visible(job, owner);
     const result = await this.#deps.store.jobs.result(id);
     if (!result || result.job !== job || result.state !== 'accepted') throw new JobError('not_found', 'There is no such result.');
-    return this.#deps.coordinator.bytesOf(result);
+    return { bytes: await this.#deps.coordinator.bytesOf(result), isPrivate: group?.mode === 'only' };
   }
 
-  /** The assembled file of a finished job; made at the first request, then kept. */
+  /** The assembled file of a finished job; made at the first request, then kept. The caller has found that the job is `visible`. */
   async file(id: JobId, output: string): Promise<{ hash: BlobHash; name: string; mediaType: string }> {
     const job = await this.#stored(id);
     const spec = workload(job.workload)?.spec;
@@ -258,16 +294,29 @@ export class Jobs {
 
   async #stored(id: JobId): Promise<StoredJob> {
     const job = await this.#deps.store.jobs.get(id);
-    if (!job) throw new JobError('not_found', 'There is no such job.');
+    if (!job) throw noSuchJob();
     return job;
   }
 
-  #describe(stored: StoredJob, owner: OwnerId | undefined): JobView {
+  async #describe(stored: StoredJob, owner: OwnerId | undefined, tellsGroup = false): Promise<JobView> {
     const spec = workload(stored.workload)?.spec;
     const grid = spec ? spec.split(stored.params, stored.prepared) : { passes: 0, tiles: 0 };
-    return describeJob(stored, this.#deps.coordinator.openJob(stored.id), grid, stored.owner === owner, this.#deps.clock());
+    const group = await this.#describeGroup(stored, owner, tellsGroup);
+    const view = describeJob(stored, this.#deps.coordinator.openJob(stored.id), grid, stored.owner === owner, this.#deps.clock());
+    return group ? { ...view, group } : view;
+  }
+
+  async #describeGroup({ id, group, owner: requester }: StoredJob, owner: OwnerId | undefined, tells: boolean): Promise<JobView['group']> {
+    const { groups } = this.#deps.store;
+    if (!group) return undefined;
+    const isTold = tells || owner === requester || (owner !== undefined && (await groups.isMember(group.id, owner)));
+    const found = isTold ? await groups.get(group.id) : undefined;
+    if (!found) return undefined;
+    return { id: group.id, name: found.name, mode: group.mode, ...(group.mode === 'only' ? { members: await groups.countHelpers(id) } : {}) };
   }
 }
+
+const noSuchJob = (): JobError => new JobError('not_found', 'There is no such job.');
 
 const LIST_MAX = 50;
 const ISSUANCE: AccountId = 'operator/issuance';

@@ -48,6 +48,7 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
   });
   const assembling = new Pool({ threads: 1, timeoutMs: limits.prepareMsMax, heapMib: limits.prepareHeapMibMax, queuedMax: PREPARE_QUEUED_MAX });
   const clock = Date.now;
+  let leftGroup: ReturnType<typeof serveViewers>['leftGroup'] = () => undefined;
   let endConsent: (consent: Parameters<ReturnType<typeof serveContributors>['endConsent']>[0]) => void = () => undefined;
 
   const app = await buildApp({
@@ -57,7 +58,14 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
     clock,
     randomBytes,
     consentEnded: (consent) => endConsent(consent),
-    ownerChanged: (from, to) => coordinator.changeOwner(from, to),
+    ownerChanged: async (from, to) => {
+      await coordinator.changeOwner(from, to);
+      await coordinator.setGroups(to, await store.groups.idsOf(to));
+    },
+    groupsChanged: async (owner, left) => {
+      await coordinator.setGroups(owner, await store.groups.idsOf(owner));
+      if (left !== null) leftGroup(owner, left);
+    },
   });
   const log = app.log;
   const coordinator = await Coordinator.open({
@@ -74,10 +82,12 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
   const jobs = new Jobs({ store, blobs, coordinator, preparing, assembling, ratePerUnit: config.ratePerUnit, clock, randomBytes });
   await app.register(jobRoutes({ jobs, blobs, ownerOf: app.sessions.ownerOf }));
   await app.register(blobRoutes({ blobs, coordinator, clock }));
-  await app.register(receiptRoutes({ store, jobs, clock }));
+  await app.register(receiptRoutes({ store, jobs, ownerOf: app.sessions.ownerOf, clock }));
   const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host));
   ({ endConsent } = serveContributors(io, { store, blobs, coordinator, config, networkKey: await store.secret('network'), clock, randomBytes, log }));
-  const viewers = serveViewers(io, { jobs, coordinator, log });
+  const ownerOf = (cookies: string | undefined) => app.sessions.ownerOfCookies(app.parseCookie(cookies ?? ''));
+  const viewers = serveViewers(io, { jobs, coordinator, ownerOf, log });
+  leftGroup = viewers.leftGroup;
   const gallery = config.gallery ? new Gallery({ store, blobs, jobs, coordinator, log }) : undefined;
 
   await app.listen({ host: config.host, port: config.port });

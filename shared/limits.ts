@@ -55,6 +55,20 @@ export const limits = {
   challengeMsMax: 5 * MINUTE_MS,
   sessionMsMax: 30 * DAY_MS,
   consentMsMax: 30 * DAY_MS,
+
+  blockedRequestersMax: 200,
+
+  groupNameCharsMax: 60,
+  memberNameCharsMax: 40,
+  /** That one owner may make, and be in. */
+  groupsPerOwnerMax: 20,
+  groupsPerMemberMax: 50,
+  membersPerGroupMax: 500,
+  /** Standing ones; those that were withdrawn or have expired do not count. */
+  invitesPerGroupMax: 50,
+  inviteDaysDefault: 7,
+  inviteDaysMax: 30,
+
   testGrantMicroCredits: 100_000_000n,
   grantsPerAddressHourMax: 20,
 } as const;

@@ -7,6 +7,8 @@ export type ContributorId = Brand<string, 'ContributorId'>;
 export type ResultId = Brand<string, 'ResultId'>;
 export type ConsentId = Brand<string, 'ConsentId'>;
 export type SiteId = Brand<string, 'SiteId'>;
+/** A private swarm. */
+export type GroupId = Brand<string, 'GroupId'>;
 /** Who owns balances: `device:<id>` (a browser without a wallet) or `wallet:<base58 address>`. */
 export type OwnerId = Brand<string, 'OwnerId'>;
 /** SHA-256 of the bytes, 64 lower-case hex digits. */
@@ -40,6 +42,9 @@ export type JobStatus = 'open' | 'done' | 'cancelled';
 
 /** `committed`: stored and acknowledged, evidence still missing. */
 export type ResultState = 'committed' | 'accepted' | 'refuted' | 'discarded';
+
+/** `only`: nobody but members gets or sees it, and it costs nothing. `first`: members before others, who are paid as ever. */
+export type GroupMode = 'first' | 'only';
 
 /** Test credits and credits never mix: no transfer has accounts of two units. */
 export type CreditUnit = 'test' | 'credit';

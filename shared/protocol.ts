@@ -22,6 +22,10 @@ export interface JobBrief {
   readonly inputs: readonly { readonly name: string; readonly hash: BlobHash; readonly bytes: number }[];
   /** Share of the whole job that is accepted, 0 to 1, at the time of sending. */
   readonly progress: number;
+  /** Names who ordered it, for `Preferences.blocked`. */
+  readonly requester?: string;
+  /** Name of the group that this job costs nothing for and pays nothing; this contributor is a member. */
+  readonly group?: string;
 }
 
 export interface Lease {

@@ -67,6 +67,7 @@ const job: StoredJob = {
   status: 'open',
   visibility: 'unlisted',
   gallery: true,
+  group: null,
   owner,
   inputs: [],
   checks: policy,

@@ -2,7 +2,8 @@ import { toBase64Url } from '../../shared/formats.ts';
 import { limits, SECOND_MS } from '../../shared/limits.ts';
 import type { Auditor, ElementRef } from '../../shared/model.ts';
 import { KeyedStream } from './draw.ts';
-import { canBeginSoon, fetchMs, mayFetch } from './fetching.ts';
+import { canBeginSoon, fetchMs } from './fetching.ts';
+import { mayTake } from './offer.ts';
 import { partPrice } from './pricing.ts';
 import { isSuspended } from './reputation.ts';
 import type { ActiveAudit, CheckRequest, Contributor, Event, Job, PendingResult, Question, RandomBytes, State } from './state.ts';
@@ -35,20 +36,18 @@ const TOKEN_BYTES = 16;
 
 /** Whose word will mostly count for results of this job: decides how many elements are drawn. */
 export function prevailingAuditor(state: State, job: Job, now: number): Auditor {
-  for (const trusted of state.trusted) if (canTake(trusted, job)) return 'trusted';
+  for (const trusted of state.trusted) if (mayTake(trusted, job)) return 'trusted';
   let found = 0;
   for (let index = 0; index < Math.min(4 * DRAWS_MAX, state.connected.length) && found < AUDITORS_MIN; index++)
     if (mayAudit(state.connected[index]!, job, now)) found++;
   return found < AUDITORS_MIN ? 'cpu' : 'contributor';
 }
 
-const canTake = (contributor: Contributor, job: Job): boolean => contributor.kinds.has(job.spec.id) && mayFetch(contributor, job);
-
 const mayAudit = (contributor: Contributor, job: Job, now: number): boolean =>
-  canTake(contributor, job) &&
+  mayTake(contributor, job) &&
   !contributor.drill &&
-  (contributor.standings.get(job.spec.id)?.accepted ?? 0) >= AUDITOR_ACCEPTED_MIN &&
-  !isSuspended(contributor, job.spec.id, now);
+  (contributor.standings.get(job.record)?.accepted ?? 0) >= AUDITOR_ACCEPTED_MIN &&
+  !isSuspended(contributor, job.record, now);
 
 /** Nobody is asked about a result of its own owner, site or address, or of a job that its owner ordered. */
 const isApart = (auditor: Contributor, pending: PendingResult, author: Contributor | undefined, job: Job): boolean =>
@@ -96,7 +95,7 @@ export function askQuestions(state: State, job: Job, pending: PendingResult, now
 /** Elements that trusted contributors who are here could still take on. */
 function trustedRoom(state: State, job: Job): number {
   let room = 0;
-  for (const trusted of state.trusted) if (canTake(trusted, job)) room += TRUSTED_QUEUE_ELEMENTS_MAX;
+  for (const trusted of state.trusted) if (mayTake(trusted, job)) room += TRUSTED_QUEUE_ELEMENTS_MAX;
   if (room > 0) for (const { from, to } of job.trustedQuestions) room -= to - from;
   return Math.max(0, room);
 }
@@ -183,7 +182,7 @@ export function grantAudits(state: State, contributor: Contributor, now: number,
     let room = TRUSTED_AUDITS_MAX - [...state.audits.values()].filter((audit) => audit.contributor === contributor.id).length;
     for (const job of state.jobs.values()) {
       if (room <= 0) break;
-      if (job.trustedQuestions.length === 0 || !canTake(contributor, job)) continue;
+      if (job.trustedQuestions.length === 0 || !mayTake(contributor, job)) continue;
       room--;
       grants.push(...auditsOf(state, job, contributor, takeElements(job.trustedQuestions, limits.packetElementsMax), now, random));
     }

@@ -5,6 +5,7 @@ import { answer, expireAudits, giveUpAudit, prevailingAuditor } from './audits.t
 import { TileBlocks } from './blocks.ts';
 import { endJobIfOver } from './ending.ts';
 import { inputBytesOf } from './fetching.ts';
+import { countMembers, prefer, recordNameOf, requesterTag, setGroups } from './offer.ts';
 import { partPrice } from './pricing.ts';
 import { isSuspended, SUSPENDED, standingOf } from './reputation.ts';
 import { endLease, expireLease, grantWork, leaseKey, measureSpeed, renewLeases, rest, wakeIdle } from './scheduler.ts';
@@ -54,6 +55,10 @@ export function step(state: State, command: Command, now: number, random: Random
       return checked(state, command, now);
     case 'measured':
       return measured(state, command, now);
+    case 'setGroups':
+      return setGroups(state, command, now);
+    case 'prefer':
+      return prefer(state, command, now);
     case 'changeOwner':
       for (const contributor of state.contributors.values()) if (contributor.owner === command.from) contributor.owner = command.to;
       return [];
@@ -71,6 +76,7 @@ export const emptyState = (config: State['config'], now: number): State => ({
   contributors: new Map(),
   connected: [],
   trusted: new Set(),
+  membersHere: new Map(),
   idle: new Set(),
   leases: new Map(),
   audits: new Map(),
@@ -105,6 +111,8 @@ function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Comm
   const job: Job = {
     stored,
     spec,
+    record: recordNameOf(stored),
+    requester: requesterTag(state.config.drawKey, stored.owner),
     context,
     grid,
     blocks,
@@ -216,6 +224,8 @@ function join(state: State, { contributor: { standings, ...fresh } }: Command & 
   if (known?.connected) disconnect(state, known);
   const contributor: Contributor = {
     ...fresh,
+    groups: fresh.groups ?? new Set(),
+    preferences: fresh.preferences ?? {},
     connected: true,
     place: state.connected.length,
     leftMs: 0,
@@ -233,6 +243,7 @@ function join(state: State, { contributor: { standings, ...fresh } }: Command & 
   state.contributors.set(fresh.id, contributor);
   state.connected.push(contributor);
   if (contributor.trusted) state.trusted.add(contributor);
+  countMembers(state, contributor.groups, 1);
   return [];
 }
 
@@ -243,6 +254,7 @@ function disconnect(state: State, contributor: Contributor): void {
     last.place = contributor.place;
   }
   contributor.connected = false;
+  countMembers(state, contributor.groups, -1);
   state.trusted.delete(contributor);
   state.idle.delete(contributor.id);
 }
@@ -267,7 +279,7 @@ function handIn(state: State, command: Command & { type: 'handIn' }, now: number
   if (!contributor) return refused('forbidden', 'Say hello first.');
   const job = state.jobs.get(lease.job);
   if (!job) return refused('conflict', 'This job is not open any more.');
-  if (isSuspended(contributor, job.spec.id, now)) return refused('suspended', SUSPENDED);
+  if (isSuspended(contributor, job.record, now)) return refused('suspended', SUSPENDED);
   if (parts === 0 || (parts & ~lease.parts) !== 0)
     return [{ type: 'refused', code: 'bad_input', message: 'The lease does not cover these parts.', field: 'parts' }];
 
@@ -337,7 +349,7 @@ function handIn(state: State, command: Command & { type: 'handIn' }, now: number
 function elementsToDraw(state: State, job: Job, contributor: Contributor, at: PendingResult['stored']['at'], parts: PartMask, now: number): number {
   const auditors = prevailingAuditor(state, job, now);
   const size = sizeOf(job, { at, parts });
-  const wanted = drawCount(job.stored.checks.targetError, standingOf(contributor, job.spec.id, now), size, auditors);
+  const wanted = drawCount(job.stored.checks.targetError, standingOf(contributor, job.record, now), size, auditors);
   return auditors === 'cpu' ? Math.min(wanted, cpuElementsMax(job, at)) : wanted;
 }
 

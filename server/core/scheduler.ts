@@ -1,8 +1,9 @@
 import { limits, MINUTE_MS, SECOND_MS } from '../../shared/limits.ts';
 import { countParts, type PartMask, type TileRef } from '../../shared/model.ts';
 import { grantAudits } from './audits.ts';
-import { fetchMs, mayFetch } from './fetching.ts';
+import { fetchMs } from './fetching.ts';
 import { sealLease } from './lease.ts';
+import { isFree, mayTake, rankOf } from './offer.ts';
 import { isSuspended, standingOf } from './reputation.ts';
 import type { ActiveLease, Contributor, Event, Job, RandomBytes, State } from './state.ts';
 import { tileNumber } from './verifier.ts';
@@ -65,13 +66,12 @@ function outstandingMs(contributor: Contributor): number {
 const wantsMore = (contributor: Contributor): boolean =>
   contributor.leases.size < LEASES_MIN || (contributor.speed > 0 && outstandingMs(contributor) < OUTSTANDING_MS);
 
-/** The fair next piece of work: paying jobs before the gallery, and among those the one that has been granted least. */
+/** The fair next piece of work: by `rankOf`, and among equals the job that has been granted least. */
 function pick(state: State, contributor: Contributor, now: number): Grant | undefined {
-  const mayRun = (job: Job): boolean => !job.closing && contributor.kinds.has(job.spec.id) && mayFetch(contributor, job);
-  const jobs = [...state.jobs.values()].filter((job) => mayRun(job) && !isSuspended(contributor, job.spec.id, now));
-  if (jobs.length > 1)
-    jobs.sort((a, b) => Number(a.stored.gallery) - Number(b.stored.gallery) || a.granted - b.granted || a.stored.createdMs - b.stored.createdMs);
-  for (const job of jobs) {
+  const jobs = [...state.jobs.values()].filter((job) => !job.closing && mayTake(contributor, job) && !isSuspended(contributor, job.record, now));
+  const ranked = jobs.map((job) => ({ job, rank: rankOf(state, contributor, job) }));
+  if (ranked.length > 1) ranked.sort((a, b) => a.rank - b.rank || a.job.granted - b.job.granted || a.job.stored.createdMs - b.job.stored.createdMs);
+  for (const { job } of ranked) {
     const grant = pickTile(state, job, contributor, now);
     if (grant) return grant;
   }
@@ -94,10 +94,10 @@ function partsAllowed(state: State, job: Job, contributor: Contributor, at: Tile
   if (now < contributor.restUntilMs) return 0;
   if (contributor.trusted) return limits.partsPerTileMax;
   const part = job.spec.elements(job.context, at);
-  const { verified } = standingOf(contributor, job.spec.id, now);
+  const { verified } = standingOf(contributor, job.record, now);
   let held = contributor.undecided;
   for (const active of contributor.leases.values()) held += active.elementsPerPart * countParts(active.parts);
-  if (verified === 0 && held === 0 && !mayTryNewcomer(state, now)) return 0;
+  if (verified === 0 && held === 0 && !isFree(job) && !mayTryNewcomer(state, now)) return 0;
   return Math.floor((verified + part - held) / part);
 }
 
@@ -172,7 +172,8 @@ export const renewLeases = (contributor: Contributor, now: number): void => setD
 /** A lease ran out under a contributor that is here. Its part is offered again, and it rests the longer the more often that happens. */
 export function expireLease(state: State, contributor: Contributor, active: ActiveLease, now: number): void {
   const job = state.jobs.get(active.job);
-  if (job && standingOf(contributor, job.spec.id, now).verified === 0) state.wastedByUnproven += active.elementsPerPart * countParts(active.parts);
+  if (job && !isFree(job) && standingOf(contributor, job.record, now).verified === 0)
+    state.wastedByUnproven += active.elementsPerPart * countParts(active.parts);
   endLease(state, active);
   rest(contributor, now);
 }

@@ -6,6 +6,7 @@ import type {
   ContributorId,
   ElementRef,
   Evidence,
+  GroupId,
   JobContext,
   JobId,
   MicroUnits,
@@ -16,7 +17,7 @@ import type {
   SiteId,
   TileRef,
 } from '../../shared/model.ts';
-import type { AcceptedView, ErrorCode } from '../../shared/schemas.ts';
+import type { AcceptedView, ErrorCode, Preferences } from '../../shared/schemas.ts';
 import type { TileGrid, WorkloadSpec } from '../../shared/workload.ts';
 import type { Agreement, JobSummary, StoredJob, StoredResult, Vesting, Write } from '../store/store.ts';
 import type { Measurements } from './adaptive.ts';
@@ -36,6 +37,8 @@ export interface State {
   readonly connected: Contributor[];
   /** Of these, the operator's own. */
   readonly trusted: Set<Contributor>;
+  /** How many contributors of a group's members are connected; groups without any are left out. */
+  readonly membersHere: Map<GroupId, number>;
   /** Those that wait for work. */
   readonly idle: Set<ContributorId>;
   /** By lease key. */
@@ -68,6 +71,10 @@ export interface CoreConfig {
 export interface Job {
   readonly stored: StoredJob;
   readonly spec: WorkloadSpec;
+  /** `recordNameOf`. */
+  readonly record: string;
+  /** `requesterTag`. */
+  readonly requester: string;
   readonly context: JobContext;
   readonly grid: TileGrid;
   readonly blocks: TileBlocks;
@@ -130,6 +137,10 @@ export interface Contributor {
   /** Of its earnings, to the site. */
   readonly sharePercent: number;
   readonly kinds: ReadonlySet<string>;
+  /** Private swarms that its owner is in. */
+  groups: ReadonlySet<GroupId>;
+  /** Of what it may do, what it wants to do. */
+  preferences: Preferences;
   /** It takes no work and no audits of jobs whose inputs are larger. */
   downloadBytesMax: number;
   connected: boolean;
@@ -147,7 +158,7 @@ export interface Contributor {
   /** Leases that ran out without a result and results that were not opened, since the last one that was accepted, and until when it gets no other lease. */
   expired: number;
   restUntilMs: number;
-  /** By workload. */
+  /** By the job's `record`. */
   readonly standings: Map<string, Standing>;
   /** Accepted results whose pay may still be voided, oldest first. */
   readonly vesting: VestingResult[];
@@ -259,6 +270,10 @@ export type Joining = Pick<
 > & {
   /** Its standings as stored, by workload. */
   readonly standings: ReadonlyMap<string, Standing>;
+  /** None when it is left out. */
+  readonly groups?: ReadonlySet<GroupId>;
+  /** It takes everything when it is left out. */
+  readonly preferences?: Preferences;
 };
 
 export type Command =
@@ -295,6 +310,9 @@ export type Command =
   | { readonly type: 'checked'; readonly request: CheckRequest; readonly outcome: CheckOutcome }
   /** `passesWanted` of an accepted result; null when it could not be computed. */
   | { readonly type: 'measured'; readonly result: StoredResult; readonly passesWanted: number | null }
+  /** All groups that an owner is in now. */
+  | { readonly type: 'setGroups'; readonly owner: OwnerId; readonly groups: readonly GroupId[] }
+  | { readonly type: 'prefer'; readonly contributor: ContributorId; readonly preferences: Preferences }
   | { readonly type: 'changeOwner'; readonly from: OwnerId; readonly to: OwnerId }
   | { readonly type: 'tick' };
 

@@ -50,6 +50,7 @@ export const storedJob: StoredJob = {
   status: 'open',
   visibility: 'public',
   gallery: false,
+  group: null,
   owner,
   seed: 1,
   params: {},

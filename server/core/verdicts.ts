@@ -5,6 +5,7 @@ import { noteAccepted } from './adaptive.ts';
 import { askAgain, askQuestions, auditPrice, giveUpAudit, request } from './audits.ts';
 import { aliasOf, countRate, endJobIfOver } from './ending.ts';
 import { auditPayment, payment, refundAccount } from './ledger.ts';
+import { isFree } from './offer.ts';
 import { partPrice } from './pricing.ts';
 import { isSuspended, newStanding, recordVerdict, SUSPENDED, standingOf, vestingMs } from './reputation.ts';
 import { endLease, wakeIdle } from './scheduler.ts';
@@ -57,10 +58,10 @@ function compared(state: State, job: Job, pending: PendingResult, check: CheckRe
   const auditor = state.contributors.get(check.auditor);
   const by = auditor?.trusted ? 'trusted' : 'contributor';
   // Proven to lie meanwhile: nothing that it says counts any more.
-  if (auditor && isSuspended(auditor, job.spec.id, now)) return askAgain(state, check.question, now);
+  if (auditor && isSuspended(auditor, job.record, now)) return askAgain(state, check.question, now);
   const { drawn, differing, unexplained } = outcome.auditor;
   if (auditor && unexplained > 0 && !auditor.trusted) {
-    const standing = standingOf(auditor, job.spec.id, now);
+    const standing = standingOf(auditor, job.record, now);
     Object.assign(standing, { drawn: standing.drawn + drawn, differing: standing.differing + differing, unexplained: standing.unexplained + unexplained });
     if (isProvenWrong(outcome.auditor, job.spec.tolerance) || isProvenWrong(standing, job.spec.tolerance))
       return [...convict(state, job, auditor, auditReason(outcome.auditor), check.result.at, now), ...askAgain(state, check.question, now)];
@@ -111,7 +112,7 @@ function answered(state: State, job: Job, pending: PendingResult, evidence: Evid
   const { tolerance } = job.spec;
   const total = totalOf(pending.evidence);
   const contributor = state.contributors.get(pending.stored.contributor);
-  const record = contributor && standingOf(contributor, job.spec.id, now);
+  const record = contributor && standingOf(contributor, job.record, now);
   const overall = record && { drawn: record.drawn + total.drawn, unexplained: record.unexplained + total.unexplained };
   if (isProvenWrong(total, tolerance) || (total.unexplained > 0 && overall && isProvenWrong(overall, tolerance)))
     return refute(state, job, pending, `${total.unexplained} of ${total.drawn} values drawn at random were wrong when they were computed again.`, now);
@@ -162,17 +163,15 @@ export function accept(state: State, job: Job, pending: PendingResult, now: numb
   const count = countParts(stored.parts);
   const amount = partPrice(job.spec, job.context, stored.at, job.stored.ratePerUnit) * BigInt(count);
   // Whoever is forgotten has no record that would insure anything.
-  const standing = contributor ? standingOf(contributor, job.spec.id, now) : newStanding(now);
+  const standing = contributor ? standingOf(contributor, job.record, now) : newStanding(now);
   const bound = contributor?.trusted ? 0 : errorBound(standing, size, pending.evidence);
-  const vesting: Vesting | null =
-    amount > 0n
-      ? {
-          unit: job.stored.unit,
-          microCredits: amount,
-          vestsAtMs: now + (!contributor?.trusted ? vestingMs(state.config.vestingMsMax, standing, size) : 0),
-          refundTo: refundAccount(job.stored),
-        }
-      : null;
+  // Also where nothing is paid: until it has vested, a proven lie takes the result back.
+  const vesting: Vesting = {
+    unit: job.stored.unit,
+    microCredits: amount,
+    vestsAtMs: now + (!contributor?.trusted ? vestingMs(state.config.vestingMsMax, standing, size) : 0),
+    refundTo: refundAccount(job.stored),
+  };
   const own = owner === job.stored.owner;
   const events = decided(state, job, pending, { state: 'accepted', errorBound: bound, vesting, elements: own ? 0 : size, itsDoing: false }, now);
   job.paid += amount;
@@ -181,7 +180,7 @@ export function accept(state: State, job: Job, pending: PendingResult, now: numb
   job.partsAccepted += count;
   job.errorSum += bound * count;
   countRate(job, count, now);
-  state.achieved += size;
+  if (!isFree(job)) state.achieved += size;
   // Its bytes are on disk, and nobody asks memory for them again.
   const accepted = {
     ...stored,
@@ -193,10 +192,8 @@ export function accept(state: State, job: Job, pending: PendingResult, now: numb
     decidedMs: now,
     vesting,
   };
-  if (vesting) {
-    contributor?.vesting.push({ ...accepted, vesting });
-    events.push({ type: 'write', write: { kind: 'transfer', transfer: payment(job.stored, stored, amount, now) } });
-  }
+  contributor?.vesting.push(accepted);
+  if (amount > 0n) events.push({ type: 'write', write: { kind: 'transfer', transfer: payment(job.stored, stored, amount, now) } });
   // Its record allows it more now.
   if (contributor && state.idle.delete(contributor.id)) events.push({ type: 'workAvailable', contributors: [contributor.id] });
   if (contributor) contributor.expired = 0;
@@ -223,15 +220,15 @@ function refute(state: State, job: Job, pending: PendingResult, reason: string, 
     parts: stored.parts,
     drill: stored.drill,
   });
-  const consequences = contributor ? punish(state, contributor, job.spec.id, now) : { events: [], voided: 0n };
+  const consequences = contributor ? punish(state, contributor, job.record, now) : { events: [], voided: 0n };
   events.push(...consequences.events, verdictEvent(pending, stored.owner, 'refuted', 0n, consequences.voided, reason));
   return events;
 }
 
 /** An auditor that was proven to lie: the same as for a lying result. */
 function convict(state: State, job: Job, contributor: Contributor, reason: string, at: PendingResult['stored']['at'], now: number): Event[] {
-  const write = recordVerdict(contributor, job.spec.id, { state: 'refuted', elements: 0, evidence: [], itsDoing: true }, now);
-  const { events, voided } = punish(state, contributor, job.spec.id, now);
+  const write = recordVerdict(contributor, job.record, { state: 'refuted', elements: 0, evidence: [], itsDoing: true }, now);
+  const { events, voided } = punish(state, contributor, job.record, now);
   const verdict: Event = {
     type: 'verdict',
     contributor: contributor.id,
@@ -250,7 +247,7 @@ function convict(state: State, job: Job, contributor: Contributor, reason: strin
 /** What a proven lie costs: its leases, what has not vested, and every result that rested on its record alone. */
 function punish(state: State, contributor: Contributor, workload: string, now: number): { events: Event[]; voided: bigint } {
   const { events, voided } = voidVesting(state, contributor, now);
-  const leases = [...contributor.leases.values()].filter(({ job }) => state.jobs.get(job)?.spec.id === workload);
+  const leases = [...contributor.leases.values()].filter(({ job }) => state.jobs.get(job)?.record === workload);
   for (const active of leases) endLease(state, active);
   if (leases.length > 0) events.push({ type: 'leasesVoided', contributor: contributor.id, tokens: leases.map(({ token }) => token), reason: SUSPENDED });
   for (const audit of [...state.audits.values()]) if (audit.contributor === contributor.id) events.push(...giveUpAudit(state, audit, now));
@@ -265,7 +262,7 @@ function dropOthers(state: State, id: ContributorId, workload: string, now: numb
   if (!contributor || contributor.undecided === 0) return [];
   return [...state.pending.values()].flatMap((pending) => {
     const job = state.jobs.get(pending.stored.job);
-    if (pending.stored.contributor !== id || job?.spec.id !== workload) return [];
+    if (pending.stored.contributor !== id || job?.record !== workload) return [];
     return [...discard(state, job, pending, 'Another result of this device was proven wrong.', false, now), ...endJobIfOver(state, job, now)];
   });
 }
@@ -282,7 +279,7 @@ export function discard(state: State, job: Job, pending: PendingResult, reason: 
 function letGo(state: State, job: Job, { stored }: PendingResult, contributor: Contributor | undefined, now: number): Event[] {
   job.partsChecking -= countParts(stored.parts);
   job.blocks.unhold(tileNumber(job.grid.tiles, stored.at), stored.parts);
-  if (!stored.drill && (!contributor || standingOf(contributor, job.spec.id, now).verified === 0)) state.wastedByUnproven += sizeOf(job, stored);
+  if (!stored.drill && !isFree(job) && (!contributor || standingOf(contributor, job.record, now).verified === 0)) state.wastedByUnproven += sizeOf(job, stored);
   return wakeIdle(state);
 }
 
@@ -305,7 +302,7 @@ function decided(state: State, job: Job, pending: PendingResult, { elements, its
   contributor.undecided -= sizeOf(job, stored);
   // A drill goes on lying for as long as the operator wants.
   if (stored.drill) return events;
-  events.push({ type: 'write', write: recordVerdict(contributor, job.spec.id, { state: decision.state, elements, evidence, itsDoing }, now) });
+  events.push({ type: 'write', write: recordVerdict(contributor, job.record, { state: decision.state, elements, evidence, itsDoing }, now) });
   return events;
 }
 

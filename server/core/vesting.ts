@@ -32,8 +32,9 @@ export function voidVesting(state: State, contributor: Contributor, now: number)
 
 function revoke(state: State, result: VestingResult, now: number): Event[] {
   const job = state.jobs.get(result.job);
-  const transfer: Event = { type: 'write', write: { kind: 'transfer', transfer: voids(result, job === undefined, now) } };
-  if (!job) return [transfer, { type: 'write', write: { kind: 'settled', id: result.id } }];
+  const transfers: Event[] =
+    result.vesting.microCredits > 0n ? [{ type: 'write', write: { kind: 'transfer', transfer: voids(result, job === undefined, now) } }] : [];
+  if (!job) return [...transfers, { type: 'write', write: { kind: 'settled', id: result.id } }];
   const count = countParts(result.parts);
   job.paid -= result.vesting.microCredits;
   job.partsAccepted -= count;
@@ -42,7 +43,7 @@ function revoke(state: State, result: VestingResult, now: number): Event[] {
   job.blocks.revoke(tileNumber(job.grid.tiles, result.at), result.parts);
   noteRevoked(job, result);
   return [
-    transfer,
+    ...transfers,
     { type: 'write', write: { kind: 'verdict', id: result.id, state: 'discarded', errorBound: 0, vesting: null, evidence: result.evidence, atMs: now } },
     { type: 'tileRevoked', job: result.job, result: result.id, at: result.at, parts: result.parts },
   ];

@@ -1,4 +1,4 @@
-import type { ConsentId, OwnerId } from '../../shared/model.ts';
+import type { ConsentId, GroupId, OwnerId } from '../../shared/model.ts';
 import type { Config } from '../config.ts';
 import type { BlobStore, Store } from '../store/store.ts';
 
@@ -15,6 +15,8 @@ export interface AppDeps {
   readonly consentEnded: (consent: ConsentId) => void;
   /** Contributors of `from` belong to `to` now. Resolves when nothing that is decided from now on is paid to `from`. */
   readonly ownerChanged: (from: OwnerId, to: OwnerId) => Promise<void> | void;
+  /** An owner has joined groups or left one. Resolves when nothing more of the one that was `left` is given or shown to it. */
+  readonly groupsChanged: (owner: OwnerId, left: GroupId | null) => Promise<void> | void;
   /** Where the built pages lie; dist/client unless a test says otherwise. */
   readonly clientFolder?: string;
 }

@@ -21,7 +21,7 @@ const orders = { config: { rateLimit: { max: ORDERS_PER_MINUTE_MAX, timeWindow: 
 const jobPath = Type.Object({ job: schemas.jobId });
 const immutable = 'public, max-age=31536000, immutable';
 
-/** Quote, order, look at, cancel and download jobs. Whoever has a job's id may look; only its requester may cancel it. */
+/** Quote, order, look at, cancel and download jobs. Whoever has a job's id may look, unless it is for a group only; only its requester may cancel it. */
 export const jobRoutes =
   (deps: JobRouteDeps): FastifyPluginAsyncTypebox =>
   async (app) => {
@@ -44,22 +44,30 @@ export const jobRoutes =
 
     app.get(
       '/api/jobs',
-      { schema: { querystring: Type.Object({ scope: Type.Optional(Type.Union([Type.Literal('public'), Type.Literal('mine')])) }) } },
-      async (request) => ({
-        jobs: await jobs.list(request.query.scope ?? 'public', await ownerOf(request)),
-      }),
+      {
+        schema: {
+          querystring: Type.Object({ scope: Type.Optional(Type.Union([Type.Literal('public'), Type.Literal('mine')])), group: Type.Optional(schemas.groupId) }),
+        },
+      },
+      async (request) => {
+        const { scope = 'public', group } = request.query;
+        const owner = await ownerOf(request);
+        return { jobs: group === undefined ? await jobs.list(scope, owner) : await jobs.ofGroup(group, owner) };
+      },
     );
 
     app.get('/api/jobs/:job', { schema: { params: jobPath } }, async (request) => jobs.view(request.params.job, await ownerOf(request)));
 
     app.post('/api/jobs/:job/cancel', { schema: { params: jobPath } }, async (request) => jobs.cancel(request.params.job, await signedIn(request)));
 
-    app.get('/api/jobs/:job/results', { schema: { params: jobPath } }, async (request) => ({ results: await jobs.accepted(request.params.job) }));
+    app.get('/api/jobs/:job/results', { schema: { params: jobPath } }, async (request) => ({
+      results: await jobs.accepted(request.params.job, await ownerOf(request)),
+    }));
 
     app.get('/api/jobs/:job/results/:result', { schema: { params: Type.Object({ job: schemas.jobId, result: schemas.resultId }) } }, async (request, reply) => {
-      const bytes = await jobs.resultBytes(request.params.job, request.params.result);
+      const { bytes, isPrivate } = await jobs.resultBytes(request.params.job, request.params.result, await ownerOf(request));
       return reply
-        .header('cache-control', immutable)
+        .header('cache-control', isPrivate ? immutable.replace('public', 'private') : immutable)
         .type('application/octet-stream')
         .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
     });
@@ -68,6 +76,7 @@ export const jobRoutes =
       '/api/jobs/:job/files/:output',
       { schema: { params: Type.Object({ job: schemas.jobId, output: Type.String({ pattern: '^[a-z0-9-]{1,20}$' }) }) } },
       async (request, reply) => {
+        await jobs.visible(request.params.job, await ownerOf(request));
         const file = await jobs.file(request.params.job, request.params.output);
         return reply
           .type(file.mediaType)

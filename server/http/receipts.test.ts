@@ -1,6 +1,6 @@
 import { Value } from 'typebox/value';
 import { expect, test } from 'vitest';
-import { type BlobHash, fullMask } from '../../shared/model.ts';
+import { type BlobHash, fullMask, type JobId } from '../../shared/model.ts';
 import { type Receipt, receipt } from '../../shared/receipt.ts';
 import { JobError } from '../jobs.ts';
 import type { StoredJob } from '../store/store.ts';
@@ -43,7 +43,12 @@ async function withReceipts<T>(run: (test: TestApp, ada: Visitor) => Promise<T>,
         }),
       },
     ]);
-    await app.register(receiptRoutes({ store, jobs: { file }, clock: () => now.ms }));
+    const visible = async (id: JobId) => {
+      const job = await store.jobs.get(id);
+      if (!job) throw new JobError('not_found', 'There is no such job.');
+      return job;
+    };
+    await app.register(receiptRoutes({ store, jobs: { file, visible }, ownerOf: async () => undefined, clock: () => now.ms }));
     return run(test, new Visitor(test));
   });
 }

@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { workload } from '../../shaders/registry.ts';
 import { MINUTE_MS } from '../../shared/limits.ts';
-import type { BlobHash } from '../../shared/model.ts';
+import type { BlobHash, OwnerId } from '../../shared/model.ts';
 import * as schemas from '../../shared/schemas.ts';
 import { JobError, type Jobs } from '../jobs.ts';
 import { buildReceipt, receiptKey } from '../receipts.ts';
@@ -10,7 +11,9 @@ import type { Store, StoredJob } from '../store/store.ts';
 
 export interface ReceiptRouteDeps {
   readonly store: Store;
-  readonly jobs: Pick<Jobs, 'file'>;
+  readonly jobs: Pick<Jobs, 'file' | 'visible'>;
+  /** Who the request's session belongs to; undefined without one. */
+  readonly ownerOf: (request: FastifyRequest) => Promise<OwnerId | undefined>;
   readonly clock: () => number;
 }
 
@@ -23,7 +26,7 @@ const jobPath = Type.Object({ job: schemas.jobId });
 
 /** Receipts of finished jobs, for everybody who has the job's id, and the key that signs them. */
 export const receiptRoutes =
-  ({ store, jobs, clock }: ReceiptRouteDeps): FastifyPluginAsyncTypebox =>
+  ({ store, jobs, ownerOf, clock }: ReceiptRouteDeps): FastifyPluginAsyncTypebox =>
   async (app) => {
     const key = receiptKey(await store.secret('receipt'));
 
@@ -45,8 +48,7 @@ export const receiptRoutes =
     app.get('/api/receipts/key', async () => ({ publicKey: key.publicKey }));
 
     app.get('/api/jobs/:job/receipt', { ...counted, schema: { params: jobPath } }, async (request, reply) => {
-      const job = await store.jobs.get(request.params.job);
-      if (!job) throw new JobError('not_found', 'There is no such job.');
+      const job = await jobs.visible(request.params.job, await ownerOf(request));
       if (job.status !== 'done') throw new JobError('conflict', 'The receipt is there once the job is done.');
       const accepted = (await store.jobs.results(job.id)).filter(({ state }) => state === 'accepted');
       if (accepted.length === 0) throw new JobError('conflict', 'This job was computed before there were receipts.');

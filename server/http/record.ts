@@ -23,7 +23,7 @@ export async function contributorView(store: Store, { id, owner }: StoredContrib
     earnedMicroCredits: earned.toString(),
     vestingMicroCredits: vesting.toString(),
     consents: await Promise.all(consents.map((consent) => consentView(store, consent))),
-    records: Object.fromEntries([...standings].map(([workload, standing]) => [workload, recordOf(standing)])),
+    records: Object.fromEntries([...standings].filter(([name]) => !name.includes('@')).map(([workload, standing]) => [workload, recordOf(standing)])),
     recent: await recentResults(store, recent),
   };
 }

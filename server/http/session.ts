@@ -59,6 +59,13 @@ export class Sessions {
   /** Who the request's session belongs to; undefined without one. */
   readonly ownerOf = async (request: FastifyRequest): Promise<OwnerId | undefined> => (await this.find(request))?.owner;
 
+  /** The same for a socket, which has cookies and no request. It may look, and changes nothing: so either name of the cookie will do. */
+  async ownerOfCookies(cookies: Readonly<Record<string, string | undefined>>): Promise<OwnerId | undefined> {
+    const secret = cookies['__Host-tessera'] ?? cookies.tessera;
+    if (secret === undefined || !secretText.test(secret)) return undefined;
+    return this.#deps.store.people.sessionOwner(digestOf(fromBase64Url(secret)), this.#deps.clock());
+  }
+
   /** Makes a device owner with its session and the test grant. */
   async start(request: FastifyRequest, reply: FastifyReply): Promise<Session> {
     return this.#createDevice(request, reply, await this.#mayGrant(request));

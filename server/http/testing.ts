@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { workloadIds } from '../../shaders/registry.ts';
-import type { ConsentId, OwnerId } from '../../shared/model.ts';
+import type { ConsentId, GroupId, OwnerId } from '../../shared/model.ts';
 import type { ConsentGrant, ErrorBody, SiteView } from '../../shared/schemas.ts';
 import { buildApp } from '../app.ts';
 import { type Config, readConfig } from '../config.ts';
@@ -21,6 +21,7 @@ export interface TestApp {
   /** What the coordinator was told. */
   readonly ended: ConsentId[];
   readonly moved: (readonly [OwnerId, OwnerId])[];
+  readonly regrouped: (readonly [OwnerId, GroupId | null])[];
 }
 
 export interface TestOptions {
@@ -35,6 +36,7 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
   const now = { ms: Date.UTC(2026, 0, 1) };
   const ended: ConsentId[] = [];
   const moved: (readonly [OwnerId, OwnerId])[] = [];
+  const regrouped: (readonly [OwnerId, GroupId | null])[] = [];
   const app = await buildApp({
     config: { ...readConfig({ DATA_DIR: folder.path, LOG_LEVEL: 'silent' }), ...options.config },
     store,
@@ -42,11 +44,12 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
     clock: () => now.ms,
     randomBytes,
     consentEnded: (consent) => void ended.push(consent),
+    groupsChanged: (owner, left) => void regrouped.push([owner, left]),
     ownerChanged: (from, to) => void moved.push([from, to]),
     clientFolder: options.clientFolder ?? join(folder.path, 'no-pages'),
   });
   try {
-    return await run({ app, store, blobs, now, ended, moved });
+    return await run({ app, store, blobs, now, ended, moved, regrouped });
   } finally {
     await app.close();
     await store.close();

@@ -107,6 +107,7 @@ export class Ours implements Policy {
       status: 'open',
       visibility: 'public',
       gallery: false,
+      group: null,
       owner: job.owner,
       inputs: [],
       checks,

@@ -60,7 +60,9 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
   const trusted = isOperators && !drill;
   const deviceClass = classOf(message.device);
   const { downloadBytesMax } = message;
-  const joining = { id, owner, site: site?.id ?? null, network, deviceClass, trusted, drill, sharePercent, kinds, downloadBytesMax, standings };
+  // Read last: whoever leaves a group from here on is told to the core after it has joined.
+  const groups = new Set(await store.groups.idsOf(owner));
+  const joining = { id, owner, site: site?.id ?? null, network, deviceClass, trusted, drill, sharePercent, kinds, downloadBytesMax, standings, groups };
   await coordinator.dispatch({ type: 'join', contributor: joining });
   return {
     session: { socket, contributor: id, consent: consent.id, consentExpiresMs: consent.expiresMs, browser: browserOf(message), told: new Set() },

@@ -4,7 +4,7 @@ import { openingBytesMax, saltOf } from '../../shared/commitment.ts';
 import { decodeResult, encodeAuditElements, FormatError, fromHex, type LeaseBody } from '../../shared/formats.ts';
 import { limits } from '../../shared/limits.ts';
 import type { ConsentId, ContributorId } from '../../shared/model.ts';
-import { type Answered, type HandedIn, namespaces, type VerdictMessage, type Welcome, type Work } from '../../shared/protocol.ts';
+import { type Answered, type HandedIn, type JobBrief, namespaces, type VerdictMessage, type Welcome, type Work } from '../../shared/protocol.ts';
 import * as schemas from '../../shared/schemas.ts';
 import type { Coordinator } from '../coordinator.ts';
 import type { ActiveAudit, ActiveLease, Event } from '../core/state.ts';
@@ -71,19 +71,22 @@ function sameEngine(sessions: ReadonlyMap<ContributorId, Session>, { contributor
 }
 
 /** Turns the events of a step into the answer that carries new leases; refusals become errors. */
-function workOf({ coordinator }: ContributeDeps, session: Session, events: readonly Event[]): Work {
+async function workOf({ coordinator, store }: ContributeDeps, session: Session, events: readonly Event[]): Promise<Work> {
   refuse(events);
   const granted = events.find((event) => event.type === 'leased');
   const leases: readonly ActiveLease[] = granted?.leases ?? [];
   const audits: readonly ActiveAudit[] = granted?.audits ?? [];
   const fresh = [...new Set([...audits, ...leases].map(({ job }) => job))].filter((id) => !session.told.has(id));
-  const jobs = fresh.flatMap((id) => {
+  const found = fresh.map(async (id): Promise<JobBrief | undefined> => {
     const job = coordinator.openJob(id);
-    if (!job) return [];
+    if (!job) return undefined;
     session.told.add(id);
-    const { workload, version, title, seed, params, prepared, inputs } = job.stored;
-    return [{ id, workload, version, title, seed, params, prepared, inputs, progress: job.partsAccepted / job.partsTotal }];
+    const { workload, version, title, seed, params, prepared, inputs, group } = job.stored;
+    const name = group?.mode === 'only' ? (await store.groups.get(group.id))?.name : undefined;
+    const brief = { id, workload, version, title, seed, params, prepared, inputs, progress: job.partsAccepted / job.partsTotal, requester: job.requester };
+    return name === undefined ? brief : { ...brief, group: name };
   });
+  const jobs = (await Promise.all(found)).filter((brief) => brief !== undefined);
   return {
     leases: leases.map(({ token, job, at, parts, deadlineMs }) => ({ token, job, at, parts, deadlineMs })),
     // The msgpack parser sends a Buffer as binary, and any other view with its whole memory.

@@ -1,5 +1,5 @@
 import type { Server } from 'socket.io';
-import type { JobId } from '../../shared/model.ts';
+import type { GroupId, JobId, OwnerId } from '../../shared/model.ts';
 import { namespaces } from '../../shared/protocol.ts';
 import { type AcceptedView, type JobView, watchRequest } from '../../shared/schemas.ts';
 import type { Coordinator } from '../coordinator.ts';
@@ -11,11 +11,17 @@ import { commandsOf, Refusal } from './connect.ts';
 const PROGRESS_MS = 500;
 const WATCHED_PER_SOCKET_MAX = 16;
 
-/** The edge for pages that look at jobs. Public and unlisted jobs alike: whoever has the id may watch. */
+/** The edge for pages that look at jobs. Public and unlisted jobs alike: whoever has the id may watch. Jobs for a group only need a member's session. */
 export function serveViewers(
   io: Server,
-  deps: { readonly jobs: Jobs; readonly coordinator: Coordinator; readonly log: { error(fields: object, message: string): void } },
-): { close(): void } {
+  deps: {
+    readonly jobs: Jobs;
+    readonly coordinator: Coordinator;
+    /** Whose session a cookie header names; undefined for none. */
+    readonly ownerOf: (cookies: string | undefined) => Promise<OwnerId | undefined>;
+    readonly log: { error(fields: object, message: string): void };
+  },
+): { close(): void; leftGroup(owner: OwnerId, group: GroupId): void } {
   const space = io.of(namespaces.watch);
   const changed = new Set<JobId>();
   const room = (job: JobId): string => `job:${job}`;
@@ -31,7 +37,7 @@ export function serveViewers(
   };
   const tell = async (job: JobId, name: 'job:progress' | 'job:ended'): Promise<void> => {
     if (!space.adapter.rooms.has(room(job))) return;
-    const view = await deps.jobs.view(job, undefined).catch(() => undefined);
+    const view = await deps.jobs.shown(job).catch(() => undefined);
     if (view) space.to(room(job)).emit(name, view);
   };
   deps.coordinator.onEvents((events) => events.forEach(show));
@@ -44,14 +50,17 @@ export function serveViewers(
     const on = commandsOf(socket, deps.log);
     on('watch', watchRequest, async ({ job }): Promise<{ job: JobView; accepted: AcceptedView[] }> => {
       if (socket.rooms.size > WATCHED_PER_SOCKET_MAX) throw new Refusal('too_many', `At most ${WATCHED_PER_SOCKET_MAX} jobs a connection.`, 'job');
+      const owner = await deps.ownerOf(socket.handshake.headers.cookie);
+      socket.data.owner = owner;
+      // Before it is in the room, where it would hear of tiles.
+      await deps.jobs.visible(job, owner).catch((error: unknown) => Promise.reject(refusalOf(error)));
       // In the room before the snapshot is taken: a tile may then be told twice, but never missed.
       await socket.join(room(job));
       try {
-        return { job: await deps.jobs.view(job, undefined), accepted: await deps.jobs.accepted(job) };
+        return { job: await deps.jobs.view(job, owner), accepted: await deps.jobs.accepted(job, owner) };
       } catch (error) {
         await socket.leave(room(job));
-        if (error instanceof JobError && error.code === 'not_found') throw new Refusal('not_found', error.message, 'job');
-        throw error;
+        throw refusalOf(error);
       }
     });
     on('unwatch', watchRequest, async ({ job }): Promise<null> => {
@@ -59,5 +68,19 @@ export function serveViewers(
       return null;
     });
   });
-  return { close: () => clearInterval(timer) };
+  return {
+    close: () => clearInterval(timer),
+    leftGroup(owner, group) {
+      for (const socket of space.sockets.values()) {
+        if (socket.data.owner !== owner) continue;
+        for (const name of socket.rooms) {
+          const job = name.startsWith('job:') ? deps.coordinator.openJob(name.slice('job:'.length) as JobId)?.stored : undefined;
+          if (job?.group?.id === group && job.group.mode === 'only' && job.owner !== owner) void socket.leave(name);
+        }
+      }
+    },
+  };
 }
+
+const refusalOf = (error: unknown): unknown =>
+  error instanceof JobError && error.code === 'not_found' ? new Refusal('not_found', error.message, 'job') : error;

@@ -1,6 +1,6 @@
 import type { Insertable, Kysely, Selectable } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
-import type { BlobHash, ContributorId, JobId, JobStatus, OwnerId, ResultId } from '../../shared/model.ts';
+import type { BlobHash, ContributorId, GroupId, JobId, JobStatus, OwnerId, ResultId } from '../../shared/model.ts';
 import { mayBeNegative, postTransfers, readBalance } from './ledger.ts';
 import { resultColumns, resultOf, withoutBytes } from './results.ts';
 import type { JobsTable, Tables } from './schema.ts';
@@ -41,6 +41,8 @@ const jobRow = (job: StoredJob): Insertable<JobsTable> => ({
   created_ms: job.createdMs,
   ended_ms: job.endedMs,
   summary_json: job.summary === null ? null : JSON.stringify(job.summary),
+  group_id: job.group?.id ?? null,
+  group_mode: job.group?.mode ?? null,
 });
 
 const jobOf = (row: Selectable<JobsTable>): StoredJob => ({
@@ -51,6 +53,7 @@ const jobOf = (row: Selectable<JobsTable>): StoredJob => ({
   status: row.status,
   visibility: row.visibility,
   gallery: row.gallery === 1,
+  group: row.group_id === null || row.group_mode === null ? null : { id: row.group_id, mode: row.group_mode },
   owner: row.owner,
   seed: row.seed,
   params: JSON.parse(row.params_json),
@@ -123,6 +126,7 @@ export class SqlJobs implements JobStore {
     readonly owner?: OwnerId;
     readonly status?: JobStatus;
     readonly gallery?: boolean;
+    readonly group?: GroupId;
     readonly limit: number;
   }): Promise<StoredJob[]> {
     let query = this.#db.selectFrom('jobs').selectAll().orderBy('seq', 'desc').limit(filter.limit);
@@ -130,6 +134,7 @@ export class SqlJobs implements JobStore {
     if (filter.owner !== undefined) query = query.where('owner', '=', filter.owner);
     if (filter.status !== undefined) query = query.where('status', '=', filter.status);
     if (filter.gallery !== undefined) query = query.where('gallery', '=', filter.gallery ? 1 : 0);
+    if (filter.group !== undefined) query = query.where('group_id', '=', filter.group);
     return (await query.execute()).map(jobOf);
   }
 

@@ -3,6 +3,7 @@ import { DAY_MS, limits } from '../../shared/limits.ts';
 import type { ConsentId, ContributorId, OwnerId, SiteId } from '../../shared/model.ts';
 import type { Standing } from '../core/reputation.ts';
 import { inBatches, reusable } from './batches.ts';
+import { moveMemberships } from './groups.ts';
 import { postTransfers } from './ledger.ts';
 import type { ChallengesTable, ConsentsTable, ContributorsTable, SitesTable, StandingsTable, Tables } from './schema.ts';
 import type { AccountId, PeopleStore, StoredChallenge, StoredConsent, StoredContributor, StoredSite, Transfer, Write } from './store.ts';
@@ -161,6 +162,7 @@ export class SqlPeople implements PeopleStore {
       await trx.updateTable('contributors').set({ owner: wallet }).where('owner', '=', device).execute();
       await trx.updateTable('sites').set({ owner: wallet }).where('owner', '=', device).execute();
       await trx.updateTable('jobs').set({ owner: wallet }).where('owner', '=', device).execute();
+      await moveMemberships(trx, device, wallet);
       await claimEarnings(trx, device, wallet, nonce, atMs);
     });
   }

@@ -1,5 +1,19 @@
 import type { Generated } from 'kysely';
-import type { BlobHash, ConsentId, ContributorId, CreditUnit, JobId, JobStatus, OwnerId, PartMask, ResultId, ResultState, SiteId } from '../../shared/model.ts';
+import type {
+  BlobHash,
+  ConsentId,
+  ContributorId,
+  CreditUnit,
+  GroupId,
+  GroupMode,
+  JobId,
+  JobStatus,
+  OwnerId,
+  PartMask,
+  ResultId,
+  ResultState,
+  SiteId,
+} from '../../shared/model.ts';
 import type { AccountId, StoredResult, TransferKind } from './store.ts';
 
 /** Tables as Kysely sees them. Times are milliseconds since 1970, `*_json` is JSON text, booleans are 0 or 1. */
@@ -16,6 +30,9 @@ export interface Tables {
   agreements: AgreementsTable;
   consents: ConsentsTable;
   sites: SitesTable;
+  groups: GroupsTable;
+  members: MembersTable;
+  invites: InvitesTable;
   secrets: SecretsTable;
   counters: CountersTable;
 }
@@ -68,6 +85,8 @@ export interface JobsTable {
   created_ms: number;
   ended_ms: number | null;
   summary_json: string | null;
+  group_id: GroupId | null;
+  group_mode: GroupMode | null;
 }
 
 export interface ResultsTable {
@@ -180,6 +199,33 @@ export interface SitesTable {
   origin: string;
   share_percent: number;
   created_ms: number;
+}
+
+export interface GroupsTable {
+  seq: Generated<number>;
+  id: GroupId;
+  name: string;
+  owner: OwnerId;
+  created_ms: number;
+}
+
+export interface MembersTable {
+  seq: Generated<number>;
+  id: string;
+  group_id: GroupId;
+  owner: OwnerId;
+  name: string;
+  joined_ms: number;
+}
+
+export interface InvitesTable {
+  seq: Generated<number>;
+  id: string;
+  group_id: GroupId;
+  secret_hash: Uint8Array;
+  created_ms: number;
+  expires_ms: number;
+  revoked_ms: number | null;
 }
 
 export interface SecretsTable {

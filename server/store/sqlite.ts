@@ -5,13 +5,14 @@ import { Kysely } from 'kysely';
 import type { ResultId } from '../../shared/model.ts';
 import { AgreementWriter, readAgreements } from './agreements.ts';
 import { EmbeddedDialect, openDatabaseFile } from './dialect.ts';
+import { SqlGroups } from './groups.ts';
 import { SqlJobs, writeJobClosing, writeJobEnd } from './jobs.ts';
 import { postTransfers, SqlLedger } from './ledger.ts';
 import { migrate } from './migrations/migrate.ts';
 import { SqlPeople, writeStandings } from './people.ts';
 import { insertResults, writeMeasured, writeOpening, writeSecondDraw, writeSettled, writeVerdict } from './results.ts';
 import type { Tables } from './schema.ts';
-import type { Agreement, JobStore, LedgerStore, PeopleStore, Store, StoredResult, Transfer, Write } from './store.ts';
+import type { Agreement, GroupStore, JobStore, LedgerStore, PeopleStore, Store, StoredResult, Transfer, Write } from './store.ts';
 
 const SECRET_BYTES = 32;
 
@@ -36,6 +37,7 @@ class SqlStore implements Store {
   readonly jobs: JobStore;
   readonly ledger: LedgerStore;
   readonly people: PeopleStore;
+  readonly groups: GroupStore;
   readonly #db: Kysely<Tables>;
   readonly #agreements = new AgreementWriter();
 
@@ -44,6 +46,7 @@ class SqlStore implements Store {
     this.jobs = new SqlJobs(db);
     this.ledger = new SqlLedger(db);
     this.people = new SqlPeople(db);
+    this.groups = new SqlGroups(db);
   }
 
   /**

@@ -5,6 +5,8 @@ import type {
   ContributorId,
   CreditUnit,
   Evidence,
+  GroupId,
+  GroupMode,
   JobId,
   JobStatus,
   OwnerId,
@@ -25,6 +27,7 @@ export interface Store {
   readonly jobs: JobStore;
   readonly ledger: LedgerStore;
   readonly people: PeopleStore;
+  readonly groups: GroupStore;
   /** Applies everything in one transaction, in order, or nothing. Repeated transfers and results (same id) are ignored. */
   commit(writes: readonly Write[]): Promise<void>;
   /** A secret of this installation, made at first use and kept: `lease`, `draw`. 32 bytes. */
@@ -109,6 +112,8 @@ export interface StoredJob {
   readonly status: JobStatus;
   readonly visibility: 'public' | 'unlisted';
   readonly gallery: boolean;
+  /** Null: everybody may do it alike. */
+  readonly group: { readonly id: GroupId; readonly mode: GroupMode } | null;
   readonly owner: OwnerId;
   readonly seed: number;
   readonly params: unknown;
@@ -196,6 +201,7 @@ export interface JobStore {
     readonly owner?: OwnerId;
     readonly status?: JobStatus;
     readonly gallery?: boolean;
+    readonly group?: GroupId;
     readonly limit: number;
   }): Promise<StoredJob[]>;
   countOpen(owner: OwnerId): Promise<number>;
@@ -307,8 +313,8 @@ export interface PeopleStore {
   /** Removes and returns it: a nonce works once, whatever comes of it. */
   takeChallenge(nonce: string): Promise<StoredChallenge | undefined>;
   /**
-   * One transaction: the session `oldSession` ends, `newSession` begins and belongs to `wallet`; contributors, sites and jobs
-   * of `device` become the wallet's; the whole earned balance of `device` moves with transfer id `claim/<nonce>`.
+   * One transaction: the session `oldSession` ends, `newSession` begins and belongs to `wallet`; contributors, sites, jobs, groups
+   * and memberships of `device` become the wallet's; the whole earned balance of `device` moves with transfer id `claim/<nonce>`.
    */
   signIn(wallet: OwnerId, device: OwnerId, oldSession: Uint8Array, newSession: Uint8Array, expiresMs: number, nonce: string, atMs: number): Promise<void>;
 
@@ -330,6 +336,56 @@ export interface PeopleStore {
   createSite(site: StoredSite): Promise<void>;
   site(id: SiteId): Promise<StoredSite | undefined>;
   sitesOf(owner: OwnerId): Promise<StoredSite[]>;
+}
+
+export interface StoredGroup {
+  readonly id: GroupId;
+  readonly name: string;
+  readonly owner: OwnerId;
+  readonly createdMs: number;
+}
+
+export interface StoredMember {
+  readonly id: string;
+  readonly group: GroupId;
+  readonly owner: OwnerId;
+  /** What it calls itself; may be empty. */
+  readonly name: string;
+  readonly joinedMs: number;
+}
+
+export interface StoredInvite {
+  readonly id: string;
+  readonly group: GroupId;
+  /** SHA-256 of the secret half of the code. */
+  readonly secretHash: Uint8Array;
+  readonly createdMs: number;
+  readonly expiresMs: number;
+  readonly revokedMs: number | null;
+}
+
+/** Private swarms. */
+export interface GroupStore {
+  /** The group and its first member, in one transaction. */
+  create(group: StoredGroup, member: StoredMember): Promise<void>;
+  get(id: GroupId): Promise<StoredGroup | undefined>;
+  /** Those that an owner is in, newest first, with how many members they have. */
+  of(owner: OwnerId): Promise<readonly (StoredGroup & { readonly members: number })[]>;
+  idsOf(owner: OwnerId): Promise<GroupId[]>;
+  isMember(group: GroupId, owner: OwnerId): Promise<boolean>;
+  /** Oldest first. */
+  members(group: GroupId): Promise<StoredMember[]>;
+  countMembers(group: GroupId): Promise<number>;
+  /** Nothing happens to one who is in already. */
+  addMember(member: StoredMember): Promise<void>;
+  removeMember(group: GroupId, owner: OwnerId): Promise<void>;
+  createInvite(invite: StoredInvite): Promise<void>;
+  invite(id: string): Promise<StoredInvite | undefined>;
+  /** Those that can still be used at `nowMs`, newest first. */
+  standingInvites(group: GroupId, nowMs: number): Promise<StoredInvite[]>;
+  revokeInvite(id: string, atMs: number): Promise<void>;
+  /** Owners whose results of a job are accepted. */
+  countHelpers(job: JobId): Promise<number>;
 }
 
 /** Content-addressed bytes on disk. */

@@ -38,6 +38,7 @@ export const exampleJob = (own: Partial<StoredJob> = {}): StoredJob => ({
   status: 'open',
   visibility: 'public',
   gallery: false,
+  group: null,
   owner: device('ada'),
   seed: 0xffff_ffff,
   params: { width: 64, list: [1, { deep: null }] },
