@@ -1,5 +1,5 @@
 import * as Comlink from 'comlink';
-import type { EngineSettings, PartFact, Snapshot, TileFact } from './engine/api.ts';
+import type { EngineSettings, HoldReason, PartFact, Snapshot, TileFact } from './engine/api.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
 
 /** The engine inside a Web Worker. Pages reach it through `openEngine` of engine/host.ts, never directly. */
@@ -24,8 +24,8 @@ const host = {
     });
     engine.start();
   },
-  pause: (): void => engine?.pause(),
-  resume: (): void => engine?.resume(),
+  pause: (reason?: HoldReason): void => engine?.pause(reason),
+  resume: (reason?: HoldReason): void => engine?.resume(reason),
   stop: async (): Promise<void> => engine?.stop(),
   setPower: (percent: number): void => engine?.setPower(percent),
   setDownloadMax: (bytes: number): void => engine?.setDownloadMax(bytes),

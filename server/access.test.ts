@@ -107,6 +107,18 @@ const probes: Readonly<Record<string, Probe>> = {
   },
   'POST /api/sites': plain('POST', '/api/sites', () => ({ name: 'Park', origin: 'https://park.example', sharePercent: 0 })),
   'GET /api/sites': free('/api/sites'),
+  'POST /api/sites/:id/prove': {
+    own: async (self, other, test) => {
+      const site = self.site ?? other.site;
+      test.proofs.set(site?.origin ?? '', (site && (await test.store.people.site(site.id))?.token) ?? '');
+      return self.visitor.ask('POST', `/api/sites/${site?.id}/prove`, undefined, self.credential);
+    },
+    foreign: async (self, other) => refused(await self.visitor.ask('POST', `/api/sites/${other.site?.id}/prove`, undefined, self.credential)),
+  },
+  'POST /api/sites/:id/switch': {
+    own: (self, other) => self.visitor.ask('POST', `/api/sites/${(self.site ?? other.site)?.id}/switch`, { on: false }, self.credential),
+    foreign: async (self, other) => refused(await self.visitor.ask('POST', `/api/sites/${other.site?.id}/switch`, { on: false }, self.credential)),
+  },
   'GET /api/agreement': plain('GET', '/api/agreement'),
   'GET /api/sites/:id': { own: ({ visitor, credential }, other) => visitor.ask('GET', `/api/sites/${other.site?.id}`, undefined, credential) },
 };

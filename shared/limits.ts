@@ -55,6 +55,10 @@ export const limits = {
   challengeMsMax: 5 * MINUTE_MS,
   sessionMsMax: 30 * DAY_MS,
   consentMsMax: 30 * DAY_MS,
+  /** Share of the GPU's time that a contributor may choose, and what a site's visitor gets proposed. */
+  powerPercentMin: 5,
+  powerPercentMax: 100,
+  sitePowerPercentDefault: 50,
   testGrantMicroCredits: 100_000_000n,
   grantsPerAddressHourMax: 20,
 } as const;

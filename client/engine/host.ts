@@ -1,6 +1,6 @@
 import * as Comlink from 'comlink';
 import type { EngineHost } from '../engine.worker.ts';
-import { type EngineListeners, type EngineSettings, type Snapshot, sliceMsOf } from './api.ts';
+import { type EngineListeners, type EngineSettings, type HoldReason, type Snapshot, sliceMsOf } from './api.ts';
 
 /**
  * The page's way to the engine: the engine runs in a Web Worker, so that neither compiling kernels nor hashing results
@@ -16,8 +16,8 @@ import { type EngineListeners, type EngineSettings, type Snapshot, sliceMsOf } f
  * unless `sliceMs` is given.
  */
 export interface PageEngine {
-  pause(): Promise<void>;
-  resume(): Promise<void>;
+  pause(reason?: HoldReason): Promise<void>;
+  resume(reason?: HoldReason): Promise<void>;
   /** Percent of the GPU's time, 5 to 100; takes effect with the next slice. */
   setPower(percent: number): Promise<void>;
   /** Bytes that the inputs of one job may have; takes effect at once. */
@@ -64,8 +64,8 @@ export async function openEngine(settings: EngineSettings, listeners: EngineList
   // A terminated worker answers nothing: whoever waits for an answer waits for the end as well.
   const untilEnd = async (answer: Promise<void>): Promise<void> => Promise.race([answer, ended.promise]);
   return {
-    pause: () => untilEnd(remote.pause()),
-    resume: () => untilEnd(remote.resume()),
+    pause: (reason) => untilEnd(remote.pause(reason)),
+    resume: (reason) => untilEnd(remote.resume(reason)),
     setPower: (percent) => untilEnd(remote.setPower(percent)),
     setDownloadMax: (bytes) => untilEnd(remote.setDownloadMax(bytes)),
     async stop() {

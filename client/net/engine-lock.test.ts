@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { holdEngine } from './engine-lock.ts';
+
+type Callback = (lock: object | null) => Promise<void> | undefined;
+type Request = (name: string, options: LockOptions, callback: Callback) => Promise<unknown>;
+
+function withLocks(request: Request | undefined): void {
+  vi.stubGlobal('navigator', request ? { locks: { request } } : {});
+}
+
+/** As browsers do it: one holder a name, until what its callback returned has settled. */
+function browserLocks(): Request {
+  const held = new Set<string>();
+  return async (name, _options, callback) => {
+    if (held.has(name)) return callback(null);
+    held.add(name);
+    await callback({ name });
+    held.delete(name);
+  };
+}
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+test('the first holds it until it lets go; others are told', async () => {
+  withLocks(browserLocks());
+  const first = new AbortController();
+  expect(await holdEngine('a', first.signal)).toBe('held');
+  expect(await holdEngine('a', new AbortController().signal)).toBe('taken');
+  expect(await holdEngine('b', new AbortController().signal)).toBe('held');
+  first.abort();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(await holdEngine('a', new AbortController().signal)).toBe('held');
+});
+
+test('who has let go before it was granted holds nothing', async () => {
+  withLocks(browserLocks());
+  await holdEngine('a', AbortSignal.abort());
+  await vi.advanceTimersByTimeAsync(0);
+  expect(await holdEngine('a', new AbortController().signal)).toBe('held');
+});
+
+test('a browser that never answers is not waited for longer than a second; what it grants later is held', async () => {
+  let grant: Callback | undefined;
+  withLocks((_name, _options, callback) => {
+    grant = callback;
+    return new Promise(() => undefined);
+  });
+  const abort = new AbortController();
+  let answer: string | undefined;
+  void holdEngine('a', abort.signal).then((it) => (answer = it));
+  await vi.advanceTimersByTimeAsync(999);
+  expect(answer).toBeUndefined();
+  await vi.advanceTimersByTimeAsync(1);
+  expect(answer).toBe('unknown');
+  let released = false;
+  void grant?.({})?.then(() => (released = true));
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(released).toBe(false);
+  abort.abort();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(released).toBe(true);
+});
+
+test.each<[string, Request | undefined]>([
+  ['has no locks', undefined],
+  ['rejects', () => Promise.reject(new DOMException('no', 'SecurityError'))],
+  [
+    'throws',
+    () => {
+      throw new DOMException('no', 'SecurityError');
+    },
+  ],
+])('a browser that %s: unknown', async (_what, request) => {
+  withLocks(request);
+  expect(await holdEngine('a', new AbortController().signal)).toBe('unknown');
+});
