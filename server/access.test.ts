@@ -86,6 +86,7 @@ const probes: Readonly<Record<string, Probe>> = {
   'GET /': plain('GET', '/'),
   'GET /widget/frame': plain('GET', '/widget/frame'),
   'GET /widget/consent': plain('GET', '/widget/consent'),
+  'GET /widget/run': plain('GET', '/widget/run'),
   'POST /api/session': plain('POST', '/api/session', () => ({})),
   'GET /api/account': free('/api/account'),
   'GET /api/account/statement': free('/api/account/statement'),

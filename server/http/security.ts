@@ -80,11 +80,17 @@ const policy = (frameAncestors: string): string =>
     `frame-ancestors ${frameAncestors}`,
   ].join('; ');
 
-/** Lets pages of one origin, and of no other, show this page in a frame. */
+/** Lets pages of one origin, our own, and no others show this page in a frame; also those that demand embedding policies (COEP). */
 export function allowFraming(reply: FastifyReply, origin: string): void {
   reply.raw.removeHeader('x-frame-options');
-  reply.header('content-security-policy', policy(origin)).header('cross-origin-resource-policy', 'cross-origin');
+  reply
+    .header('content-security-policy', policy(`'self' ${origin}`))
+    .header('cross-origin-resource-policy', 'cross-origin')
+    .header('cross-origin-embedder-policy', EMBEDDED);
 }
+
+/** A page under this policy may be embedded by one under it; the script of a worker that such a page starts has to carry it as well. */
+export const EMBEDDED = 'require-corp';
 
 /** Origin checks and headers on every answer. */
 export async function secure(app: FastifyInstance, config: OriginConfig): Promise<void> {

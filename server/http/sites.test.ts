@@ -122,6 +122,7 @@ describe('pages', () => {
     'index.html': '<!doctype html>the app',
     'widget/frame.html': '<!doctype html>the frame',
     'widget/consent.html': '<!doctype html>the consent',
+    'widget/run.html': '<!doctype html>the run window',
     'widget.js': 'loader()',
     'assets/index-abc123.js': 'app()',
     'icon.svg': '<svg/>',
@@ -170,7 +171,11 @@ describe('pages', () => {
       const guest = new Visitor(test);
       expect(await guest.ask('GET', '/assets/index-abc123.js')).toMatchObject({
         text: 'app()',
-        headers: { 'cache-control': 'public, max-age=31536000, immutable', 'cross-origin-resource-policy': 'same-origin' },
+        headers: {
+          'cache-control': 'public, max-age=31536000, immutable',
+          'cross-origin-resource-policy': 'same-origin',
+          'cross-origin-embedder-policy': 'require-corp',
+        },
       });
       expect(await guest.ask('GET', '/widget.js')).toMatchObject({
         text: 'loader()',
@@ -211,13 +216,16 @@ describe('pages', () => {
       const site = await ada.site({ origin: 'https://museum.example' });
       const frame = await new Visitor(test).ask('GET', `/widget/frame?site=${site.id}`);
       expect([frame.status, frame.text]).toEqual([200, files['widget/frame.html']]);
-      expect(frame.headers['content-security-policy']).toBe(strict.replace("frame-ancestors 'none'", 'frame-ancestors https://museum.example'));
+      expect(frame.headers['content-security-policy']).toBe(strict.replace("frame-ancestors 'none'", "frame-ancestors 'self' https://museum.example"));
+      expect(frame.headers).toMatchObject({ 'cross-origin-embedder-policy': 'require-corp', 'cross-origin-resource-policy': 'cross-origin' });
       expect(frame.headers['x-frame-options']).toBeUndefined();
       expect(frame.headers['cache-control']).toBe('no-cache');
-      const consent = await new Visitor(test).ask('GET', `/widget/consent?site=${site.id}`);
-      expect([consent.status, consent.text]).toEqual([200, files['widget/consent.html']]);
-      expect(consent.headers).toMatchObject({ 'content-security-policy': strict, 'x-frame-options': 'DENY' });
-      for (const page of ['frame', 'consent']) {
+      for (const page of ['consent', 'run'] as const) {
+        const own = await new Visitor(test).ask('GET', `/widget/${page}?site=${site.id}`);
+        expect([own.status, own.text]).toEqual([200, files[`widget/${page}.html`]]);
+        expect(own.headers).toMatchObject({ 'content-security-policy': strict, 'x-frame-options': 'DENY' });
+      }
+      for (const page of ['frame', 'consent', 'run']) {
         for (const query of ['', '?site=', `?site=s_${'0'.repeat(16)}`, '?site=x', `?site=${site.id}x`]) {
           const missing = await new Visitor(test).ask('GET', `/widget/${page}${query}`);
           expect([missing.status, missing.headers['content-security-policy']], page + query).toEqual([404, strict]);
