@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig, type Plugin } from 'vite';
 
@@ -26,7 +27,9 @@ export function withoutServerFaces(): Plugin {
   };
 }
 
-/** widget.js is embedded by pages of other origins under one name for ever: it must be one file that loads nothing else of ours. */
+const WIDGET_GZIP_BYTES_MAX = 4096;
+
+/** widget.js is embedded by pages of other origins under one name for ever: it must be one small file that loads nothing else of ours. */
 function selfContainedWidget(): Plugin {
   return {
     name: 'tessera:self-contained-widget',
@@ -35,6 +38,8 @@ function selfContainedWidget(): Plugin {
       if (loader?.type !== 'chunk') this.error('widget.js was not built');
       const imports = [...loader.imports, ...loader.dynamicImports];
       if (imports.length > 0) this.error(`widget.js must import nothing, it imports ${imports.join(', ')}`);
+      const bytes = gzipSync(loader.code, { level: 9 }).byteLength;
+      if (bytes > WIDGET_GZIP_BYTES_MAX) this.error(`widget.js has ${bytes} bytes gzipped, it may have ${WIDGET_GZIP_BYTES_MAX}`);
     },
   };
 }
@@ -56,6 +61,7 @@ export default defineConfig({
       input: {
         index: resolve(root, 'client/index.html'),
         frame: resolve(root, 'client/widget/frame.html'),
+        run: resolve(root, 'client/widget/run.html'),
         consent: resolve(root, 'client/widget/consent.html'),
         widget: resolve(root, 'client/widget/loader.ts'),
       },

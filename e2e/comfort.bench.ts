@@ -112,7 +112,7 @@ async function measurePower(page: Page): Promise<Record<string, number>> {
   const figures: Record<string, number> = {};
   const errors: number[] = [];
   for (const power of POWERS) {
-    await page.getByLabel(/^Power/).fill(String(power));
+    await page.getByRole('slider', { name: /^Power/ }).fill(String(power));
     await sleep(SETTLE_MS);
     const from = now();
     await sleep(POWER_WINDOW_MS);
@@ -191,9 +191,9 @@ async function measureLoss(browser: Browser, coordinator: TestCoordinator): Prom
 async function measureFirstPixels(browser: Browser): Promise<number> {
   const coordinator = await TestCoordinator.start(undefined, { GALLERY: 'on' });
   try {
-    await until('the gallery', async () => (await coordinator.get<{ jobs: unknown[] }>('/api/jobs?list=public')).jobs.length > 0);
+    await until('the gallery', async () => (await coordinator.get<{ jobs: unknown[] }>('/api/jobs?scope=public')).jobs.length > 1);
     const visitor = await enter(browser, coordinator);
-    await visitor.page.locator('canvas').first().waitFor();
+    await visitor.page.locator('canvas').first().waitFor({ timeout: WAIT_MS_MAX });
     const painted = `[...document.querySelectorAll('canvas')].some((canvas) => { const context = canvas.getContext('2d'); if (!context) return false;
       return context.getImageData(0, 0, canvas.width, canvas.height).data.some((byte, at) => at % 4 === 3 && byte > 0); })`;
     if (await visitor.page.evaluate(painted)) throw new Error('the picture was painted before anybody shared');

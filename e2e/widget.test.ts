@@ -1,10 +1,10 @@
-import { createServer, type Server } from 'node:http';
 import type { Browser, Frame, Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { accountOf, fetchAs, launchBrowser, Visitor, WORK_MS_MAX } from './support/browser.ts';
 import { shareGpuByCard } from './support/contribute.ts';
-import { freePort, ledgerOf, TestCoordinator } from './support/coordinator.ts';
+import { ledgerOf, TestCoordinator } from './support/coordinator.ts';
 import { jobOf, submitJob, untilJob } from './support/job.ts';
+import { cardIn as cardOf, Museum, registerSite } from './support/museum.ts';
 
 /** A museum's page on another site carries the card: from the yes to split earnings to Stop. */
 
@@ -14,21 +14,12 @@ const VESTING_MS_MAX = 40_000;
 
 let browser: Browser;
 let coordinator: TestCoordinator;
-let museum: Server;
-let port: number;
-let snippet = '';
-/** `site.localhost` and `app.localhost` are two sites to a browser; two ports of one name would not be. */
-const museumUrl = (host = 'site.localhost'): string => `http://${host}:${port}`;
+let museum: Museum;
+const listening = `<script>window.states = []; addEventListener('tessera-state', (event) => states.push(event.detail));</script>`;
 
 beforeAll(async () => {
-  [browser, coordinator, port] = await Promise.all([launchBrowser(), TestCoordinator.start('app.localhost'), freePort()]);
-  museum = createServer((request, response) => {
-    const card = request.url === '/module' ? snippet.replace(/<script [^>]*src=/, '<script type="module" src=') : snippet;
-    response.setHeader('content-type', 'text/html; charset=utf-8');
-    response.end(`<!doctype html><title>Museum</title><h1>Museum of small things</h1>${card}
-      <script>window.states = []; addEventListener('tessera-state', (event) => states.push(event.detail));</script>`);
-  });
-  await new Promise<void>((resolve) => museum.listen(port, '127.0.0.1', resolve));
+  // Owner and visitor have one address here, and a site cannot be its own visitors: in a private swarm addresses tell nothing.
+  [browser, coordinator, museum] = await Promise.all([launchBrowser(), TestCoordinator.start('app.localhost', { PRIVATE_SWARM: 'on' }), Museum.open()]);
 });
 afterAll(async () => {
   await browser.close();
@@ -36,17 +27,7 @@ afterAll(async () => {
   await coordinator.dispose();
 });
 
-/** The owner registers the museum and copies the lines that the page shows. */
-async function registerSite(page: Page): Promise<string> {
-  await page.goto(`${coordinator.url}/account`);
-  await page.getByLabel('Name of the site').fill('Museum of small things');
-  await page.getByLabel('Origin').fill(museumUrl());
-  await page.getByLabel('Your share, %').fill(String(SHARE_PERCENT));
-  await page.getByRole('button', { name: 'Register site' }).click();
-  return page.locator('pre').innerText();
-}
-
-const cardIn = (page: Page): Frame | undefined => page.frames().find((frame) => frame.url().startsWith(`${coordinator.url}/widget/frame`));
+const cardIn = (page: Page): Frame | undefined => cardOf(page, coordinator);
 
 async function siteEarned(owner: Page): Promise<bigint> {
   const { sites } = await fetchAs<{ sites: { earnedMicroCredits: string }[] }>(owner, '/api/sites');
@@ -57,13 +38,15 @@ test('from consent to split earnings to stop', { timeout: 2 * WORK_MS_MAX }, asy
   const params = { scene: 'cornell', width: 256, height: 192, samples: 256, bounces: 4, lighting: 'auto', layers: 'none' };
   const { id } = await submitJob(coordinator, { workload: 'render', params, files: {}, title: 'For the museum', visibility: 'public' });
   const [owner, visitor] = await Promise.all([Visitor.enter(browser), Visitor.enter(browser)]);
-  snippet = await registerSite(owner.page);
+  const { snippet } = await registerSite(owner.page, coordinator, museum, SHARE_PERCENT);
+  museum.pages.set('/', { html: `<h1>Museum of small things</h1>${snippet}${listening}` });
+  museum.pages.set('/module', { html: `${snippet.replace('<script ', '<script type="module" ')}${listening}` });
   expect(snippet).toContain(`${coordinator.url}/widget.js`);
 
   // Nothing runs before the visitor agrees.
   const sockets: string[] = [];
   visitor.page.on('websocket', (socket) => sockets.push(socket.url()));
-  await visitor.page.goto(museumUrl());
+  await visitor.page.goto(museum.url());
   await expect.poll(() => cardIn(visitor.page)?.url() ?? visitor.problems.join('\n'), { timeout: 10_000 }).toContain('/widget/frame?site=');
   const card = cardIn(visitor.page) as Frame;
   await card.getByText(`${SHARE_PERCENT} % of what it earns goes to this site`).waitFor();
@@ -76,6 +59,9 @@ test('from consent to split earnings to stop', { timeout: 2 * WORK_MS_MAX }, asy
   await asked.getByRole('heading', { name: 'Share your GPU with Museum of small things?' }).waitFor();
   expect(await asked.getByText(`${SHARE_PERCENT} % go to the site`).isVisible()).toBe(true);
   expect((await jobOf(coordinator, id)).parts.leased).toBe(0);
+  const power = asked.getByLabel(/How much/);
+  expect(await power.inputValue()).toBe('50');
+  await power.fill('80');
   await shareGpuByCard(asked);
 
   // It runs, and says so.
@@ -103,14 +89,14 @@ test('from consent to split earnings to stop', { timeout: 2 * WORK_MS_MAX }, asy
   expect(visitor.problems).toEqual([]);
 
   // The loader works as a module too, and a visit later nothing runs by itself.
-  await visitor.page.goto(`${museumUrl()}/module`);
+  await visitor.page.goto(`${museum.url()}/module`);
   await expect.poll(() => cardIn(visitor.page)?.getByRole('button', { name: 'Help' }).count(), { timeout: 10_000 }).toBe(1);
   expect(visitor.problems).toEqual([]);
   expect((await jobOf(coordinator, id)).parts).toEqual(stopped.parts);
 
   // A page of any other site shows no card, whatever it copies.
   const thief = await Visitor.enter(browser);
-  await thief.page.goto(museumUrl('other.localhost'));
+  await thief.page.goto(museum.url('other.localhost'));
   await expect.poll(() => thief.problems.join('\n'), { timeout: 10_000 }).toContain('frame-ancestors');
   expect(await cardIn(thief.page)?.getByRole('button').count()).toBeFalsy();
 

@@ -112,6 +112,7 @@ const probes: Readonly<Record<string, Probe>> = {
   'GET /': plain('GET', '/'),
   'GET /widget/frame': plain('GET', '/widget/frame'),
   'GET /widget/consent': plain('GET', '/widget/consent'),
+  'GET /widget/run': plain('GET', '/widget/run'),
   'POST /api/session': plain('POST', '/api/session', () => ({})),
   'GET /api/account': free('/api/account'),
   'GET /api/account/statement': free('/api/account/statement'),
@@ -172,6 +173,18 @@ const probes: Readonly<Record<string, Probe>> = {
       visitor.ask('POST', '/api/invites/join', { code: (await inviteInto(other, await groupOf(other))).code }, credential),
   },
   'GET /api/sites': free('/api/sites'),
+  'POST /api/sites/:id/prove': {
+    own: async (self, other, test) => {
+      const site = self.site ?? other.site;
+      test.proofs.set(site?.origin ?? '', (site && (await test.store.people.site(site.id))?.token) ?? '');
+      return self.visitor.ask('POST', `/api/sites/${site?.id}/prove`, undefined, self.credential);
+    },
+    foreign: async (self, other) => refused(await self.visitor.ask('POST', `/api/sites/${other.site?.id}/prove`, undefined, self.credential)),
+  },
+  'POST /api/sites/:id/switch': {
+    own: (self, other) => self.visitor.ask('POST', `/api/sites/${(self.site ?? other.site)?.id}/switch`, { on: false }, self.credential),
+    foreign: async (self, other) => refused(await self.visitor.ask('POST', `/api/sites/${other.site?.id}/switch`, { on: false }, self.credential)),
+  },
   'GET /api/agreement': plain('GET', '/api/agreement'),
   'GET /api/sites/:id': { own: ({ visitor, credential }, other) => visitor.ask('GET', `/api/sites/${other.site?.id}`, undefined, credential) },
 };

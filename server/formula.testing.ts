@@ -124,7 +124,17 @@ export class World {
     addParsers(app);
     await app.register(blobRoutes({ blobs, coordinator, clock }));
     const sockets = createSockets(app.server, () => true);
-    serveContributors(sockets, { store, blobs, coordinator, config, networkKey: await store.secret('network'), clock, randomBytes, log });
+    serveContributors(sockets, {
+      store,
+      blobs,
+      coordinator,
+      config,
+      isSuspended: () => false,
+      networkKey: await store.secret('network'),
+      clock,
+      randomBytes,
+      log,
+    });
     const viewers = serveViewers(sockets, { jobs: noJobs, coordinator, ownerOf: async () => undefined, log });
     await app.listen({ host: '127.0.0.1', port: 0 });
     this.#server = app;

@@ -50,7 +50,7 @@ export class Hand {
     const [id, consent] = [newContributorId(randomBytes), newConsentId(randomBytes)];
     const owner = newDeviceOwner(randomBytes);
     await world.store.people.createContributor({ id, secretHash: createHash('sha256').update(secret).digest(), owner, createdMs: 0 });
-    const standing = { contributor: id, kinds: [spec.id], site: null, grantedMs: 0, expiresMs: Number.MAX_SAFE_INTEGER, revokedMs: null };
+    const standing = { contributor: id, kinds: [spec.id], site: null, powerPercent: 100, grantedMs: 0, expiresMs: Number.MAX_SAFE_INTEGER, revokedMs: null };
     await world.store.people.createConsent({ id: consent, ...standing });
     const device = { vendor: 'test', architecture: '', backend: 'none', description: '', software: true };
     return new Hand(world, {

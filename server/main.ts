@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { workload } from '../shaders/registry.ts';
 import { limits, MINUTE_MS } from '../shared/limits.ts';
+import type { SiteId } from '../shared/model.ts';
 import { buildApp } from './app.ts';
 import { Pool } from './checks/pool.ts';
 import { loadConfig } from './config.ts';
@@ -13,11 +14,14 @@ import { jobRoutes } from './http/jobs.ts';
 import { receiptRoutes } from './http/receipts.ts';
 import { isOwnOrigin } from './http/security.ts';
 import { Jobs } from './jobs.ts';
+import { isLocalName, readProof } from './proof.ts';
 import { createSockets } from './sockets/connect.ts';
 import { serveContributors } from './sockets/contribute.ts';
+import { addressOf, networkOf } from './sockets/network.ts';
 import { serveViewers } from './sockets/watch.ts';
 import { openBlobStore } from './store/blobs.ts';
 import { openSqliteStore } from './store/sqlite.ts';
+import { Suspensions } from './suspensions.ts';
 
 const CHECK_TIMEOUT_MS = MINUTE_MS;
 const CHECK_HEAP_MIB = 2048;
@@ -51,6 +55,16 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
   let leftGroup: ReturnType<typeof serveViewers>['leftGroup'] = () => undefined;
   let endConsent: (consent: Parameters<ReturnType<typeof serveContributors>['endConsent']>[0]) => void = () => undefined;
 
+  let endSite: ReturnType<typeof serveContributors>['endSite'] = () => undefined;
+  const networkKey = await store.secret('network');
+  const suspensions = new Suspensions(
+    config.dataDir,
+    (site) => endSite(site, 'The operator of this coordinator has suspended this site.'),
+    (error) => app.log.error({ error: String(error) }, 'the list of suspended sites could not be read'),
+  );
+  const isSuspended = (site: SiteId): boolean => suspensions.has(site);
+  const allowsLocal = config.publicOrigin === null || isLocalName(new URL(config.publicOrigin).hostname);
+
   const app = await buildApp({
     config,
     store,
@@ -66,6 +80,11 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
       await coordinator.setGroups(owner, await store.groups.idsOf(owner));
       if (left !== null) leftGroup(owner, left);
     },
+    isSuspended,
+    siteEnded: (site, reason) => endSite(site, reason),
+    readProof: (origin) => readProof(origin, { allowsLocal }),
+    networkOf: ({ socket, headers }) =>
+      config.privateSwarm ? null : networkOf(networkKey, addressOf(socket.remoteAddress ?? '', headers['x-forwarded-for'], config.trustProxy)),
   });
   const log = app.log;
   const coordinator = await Coordinator.open({
@@ -84,7 +103,7 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
   await app.register(blobRoutes({ blobs, coordinator, clock }));
   await app.register(receiptRoutes({ store, jobs, ownerOf: app.sessions.ownerOf, clock }));
   const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host));
-  ({ endConsent } = serveContributors(io, { store, blobs, coordinator, config, networkKey: await store.secret('network'), clock, randomBytes, log }));
+  ({ endConsent, endSite } = serveContributors(io, { store, blobs, coordinator, config, networkKey, isSuspended, clock, randomBytes, log }));
   const ownerOf = (cookies: string | undefined) => app.sessions.ownerOfCookies(app.parseCookie(cookies ?? ''));
   const viewers = serveViewers(io, { jobs, coordinator, ownerOf, log });
   leftGroup = viewers.leftGroup;
@@ -98,6 +117,7 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
     url: config.publicOrigin ?? `http://localhost:${port}`,
     async close() {
       await gallery?.close();
+      suspensions.close();
       viewers.close();
       await io.close();
       await app.close();

@@ -69,6 +69,10 @@ export const limits = {
   inviteDaysDefault: 7,
   inviteDaysMax: 30,
 
+  /** Share of the GPU's time that a contributor may choose, and what a site's visitor gets proposed. */
+  powerPercentMin: 5,
+  powerPercentMax: 100,
+  sitePowerPercentDefault: 50,
   testGrantMicroCredits: 100_000_000n,
   grantsPerAddressHourMax: 20,
 } as const;

@@ -235,6 +235,8 @@ export const consentRequest = Type.Object(
     kinds: Type.Array(text(40, 1), { minItems: 1, maxItems: 16 }),
     /** Site whose widget asked; null on our own pages. */
     site: Type.Union([siteId, Type.Null()]),
+    /** Most of the GPU's time that may be used under it. Without one: all of it on our own pages, half for a site. */
+    powerPercent: Type.Optional(Type.Integer({ minimum: limits.powerPercentMin, maximum: limits.powerPercentMax })),
     /** An identity from an earlier consent of this browser goes on. */
     contributor: Type.Optional(Type.Object({ id: contributorId, secret }, closed)),
   },
@@ -246,6 +248,7 @@ export const consentView = Type.Object({
   kinds: Type.Array(Type.String()),
   site: Type.Union([siteId, Type.Null()]),
   siteName: Type.Union([Type.String(), Type.Null()]),
+  powerPercent: Type.Integer(),
   grantedMs: Type.Number(),
   expiresMs: Type.Number(),
   revokedMs: Type.Union([Type.Number(), Type.Null()]),
@@ -265,14 +268,32 @@ export const siteRequest = Type.Object(
   closed,
 );
 export type SiteRequest = Static<typeof siteRequest>;
+/** `unproven`: nobody has shown yet that the domain is the owner's. `off`: switched off by its owner. `suspended`: by the operator. */
+const siteState = Type.Union([Type.Literal('ready'), Type.Literal('unproven'), Type.Literal('off'), Type.Literal('suspended')]);
+export type SiteState = Static<typeof siteState>;
 export const siteView = Type.Object({
   id: siteId,
   name: Type.String(),
   origin: Type.String(),
   sharePercent: Type.Integer(),
-  earnedMicroCredits: Type.Optional(microCredits),
+  state: siteState,
 });
 export type SiteView = Static<typeof siteView>;
+/** What its owner sees. */
+export const ownSiteView = Type.Object({
+  ...siteView.properties,
+  /** A line of the file at `proofUrl` proves the domain. */
+  token: Type.String(),
+  proofUrl: Type.String(),
+  earnedMicroCredits: microCredits,
+  /** The site's share of what its visitors have vesting. */
+  vestingMicroCredits: microCredits,
+  /** Contributors that agreed on it, and their accepted results. */
+  visitors: Type.Integer(),
+  tiles: Type.Integer(),
+});
+export type OwnSiteView = Static<typeof ownSiteView>;
+export const siteSwitch = Type.Object({ on: Type.Boolean() }, closed);
 
 /* Groups: private swarms */
 

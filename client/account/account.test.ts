@@ -125,7 +125,7 @@ describe('sites', () => {
 
   it('paste a script and an element', () => {
     expect(snippetOf('https://tessera.example', 's_1')).toBe(
-      '<script src="https://tessera.example/widget.js" async></script>\n<tessera-widget site="s_1"></tessera-widget>',
+      '<script src="https://tessera.example/widget.js" async></script>\n<tessera-widget site="s_1"><svg width="320" height="96"></svg></tessera-widget>',
     );
   });
 });

@@ -7,7 +7,7 @@ import type { PartFact, Snapshot, TileFact } from '../engine/api.ts';
 import type { PageEngine } from '../engine/host.ts';
 import { asApiError } from '../net/api.ts';
 import { browserKey } from '../net/browser-key.ts';
-import { holdEngine } from '../net/engine-lock.ts';
+import { ENGINE_LOCK, holdEngine } from '../net/engine-lock.ts';
 import { rememberCap, rememberedCap } from './download.ts';
 import { type AdapterKind, probeAdapter } from './gpu.ts';
 import { obtainConsent } from './identity.ts';
@@ -42,9 +42,6 @@ const titles = {
   gpu: 'The GPU cannot be used',
   internal: 'Sharing has stopped',
 } as const;
-
-/** Name of the lock that the one tab that shares holds. */
-const LOCK = 'tessera engine';
 
 /** Sharing this GPU. One for the whole app: the engine goes on while one moves between pages. */
 class Contributor {
@@ -115,7 +112,7 @@ class Contributor {
       }
       this.#release = new AbortController();
       const lost = (): void => void this.stop().then(() => this.#end('Sharing goes on in another tab', 'One tab of a browser shares at a time.'));
-      if ((await holdEngine(LOCK, this.#release.signal, { steal: instead, lost })) === 'taken') {
+      if ((await holdEngine(ENGINE_LOCK, this.#release.signal, { steal: instead, lost })) === 'taken') {
         this.#phase = 'elsewhere';
         return;
       }

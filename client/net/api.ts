@@ -11,6 +11,7 @@ import type {
   ErrorCode,
   JobRequest,
   JobView,
+  OwnSiteView,
   Quote,
   QuoteRequest,
   SignIn,
@@ -95,7 +96,7 @@ export const api = {
   revokeConsent: (id: string) => call<unknown>('DELETE', `/api/consents/${id}`),
   /** The same, by the contributor itself: a frame on another site has no session. */
   withdrawConsent: ({ id, secret }: ContributorKey, consent: string) =>
-    request(`/api/consents/${consent}`, { method: 'DELETE', headers: { authorization: `Contributor ${id}.${secret}` } }),
+    request(`/api/consents/${consent}`, { method: 'DELETE', keepalive: true, headers: { authorization: `Contributor ${id}.${secret}` } }),
 
   quote: (body: QuoteRequest, signal: AbortSignal) => call<Quote>('POST', '/api/quotes', body, signal),
   submitJob: (body: JobRequest) => call<JobView>('POST', '/api/jobs', body),
@@ -111,8 +112,10 @@ export const api = {
   receiptKey: async () => (await call<{ publicKey: string }>('GET', '/api/receipts/key')).publicKey,
 
   site: (id: SiteId) => call<SiteView>('GET', `/api/sites/${id}`),
-  sites: async () => (await call<{ sites: SiteView[] }>('GET', '/api/sites')).sites,
-  makeSite: (body: SiteRequest) => call<SiteView>('POST', '/api/sites', body),
+  sites: async () => (await call<{ sites: OwnSiteView[] }>('GET', '/api/sites')).sites,
+  makeSite: (body: SiteRequest) => call<OwnSiteView>('POST', '/api/sites', body),
+  proveSite: (id: SiteId) => call<OwnSiteView>('POST', `/api/sites/${id}/prove`),
+  switchSite: (id: SiteId, on: boolean) => call<OwnSiteView>('POST', `/api/sites/${id}/switch`, { on }),
 };
 
 export const receiptUrl = (job: JobId): string => `/api/jobs/${job}/receipt`;

@@ -1,3 +1,6 @@
+/** Name of the lock that the one engine of a storage partition holds: the tabs and frames of one site. Between sites the coordinator decides. */
+export const ENGINE_LOCK = 'tessera engine';
+
 /** In frames of other sites a browser may never answer a request for a lock. */
 const ANSWER_MS_MAX = 1000;
 
@@ -27,9 +30,15 @@ export function holdEngine(name: string, signal: AbortSignal, { steal = false, l
       isHeld = lock !== null;
       if (lock && !signal.aborted) await new Promise<void>((over) => signal.addEventListener('abort', () => over(), { once: true }));
     };
-    locks.request(name, steal ? { steal } : { ifAvailable: true }, granted).catch(() => {
+    const ended = (): void => {
       answer('unknown');
       if (isHeld && !signal.aborted) lost?.();
-    });
+    };
+    try {
+      // A SecurityError comes as a rejection, in some browsers as an exception.
+      locks.request(name, steal ? { steal } : { ifAvailable: true }, granted).catch(ended);
+    } catch {
+      ended();
+    }
   });
 }

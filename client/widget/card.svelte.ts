@@ -1,115 +1,105 @@
 import type { SiteId } from '../../shared/model.ts';
 import type { ConsentGrant, SiteView } from '../../shared/schemas.ts';
-import type { Snapshot } from '../engine/api.ts';
-import type { PageEngine } from '../engine/host.ts';
 import { api, asApiError } from '../net/api.ts';
 import { storedGrant, storeGrant } from './grant.ts';
-import { grantOf, type StateMessage, type WidgetState } from './messages.ts';
+import { grantOf, type RunMessage, runOf, type StateMessage, type StopMessage, type WidgetState } from './messages.ts';
+import { Working } from './working.svelte.ts';
 
-const WINDOW_FEATURES = 'popup,width=480,height=680';
+const WINDOW_FEATURES = 'popup,width=480,height=720';
 /** A window tells nobody that it was closed. */
 const CLOSED_CHECK_MS = 400;
 
+const unavailable: Readonly<Record<Exclude<SiteView['state'], 'ready'>, string>> = {
+  unproven: 'The owner of this site has not proven yet that the domain is theirs, so nothing can run here.',
+  off: 'The owner of this site has switched this card off. Nothing runs.',
+  suspended: 'The operator of the coordinator has suspended this site. Nothing runs.',
+};
+
+const nothing = { tiles: 0, earned: '0' };
+
 /**
- * The card's state. asking -> consenting (a window of ours is open) -> starting -> running <-> paused (not visible) ->
- * stopping -> stopped; failed from everywhere. Nothing starts but by a press on "Help".
+ * The card's state. asking -> consenting (a window of ours is open) -> the states of the work, in this frame where the browser tells
+ * what the visitor sees of it (`worksHere`), else in that window, of which the card then only tells. Nothing starts but by a press on "Help".
  */
 export class Card {
   readonly #site: SiteId;
+  readonly #worksHere: boolean;
   #state = $state<WidgetState>('asking');
   #siteView = $state.raw<SiteView | null>(null);
-  #snapshot = $state.raw<Snapshot | null>(null);
   #message = $state<string | null>(null);
-  #grant: ConsentGrant | null = null;
-  #opening: Promise<PageEngine | null> = Promise.resolve(null);
+  #note = $state<string | null>(null);
+  #working = $state.raw<Working | null>(null);
+  #told = $state.raw<RunMessage | null>(null);
   #window: Window | null = null;
-  #isVisible = false;
+  #isSeen = false;
+  #unwatch = (): void => undefined;
 
-  constructor(site: SiteId) {
+  constructor(site: SiteId, worksHere: boolean) {
     this.#site = site;
+    this.#worksHere = worksHere;
     if (!isSecureContext || !('gpu' in navigator)) this.#state = 'unsupported';
   }
 
   get state(): WidgetState {
-    return this.#state;
+    return this.report.state;
   }
   get siteView(): SiteView | null {
     return this.#siteView;
   }
+  get worksHere(): boolean {
+    return this.#worksHere;
+  }
   /** What is wrong, for people. */
   get message(): string | null {
-    return this.#message;
+    return this.#working?.message ?? this.#told?.message ?? this.#message;
+  }
+  /** What this browser cannot do, beside what runs. */
+  get note(): string | null {
+    return this.#note;
   }
   get tiles(): number {
-    return this.#snapshot?.tiles.accepted ?? 0;
+    return this.report.tiles;
   }
   get report(): StateMessage {
-    return { state: this.#state, tiles: this.tiles, earned: this.#snapshot?.earnedMicroCredits ?? '0' };
+    return this.#working?.report ?? this.#told?.report ?? { ...nothing, state: this.#state };
   }
 
   async load(): Promise<void> {
     try {
       this.#siteView = await api.site(this.#site);
     } catch (error) {
-      this.#fail(asApiError(error).message);
+      this.#state = 'failed';
+      this.#message = asApiError(error).message;
+      return;
     }
+    const { state } = this.#siteView;
+    if (state === 'ready' || this.#state === 'unsupported') return;
+    this.#state = 'unavailable';
+    this.#message = unavailable[state];
   }
 
   dismiss(): void {
-    this.#state = 'dismissed';
+    this.#reset('dismissed');
   }
 
   /** The visitor pressed "Help". An earlier yes of this tab still stands; otherwise a window asks. */
   help(): void {
-    this.#message = null;
-    const before = storedGrant(this.#site, Date.now());
+    this.#reset('asking');
+    const before = this.#worksHere ? storedGrant(this.#site, Date.now()) : null;
     if (before) void this.#start(before);
     else this.#ask();
   }
 
-  /** Finishes within two seconds and withdraws the consent. */
+  /** Wherever it runs. */
   async stop(): Promise<void> {
-    if (this.#state !== 'starting' && this.#state !== 'running' && this.#state !== 'paused') return;
-    this.#state = 'stopping';
-    await (await this.#opening)?.stop();
-    this.#opening = Promise.resolve(null);
-    await this.#withdraw().catch((error) => {
-      this.#message = `It has stopped, but the coordinator does not know yet that your consent ended: ${asApiError(error).message}`;
-    });
-    this.#state = 'stopped';
+    const message: StopMessage = { type: 'tessera-stop' };
+    this.#window?.postMessage(message, location.origin);
+    await this.#working?.stop();
   }
 
-  /** Nothing computes while the card cannot be seen: nobody could stop it. */
-  async setVisible(isVisible: boolean): Promise<void> {
-    this.#isVisible = isVisible;
-    await this.#follow(await this.#opening);
-  }
-
-  #ask(): void {
-    this.#window = open(`/widget/consent?site=${encodeURIComponent(this.#site)}`, '_blank', WINDOW_FEATURES);
-    if (!this.#window) {
-      this.#message = 'The browser blocked the window that asks you. Allow pop-ups here, then press Help.';
-      return;
-    }
-    this.#state = 'consenting';
-    const answered = (event: MessageEvent): void => {
-      const grant = grantOf(event, this.#window, location.origin);
-      if (!grant) return;
-      over();
-      storeGrant(this.#site, grant);
-      void this.#start(grant);
-    };
-    const watch = setInterval(() => {
-      if (!this.#window?.closed) return;
-      over();
-      this.#state = 'asking';
-    }, CLOSED_CHECK_MS);
-    const over = (): void => {
-      clearInterval(watch);
-      removeEventListener('message', answered);
-      this.#window = null;
-    };
-    addEventListener('message', answered);
+  async setSeen(isSeen: boolean): Promise<void> {
+    this.#isSeen = isSeen;
+    await this.#working?.setSeen(isSeen);
   }
 
   /** Gives up waiting for the window's answer. */
@@ -117,54 +107,58 @@ export class Card {
     this.#window?.close();
   }
 
+  #reset(state: WidgetState): void {
+    this.#state = state;
+    this.#message = null;
+    this.#note = null;
+    this.#working = null;
+    this.#told = null;
+  }
+
+  #ask(): void {
+    this.#unwatch();
+    const address = `/widget/consent?site=${encodeURIComponent(this.#site)}${this.#worksHere ? '' : '&window=1'}`;
+    this.#window = open(address, '_blank', WINDOW_FEATURES);
+    if (!this.#window) {
+      this.#message = 'The browser blocked the window that asks you. Allow pop-ups for this page, then press Help.';
+      return;
+    }
+    this.#state = 'consenting';
+    addEventListener('message', this.#hear);
+    const closedCheck = setInterval(() => {
+      if (!this.#window?.closed) return;
+      this.#unwatch();
+      this.#windowClosed();
+    }, CLOSED_CHECK_MS);
+    this.#unwatch = () => {
+      clearInterval(closedCheck);
+      removeEventListener('message', this.#hear);
+      this.#window = null;
+    };
+  }
+
+  readonly #hear = (event: MessageEvent): void => {
+    const grant = this.#worksHere ? grantOf(event, this.#window, location.origin) : null;
+    if (grant) {
+      this.#unwatch();
+      if (!storeGrant(this.#site, grant)) this.#note = 'This browser keeps nothing for cards: it asks again on the next page.';
+      void this.#start(grant);
+    }
+    const told = this.#worksHere ? null : runOf(event, this.#window, location.origin);
+    if (told) this.#told = told;
+  };
+
+  /** What ran in it has ended with it. */
+  #windowClosed(): void {
+    const told = this.#told;
+    if (!told) this.#state = 'asking';
+    else if (told.report.state !== 'failed') this.#told = { ...told, report: { ...told.report, state: 'stopped' } };
+  }
+
   async #start(grant: ConsentGrant): Promise<void> {
-    this.#state = 'starting';
-    this.#snapshot = null;
-    this.#grant = grant;
-    this.#opening = this.#open(grant).catch((error) => {
-      this.#fail(asApiError(error).message);
-      return null;
-    });
-    await this.#follow(await this.#opening);
-  }
-
-  async #open({ consent, contributor }: ConsentGrant): Promise<PageEngine> {
-    const { openEngine } = await import('../engine/host.ts');
-    return openEngine(
-      { origin: location.origin, identity: { contributor, consent: consent.id }, kinds: consent.kinds },
-      { onState: (snapshot) => this.#take(snapshot) },
-    );
-  }
-
-  async #follow(engine: PageEngine | null): Promise<void> {
-    if (this.#isVisible) await engine?.resume('hidden');
-    else await engine?.pause('hidden');
-  }
-
-  #take(snapshot: Snapshot): void {
-    this.#snapshot = snapshot;
-    if (this.#state === 'stopping') return;
-    if (snapshot.mode === 'failed') this.#fail(snapshot.error?.message ?? 'It could not go on.');
-    else if (snapshot.mode === 'stopped') {
-      // The yes has ended elsewhere, or another window took over.
-      storeGrant(this.#site, null);
-      this.#message = snapshot.reason;
-      this.#state = 'stopped';
-    } else if (snapshot.mode === 'paused') this.#state = 'paused';
-    else if (snapshot.mode === 'working') this.#state = 'running';
-  }
-
-  #fail(message: string): void {
-    this.#message = message;
-    this.#state = 'failed';
-    // A consent that is not used is not kept; one that cannot be withdrawn now runs out by itself.
-    this.#withdraw().catch(() => undefined);
-  }
-
-  async #withdraw(): Promise<void> {
-    const grant = this.#grant;
-    this.#grant = null;
-    storeGrant(this.#site, null);
-    if (grant) await api.withdrawConsent(grant.contributor, grant.consent.id);
+    const working = new Working(this.#site);
+    this.#working = working;
+    await working.setSeen(this.#isSeen);
+    await working.start(grant);
   }
 }

@@ -1,21 +1,28 @@
 import { workloadIds } from '../../shaders/registry.ts';
+import { limits } from '../../shared/limits.ts';
 import type { SiteId } from '../../shared/model.ts';
 import type { ConsentGrant, SiteView } from '../../shared/schemas.ts';
 import { probeAdapter } from '../engine/device.ts';
 import { api, asApiError } from '../net/api.ts';
+import { storeGrant } from './grant.ts';
 import type { GrantMessage } from './messages.ts';
 
-/** `framed`: shown inside another page, which could cover or move what is agreed to. `lost`: nobody is there to tell the answer. */
-export type ConsentState = 'loading' | 'ready' | 'granting' | 'software' | 'framed' | 'lost' | 'failed';
+/** `refused`: nothing may run for this site. `framed`: shown inside another page, which could cover or move what is agreed to. `lost`: nobody is there to tell the answer. */
+export type ConsentState = 'loading' | 'ready' | 'granting' | 'software' | 'framed' | 'lost' | 'refused' | 'failed';
 
 export class ConsentForm {
   readonly #site: SiteId;
+  /** Where a frame cannot tell whether it is seen, this window itself goes on to work. */
+  readonly #worksHere: boolean;
+  /** Most of the GPU's time that may be used, in percent. */
+  powerPercent = $state<number>(limits.sitePowerPercentDefault);
   #state = $state<ConsentState>('loading');
   #siteView = $state.raw<SiteView | null>(null);
   #message = $state<string | null>(null);
 
-  constructor(site: SiteId) {
+  constructor(site: SiteId, worksHere: boolean) {
     this.#site = site;
+    this.#worksHere = worksHere;
   }
 
   get state(): ConsentState {
@@ -23,6 +30,9 @@ export class ConsentForm {
   }
   get siteView(): SiteView | null {
     return this.#siteView;
+  }
+  get worksHere(): boolean {
+    return this.#worksHere;
   }
   get message(): string | null {
     return this.#message;
@@ -34,7 +44,7 @@ export class ConsentForm {
     else
       await this.#trying(async () => {
         this.#siteView = await api.site(this.#site);
-        this.#state = 'ready';
+        this.#state = this.#siteView.state === 'ready' ? 'ready' : 'refused';
       });
   }
 
@@ -50,7 +60,7 @@ export class ConsentForm {
       }
       // What the visitor earns belongs to this browser's account, so there has to be one.
       await api.session();
-      this.#tell(await api.grantConsent({ kinds: [...workloadIds], site: this.#site }));
+      this.#tell(await api.grantConsent({ kinds: [...workloadIds], site: this.#site, powerPercent: this.powerPercent }));
     });
   }
 
@@ -59,6 +69,11 @@ export class ConsentForm {
   }
 
   #tell(grant: ConsentGrant): void {
+    if (this.#worksHere) {
+      if (!storeGrant(this.#site, grant)) throw new Error('The browser keeps nothing for this address. Allow storage in its settings, then press Try again.');
+      location.replace(`/widget/run?site=${encodeURIComponent(this.#site)}`);
+      return;
+    }
     const message: GrantMessage = { type: 'tessera-grant', grant };
     (window.opener as Window).postMessage(message, location.origin);
     window.close();

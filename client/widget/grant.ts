@@ -8,18 +8,20 @@ const keyOf = (site: SiteId): string => `tessera.grant.${site}`;
 export function storedGrant(site: SiteId, nowMs: number): ConsentGrant | null {
   try {
     const grant = JSON.parse(sessionStorage.getItem(keyOf(site)) ?? 'null') as ConsentGrant | null;
-    return grant && grant.consent.site === site && grant.consent.expiresMs > nowMs + HOUR_MS ? grant : null;
+    const stands = grant?.consent.site === site && grant.consent.expiresMs > nowMs + HOUR_MS && Number.isInteger(grant.consent.powerPercent);
+    return stands ? grant : null;
   } catch {
     return null;
   }
 }
 
-/** Null forgets it. */
-export function storeGrant(site: SiteId, grant: ConsentGrant | null): void {
+/** Null forgets it. False where the browser forbids storage, a SecurityError in a cross-site frame: the grant lives in memory then. */
+export function storeGrant(site: SiteId, grant: ConsentGrant | null): boolean {
   try {
     if (grant) sessionStorage.setItem(keyOf(site), JSON.stringify(grant));
     else sessionStorage.removeItem(keyOf(site));
+    return true;
   } catch {
-    // A SecurityError in a cross-site frame: the grant lives in memory then.
+    return false;
   }
 }

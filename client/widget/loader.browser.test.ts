@@ -41,6 +41,20 @@ it('frames the script’s own origin, with the site and nothing that starts anyt
   expect(frame.src).toBe(`${location.origin}/widget/frame?site=s_a%26b`);
 });
 
+it('keeps its place without a style element, and loads when it is near', () => {
+  expect(element.shadowRoot!.querySelector('style')).toBeNull();
+  expect(element.getBoundingClientRect()).toMatchObject({ width: 320, height: 96 });
+  expect(frame.loading).toBe('lazy');
+});
+
+it('has what its frame said as properties that nobody can set', () => {
+  expect(element).toMatchObject({ state: 'asking', tiles: 0, earned: '0' });
+  say(state);
+  expect(element).toMatchObject(state);
+  expect(() => Object.assign(element, { state: 'stopped' })).toThrow(TypeError);
+  expect(element).toMatchObject(state);
+});
+
 it('passes on what its frame says, and no more than that', () => {
   say({ ...state, secret: 'x' });
   expect(heard).toEqual([state]);

@@ -1,21 +1,31 @@
-import { expect, it } from 'vitest';
-import { grantOf } from './messages.ts';
+import { describe, expect, it } from 'vitest';
+import { grantOf, runOf, saysStop } from './messages.ts';
 
 const opened = {} as Window;
-const grant = { consent: { id: 'k_0000000000000000' } };
-const data = { type: 'tessera-grant', grant };
 const own = 'https://tessera.example';
+const grant = { consent: { id: 'k_0000000000000000' } };
+const run = { type: 'tessera-run', report: { state: 'running', tiles: 1, earned: '0' }, message: null };
 
-it('takes a grant from the window it opened, on its own origin', () => {
-  expect(grantOf({ source: opened, origin: own, data }, opened, own)).toBe(grant);
+describe.each([
+  ['a grant', { type: 'tessera-grant', grant }, grant, null, grantOf],
+  ['how the work goes', run, run, null, runOf],
+  ['stop', { type: 'tessera-stop' }, true, false, saysStop],
+] as const)('%s', (_what, data, taken, refused, of) => {
+  it('is taken from the window at the other end, on our own origin', () => expect(of({ source: opened, origin: own, data }, opened, own)).toEqual(taken));
+
+  it.each([
+    ['another window', { source: {} as Window, origin: own, data }, opened],
+    ['another origin', { source: opened, origin: 'https://evil.example', data }, opened],
+    ['no window is there', { source: null, origin: own, data }, null],
+    ['another message', { source: opened, origin: own, data: { ...data, type: 'hello' } }, opened],
+    ['no message', { source: opened, origin: own, data: null }, opened],
+    ['text', { source: opened, origin: own, data: data.type }, opened],
+  ])('is refused when: %s', (_why, event, window) => expect(of(event, window, own)).toEqual(refused));
 });
 
 it.each([
-  ['another window', { source: {} as Window, origin: own, data }, opened],
-  ['another origin', { source: opened, origin: 'https://evil.example', data }, opened],
-  ['no window was opened', { source: null, origin: own, data }, null],
-  ['another message', { source: opened, origin: own, data: { type: 'hello', grant } }, opened],
-  ['no message', { source: opened, origin: own, data: null }, opened],
-  ['text', { source: opened, origin: own, data: 'tessera-grant' }, opened],
-  ['no grant in it', { source: opened, origin: own, data: { type: 'tessera-grant' } }, opened],
-])('refuses it when: %s', (_why, event, window) => expect(grantOf(event, window, own)).toBeNull());
+  ['grant', grantOf],
+  ['report', runOf],
+])('a message without its %s is none', (_what, of) => {
+  for (const type of ['tessera-grant', 'tessera-run']) expect(of({ source: opened, origin: own, data: { type } }, opened, own)).toBeNull();
+});

@@ -1,4 +1,4 @@
 import type { SiteId } from '../../shared/model.ts';
 
-/** The coordinator serves both pages for sites that it knows only. */
+/** The coordinator serves the widget's pages for sites that it knows only. */
 export const siteFromAddress = (): SiteId => (new URLSearchParams(location.search).get('site') ?? '') as SiteId;

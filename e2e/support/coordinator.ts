@@ -87,6 +87,11 @@ export class TestCoordinator {
     return this.#ask('POST', path, { ...headers, 'content-type': 'application/json' }, JSON.stringify(body));
   }
 
+  /** The operator's kill switch, on the machine of the coordinator. */
+  async sites(...args: string[]): Promise<void> {
+    await promisify(execFile)(process.execPath, ['server/sites.ts', ...args], { cwd: root, env: this.#env });
+  }
+
   async #ask<T>(method: string, path: string, headers: Record<string, string>, body?: string): Promise<T> {
     const response = await fetch(`${this.apiUrl}${path}`, { method, headers, ...(body === undefined ? {} : { body }) });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);

@@ -101,6 +101,7 @@ const identities = await Promise.all(
       contributor: id,
       kinds: [spec.id],
       site: null,
+      powerPercent: 100,
       grantedMs: Date.now(),
       expiresMs: NEVER_MS,
       revokedMs: null,
@@ -111,7 +112,17 @@ const identities = await Promise.all(
 
 const server = createServer();
 const io = createSockets(server, () => true);
-serveContributors(io, { store, blobs, coordinator, config: readConfig({}), networkKey: await store.secret('network'), clock: Date.now, randomBytes, log });
+serveContributors(io, {
+  store,
+  blobs,
+  coordinator,
+  config: readConfig({}),
+  isSuspended: () => false,
+  networkKey: await store.secret('network'),
+  clock: Date.now,
+  randomBytes,
+  log,
+});
 server.listen(0, '127.0.0.1', () => console.log(JSON.stringify({ port: (server.address() as AddressInfo).port, identities })));
 
 // Ends with whoever started it, however that came about.

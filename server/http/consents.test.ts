@@ -2,8 +2,8 @@ import { Value } from 'typebox/value';
 import { expect, test } from 'vitest';
 import { workloadIds } from '../../shaders/registry.ts';
 import { limits } from '../../shared/limits.ts';
-import type { Evidence, OwnerId } from '../../shared/model.ts';
-import { type AccountView, type ConsentGrant, type ContributorView, consentGrant, contributorView } from '../../shared/schemas.ts';
+import type { Evidence } from '../../shared/model.ts';
+import { type AccountView, type ConsentGrant, type ConsentView, type ContributorView, consentGrant, contributorView } from '../../shared/schemas.ts';
 import type { Write } from '../store/store.ts';
 import { bytesOf, exampleJob, exampleResult, exampleStanding, exampleTransfer, jobIdOf, resultIdOf, wallet } from '../store/testing.ts';
 import { credentialOf, Visitor, withApp } from './testing.ts';
@@ -22,6 +22,7 @@ test('on our own pages the identity belongs to the session, which begins here if
       kinds,
       site: null,
       siteName: null,
+      powerPercent: 100,
       grantedMs: test.now.ms,
       expiresMs: test.now.ms + limits.consentMsMax,
       revokedMs: null,
@@ -37,27 +38,54 @@ test('on our own pages the identity belongs to the session, which begins here if
     expect(account.balances[0]?.grantMicroCredits).toBe(limits.testGrantMicroCredits.toString());
   }));
 
-test('a widget without a session gets an owner of its own, no session and no credits', () =>
+test('a yes to a site says how much, half unless somebody chose, and belongs to the session', () =>
   withApp(async (test) => {
-    const ada = new Visitor(test);
+    const [ada, guest] = [new Visitor(test), new Visitor(test)];
     await ada.start();
-    const site = await ada.site();
-    const guest = new Visitor(test);
+    const site = await ada.provenSite(test);
+    const owner = await guest.start();
     const { consent, contributor } = await guest.consent({ site: site.id });
-    expect(guest.cookie).toBeUndefined();
-    expect(consent).toMatchObject({ site: site.id, siteName: 'Museum' });
-    const owner = (await test.store.people.contributor(contributor.id))?.owner as OwnerId;
-    expect(owner).toMatch(/^device:/);
-    expect(await test.store.ledger.balance(`${owner}/grant`, 'test')).toBe(0n);
-    const signedIn = await ada.consent({ site: site.id });
-    expect((await test.store.people.contributor(signedIn.contributor.id))?.owner).not.toBe(owner);
+    expect(consent).toMatchObject({ site: site.id, siteName: 'Museum', powerPercent: limits.sitePowerPercentDefault });
+    expect((await test.store.people.contributor(contributor.id))?.owner).toBe(owner);
+    expect((await guest.consent({ site: site.id, powerPercent: 5 })).consent.powerPercent).toBe(5);
+    const { consents } = (await guest.ask<{ consents: ConsentView[] }>('GET', '/api/account/consents')).body;
+    expect(consents.map(({ powerPercent }) => powerPercent)).toEqual([5, 50]);
+  }));
+
+test('a yes to a site comes from a window of our own: from nothing else, however it calls itself', () =>
+  withApp(async (test) => {
+    const [ada, guest, frame] = [new Visitor(test), new Visitor(test), new Visitor(test)];
+    await ada.start();
+    const site = await ada.provenSite(test);
+    const owner = await guest.start();
+    const yes = async (visitor: Visitor, headers: Record<string, string | undefined> = {}) =>
+      (await visitor.ask('POST', '/api/consents', { kinds, site: site.id }, headers)).status;
+    for (const headers of [
+      { origin: undefined },
+      { origin: 'null' },
+      { origin: site.origin },
+      { origin: 'http://localhost:8081' },
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site' },
+      { 'sec-fetch-site': 'none' },
+      { 'sec-fetch-site': 'same-origin', origin: undefined },
+      { 'sec-fetch-site': 'same-origin', origin: site.origin },
+    ])
+      expect(await yes(guest, headers), JSON.stringify(headers)).toBe(403);
+    // A frame on another site sends no cookie.
+    expect(await yes(frame, { 'sec-fetch-site': 'same-origin' })).toBe(401);
+    expect(frame.cookie).toBeUndefined();
+    expect(await test.store.people.consentsOf(owner)).toEqual([]);
+    expect(await yes(guest, { 'sec-fetch-site': 'same-origin' })).toBe(200);
+    // A browser that sends no Sec-Fetch-Site still names its origin.
+    expect(await yes(guest)).toBe(200);
   }));
 
 test('an identity goes on for who holds its secret, and not past a change of owner', () =>
   withApp(async (test) => {
     const ada = new Visitor(test);
     const owner = await ada.start();
-    const site = await ada.site();
+    const site = await ada.provenSite(test);
     const first = await ada.consent();
     const again = await ada.consent({ contributor: first.contributor });
     expect(again.contributor).toEqual(first.contributor);
@@ -65,6 +93,7 @@ test('an identity goes on for who holds its secret, and not past a change of own
     expect(await test.store.people.contributorsOf(owner)).toHaveLength(1);
 
     const widget = new Visitor(test);
+    await widget.start();
     const embedded = await widget.consent({ site: site.id });
     expect((await widget.consent({ site: site.id, contributor: embedded.contributor })).contributor).toEqual(embedded.contributor);
 
@@ -84,9 +113,12 @@ test('an identity goes on for who holds its secret, and not past a change of own
 test('consents to unknown sites and workloads, and malformed ones, are refused', () =>
   withApp(async (test) => {
     const ada = new Visitor(test);
+    await ada.start();
     const refusals: readonly (readonly [object, number, object])[] = [
       [{ kinds, site: `s_${'0'.repeat(16)}` }, 404, { code: 'not_found', field: 'site' }],
       [{ kinds: ['mining'], site: null }, 422, { code: 'bad_input', field: 'kinds', limit: workloadIds.join(', ') }],
+      [{ kinds, site: null, powerPercent: 4 }, 400, { field: 'powerPercent', limit: 'at least 5' }],
+      [{ kinds, site: null, powerPercent: 101 }, 400, { field: 'powerPercent', limit: 'at most 100' }],
       [{ kinds: [], site: null }, 400, { code: 'bad_input', field: 'kinds', limit: 'at least 1 entries' }],
       [{ kinds }, 400, { field: 'site', message: 'site is missing.' }],
       [{ kinds, site: null, expiresMs: 5 }, 400, { field: 'expiresMs', message: 'expiresMs is not known here.' }],
@@ -104,9 +136,10 @@ test('revoking: by the session’s owner or the contributor, once, and the coord
   withApp(async (test) => {
     const ada = new Visitor(test);
     await ada.start();
-    const site = await ada.site();
+    const site = await ada.provenSite(test);
     const own = await ada.consent();
     const guest = new Visitor(test);
+    await guest.start();
     const embedded = await guest.consent({ site: site.id });
 
     expect(await ada.ask('DELETE', `/api/consents/${own.consent.id}`)).toMatchObject({ status: 200, body: {} });

@@ -9,12 +9,14 @@ import type { ContributorId, OwnerId } from '../../shared/model.ts';
 import type { ConsentGrant, ConsentRequest, ContributorView } from '../../shared/schemas.ts';
 import * as schemas from '../../shared/schemas.ts';
 import { InputError } from '../../shared/workload.ts';
-import { newConsentId, newContributorId, newDeviceOwner } from '../ids.ts';
+import { newConsentId, newContributorId } from '../ids.ts';
 import type { Store, StoredConsent, StoredContributor } from '../store/store.ts';
 import type { AppDeps } from './deps.ts';
 import { HttpError } from './errors.ts';
 import { consentView, contributorView } from './record.ts';
+import { refuseUnlessOwnPage } from './security.ts';
 import { digestOf, type Sessions } from './session.ts';
+import { requireReady } from './sites.ts';
 
 const SECRET_BYTES = 32;
 const CONSENTS_PER_ADDRESS_HOUR_MAX = 600;
@@ -39,28 +41,32 @@ async function contributorOf(store: Store, request: FastifyRequest): Promise<Sto
 type Identity = ConsentGrant['contributor'];
 
 /** An identity goes on as long as it belongs to the one who asks; a browser that changed hands gets a new one. */
-async function identityFor({ store, clock, randomBytes }: AppDeps, known: ConsentRequest['contributor'], owner: OwnerId | undefined): Promise<Identity> {
+async function identityFor({ store, clock, randomBytes }: AppDeps, known: ConsentRequest['contributor'], owner: OwnerId): Promise<Identity> {
   if (known) {
     const contributor = await contributorWith(store, known.id, known.secret);
     if (!contributor) throw new HttpError('forbidden', 'This contributor is not known here.', 'contributor');
-    if (owner === undefined || contributor.owner === owner) return known;
+    if (contributor.owner === owner) return known;
   }
   const id = newContributorId(randomBytes);
   const secret = randomBytes(SECRET_BYTES);
   await store.people.createContributor({
     id,
     secretHash: digestOf(secret),
-    owner: owner ?? newDeviceOwner(randomBytes),
+    owner,
     createdMs: clock(),
   });
   return { id, secret: toBase64Url(secret) };
 }
 
-async function grant(deps: AppDeps, { kinds, site, contributor: known }: ConsentRequest, owner: OwnerId | undefined): Promise<ConsentGrant> {
+async function grant(deps: AppDeps, { kinds, site, powerPercent, contributor: known }: ConsentRequest, owner: OwnerId): Promise<ConsentGrant> {
   const { store, clock, randomBytes } = deps;
   const unknown = kinds.find((kind) => !(workloadIds as readonly string[]).includes(kind));
   if (unknown !== undefined) throw new InputError('kinds', `There is no workload called ${JSON.stringify(unknown)}.`, workloadIds.join(', '));
-  if (site !== null && !(await store.people.site(site))) throw new HttpError('not_found', 'This site is not registered here.', 'site');
+  if (site !== null) {
+    const stored = await store.people.site(site);
+    if (!stored) throw new HttpError('not_found', 'This site is not registered here.', 'site');
+    requireReady(stored, deps.isSuspended);
+  }
   const contributor = await identityFor(deps, known, owner);
   const grantedMs = clock();
   const consent: StoredConsent = {
@@ -68,6 +74,7 @@ async function grant(deps: AppDeps, { kinds, site, contributor: known }: Consent
     contributor: contributor.id,
     kinds: [...new Set(kinds)],
     site,
+    powerPercent: powerPercent ?? (site === null ? limits.powerPercentMax : limits.sitePowerPercentDefault),
     grantedMs,
     expiresMs: grantedMs + limits.consentMsMax,
     revokedMs: null,
@@ -80,12 +87,19 @@ async function grant(deps: AppDeps, { kinds, site, contributor: known }: Consent
 export const consentRoutes =
   (deps: AppDeps, sessions: Sessions): FastifyPluginAsyncTypebox =>
   async (app) => {
-    const { store, clock, consentEnded } = deps;
+    const { config, store, clock, consentEnded } = deps;
     const rateLimit = { max: CONSENTS_PER_ADDRESS_HOUR_MAX, timeWindow: HOUR_MS };
 
     app.post('/api/consents', { config: { rateLimit }, schema: { body: schemas.consentRequest } }, async (request, reply): Promise<ConsentGrant> => {
       const owner = await sessions.ownerOf(request);
-      if (owner !== undefined || request.body.site !== null) return grant(deps, request.body, owner);
+      if (request.body.site !== null) {
+        refuseUnlessOwnPage(config, request);
+        // The session's cookie is sent from our own windows only, never from a frame on another site: what a frame asks for ends here.
+        if (owner === undefined)
+          throw new HttpError('signed_out', 'The browser sent no session. Allow cookies of this address in its settings, then press Yes again.');
+        return grant(deps, request.body, owner);
+      }
+      if (owner !== undefined) return grant(deps, request.body, owner);
       // On our own pages earnings belong to a session, so here one begins.
       return grant(deps, request.body, (await sessions.start(request, reply)).owner);
     });

@@ -1,4 +1,5 @@
-import type { ConsentId, GroupId, OwnerId } from '../../shared/model.ts';
+import type { FastifyRequest } from 'fastify';
+import type { ConsentId, GroupId, OwnerId, SiteId } from '../../shared/model.ts';
 import type { Config } from '../config.ts';
 import type { BlobStore, Store } from '../store/store.ts';
 
@@ -13,6 +14,14 @@ export interface AppDeps {
   readonly randomBytes: (length: number) => Uint8Array;
   /** A consent was revoked: whoever works under it stops. */
   readonly consentEnded: (consent: ConsentId) => void;
+  /** The operator has suspended this site. */
+  readonly isSuspended: (site: SiteId) => boolean;
+  /** Nobody may work for this site any more: whoever does stops. */
+  readonly siteEnded: (site: SiteId, reason: string) => void;
+  /** The text by which an origin proves whose it is. Throws `ProofError`. */
+  readonly readProof: (origin: string) => Promise<string>;
+  /** Keyed hash of the network a request comes from; null in a private swarm, where networks tell nothing. */
+  readonly networkOf: (request: FastifyRequest) => string | null;
   /** Contributors of `from` belong to `to` now. Resolves when nothing that is decided from now on is paid to `from`. */
   readonly ownerChanged: (from: OwnerId, to: OwnerId) => Promise<void> | void;
   /** An owner has joined groups or left one. Resolves when nothing more of the one that was `left` is given or shown to it. */

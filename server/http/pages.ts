@@ -9,7 +9,7 @@ import { siteId } from '../../shared/schemas.ts';
 import type { Store, StoredSite } from '../store/store.ts';
 import type { AppDeps } from './deps.ts';
 import { HttpError } from './errors.ts';
-import { allowFraming } from './security.ts';
+import { allowFraming, EMBEDDED } from './security.ts';
 
 /** Addresses that the single page answers. */
 const pages = ['/', '/submit', '/jobs/:id', '/jobs/:id/receipt', '/gallery', '/account', '/ui'];
@@ -29,7 +29,7 @@ const plainText = (reply: FastifyReply, status: number, text: string): FastifyRe
 /** A browser that follows a link, not a script that asks for data. */
 const wantsPage = ({ method, headers }: FastifyRequest): boolean => method === 'GET' && (headers.accept ?? '').includes('text/html');
 
-/** The built pages: one page for all addresses of ours, the widget's loader, and its two pages for each site. */
+/** The built pages: one page for all addresses of ours, the widget's loader, and its pages for each site. */
 export async function addPages(app: FastifyInstance, { store, clientFolder = defaultClientFolder }: AppDeps): Promise<void> {
   const built = existsSync(join(clientFolder, 'index.html'));
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, async (request, reply) => {
@@ -37,7 +37,8 @@ export async function addPages(app: FastifyInstance, { store, clientFolder = def
     throw new HttpError('not_found', 'There is nothing here.');
   });
   if (!built) {
-    for (const page of [...pages, '/widget.js', '/widget/frame', '/widget/consent']) app.get(page, async (_request, reply) => plainText(reply, 503, NOT_BUILT));
+    for (const page of [...pages, '/widget.js', '/widget/frame', '/widget/consent', '/widget/run'])
+      app.get(page, async (_request, reply) => plainText(reply, 503, NOT_BUILT));
     return;
   }
   await app.register(fastifyStatic, {
@@ -48,6 +49,7 @@ export async function addPages(app: FastifyInstance, { store, clientFolder = def
       // Vite names what lies in assets/ by its content; everything else keeps its name and is asked for each time.
       const isHashed = relative(clientFolder, path).startsWith(`assets${sep}`);
       reply.header('cache-control', isHashed ? IMMUTABLE : 'no-cache');
+      if (isHashed) reply.header('cross-origin-embedder-policy', EMBEDDED);
       // Any page may embed it, also as a module, which browsers load by the rules of CORS.
       if (path === join(clientFolder, 'widget.js')) reply.header('cross-origin-resource-policy', 'cross-origin').header('access-control-allow-origin', '*');
     },
@@ -67,9 +69,10 @@ function addWidgetPages(app: FastifyInstance, store: Store): void {
     return reply.sendFile('widget/frame.html');
   });
 
-  // Never in a frame: what is agreed to must be seen, with our address above it.
-  typed.get('/widget/consent', { schema: { querystring: widgetQuery } }, async (request, reply) => {
-    if (!(await siteOf(request.query.site))) return plainText(reply, 404, NO_SITE);
-    return reply.sendFile('widget/consent.html');
-  });
+  // Never in a frame: what is agreed to, and what runs, must be seen, with our address above it.
+  for (const page of ['consent', 'run'])
+    typed.get(`/widget/${page}`, { schema: { querystring: widgetQuery } }, async (request, reply) => {
+      if (!(await siteOf(request.query.site))) return plainText(reply, 404, NO_SITE);
+      return reply.sendFile(`widget/${page}.html`);
+    });
 }

@@ -5,9 +5,9 @@ import type { Store, StoredConsent, StoredContributor, StoredResult } from '../s
 
 const RECENT_RESULTS_MAX = 50;
 
-export async function consentView(store: Store, { id, kinds, site, grantedMs, expiresMs, revokedMs }: StoredConsent): Promise<ConsentView> {
+export async function consentView(store: Store, { id, kinds, site, powerPercent, grantedMs, expiresMs, revokedMs }: StoredConsent): Promise<ConsentView> {
   const siteName = site === null ? null : ((await store.people.site(site))?.name ?? null);
-  return { id, kinds: [...kinds], site, siteName, grantedMs, expiresMs, revokedMs };
+  return { id, kinds: [...kinds], site, siteName, powerPercent, grantedMs, expiresMs, revokedMs };
 }
 
 /** What a contributor is told about itself: what it has, what its word is worth, and why. */

@@ -53,6 +53,17 @@ function refuseForeign(config: OriginConfig, request: FastifyRequest): void {
     );
 }
 
+/**
+ * A yes on behalf of a site comes from a page of our own and from nowhere else. Every browser names the origin of a POST, so none
+ * means no browser. `Sec-Fetch-Site`, which no script can set, must agree where it is sent; Safari before 16.4 and Firefox before 90
+ * send none, and over plain http nobody does but on localhost.
+ */
+export function refuseUnlessOwnPage(config: OriginConfig, request: FastifyRequest): void {
+  const { origin, 'sec-fetch-site': site } = request.headers;
+  if (origin !== undefined && isOwnOrigin(config, origin, request.host) && (site === undefined || site === 'same-origin')) return;
+  throw new HttpError('forbidden', 'A yes to a site is given in a window of the coordinator’s own, and nowhere else.', 'origin');
+}
+
 /** Inline styles are Svelte's; `blob:` workers and images are the kernels' and the pictures'. */
 const policy = (frameAncestors: string): string =>
   [
@@ -69,11 +80,17 @@ const policy = (frameAncestors: string): string =>
     `frame-ancestors ${frameAncestors}`,
   ].join('; ');
 
-/** Lets pages of one origin, and of no other, show this page in a frame. */
+/** Lets pages of one origin, our own, and no others show this page in a frame; also those that demand embedding policies (COEP). */
 export function allowFraming(reply: FastifyReply, origin: string): void {
   reply.raw.removeHeader('x-frame-options');
-  reply.header('content-security-policy', policy(origin)).header('cross-origin-resource-policy', 'cross-origin');
+  reply
+    .header('content-security-policy', policy(`'self' ${origin}`))
+    .header('cross-origin-resource-policy', 'cross-origin')
+    .header('cross-origin-embedder-policy', EMBEDDED);
 }
+
+/** A page under this policy may be embedded by one under it; the script of a worker that such a page starts has to carry it as well. */
+export const EMBEDDED = 'require-corp';
 
 /** Origin checks and headers on every answer. */
 export async function secure(app: FastifyInstance, config: OriginConfig): Promise<void> {

@@ -2,7 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Value } from 'typebox/value';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type SiteView, siteView } from '../../shared/schemas.ts';
+import { workloadIds } from '../../shaders/registry.ts';
+import { type OwnSiteView, ownSiteView } from '../../shared/schemas.ts';
 import { exampleTransfer, temporaryFolder } from '../store/testing.ts';
 import { Visitor, withApp } from './testing.ts';
 
@@ -10,15 +11,17 @@ test('a site is made, listed with what it earned, and shown to everybody without
   withApp(async (test) => {
     const ada = new Visitor(test);
     await ada.start();
-    const made = await ada.ask<SiteView>('POST', '/api/sites', { name: 'Museum', origin: 'https://museum.example:8443', sharePercent: 20 });
+    const made = await ada.ask<OwnSiteView>('POST', '/api/sites', { name: 'Museum', origin: 'https://museum.example:8443', sharePercent: 20 });
     expect(made.status).toBe(201);
-    expect(Value.Check(siteView, made.body)).toBe(true);
+    expect(Value.Check(ownSiteView, made.body)).toBe(true);
+    expect(made.body).toMatchObject({ state: 'unproven', visitors: 0, tiles: 0, earnedMicroCredits: '0', vestingMicroCredits: '0' });
+    expect((await test.store.people.site(made.body.id))?.network).toBe(`net of ${ada.address}`);
     expect(made.headers.location).toBe(`/api/sites/${made.body.id}`);
     await test.store.commit([{ kind: 'transfer', transfer: exampleTransfer({ id: 'x', credit: `site/${made.body.id}`, microCredits: 7n }) }]);
-    const mine = await ada.ask<{ sites: SiteView[] }>('GET', '/api/sites');
+    const mine = await ada.ask<{ sites: OwnSiteView[] }>('GET', '/api/sites');
     expect(mine.body.sites).toEqual([{ ...made.body, earnedMicroCredits: '7' }]);
-    const { earnedMicroCredits: _own, ...shown } = made.body;
-    expect((await new Visitor(test).ask('GET', `/api/sites/${made.body.id}`)).body).toEqual(shown);
+    const { id, name, origin, sharePercent, state } = made.body;
+    expect((await new Visitor(test).ask('GET', `/api/sites/${id}`)).body).toEqual({ id, name, origin, sharePercent, state });
 
     const bob = new Visitor(test);
     await bob.start();
@@ -56,6 +59,53 @@ test.each([
   }),
 );
 
+test('a domain is proven by a line of its file, asked for by its owner', () =>
+  withApp(async (test) => {
+    const [ada, eve, guest] = [new Visitor(test), new Visitor(test), new Visitor(test)];
+    await ada.start();
+    await eve.start();
+    const { id, origin, token, proofUrl } = await ada.site();
+    expect(proofUrl).toBe('https://museum.example/.well-known/tessera-site.txt');
+    const url = `/api/sites/${id}/prove`;
+    const missing = await ada.ask('POST', url);
+    expect([missing.status, missing.body.error]).toEqual([400, { code: 'bad_input', message: 'There is no file.', field: 'origin' }]);
+    test.proofs.set(origin, 'another token');
+    const wrong = await ada.ask('POST', url);
+    expect([wrong.status, wrong.body.error]).toMatchObject([400, { field: 'origin', limit: `a line with ${token}` }]);
+    test.proofs.set(origin, `other\r\n${token}`);
+    expect([(await eve.ask('POST', url)).status, (await guest.ask('POST', url)).status]).toEqual([403, 401]);
+    expect((await guest.ask<OwnSiteView>('GET', `/api/sites/${id}`)).body.state).toBe('unproven');
+    expect((await ada.ask<OwnSiteView>('POST', url)).body.state).toBe('ready');
+    expect((await ada.ask('POST', `/api/sites/s_${'0'.repeat(16)}/prove`)).status).toBe(404);
+  }));
+
+test('the owner switches his site off and on, the operator suspends it: nobody agrees meanwhile, who works is stopped', () =>
+  withApp(async (test) => {
+    const [ada, eve, guest] = [new Visitor(test), new Visitor(test), new Visitor(test)];
+    await ada.start();
+    await eve.start();
+    await guest.start();
+    const { id } = await ada.provenSite(test);
+    const url = `/api/sites/${id}/switch`;
+    const agreed = async () => {
+      const { status, body } = await guest.ask('POST', '/api/consents', { kinds: [workloadIds[0]], site: id });
+      return [status, body.error?.code];
+    };
+    expect(await agreed()).toEqual([200, undefined]);
+    expect([(await eve.ask('POST', url, { on: false })).status, (await ada.ask('POST', url, { on: 0 })).status]).toEqual([403, 400]);
+    expect(test.endedSites).toEqual([]);
+    expect((await ada.ask<OwnSiteView>('POST', url, { on: false })).body.state).toBe('off');
+    expect(test.endedSites).toEqual([id]);
+    expect(await agreed()).toEqual([403, 'forbidden']);
+    test.suspended.add(id);
+    // The owner cannot undo what the operator did.
+    expect((await ada.ask<OwnSiteView>('POST', url, { on: true })).body.state).toBe('suspended');
+    expect(await agreed()).toEqual([403, 'suspended']);
+    test.suspended.clear();
+    expect(await agreed()).toEqual([200, undefined]);
+    expect((await ada.ask<{ sites: OwnSiteView[] }>('GET', '/api/sites')).body.sites).toMatchObject([{ state: 'ready', visitors: 2 }]);
+  }));
+
 test('sites are capped', () =>
   withApp(async (test) => {
     const ada = new Visitor(test);
@@ -72,6 +122,7 @@ describe('pages', () => {
     'index.html': '<!doctype html>the app',
     'widget/frame.html': '<!doctype html>the frame',
     'widget/consent.html': '<!doctype html>the consent',
+    'widget/run.html': '<!doctype html>the run window',
     'widget.js': 'loader()',
     'assets/index-abc123.js': 'app()',
     'icon.svg': '<svg/>',
@@ -120,7 +171,11 @@ describe('pages', () => {
       const guest = new Visitor(test);
       expect(await guest.ask('GET', '/assets/index-abc123.js')).toMatchObject({
         text: 'app()',
-        headers: { 'cache-control': 'public, max-age=31536000, immutable', 'cross-origin-resource-policy': 'same-origin' },
+        headers: {
+          'cache-control': 'public, max-age=31536000, immutable',
+          'cross-origin-resource-policy': 'same-origin',
+          'cross-origin-embedder-policy': 'require-corp',
+        },
       });
       expect(await guest.ask('GET', '/widget.js')).toMatchObject({
         text: 'loader()',
@@ -161,13 +216,16 @@ describe('pages', () => {
       const site = await ada.site({ origin: 'https://museum.example' });
       const frame = await new Visitor(test).ask('GET', `/widget/frame?site=${site.id}`);
       expect([frame.status, frame.text]).toEqual([200, files['widget/frame.html']]);
-      expect(frame.headers['content-security-policy']).toBe(strict.replace("frame-ancestors 'none'", 'frame-ancestors https://museum.example'));
+      expect(frame.headers['content-security-policy']).toBe(strict.replace("frame-ancestors 'none'", "frame-ancestors 'self' https://museum.example"));
+      expect(frame.headers).toMatchObject({ 'cross-origin-embedder-policy': 'require-corp', 'cross-origin-resource-policy': 'cross-origin' });
       expect(frame.headers['x-frame-options']).toBeUndefined();
       expect(frame.headers['cache-control']).toBe('no-cache');
-      const consent = await new Visitor(test).ask('GET', `/widget/consent?site=${site.id}`);
-      expect([consent.status, consent.text]).toEqual([200, files['widget/consent.html']]);
-      expect(consent.headers).toMatchObject({ 'content-security-policy': strict, 'x-frame-options': 'DENY' });
-      for (const page of ['frame', 'consent']) {
+      for (const page of ['consent', 'run'] as const) {
+        const own = await new Visitor(test).ask('GET', `/widget/${page}?site=${site.id}`);
+        expect([own.status, own.text]).toEqual([200, files[`widget/${page}.html`]]);
+        expect(own.headers).toMatchObject({ 'content-security-policy': strict, 'x-frame-options': 'DENY' });
+      }
+      for (const page of ['frame', 'consent', 'run']) {
         for (const query of ['', '?site=', `?site=s_${'0'.repeat(16)}`, '?site=x', `?site=${site.id}x`]) {
           const missing = await new Visitor(test).ask('GET', `/widget/${page}${query}`);
           expect([missing.status, missing.headers['content-security-policy']], page + query).toEqual([404, strict]);

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { workloadIds } from '../../shaders/registry.ts';
-import type { ConsentId, GroupId, OwnerId } from '../../shared/model.ts';
-import type { ConsentGrant, ErrorBody, SiteView } from '../../shared/schemas.ts';
+import type { ConsentId, GroupId, OwnerId, SiteId } from '../../shared/model.ts';
+import type { ConsentGrant, ErrorBody, OwnSiteView } from '../../shared/schemas.ts';
 import { buildApp } from '../app.ts';
 import { type Config, readConfig } from '../config.ts';
+import { ProofError } from '../proof.ts';
 import { openBlobStore } from '../store/blobs.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import type { BlobStore, Store } from '../store/store.ts';
@@ -22,6 +23,11 @@ export interface TestApp {
   readonly ended: ConsentId[];
   readonly moved: (readonly [OwnerId, OwnerId])[];
   readonly regrouped: (readonly [OwnerId, GroupId | null])[];
+  readonly endedSites: SiteId[];
+  /** What sites answer to who asks for their proof, by origin. */
+  readonly proofs: Map<string, string>;
+  /** Sites that the operator has suspended. */
+  readonly suspended: Set<SiteId>;
 }
 
 export interface TestOptions {
@@ -37,6 +43,9 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
   const ended: ConsentId[] = [];
   const moved: (readonly [OwnerId, OwnerId])[] = [];
   const regrouped: (readonly [OwnerId, GroupId | null])[] = [];
+  const endedSites: SiteId[] = [];
+  const proofs = new Map<string, string>();
+  const suspended = new Set<SiteId>();
   const app = await buildApp({
     config: { ...readConfig({ DATA_DIR: folder.path, LOG_LEVEL: 'silent' }), ...options.config },
     store,
@@ -45,11 +54,19 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
     randomBytes,
     consentEnded: (consent) => void ended.push(consent),
     groupsChanged: (owner, left) => void regrouped.push([owner, left]),
+    isSuspended: (site) => suspended.has(site),
+    siteEnded: (site) => void endedSites.push(site),
+    readProof: async (origin) => {
+      const proof = proofs.get(origin);
+      if (proof === undefined) throw new ProofError('There is no file.');
+      return proof;
+    },
+    networkOf: ({ ip }) => `net of ${ip}`,
     ownerChanged: (from, to) => void moved.push([from, to]),
     clientFolder: options.clientFolder ?? join(folder.path, 'no-pages'),
   });
   try {
-    return await run({ app, store, blobs, now, ended, moved, regrouped });
+    return await run({ app, store, blobs, now, ended, moved, regrouped, endedSites, proofs, suspended });
   } finally {
     await app.close();
     await store.close();
@@ -113,8 +130,15 @@ export class Visitor {
     return (await this.ask<ConsentGrant>('POST', '/api/consents', { kinds: [workloadIds[0]], site: null, ...own })).body;
   }
 
-  async site(own: object = {}): Promise<SiteView> {
-    return (await this.ask<SiteView>('POST', '/api/sites', { name: 'Museum', origin: 'https://museum.example', sharePercent: 20, ...own })).body;
+  async site(own: object = {}): Promise<OwnSiteView> {
+    return (await this.ask<OwnSiteView>('POST', '/api/sites', { name: 'Museum', origin: 'https://museum.example', sharePercent: 20, ...own })).body;
+  }
+
+  /** A site whose domain is proven, so that visitors may agree on it. */
+  async provenSite({ proofs }: Pick<TestApp, 'proofs'>, own: object = {}): Promise<OwnSiteView> {
+    const { id, origin, token } = await this.site(own);
+    proofs.set(origin, `${token}\n`);
+    return (await this.ask<OwnSiteView>('POST', `/api/sites/${id}/prove`)).body;
   }
 }
 

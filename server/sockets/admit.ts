@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'socket.io';
 import { fromBase64Url } from '../../shared/formats.ts';
-import type { ConsentId, ContributorId, JobId, OwnerId } from '../../shared/model.ts';
+import type { ConsentId, ContributorId, JobId, OwnerId, SiteId } from '../../shared/model.ts';
 import { PROTOCOL_VERSION, type Welcome } from '../../shared/protocol.ts';
 import type * as schemas from '../../shared/schemas.ts';
 import type { Config } from '../config.ts';
@@ -19,6 +19,8 @@ export interface ContributeDeps {
   readonly config: Pick<Config, 'trustedKeys' | 'privateSwarm' | 'trustProxy'>;
   /** Keys the hash of a contributor's network. */
   readonly networkKey: Uint8Array;
+  /** The operator has suspended this site. */
+  readonly isSuspended: (site: SiteId) => boolean;
   readonly clock: () => number;
   readonly randomBytes: (length: number) => Uint8Array;
   readonly log: { error(fields: object, message: string): void };
@@ -28,6 +30,7 @@ export interface Session {
   readonly socket: Socket;
   readonly contributor: ContributorId;
   readonly consent: ConsentId;
+  readonly site: SiteId | null;
   readonly consentExpiresMs: number;
   /** `hello.browser`, hashed; null where there is none. Lives as long as the connection. */
   readonly browser: string | null;
@@ -47,6 +50,8 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
   if (!consent || consent.contributor !== contributor.id || consent.revokedMs !== null || consent.expiresMs <= clock())
     throw new Refusal('forbidden', 'There is no standing consent; agree again to go on.', 'consent');
   const site = consent.site === null ? undefined : await store.people.site(consent.site);
+  if (site && (site.provenMs === null || site.switchedOffMs !== null || deps.isSuspended(site.id)))
+    throw new Refusal('forbidden', 'This site is suspended, switched off, or has not proven its domain: nothing runs for it.', 'consent');
   const isOperators = readKey(deps.config.trustedKeys, message);
   const drill = message.drill === true;
   const { id, owner } = contributor;
@@ -65,7 +70,15 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
   const joining = { id, owner, site: site?.id ?? null, network, deviceClass, trusted, drill, sharePercent, kinds, downloadBytesMax, standings, groups };
   await coordinator.dispatch({ type: 'join', contributor: joining });
   return {
-    session: { socket, contributor: id, consent: consent.id, consentExpiresMs: consent.expiresMs, browser: browserOf(message), told: new Set() },
+    session: {
+      socket,
+      contributor: id,
+      consent: consent.id,
+      site: consent.site,
+      consentExpiresMs: consent.expiresMs,
+      browser: browserOf(message),
+      told: new Set(),
+    },
     welcome: {
       ...(await balancesOf(store, id, owner)),
       record: recordAmong(coordinator, id, kinds),

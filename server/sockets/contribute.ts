@@ -3,7 +3,7 @@ import type { Server } from 'socket.io';
 import { openingBytesMax, saltOf } from '../../shared/commitment.ts';
 import { decodeResult, encodeAuditElements, FormatError, fromHex, type LeaseBody } from '../../shared/formats.ts';
 import { limits } from '../../shared/limits.ts';
-import type { ConsentId, ContributorId } from '../../shared/model.ts';
+import type { ConsentId, ContributorId, SiteId } from '../../shared/model.ts';
 import { type Answered, type HandedIn, type JobBrief, namespaces, type VerdictMessage, type Welcome, type Work } from '../../shared/protocol.ts';
 import * as schemas from '../../shared/schemas.ts';
 import type { Coordinator } from '../coordinator.ts';
@@ -13,7 +13,7 @@ import { admit, balancesOf, type ContributeDeps, type Session } from './admit.ts
 import { commandsOf, Refusal } from './connect.ts';
 
 /** The edge for contributors' engines. One connection a contributor, and one a browser, whatever sites it is on: a newer one replaces the older. */
-export function serveContributors(io: Server, deps: ContributeDeps): { endConsent(consent: ConsentId): void } {
+export function serveContributors(io: Server, deps: ContributeDeps): { endConsent(consent: ConsentId): void; endSite(site: SiteId, reason: string): void } {
   const sessions = new Map<ContributorId, Session>();
   deps.coordinator.onEvents((events) => {
     for (const event of events) announce(deps, sessions, event);
@@ -24,6 +24,7 @@ export function serveContributors(io: Server, deps: ContributeDeps): { endConsen
     const current = (): Session => {
       if (!session) throw new Refusal('forbidden', 'Say hello first.');
       if (session.consentExpiresMs <= deps.clock()) throw new Refusal('forbidden', 'The consent has expired; agree again to go on.', 'consent');
+      if (session.site !== null && deps.isSuspended(session.site)) throw new Refusal('forbidden', 'This site is suspended.', 'consent');
       return session;
     };
     const on = commandsOf(socket, deps.log);
@@ -54,14 +55,15 @@ export function serveContributors(io: Server, deps: ContributeDeps): { endConsen
     });
   });
 
+  const end = (reason: string, concerns: (session: Session) => boolean): void => {
+    for (const session of [...sessions.values()].filter(concerns)) {
+      session.socket.emit('consent:ended', { reason });
+      session.socket.disconnect();
+    }
+  };
   return {
-    endConsent(consent) {
-      for (const { socket, consent: standing } of sessions.values()) {
-        if (standing !== consent) continue;
-        socket.emit('consent:ended', { reason: 'The consent was withdrawn.' });
-        socket.disconnect();
-      }
-    },
+    endConsent: (consent) => end('The consent was withdrawn.', (session) => session.consent === consent),
+    endSite: (site, reason) => end(reason, (session) => session.site === site),
   };
 }
 

@@ -6,7 +6,7 @@ import { inBatches, reusable } from './batches.ts';
 import { moveMemberships } from './groups.ts';
 import { postTransfers } from './ledger.ts';
 import type { ChallengesTable, ConsentsTable, ContributorsTable, SitesTable, StandingsTable, Tables } from './schema.ts';
-import type { AccountId, PeopleStore, StoredChallenge, StoredConsent, StoredContributor, StoredSite, Transfer, Write } from './store.ts';
+import type { AccountId, PeopleStore, SiteFigures, StoredChallenge, StoredConsent, StoredContributor, StoredSite, Transfer, Write } from './store.ts';
 
 type Db = Kysely<Tables>;
 type WriteOfStanding = Extract<Write, { kind: 'standing' }>;
@@ -33,6 +33,7 @@ const consentOf = (row: Selectable<ConsentsTable>): StoredConsent => ({
   contributor: row.contributor,
   kinds: JSON.parse(row.kinds_json),
   site: row.site,
+  powerPercent: row.power_percent,
   grantedMs: row.granted_ms,
   expiresMs: row.expires_ms,
   revokedMs: row.revoked_ms,
@@ -45,6 +46,10 @@ const siteOf = (row: Selectable<SitesTable>): StoredSite => ({
   origin: row.origin,
   sharePercent: row.share_percent,
   createdMs: row.created_ms,
+  token: row.token,
+  provenMs: row.proven_ms,
+  switchedOffMs: row.switched_off_ms,
+  network: row.network,
 });
 
 /** In the order of the columns that `writeStandings` binds. */
@@ -202,6 +207,7 @@ export class SqlPeople implements PeopleStore {
         contributor: consent.contributor,
         kinds_json: JSON.stringify(consent.kinds),
         site: consent.site,
+        power_percent: consent.powerPercent,
         granted_ms: consent.grantedMs,
         expires_ms: consent.expiresMs,
         revoked_ms: consent.revokedMs,
@@ -236,8 +242,23 @@ export class SqlPeople implements PeopleStore {
     await this.#db.updateTable('consents').set({ revoked_ms: atMs }).where('id', '=', id).where('revoked_ms', 'is', null).execute();
   }
 
-  async createSite({ id, owner, name, origin, sharePercent, createdMs }: StoredSite): Promise<void> {
-    await this.#db.insertInto('sites').values({ id, owner, name, origin, share_percent: sharePercent, created_ms: createdMs }).execute();
+  async createSite(site: StoredSite): Promise<void> {
+    const { id, owner, name, origin, token, network } = site;
+    await this.#db
+      .insertInto('sites')
+      .values({
+        id,
+        owner,
+        name,
+        origin,
+        share_percent: site.sharePercent,
+        created_ms: site.createdMs,
+        token,
+        proven_ms: site.provenMs,
+        switched_off_ms: site.switchedOffMs,
+        network,
+      })
+      .execute();
   }
 
   async site(id: SiteId): Promise<StoredSite | undefined> {
@@ -248,5 +269,30 @@ export class SqlPeople implements PeopleStore {
   async sitesOf(owner: OwnerId): Promise<StoredSite[]> {
     const rows = await this.#db.selectFrom('sites').selectAll().where('owner', '=', owner).orderBy('seq', 'desc').execute();
     return rows.map(siteOf);
+  }
+
+  async proveSite(id: SiteId, atMs: number): Promise<void> {
+    await this.#db.updateTable('sites').set({ proven_ms: atMs }).where('id', '=', id).execute();
+  }
+
+  async switchSite(id: SiteId, offMs: number | null): Promise<void> {
+    await this.#db.updateTable('sites').set({ switched_off_ms: offMs }).where('id', '=', id).execute();
+  }
+
+  /** Through the consents of the site, by whose contributors results are found. */
+  async siteFigures(id: SiteId): Promise<SiteFigures> {
+    const visitors = await this.#db
+      .selectFrom('consents')
+      .select((eb) => eb.fn.count<number>('contributor').distinct().as('visitors'))
+      .where('site', '=', id)
+      .executeTakeFirstOrThrow();
+    const tiles = await this.#db
+      .selectFrom('results')
+      .select((eb) => [eb.fn.countAll<number>().as('tiles'), eb.fn.sum<bigint | null>('vesting_micro_credits').as('vesting_micro_credits')])
+      .where('site', '=', id)
+      .where('state', '=', 'accepted')
+      .where('contributor', 'in', (eb) => eb.selectFrom('consents').select('contributor').where('site', '=', id))
+      .executeTakeFirstOrThrow();
+    return { visitors: visitors.visitors, tiles: tiles.tiles, vestingMicroCredits: tiles.vesting_micro_credits ?? 0n };
   }
 }

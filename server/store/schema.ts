@@ -186,6 +186,7 @@ export interface ConsentsTable {
   contributor: ContributorId;
   kinds_json: string;
   site: SiteId | null;
+  power_percent: number;
   granted_ms: number;
   expires_ms: number;
   revoked_ms: number | null;
@@ -199,6 +200,10 @@ export interface SitesTable {
   origin: string;
   share_percent: number;
   created_ms: number;
+  token: string;
+  proven_ms: number | null;
+  switched_off_ms: number | null;
+  network: string | null;
 }
 
 export interface GroupsTable {

@@ -281,6 +281,8 @@ export interface StoredConsent {
   readonly contributor: ContributorId;
   readonly kinds: readonly string[];
   readonly site: SiteId | null;
+  /** Most of the GPU's time that may be used under it. */
+  readonly powerPercent: number;
   readonly grantedMs: number;
   readonly expiresMs: number;
   readonly revokedMs: number | null;
@@ -293,6 +295,22 @@ export interface StoredSite {
   readonly origin: string;
   readonly sharePercent: number;
   readonly createdMs: number;
+  /** What the domain shows to prove that it is its owner's. */
+  readonly token: string;
+  readonly provenMs: number | null;
+  /** Since when its owner wants no help; null: it is on. */
+  readonly switchedOffMs: number | null;
+  /** Keyed hash of the network that it was registered from; null in a private swarm. */
+  readonly network: string | null;
+}
+
+/** What a site's visitors have done so far. */
+export interface SiteFigures {
+  /** Contributors that agreed on it. */
+  readonly visitors: number;
+  /** Accepted results. */
+  readonly tiles: number;
+  readonly vestingMicroCredits: MicroCredits;
 }
 
 export interface StoredChallenge {
@@ -336,6 +354,11 @@ export interface PeopleStore {
   createSite(site: StoredSite): Promise<void>;
   site(id: SiteId): Promise<StoredSite | undefined>;
   sitesOf(owner: OwnerId): Promise<StoredSite[]>;
+  proveSite(id: SiteId, atMs: number): Promise<void>;
+  /** `offMs` null switches it on. */
+  switchSite(id: SiteId, offMs: number | null): Promise<void>;
+  /** `vestingMicroCredits` is the pay of its visitors that has not vested, of which the site gets its share. */
+  siteFigures(id: SiteId): Promise<SiteFigures>;
 }
 
 export interface StoredGroup {

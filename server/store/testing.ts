@@ -115,6 +115,7 @@ export const exampleConsent = (own: Partial<StoredConsent> = {}): StoredConsent 
   contributor: contributorIdOf(1),
   kinds: ['example'],
   site: null,
+  powerPercent: 100,
   grantedMs: 1000,
   expiresMs: 2000,
   revokedMs: null,
@@ -128,6 +129,10 @@ export const exampleSite = (own: Partial<StoredSite> = {}): StoredSite => ({
   origin: 'https://museum.example',
   sharePercent: 20,
   createdMs: 1000,
+  token: 'a-token',
+  provenMs: 1000,
+  switchedOffMs: null,
+  network: null,
   ...own,
 });
 

@@ -1,0 +1,61 @@
+import { mkdirSync, readFileSync, renameSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Value } from 'typebox/value';
+import type { SiteId } from '../shared/model.ts';
+import { siteId } from '../shared/schemas.ts';
+
+/**
+ * Sites that the operator has suspended: a file of the data folder, one site a line. What an operator may do he does on the machine, so
+ * there is no key to steal; the running coordinator reads the file twice a second, because not every file system tells of changes.
+ */
+const FILE = 'suspended-sites.txt';
+const LOOK_MS = 500;
+
+const isSite = (text: string): text is SiteId => Value.Check(siteId, text);
+
+export function readSuspended(dataDir: string): ReadonlySet<SiteId> {
+  try {
+    const lines = readFileSync(join(dataDir, FILE), 'utf8').split('\n');
+    return new Set(lines.map((line) => line.trim()).filter(isSite));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Set();
+    throw error;
+  }
+}
+
+/** Written beside it and moved: the coordinator never reads half a file. */
+export function writeSuspended(dataDir: string, sites: Iterable<SiteId>): void {
+  mkdirSync(dataDir, { recursive: true });
+  const path = join(dataDir, FILE);
+  writeFileSync(`${path}.new`, [...sites].map((site) => `${site}\n`).join(''));
+  renameSync(`${path}.new`, path);
+}
+
+/** Follows the file. `suspended` is told of each site that was not suspended before. */
+export class Suspensions {
+  readonly #path: string;
+  #sites: ReadonlySet<SiteId>;
+
+  constructor(dataDir: string, suspended: (site: SiteId) => void, failed: (error: unknown) => void) {
+    this.#path = join(dataDir, FILE);
+    this.#sites = readSuspended(dataDir);
+    watchFile(this.#path, { interval: LOOK_MS, persistent: false }, () => {
+      try {
+        const before = this.#sites;
+        this.#sites = readSuspended(dataDir);
+        for (const site of this.#sites) if (!before.has(site)) suspended(site);
+      } catch (error) {
+        // What was suspended stays so until the file can be read again.
+        failed(error);
+      }
+    });
+  }
+
+  has(site: SiteId): boolean {
+    return this.#sites.has(site);
+  }
+
+  close(): void {
+    unwatchFile(this.#path);
+  }
+}
