@@ -126,7 +126,7 @@ test('all consents of an owner are listed with the names of their sites', () =>
   withApp(async (test) => {
     const ada = new Visitor(test);
     await ada.start();
-    const site = await ada.site({ name: 'Museum of tiles' });
+    const site = await ada.provenSite(test, { name: 'Museum of tiles' });
     const own = await ada.consent();
     const embedded = await ada.consent({ site: site.id });
     await new Visitor(test).consent({ site: site.id });
