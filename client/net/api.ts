@@ -1,4 +1,4 @@
-import type { ContributorId, JobId, ResultId, SiteId } from '../../shared/model.ts';
+import type { ContributorId, GroupId, JobId, ResultId, SiteId } from '../../shared/model.ts';
 import type {
   AcceptedView,
   AccountView,
@@ -9,8 +9,12 @@ import type {
   ContributorView,
   ErrorBody,
   ErrorCode,
+  GroupDetails,
+  GroupView,
+  InviteLook,
   JobRequest,
   JobView,
+  MadeInvite,
   Quote,
   QuoteRequest,
   SignIn,
@@ -109,6 +113,17 @@ export const api = {
   /** Not believed before it is verified, so it has no type. */
   receipt: (id: JobId) => call<unknown>('GET', receiptUrl(id)),
   receiptKey: async () => (await call<{ publicKey: string }>('GET', '/api/receipts/key')).publicKey,
+
+  groups: async () => (await call<{ groups: GroupView[] }>('GET', '/api/groups')).groups,
+  group: (id: GroupId) => call<GroupDetails>('GET', `/api/groups/${id}`),
+  groupJobs: async (id: GroupId) => (await call<{ jobs: JobView[] }>('GET', `/api/jobs?group=${id}`)).jobs,
+  makeGroup: (name: string) => call<GroupView>('POST', '/api/groups', { name }),
+  leaveGroup: (id: GroupId) => call<unknown>('POST', `/api/groups/${id}/leave`, {}),
+  removeMember: (id: GroupId, member: string) => call<unknown>('DELETE', `/api/groups/${id}/members/${member}`),
+  makeInvite: (id: GroupId) => call<MadeInvite>('POST', `/api/groups/${id}/invites`, {}),
+  revokeInvite: (id: GroupId, invite: string) => call<unknown>('DELETE', `/api/groups/${id}/invites/${invite}`),
+  lookAtInvite: (code: string) => call<InviteLook>('POST', '/api/invites/look', { code }),
+  joinGroup: (code: string, name: string) => call<GroupView>('POST', '/api/invites/join', { code, name }),
 
   site: (id: SiteId) => call<SiteView>('GET', `/api/sites/${id}`),
   sites: async () => (await call<{ sites: SiteView[] }>('GET', '/api/sites')).sites,
