@@ -11,6 +11,7 @@ import type {
   ErrorCode,
   GroupDetails,
   GroupView,
+  HistoryPage,
   InviteLook,
   JobRequest,
   JobView,
@@ -96,6 +97,13 @@ export const api = {
   /** What the coordinator knows of a contributor, asked with the contributor's own secret. */
   contributor: async ({ id, secret }: ContributorKey) =>
     (await (await request('/api/contributors/me', { headers: { authorization: `Contributor ${id}.${secret}` } })).json()) as ContributorView,
+  /** Results of one contributor, or of all that belong to this account; `before` is `next` of the page before. */
+  history: async (key: ContributorKey | null, before: string | null) => {
+    const query = before === null ? '' : `?before=${before}`;
+    if (!key) return call<HistoryPage>('GET', `/api/account/results${query}`);
+    const headers = { authorization: `Contributor ${key.id}.${key.secret}` };
+    return (await (await request(`/api/contributors/me/results${query}`, { headers })).json()) as HistoryPage;
+  },
   revokeConsent: (id: string) => call<unknown>('DELETE', `/api/consents/${id}`),
   /** The same, by the contributor itself: a frame on another site has no session. */
   withdrawConsent: ({ id, secret }: ContributorKey, consent: string) =>
