@@ -1,7 +1,7 @@
 import type { JobId } from '../shared/model.ts';
 
 export type Route =
-  | { readonly page: 'contribute' | 'submit' | 'gallery' | 'account' | 'ui' | 'missing' }
+  | { readonly page: 'contribute' | 'submit' | 'gallery' | 'account' | 'groups' | 'join' | 'ui' | 'missing' }
   | { readonly page: 'watch' | 'receipt'; readonly job: JobId };
 
 const fixed: Readonly<Record<string, Route>> = {
@@ -9,6 +9,8 @@ const fixed: Readonly<Record<string, Route>> = {
   '/submit': { page: 'submit' },
   '/gallery': { page: 'gallery' },
   '/account': { page: 'account' },
+  '/groups': { page: 'groups' },
+  '/join': { page: 'join' },
   '/ui': { page: 'ui' },
 };
 

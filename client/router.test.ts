@@ -8,6 +8,8 @@ describe('parseRoute', () => {
     ['/submit/', 'submit'],
     ['/gallery', 'gallery'],
     ['/account', 'account'],
+    ['/groups', 'groups'],
+    ['/join', 'join'],
     ['/ui', 'ui'],
     ['/nowhere', 'missing'],
     ['/jobs', 'missing'],

@@ -129,6 +129,8 @@ const probes: Readonly<Record<string, Probe>> = {
     foreign: async (self, other) => refused(await self.visitor.ask('DELETE', `/api/consents/${other.grant?.consent.id}`, undefined, self.credential)),
   },
   'GET /api/contributors/me': free('/api/contributors/me'),
+  'GET /api/contributors/me/results': free('/api/contributors/me/results'),
+  'GET /api/account/results': free('/api/account/results'),
   'POST /api/uploads': {
     own: ({ visitor, credential }) => visitor.ask('POST', '/api/uploads', Buffer.from('scene'), { ...credential, 'content-type': 'application/octet-stream' }),
   },

@@ -56,6 +56,9 @@ export const limits = {
   sessionMsMax: 30 * DAY_MS,
   consentMsMax: 30 * DAY_MS,
 
+  /** Results in one page of a history. */
+  historyRowsMax: 100,
+
   blockedRequestersMax: 200,
 
   groupNameCharsMax: 60,

@@ -507,8 +507,30 @@ export const recentResult = Type.Object({
   /** Paid for it, 0 when that was voided. */
   microCredits,
   decidedMs: Type.Union([Type.Number(), Type.Null()]),
+  /** Name of the group that it was a favour to: nothing is paid for it. */
+  group: Type.Optional(Type.String()),
 });
 export type RecentResult = Static<typeof recentResult>;
+
+/** A result in the history of one's contributors. */
+export const historyRow = Type.Object({
+  ...recentResult.properties,
+  id: resultId,
+  job: jobId,
+  parts: partMask,
+  committedMs: Type.Number(),
+  /** GPU time, as the contributor said. */
+  computeMs: Type.Number(),
+});
+export type HistoryRow = Static<typeof historyRow>;
+/** Newest first; `next` is `before` of the following page, null on the last. */
+export const historyPage = Type.Object({ rows: Type.Array(historyRow), next: Type.Union([resultId, Type.Null()]) });
+export type HistoryPage = Static<typeof historyPage>;
+export const historyQuery = Type.Object(
+  { before: Type.Optional(resultId), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.historyRowsMax })) },
+  closed,
+);
+export type HistoryQuery = Static<typeof historyQuery>;
 
 /** What a contributor sees of itself: `GET /api/contributors/me`. */
 export const contributorView = Type.Object({

@@ -57,6 +57,9 @@ class Contributor {
   /** Lets go of the lock that makes this the only engine of the browser. */
   #release = new AbortController();
   readonly #listeners = new Set<FactListener>();
+  /** How many tiles of jobs that pay nothing were accepted, by the group that is helped; and which, because verdicts name parts. */
+  #thanks = $state.raw<ReadonlyMap<string, number>>(new Map());
+  readonly #thanked = new Set<string>();
   /** Accepted tiles of the job last worked on, for outlines; earlier jobs are not shown any more. */
   #own: { readonly job: JobId; readonly tiles: TileRef[] } | null = null;
 
@@ -76,6 +79,10 @@ class Contributor {
   /** Something was proven wrong, here or earlier: no work until that is over. */
   get suspended(): boolean {
     return this.#badNews?.verdict === 'refuted' || (this.#snapshot?.record?.suspendedUntilMs ?? 0) > Date.now();
+  }
+  /** Whom this browser has helped for nothing since the start, and with how many tiles. */
+  get thanks(): readonly { readonly group: string; readonly tiles: number }[] {
+    return [...this.#thanks].map(([group, tiles]) => ({ group, tiles }));
   }
   get comfort(): ComfortSettings {
     return this.#comfort;
@@ -102,6 +109,8 @@ class Contributor {
     this.#ending = null;
     this.#snapshot = null;
     this.#badNews = null;
+    this.#thanks = new Map();
+    this.#thanked.clear();
     try {
       const adapter: AdapterKind = await probeAdapter(navigator.gpu);
       if (adapter === 'none')
@@ -194,6 +203,10 @@ class Contributor {
     if (step !== 'accepted') return;
     if (this.#own?.job !== job.id) this.#own = { job: job.id, tiles: [] };
     this.#own.tiles.push(at);
+    const tile = `${job.id}/${at.pass}/${at.tile}`;
+    if (job.group === undefined || this.#thanked.has(tile)) return;
+    this.#thanked.add(tile);
+    this.#thanks = new Map(this.#thanks).set(job.group, (this.#thanks.get(job.group) ?? 0) + 1);
   }
 
   #hear(fact: TileFact): void {

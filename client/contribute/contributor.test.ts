@@ -169,6 +169,23 @@ describe('contributing', () => {
     expect(contributor.suspended).toBe(false);
   });
 
+  it('counts the tiles that it computed for a group as thanks, each once', async () => {
+    const contributor = await fresh();
+    await contributor.start();
+    const onTile = openEngine.mock.calls[0]?.[1].onTile;
+    const fact = (tile: number, step: string, group?: string) => onTile?.({ step, job: { id: 'j_1', group }, at: { pass: 0, tile }, parts: 1 } as never);
+    fact(1, 'accepted', 'Studio');
+    fact(1, 'accepted', 'Studio');
+    fact(2, 'refuted', 'Studio');
+    fact(3, 'accepted', 'Studio');
+    fact(4, 'accepted', 'Class');
+    fact(5, 'accepted');
+    expect(contributor.thanks).toEqual([
+      { group: 'Studio', tiles: 2 },
+      { group: 'Class', tiles: 1 },
+    ]);
+  });
+
   it('remembers the accepted tiles of the job last worked on', async () => {
     const contributor = await fresh();
     await contributor.start();

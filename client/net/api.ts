@@ -1,4 +1,4 @@
-import type { ContributorId, JobId, ResultId, SiteId } from '../../shared/model.ts';
+import type { ContributorId, GroupId, JobId, ResultId, SiteId } from '../../shared/model.ts';
 import type {
   AcceptedView,
   AccountView,
@@ -9,8 +9,13 @@ import type {
   ContributorView,
   ErrorBody,
   ErrorCode,
+  GroupDetails,
+  GroupView,
+  HistoryPage,
+  InviteLook,
   JobRequest,
   JobView,
+  MadeInvite,
   OwnSiteView,
   Quote,
   QuoteRequest,
@@ -93,6 +98,13 @@ export const api = {
   /** What the coordinator knows of a contributor, asked with the contributor's own secret. */
   contributor: async ({ id, secret }: ContributorKey) =>
     (await (await request('/api/contributors/me', { headers: { authorization: `Contributor ${id}.${secret}` } })).json()) as ContributorView,
+  /** Results of one contributor, or of all that belong to this account; `before` is `next` of the page before. */
+  history: async (key: ContributorKey | null, before: string | null) => {
+    const query = before === null ? '' : `?before=${before}`;
+    if (!key) return call<HistoryPage>('GET', `/api/account/results${query}`);
+    const headers = { authorization: `Contributor ${key.id}.${key.secret}` };
+    return (await (await request(`/api/contributors/me/results${query}`, { headers })).json()) as HistoryPage;
+  },
   revokeConsent: (id: string) => call<unknown>('DELETE', `/api/consents/${id}`),
   /** The same, by the contributor itself: a frame on another site has no session. */
   withdrawConsent: ({ id, secret }: ContributorKey, consent: string) =>
@@ -110,6 +122,17 @@ export const api = {
   /** Not believed before it is verified, so it has no type. */
   receipt: (id: JobId) => call<unknown>('GET', receiptUrl(id)),
   receiptKey: async () => (await call<{ publicKey: string }>('GET', '/api/receipts/key')).publicKey,
+
+  groups: async () => (await call<{ groups: GroupView[] }>('GET', '/api/groups')).groups,
+  group: (id: GroupId) => call<GroupDetails>('GET', `/api/groups/${id}`),
+  groupJobs: async (id: GroupId) => (await call<{ jobs: JobView[] }>('GET', `/api/jobs?group=${id}`)).jobs,
+  makeGroup: (name: string) => call<GroupView>('POST', '/api/groups', { name }),
+  leaveGroup: (id: GroupId) => call<unknown>('POST', `/api/groups/${id}/leave`, {}),
+  removeMember: (id: GroupId, member: string) => call<unknown>('DELETE', `/api/groups/${id}/members/${member}`),
+  makeInvite: (id: GroupId) => call<MadeInvite>('POST', `/api/groups/${id}/invites`, {}),
+  revokeInvite: (id: GroupId, invite: string) => call<unknown>('DELETE', `/api/groups/${id}/invites/${invite}`),
+  lookAtInvite: (code: string) => call<InviteLook>('POST', '/api/invites/look', { code }),
+  joinGroup: (code: string, name: string) => call<GroupView>('POST', '/api/invites/join', { code, name }),
 
   site: (id: SiteId) => call<SiteView>('GET', `/api/sites/${id}`),
   sites: async () => (await call<{ sites: OwnSiteView[] }>('GET', '/api/sites')).sites,

@@ -1,4 +1,4 @@
-import type { BlobHash } from '../../shared/model.ts';
+import type { BlobHash, GroupId, GroupMode } from '../../shared/model.ts';
 import type { JobRequest, JobView, Quote, QuoteRequest } from '../../shared/schemas.ts';
 import type { WorkloadSpec } from '../../shared/workload.ts';
 import { type ApiError, api, asApiError } from '../net/api.ts';
@@ -17,6 +17,8 @@ export class Submission {
   title = $state('');
   visibility = $state<JobRequest['visibility']>('public');
   certainty = $state<Certainty>('usual');
+  #group = $state<GroupId | null>(null);
+  #groupMode = $state<GroupMode | null>(null);
   #files = $state.raw<Readonly<Record<string, Attachment>>>({});
   #quote = $state.raw<Quote | null>(null);
   #refusal = $state.raw<ApiError | null>(null);
@@ -35,6 +37,17 @@ export class Submission {
 
   get files(): Readonly<Record<string, Attachment>> {
     return this.#files;
+  }
+  /** Null together with `groupMode`: everybody alike. */
+  get group(): GroupId | null {
+    return this.#group;
+  }
+  get groupMode(): GroupMode | null {
+    return this.#groupMode;
+  }
+  /** Computed by members as a favour: nothing is held or paid. */
+  get free(): boolean {
+    return this.#groupMode === 'only';
   }
   get quote(): Quote | null {
     return this.#quote;
@@ -55,11 +68,17 @@ export class Submission {
   /** What the account is short of, in micro-credits; null when it has enough or nothing is known. */
   get missing(): bigint | null {
     const balance = session.testMicroCredits;
-    const short = this.#quote && balance !== null ? BigInt(this.#quote.holdMicroCredits) - balance : 0n;
+    const short = !this.free && this.#quote && balance !== null ? BigInt(this.#quote.holdMicroCredits) - balance : 0n;
     return short > 0n ? short : null;
   }
   get ready(): boolean {
     return this.#quote !== null && this.#busy === null && this.missing === null && this.title.trim() !== '' && Object.keys(this.#local).length === 0;
+  }
+
+  chooseGroup(mode: GroupMode | null, group: GroupId | null): void {
+    this.#groupMode = group === null ? null : mode;
+    this.#group = mode === null ? null : group;
+    this.#refusal = null;
   }
 
   set(name: string, value: unknown): void {
@@ -94,7 +113,8 @@ export class Submission {
     this.#busy = 'submitting';
     this.#refusal = null;
     try {
-      return await api.submitJob({ ...this.#request(), title: this.title.trim(), visibility: this.visibility });
+      const group = this.#group && this.#groupMode ? { group: this.#group, groupMode: this.#groupMode } : {};
+      return await api.submitJob({ ...this.#request(), title: this.title.trim(), visibility: this.free ? 'unlisted' : this.visibility, ...group });
     } catch (error) {
       this.#refusal = asApiError(error);
       return null;
@@ -110,7 +130,7 @@ export class Submission {
   }
 
   get #names(): readonly string[] {
-    return [...this.spec.fields.map(({ name }) => name), 'title', 'checks', 'targetError', 'visibility'];
+    return [...this.spec.fields.map(({ name }) => name), 'title', 'checks', 'targetError', 'visibility', 'group'];
   }
 
   #request(): QuoteRequest {

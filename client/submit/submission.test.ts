@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { GroupId } from '../../shared/model.ts';
 import type { WorkloadSpec } from '../../shared/workload.ts';
 import { session } from '../net/session.svelte.ts';
 import { Submission } from './submission.svelte.ts';
@@ -49,6 +50,37 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 const wait = () => vi.advanceTimersByTimeAsync(500);
+
+describe('a job for a group', () => {
+  it('goes with its group; one for the group only needs no credits and is not listed', async () => {
+    const submission = new Submission(spec);
+    vi.spyOn(session, 'testMicroCredits', 'get').mockReturnValue(0n);
+    submission.set('count', 3);
+    await wait();
+    submission.title = 'Ours';
+    expect(submission.ready).toBe(false);
+    submission.chooseGroup('only', 'g_1' as GroupId);
+    expect([submission.free, submission.missing, submission.ready]).toEqual([true, null, true]);
+    await submission.submit();
+    expect(asked.at(-1)).toMatchObject({ path: '/api/jobs', body: { group: 'g_1', groupMode: 'only', visibility: 'unlisted' } });
+    submission.chooseGroup('first', 'g_1' as GroupId);
+    expect([submission.free, submission.ready]).toEqual([false, false]);
+    submission.chooseGroup(null, 'g_1' as GroupId);
+    await submission.submit();
+    expect(asked.at(-1)!.body).not.toHaveProperty('group');
+    expect(asked.at(-1)!.body).not.toHaveProperty('groupMode');
+    vi.restoreAllMocks();
+  });
+
+  it('that it may not name is refused beside the choice', async () => {
+    const submission = new Submission(spec);
+    submission.chooseGroup('first', 'g_1' as GroupId);
+    answer = () => new Response(JSON.stringify({ error: { code: 'bad_input', message: 'You are in no such group.', field: 'group' } }), { status: 422 });
+    await submission.submit();
+    expect(submission.errors.group).toContain('You are in no such group.');
+    expect(submission.problem).toBe(null);
+  });
+});
 
 describe('Submission', () => {
   it('starts with the defaults and asks for no price before anything was touched', async () => {

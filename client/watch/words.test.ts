@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AcceptedView, JobView } from '../../shared/schemas.ts';
-import { announcement, certaintyLine, checkedBy, costLine, progressLine, resultLine, wrongLine } from './words.ts';
+import { announcement, certaintyLine, checkedBy, costLine, groupLine, progressLine, resultLine, wrongLine } from './words.ts';
 
 const job = (over: object): JobView =>
   ({
@@ -31,6 +31,18 @@ describe('progressLine', () => {
     expect(progressLine(job({ status: 'done', endedMs: 66_000 }))).toBe('Done by 3 contributors, 1 min 5 s after it was submitted.');
     expect(progressLine(job({ status: 'cancelled', endedMs: 66_000 }))).toContain('Cancelled at 41 %');
   });
+});
+
+it('tells how many tiles and members of a group helped, and that nobody pays', () => {
+  const grid = { passes: 2, tiles: 10 };
+  const group = (members: number) => ({ grid, group: { id: 'g_1', name: 'Studio', mode: 'only', members } });
+  expect(groupLine(job(group(0)))).toBe('Nobody has helped yet. Only the group sees it, and nobody pays.');
+  expect(groupLine(job(group(1)))).toBe('1 member of Studio computed 8 tiles so far. Only the group sees it, and nobody pays.');
+  const done = { status: 'done', parts: { total: 100, accepted: 100, checking: 0, leased: 0 } };
+  expect(groupLine(job({ ...group(3), ...done }))).toBe('3 members of Studio computed 20 tiles. Only the group sees it, and nobody pays.');
+  expect(costLine(job(group(3)))).toBe('It costs nothing');
+  expect(groupLine(job({ grid }))).toBe('');
+  expect(groupLine(job({ grid, group: { ...group(0).group, mode: 'first' } }))).toBe('');
 });
 
 it('compares what is paid with what is held until the job ends', () => {

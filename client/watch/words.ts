@@ -3,6 +3,16 @@ import { count, credits, duration, oneIn, percent, plural } from '../ui/format.t
 
 export const acceptedShare = ({ parts }: JobView): number => parts.accepted / Math.max(1, parts.total);
 
+/** How many tiles and members helped, where a group computes for itself; empty for all other jobs. */
+export function groupLine({ group, parts, grid, status }: JobView): string {
+  if (group?.mode !== 'only') return '';
+  // Parts are what is counted; a job in the middle of its tiles is told in whole ones.
+  const tiles = Math.floor((parts.accepted / Math.max(1, parts.total)) * grid.tiles * grid.passes);
+  const members = group.members ?? 0;
+  const by = members === 0 ? 'Nobody has helped yet' : `${plural(members, 'member')} of ${group.name} computed ${plural(tiles, 'tile')}`;
+  return `${by}${status === 'open' && members > 0 ? ' so far' : ''}. Only the group sees it, and nobody pays.`;
+}
+
 /** One line under the picture. */
 export function progressLine(job: JobView): string {
   if (job.status === 'done')
@@ -13,9 +23,11 @@ export function progressLine(job: JobView): string {
 }
 
 export const costLine = (job: JobView): string =>
-  job.status === 'open'
-    ? `${credits(job.paidMicroCredits)} of ${credits(job.heldMicroCredits)} test credits paid`
-    : `${credits(job.paidMicroCredits)} test credits paid`;
+  job.group?.mode === 'only'
+    ? 'It costs nothing'
+    : job.status === 'open'
+      ? `${credits(job.paidMicroCredits)} of ${credits(job.heldMicroCredits)} test credits paid`
+      : `${credits(job.paidMicroCredits)} test credits paid`;
 
 /** What the checks have shown so far, and what was ordered. */
 export function certaintyLine({ status, parts, checks, checksDone }: JobView): string {

@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
 import type { OwnerId } from '../../shared/model.ts';
-import type * as schemas from '../../shared/schemas.ts';
-import type { AccountView, StatementRow } from '../../shared/schemas.ts';
+import type { AccountView, HistoryPage, StatementRow } from '../../shared/schemas.ts';
+import * as schemas from '../../shared/schemas.ts';
 import type { StatementEntry, Store } from '../store/store.ts';
 import type { AppDeps } from './deps.ts';
-import { consentView } from './record.ts';
+import { consentView, historyOf } from './record.ts';
 import type { Sessions } from './session.ts';
 
 const STATEMENT_ROWS_MAX = 100;
@@ -70,6 +70,16 @@ export const accountRoutes =
       const ids = [...new Set(entries.map(({ transfer }) => transfer.id))];
       const shown = new Set(ids.slice(0, limit));
       return { rows: entries.filter(({ transfer }) => shown.has(transfer.id)).map(statementRow), next: ids.length > limit ? (ids[limit - 1] ?? null) : null };
+    });
+
+    app.get('/api/account/results', { schema: { querystring: schemas.historyQuery } }, async (request): Promise<HistoryPage> => {
+      const { owner } = await sessions.require(request);
+      const contributors = await store.people.contributorsOf(owner);
+      return historyOf(
+        store,
+        contributors.map(({ id }) => id),
+        request.query,
+      );
     });
 
     app.get('/api/account/consents', async (request) => {

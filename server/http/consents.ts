@@ -6,14 +6,14 @@ import { workloadIds } from '../../shaders/registry.ts';
 import { fromBase64Url, toBase64Url } from '../../shared/formats.ts';
 import { HOUR_MS, limits } from '../../shared/limits.ts';
 import type { ContributorId, OwnerId } from '../../shared/model.ts';
-import type { ConsentGrant, ConsentRequest, ContributorView } from '../../shared/schemas.ts';
+import type { ConsentGrant, ConsentRequest, ContributorView, HistoryPage } from '../../shared/schemas.ts';
 import * as schemas from '../../shared/schemas.ts';
 import { InputError } from '../../shared/workload.ts';
 import { newConsentId, newContributorId } from '../ids.ts';
 import type { Store, StoredConsent, StoredContributor } from '../store/store.ts';
 import type { AppDeps } from './deps.ts';
 import { HttpError } from './errors.ts';
-import { consentView, contributorView } from './record.ts';
+import { consentView, contributorView, historyOf } from './record.ts';
 import { refuseUnlessOwnPage } from './security.ts';
 import { digestOf, type Sessions } from './session.ts';
 import { requireReady } from './sites.ts';
@@ -121,5 +121,11 @@ export const consentRoutes =
       const contributor = await contributorOf(store, request);
       if (!contributor) throw new HttpError('signed_out', 'Send the header authorization: Contributor <id>.<secret>.');
       return contributorView(store, contributor);
+    });
+
+    app.get('/api/contributors/me/results', { schema: { querystring: schemas.historyQuery } }, async (request): Promise<HistoryPage> => {
+      const contributor = await contributorOf(store, request);
+      if (!contributor) throw new HttpError('signed_out', 'Send the header authorization: Contributor <id>.<secret>.');
+      return historyOf(store, [contributor.id], request.query);
     });
   };

@@ -164,6 +164,24 @@ export class SqlJobs implements JobStore {
     return (await query.orderBy('seq', 'desc').limit(limit).execute()).map(withoutBytes);
   }
 
+  /** One short index range a contributor, merged: a sort over all that an owner ever handed in would grow without end. */
+  async resultsPage(
+    contributors: readonly ContributorId[],
+    { before, limit }: { readonly before?: ResultId; readonly limit: number },
+  ): Promise<StoredResult[] | undefined> {
+    const from = before && (await this.#db.selectFrom('results').select(['seq', 'contributor']).where('id', '=', before).executeTakeFirst());
+    if (before !== undefined && !(from && contributors.includes(from.contributor))) return undefined;
+    const ranges = contributors.map((contributor) => {
+      const query = this.#db
+        .selectFrom('results')
+        .select([...resultColumns, 'seq'])
+        .where('contributor', '=', contributor);
+      return (from ? query.where('seq', '<', from.seq) : query).orderBy('seq', 'desc').limit(limit).execute();
+    });
+    const rows = (await Promise.all(ranges)).flat().sort((a, b) => b.seq - a.seq);
+    return rows.slice(0, limit).map(withoutBytes);
+  }
+
   async vesting(): Promise<StoredResult[]> {
     const rows = await this.#db.selectFrom('results').select(resultColumns).where('vests_at_ms', 'is not', null).orderBy('seq').execute();
     return rows.map(withoutBytes);

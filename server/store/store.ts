@@ -210,6 +210,11 @@ export interface JobStore {
   result(id: ResultId): Promise<StoredResult | undefined>;
   /** Of one contributor in whatever state, without inline bytes, newest first. */
   resultsOf(contributor: ContributorId, limit: number): Promise<StoredResult[]>;
+  /**
+   * Of these contributors in whatever state, without inline bytes, newest first, those older than `before`. Undefined when `before` is
+   * no result of theirs.
+   */
+  resultsPage(contributors: readonly ContributorId[], page: { readonly before?: ResultId; readonly limit: number }): Promise<StoredResult[] | undefined>;
   /** Accepted results of any job whose pay is vesting, without inline bytes, oldest first. */
   vesting(): Promise<StoredResult[]>;
   /** Remembers an assembled file. */

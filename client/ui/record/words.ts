@@ -27,6 +27,7 @@ export function reasonOf(result: RecentResult): { verdict: string; reason: strin
     case 'committed':
       return { verdict: 'Being checked', reason: '' };
     case 'accepted':
+      if (result.group !== undefined) return { verdict: 'Accepted', reason: `${found} A favour to ${result.group}: thanks.`.trim() };
       if (result.microCredits === '0') return { verdict: 'Accepted', reason: `${found} Its pay was taken back before it had vested.`.trim() };
       return { verdict: 'Accepted', reason: found };
     case 'refuted':
