@@ -63,7 +63,8 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
   const trusted = isOperators && !drill;
   const deviceClass = classOf(message.device);
   const { downloadBytesMax } = message;
-  const joining = { id, owner, site: site?.id ?? null, network, deviceClass, trusted, drill, sharePercent, kinds, downloadBytesMax, standings };
+  const joining = { id, owner, site: site?.id ?? null, network, deviceClass, trusted, drill, kinds, downloadBytesMax, standings };
+  if (consent.site !== null) await coordinator.openSite(consent.site);
   await coordinator.dispatch({ type: 'join', contributor: joining });
   return {
     session: { socket, contributor: id, consent: consent.id, site: consent.site, consentExpiresMs: consent.expiresMs, told: new Set() },
