@@ -19,7 +19,28 @@ function browserLocks(): Request {
   };
 }
 
-beforeEach(() => void vi.useFakeTimers());
+/** Channels as browsers have them: everybody of that name hears it but who said it. */
+const open = new Set<Channel>();
+class Channel extends EventTarget {
+  readonly name: string;
+  constructor(name: string) {
+    super();
+    this.name = name;
+    open.add(this);
+  }
+  postMessage(data: unknown): void {
+    for (const other of open) if (other !== this && other.name === this.name) queueMicrotask(() => other.dispatchEvent(new MessageEvent('message', { data })));
+  }
+  close(): void {
+    open.delete(this);
+  }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  open.clear();
+  vi.stubGlobal('BroadcastChannel', Channel);
+});
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
@@ -74,7 +95,18 @@ test.each<[string, Request | undefined]>([
       throw new DOMException('no', 'SecurityError');
     },
   ],
-])('a browser that %s: unknown', async (_what, request) => {
+])('a browser that %s: unknown, but who works says so', async (_what, request) => {
   withLocks(request);
-  expect(await holdEngine('a', new AbortController().signal)).toBe('unknown');
+  const first = new AbortController();
+  const answer = async (signal: AbortSignal) => {
+    const asked = holdEngine('a', signal);
+    await vi.advanceTimersByTimeAsync(1000);
+    return asked;
+  };
+  expect(await answer(first.signal)).toBe('unknown');
+  expect(await answer(new AbortController().signal)).toBe('taken');
+  first.abort();
+  expect(open.size).toBe(0);
+  vi.stubGlobal('BroadcastChannel', undefined);
+  expect(await answer(new AbortController().signal)).toBe('unknown');
 });

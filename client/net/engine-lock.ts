@@ -4,27 +4,52 @@
  */
 export const ENGINE_LOCK = 'tessera engine';
 
-/** In frames on other sites `navigator.locks.request` may never answer at all. */
+/** In frames on other sites `navigator.locks.request` may never answer at all: Chromium 156. There whoever works answers by a channel. */
 const ANSWER_MS_MAX = 1000;
+type Word = 'who works?' | 'I do';
 
 /**
- * `held`: until `signal` is aborted. `taken`: another tab or frame holds it. `unknown`: the browser has no locks, forbids them here, or did
- * not answer within a second; one that is granted later is held all the same, so that others see it. Never rejects.
+ * `held`: until `signal` is aborted. `taken`: another tab or frame works. `unknown`: the browser has no locks, forbids them here, or did
+ * not answer within a second, and nobody said that he works; a lock that is granted later is held all the same. Never rejects.
  */
 export function holdEngine(name: string, signal: AbortSignal): Promise<'held' | 'taken' | 'unknown'> {
   const { promise, resolve } = Promise.withResolvers<'held' | 'taken' | 'unknown'>();
-  if (!('locks' in navigator)) return Promise.resolve('unknown');
   const deadline = setTimeout(() => resolve('unknown'), ANSWER_MS_MAX);
+  const channel = openChannel(name);
+  const say = (word: Word): void => channel?.postMessage(word);
+  let works = false;
+  channel?.addEventListener('message', ({ data }: MessageEvent<Word>) => {
+    if (data === 'who works?' && works) say('I do');
+    if (data === 'I do' && !works) resolve('taken');
+  });
+  say('who works?');
+  requestLock(name, signal, resolve);
+  return promise
+    .then((answer) => {
+      works = answer !== 'taken' && !signal.aborted;
+      if (works) signal.addEventListener('abort', () => channel?.close(), { once: true });
+      else channel?.close();
+      return answer;
+    })
+    .finally(() => clearTimeout(deadline));
+}
+
+function requestLock(name: string, signal: AbortSignal, resolve: (answer: 'held' | 'taken') => void): void {
   const hold = (lock: Lock | null): Promise<void> | undefined => {
     resolve(lock ? 'held' : 'taken');
     if (!lock || signal.aborted) return undefined;
     return new Promise<void>((release) => signal.addEventListener('abort', () => release(), { once: true }));
   };
   try {
-    // A SecurityError comes as a rejection, in some browsers as an exception.
-    navigator.locks.request(name, { ifAvailable: true }, hold).catch(() => resolve('unknown'));
+    // A SecurityError comes as a rejection, in some browsers as an exception: the channel may still know.
+    navigator.locks?.request(name, { ifAvailable: true }, hold).catch(() => undefined);
+  } catch {}
+}
+
+function openChannel(name: string): BroadcastChannel | undefined {
+  try {
+    return new BroadcastChannel(name);
   } catch {
-    resolve('unknown');
+    return undefined;
   }
-  return promise.finally(() => clearTimeout(deadline));
 }
