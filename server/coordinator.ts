@@ -1,7 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 import type { LeaseBody } from '../shared/formats.ts';
 import { limits } from '../shared/limits.ts';
-import type { ContributorId, GroupId, JobContext, JobId, OwnerId, ResultId } from '../shared/model.ts';
+import type { ContributorId, GroupId, JobContext, JobId, OwnerId, ResultId, SiteId } from '../shared/model.ts';
 import type { OpenRequest } from '../shared/protocol.ts';
 import type { WorkloadSpec } from '../shared/workload.ts';
 import type { JobHandle } from './checks/messages.ts';
@@ -9,6 +9,7 @@ import { fromDisk, type Pool } from './checks/pool.ts';
 import { emptyState, step } from './core/coordinator.ts';
 import { openLease } from './core/lease.ts';
 import { jobAccount } from './core/ledger.ts';
+import { dayOf } from './core/sites.ts';
 import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, Joining, PendingResult, RandomBytes, State } from './core/state.ts';
 import { columnsOf } from './core/verdicts.ts';
 import { Measuring } from './measuring.ts';
@@ -162,6 +163,7 @@ export class Coordinator {
       this.#state = emptyState(this.#state.config, this.#deps.clock());
       await this.#load();
       // What they brought along when they joined is old by now.
+      for (const { contributor } of this.#joined.values()) if (contributor.site !== null) await this.openSite(contributor.site);
       for (const { contributor, ...join } of this.#joined.values())
         this.#step({ ...join, contributor: { ...contributor, standings: await this.#deps.store.people.standings(contributor.id) } });
     } finally {
@@ -197,24 +199,36 @@ export class Coordinator {
     const { store } = this.#deps;
     const stored = await store.people.contributor(id);
     if (!stored) return;
-    const consent = (await store.people.consentsOfContributor(id)).find(({ site }) => site !== null);
-    const site = consent?.site ? await store.people.site(consent.site) : undefined;
+    const sites = (await store.people.consentsOfContributor(id)).flatMap(({ site }) => site ?? []);
+    for (const site of new Set(sites)) await this.openSite(site);
     const contributor = {
       id,
       owner: stored.owner,
-      site: site?.id ?? null,
+      site: sites[0] ?? null,
       // Known again when it comes back; until then it neither works nor audits.
       network: null,
       deviceClass: null,
       trusted: false,
       drill: false,
-      sharePercent: site?.sharePercent ?? 0,
       kinds: new Set<string>(),
       downloadBytesMax: limits.downloadBytesDefault,
       standings: await store.people.standings(id),
     };
     this.#step({ type: 'join', contributor });
     this.#step({ type: 'leave', contributor: id });
+  }
+
+  /** Before anybody who came by this site joins: what it has got so far bounds what it may get today. */
+  async openSite(id: SiteId): Promise<void> {
+    if (this.#state.sites.has(id)) return;
+    const { store, clock } = this.#deps;
+    const site = await store.people.site(id);
+    if (!site) return;
+    const day = dayOf(clock());
+    const [test, credit] = await Promise.all((['test', 'credit'] as const).map((unit) => store.ledger.receivedByDay(`site/${id}`, unit, day)));
+    if (!test || !credit) throw new Error('unreachable');
+    const { owner, network, sharePercent } = site;
+    this.#step({ type: 'openSite', site: id, book: { owner, network, sharePercent, day, days: { test, credit } } });
   }
 
   #release(events: readonly Event[]): void {

@@ -6,6 +6,8 @@ import type { EngineListeners, Snapshot } from '../engine/api.ts';
 const engine = { pause: vi.fn(), resume: vi.fn(), setPower: vi.fn(), setDownloadMax: vi.fn(), setYieldsToOthers: vi.fn(), stop: vi.fn() };
 const openEngine = vi.fn(async (_settings: object, _listeners: EngineListeners) => engine);
 vi.mock('../engine/host.ts', () => ({ openEngine }));
+const holdEngine = vi.fn(async () => 'held');
+vi.mock('../net/engine-lock.ts', () => ({ ENGINE_LOCK: 'engine', holdEngine }));
 const guard = { set: vi.fn(), take: vi.fn(), close: vi.fn() };
 vi.mock('../comfort/guard.ts', () => ({
   Guard: class {
@@ -61,6 +63,17 @@ describe('contributing', () => {
     const contributor = await fresh();
     await Promise.all([contributor.start(), contributor.start()]);
     expect(openEngine).toHaveBeenCalledOnce();
+  });
+
+  it('does not start beside another tab, and takes its place where that is wanted', async () => {
+    holdEngine.mockResolvedValueOnce('taken');
+    const contributor = await fresh();
+    await contributor.start();
+    expect(contributor.phase).toBe('elsewhere');
+    expect(openEngine).not.toHaveBeenCalled();
+    await contributor.start({ instead: true });
+    expect(holdEngine.mock.calls.at(-1)?.at(2)).toMatchObject({ steal: true });
+    expect(contributor.phase).toBe('running');
   });
 
   it('waits for a second yes where there is only a software renderer', async () => {

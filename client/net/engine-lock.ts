@@ -1,44 +1,66 @@
-/** Name of the lock that the one engine of a storage partition holds: the tabs and frames of one site. Between sites the coordinator decides. */
+/**
+ * One engine at a time in a browser: two would fight for one GPU. The lock reaches as far as the browser's storage partition, that is
+ * the tabs and frames of one site; between sites the coordinator decides.
+ */
 export const ENGINE_LOCK = 'tessera engine';
 
-/** In frames of other sites a browser may never answer a request for a lock. */
+/** In frames on other sites `navigator.locks.request` may never answer at all: Chromium 156. There whoever works answers by a channel. */
 const ANSWER_MS_MAX = 1000;
-
-/** `unknown`: the browser does not tell; the coordinator sees to it that one engine of a device works. */
-export type Holding = 'held' | 'taken' | 'unknown';
+type Word = 'who works?' | 'I do' | 'step aside';
 
 export interface HoldOptions {
-  /** Takes it from whoever holds it, who hears of it through `lost`. */
+  /** Takes the place of whoever works, who hears of it through `lost`. */
   readonly steal?: boolean;
-  /** Somebody else has taken it. */
+  /** Somebody else works in this one's place. */
   readonly lost?: () => void;
 }
 
-/** Holds the lock of this name, within this storage partition, until the signal aborts. Never rejects. */
-export function holdEngine(name: string, signal: AbortSignal, { steal = false, lost }: HoldOptions = {}): Promise<Holding> {
-  const { locks } = navigator as { locks?: LockManager };
-  if (!locks) return Promise.resolve('unknown');
-  return new Promise((resolve) => {
-    const late = setTimeout(() => resolve('unknown'), ANSWER_MS_MAX);
-    let isHeld = false;
-    const answer = (holding: Holding): void => {
-      clearTimeout(late);
-      resolve(holding);
-    };
-    const granted = async (lock: Lock | null): Promise<void> => {
-      answer(lock ? 'held' : 'taken');
-      isHeld = lock !== null;
-      if (lock && !signal.aborted) await new Promise<void>((over) => signal.addEventListener('abort', () => over(), { once: true }));
-    };
-    const ended = (): void => {
-      answer('unknown');
-      if (isHeld && !signal.aborted) lost?.();
-    };
-    try {
-      // A SecurityError comes as a rejection, in some browsers as an exception.
-      locks.request(name, steal ? { steal } : { ifAvailable: true }, granted).catch(ended);
-    } catch {
-      ended();
+/**
+ * `held`: until `signal` is aborted. `taken`: another tab or frame works. `unknown`: the browser has no locks, forbids them here, or did
+ * not answer within a second, and nobody said that he works; a lock that is granted later is held all the same. Never rejects.
+ */
+export function holdEngine(name: string, signal: AbortSignal, { steal = false, lost }: HoldOptions = {}): Promise<'held' | 'taken' | 'unknown'> {
+  const { promise, resolve } = Promise.withResolvers<'held' | 'taken' | 'unknown'>();
+  const deadline = setTimeout(() => resolve('unknown'), ANSWER_MS_MAX);
+  const channel = openChannel(name);
+  const say = (word: Word): void => channel?.postMessage(word);
+  let works = false;
+  channel?.addEventListener('message', ({ data }: MessageEvent<Word>) => {
+    if (data === 'who works?' && works) say('I do');
+    if (data === 'I do' && !works && !steal) resolve('taken');
+    if (data === 'step aside' && works) {
+      works = false;
+      lost?.();
     }
   });
+  say(steal ? 'step aside' : 'who works?');
+  requestLock(name, signal, steal, resolve);
+  return promise
+    .then((answer) => {
+      works = answer !== 'taken' && !signal.aborted;
+      if (works) signal.addEventListener('abort', () => channel?.close(), { once: true });
+      else channel?.close();
+      return answer;
+    })
+    .finally(() => clearTimeout(deadline));
+}
+
+function requestLock(name: string, signal: AbortSignal, steal: boolean, resolve: (answer: 'held' | 'taken') => void): void {
+  const hold = (lock: Lock | null): Promise<void> | undefined => {
+    resolve(lock ? 'held' : 'taken');
+    if (!lock || signal.aborted) return undefined;
+    return new Promise<void>((release) => signal.addEventListener('abort', () => release(), { once: true }));
+  };
+  try {
+    // A SecurityError comes as a rejection, in some browsers as an exception: the channel may still know.
+    navigator.locks?.request(name, steal ? { steal } : { ifAvailable: true }, hold).catch(() => undefined);
+  } catch {}
+}
+
+function openChannel(name: string): BroadcastChannel | undefined {
+  try {
+    return new BroadcastChannel(name);
+  } catch {
+    return undefined;
+  }
 }

@@ -22,6 +22,7 @@ export class Museum {
     this.#server = createServer((request, response) => {
       const page = this.pages.get(request.url ?? '');
       if (request.url === PROOF_PATH && this.proof !== null) return response.setHeader('content-type', 'text/plain').end(`${this.proof}\n`);
+      if (request.url === '/favicon.ico') return response.writeHead(204).end();
       if (!page) return response.writeHead(404).end();
       response.setHeader('content-type', 'text/html; charset=utf-8');
       for (const [name, value] of Object.entries(page.headers ?? {})) response.setHeader(name, value);

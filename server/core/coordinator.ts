@@ -9,6 +9,7 @@ import { countMembers, prefer, recordNameOf, requesterTag, setGroups } from './o
 import { partPrice } from './pricing.ts';
 import { isSuspended, SUSPENDED, standingOf } from './reputation.ts';
 import { endLease, expireLease, grantWork, leaseKey, measureSpeed, renewLeases, rest, wakeIdle } from './scheduler.ts';
+import { isOwnVisitor } from './sites.ts';
 import type { Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
 import { accept, checked, columnsOf, discard, requestProof } from './verdicts.ts';
 import { commitmentOf, cpuElementsMax, drawCount, sampleOf, sizeOf, tileNumber } from './verifier.ts';
@@ -59,8 +60,12 @@ export function step(state: State, command: Command, now: number, random: Random
       return setGroups(state, command, now);
     case 'prefer':
       return prefer(state, command, now);
+    case 'openSite':
+      if (!state.sites.has(command.site)) state.sites.set(command.site, command.book);
+      return [];
     case 'changeOwner':
       for (const contributor of state.contributors.values()) if (contributor.owner === command.from) contributor.owner = command.to;
+      for (const book of state.sites.values()) if (book.owner === command.from) book.owner = command.to;
       return [];
     case 'tick':
       return tick(state, now);
@@ -74,6 +79,7 @@ export const emptyState = (config: State['config'], now: number): State => ({
   config,
   jobs: new Map(),
   contributors: new Map(),
+  sites: new Map(),
   connected: [],
   trusted: new Set(),
   membersHere: new Map(),
@@ -87,6 +93,12 @@ export const emptyState = (config: State['config'], now: number): State => ({
   balanceAtMs: now,
   nextTrialAtMs: 0,
 });
+
+/** Whose share of the pay is due; null for a site's own owner and network. */
+function siteFor({ sites }: State, contributor: Contributor): Contributor['site'] {
+  const book = contributor.site === null ? undefined : sites.get(contributor.site);
+  return book && !isOwnVisitor(book, contributor) ? contributor.site : null;
+}
 
 /** What `requestWork` and every hand-in answer: new leases, told to viewers too. */
 function granted(state: State, contributor: Contributor, leasesMax: number, now: number, random: RandomBytes): Event[] {
@@ -310,7 +322,7 @@ function handIn(state: State, command: Command & { type: 'handIn' }, now: number
     attempt: lease.attempt,
     contributor: contributor.id,
     owner: contributor.owner,
-    site: contributor.site,
+    site: siteFor(state, contributor),
     hash,
     sizeBytes: command.sizeBytes,
     inline: command.inline,
@@ -422,7 +434,7 @@ function tick(state: State, now: number): Event[] {
     if (stage === 'opening' && now - sinceMs > limits.openingMsMax) events.push(...abandon(state, stored.id, now));
   events.push(...expireAudits(state, now));
   for (const contributor of [...state.contributors.values()]) {
-    if (contributor.vesting.length > 0) events.push(...vestDue(contributor, now));
+    if (contributor.vesting.length > 0) events.push(...vestDue(state, contributor, now));
     const busy = contributor.connected || contributor.leases.size > 0 || contributor.vesting.length > 0 || contributor.undecided > 0;
     if (!busy && now - contributor.leftMs > FORGET_MS) state.contributors.delete(contributor.id);
   }

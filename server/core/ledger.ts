@@ -1,4 +1,4 @@
-import { type MicroCredits, splitShare } from '../../shared/credits.ts';
+import type { MicroCredits } from '../../shared/credits.ts';
 import type { ContributorId, JobId, OwnerId } from '../../shared/model.ts';
 import type { AccountId, StoredJob, StoredResult, Transfer } from '../store/store.ts';
 import type { DrawRound, Question, VestingResult } from './state.ts';
@@ -49,9 +49,9 @@ export const payment = (job: StoredJob, result: StoredResult, microCredits: Micr
   atMs,
 });
 
-/** What has vested: the site's share, the rest with the residue to the contributor's owner. */
-export function vests(result: VestingResult, owner: OwnerId, sharePercent: number, atMs: number): Transfer[] {
-  const { share, rest } = splitShare(result.vesting.microCredits, result.site === null ? 0 : sharePercent);
+/** What has vested: the site's share, the rest to the contributor's owner. */
+export function vests(result: VestingResult, owner: OwnerId, share: MicroCredits, atMs: number): Transfer[] {
+  const rest = result.vesting.microCredits - share;
   const common = { unit: result.vesting.unit, debit: vestingAccount(result.contributor), job: result.job, at: result.at, atMs };
   const transfers: Transfer[] = [];
   if (rest > 0n) transfers.push({ ...common, id: `vest/${result.id}`, credit: earnedAccount(owner), microCredits: rest, kind: 'vest' });

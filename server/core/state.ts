@@ -24,6 +24,7 @@ import type { Measurements } from './adaptive.ts';
 import type { TileBlocks } from './blocks.ts';
 import type { Sample } from './draw.ts';
 import type { Standing } from './reputation.ts';
+import type { SiteBook } from './sites.ts';
 
 /** A secret as bytes, or as the key object that Node uses without parsing the bytes again for every tile. */
 export type MacKey = KeyObject | Uint8Array;
@@ -33,6 +34,8 @@ export interface State {
   readonly config: CoreConfig;
   readonly jobs: Map<JobId, Job>;
   readonly contributors: Map<ContributorId, Contributor>;
+  /** Every site that a contributor came by. */
+  readonly sites: Map<SiteId, SiteBook>;
   /** Those that are connected, in no order: auditors are drawn from it. */
   readonly connected: Contributor[];
   /** Of these, the operator's own. */
@@ -134,8 +137,6 @@ export interface Contributor {
   readonly trusted: boolean;
   /** Lies on the operator's order; nothing of it is ever accepted. */
   readonly drill: boolean;
-  /** Of its earnings, to the site. */
-  readonly sharePercent: number;
   readonly kinds: ReadonlySet<string>;
   /** Private swarms that its owner is in. */
   groups: ReadonlySet<GroupId>;
@@ -264,10 +265,7 @@ export type CheckOutcome =
   | { readonly kind: 'compared'; readonly result: Omit<Evidence, 'by'>; readonly auditor: Omit<Evidence, 'by'>; readonly apart: number }
   | { readonly kind: 'failed'; readonly message: string };
 
-export type Joining = Pick<
-  Contributor,
-  'id' | 'owner' | 'site' | 'network' | 'deviceClass' | 'trusted' | 'drill' | 'sharePercent' | 'kinds' | 'downloadBytesMax'
-> & {
+export type Joining = Pick<Contributor, 'id' | 'owner' | 'site' | 'network' | 'deviceClass' | 'trusted' | 'drill' | 'kinds' | 'downloadBytesMax'> & {
   /** Its standings as stored, by workload. */
   readonly standings: ReadonlyMap<string, Standing>;
   /** None when it is left out. */
@@ -283,6 +281,8 @@ export type Command =
   | { readonly type: 'restoreVesting'; readonly results: readonly StoredResult[] }
   | { readonly type: 'cancelJob'; readonly job: JobId }
   | { readonly type: 'join'; readonly contributor: Joining }
+  /** Before contributors of that site join. One that is known goes on as it is. */
+  | { readonly type: 'openSite'; readonly site: SiteId; readonly book: SiteBook }
   | { readonly type: 'leave'; readonly contributor: ContributorId }
   /** `downloadBytesMax`: what it takes from now on, when that has changed. */
   | { readonly type: 'requestWork'; readonly contributor: ContributorId; readonly leasesMax: number; readonly downloadBytesMax?: number | undefined }

@@ -142,7 +142,6 @@ export class Desk {
       deviceClass: 'test/gpu/desk',
       trusted: false,
       drill: false,
-      sharePercent: 0,
       kinds: new Set(['test']),
       downloadBytesMax: limits.downloadBytesDefault,
       standings: new Map(),

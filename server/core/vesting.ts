@@ -2,18 +2,23 @@ import type { MicroCredits } from '../../shared/credits.ts';
 import { countParts } from '../../shared/model.ts';
 import { noteRevoked } from './adaptive.ts';
 import { vests, voids } from './ledger.ts';
+import { takeShare } from './sites.ts';
 import type { Contributor, Event, State, VestingResult } from './state.ts';
 import { tileNumber } from './verifier.ts';
 
 /** Pay for accepted results waits a while in the contributor's vesting account: until it is there to keep, a proven lie voids it. */
 
 /** Moves what has vested to the contributor's owner and to the site. */
-export function vestDue(contributor: Contributor, now: number): Event[] {
+export function vestDue({ sites }: State, contributor: Contributor, now: number): Event[] {
   const due = contributor.vesting.filter(({ vesting }) => vesting.vestsAtMs <= now);
   if (due.length === 0) return [];
   contributor.vesting.splice(0, contributor.vesting.length, ...contributor.vesting.filter(({ vesting }) => vesting.vestsAtMs > now));
+  const shareOf = ({ site, vesting }: VestingResult): MicroCredits => {
+    const book = site === null ? undefined : sites.get(site);
+    return book ? takeShare(book, contributor.owner, vesting.microCredits, vesting.unit, now) : 0n;
+  };
   return due.flatMap((result): Event[] => [
-    ...vests(result, contributor.owner, contributor.sharePercent, now).map((transfer): Event => ({ type: 'write', write: { kind: 'transfer', transfer } })),
+    ...vests(result, contributor.owner, shareOf(result), now).map((transfer): Event => ({ type: 'write', write: { kind: 'transfer', transfer } })),
     { type: 'write', write: { kind: 'settled', id: result.id } },
   ]);
 }

@@ -144,7 +144,6 @@ export class Ours implements Policy {
         trusted,
         site: null,
         drill: false,
-        sharePercent: 0,
         kinds: new Set([this.#spec.id]),
         downloadBytesMax: limits.downloadBytesDefault,
         standings,

@@ -65,9 +65,10 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
   const trusted = isOperators && !drill;
   const deviceClass = classOf(message.device);
   const { downloadBytesMax } = message;
+  if (consent.site !== null) await coordinator.openSite(consent.site);
   // Read last: whoever leaves a group from here on is told to the core after it has joined.
   const groups = new Set(await store.groups.idsOf(owner));
-  const joining = { id, owner, site: site?.id ?? null, network, deviceClass, trusted, drill, sharePercent, kinds, downloadBytesMax, standings, groups };
+  const joining = { id, owner, site: site?.id ?? null, network, deviceClass, trusted, drill, kinds, downloadBytesMax, standings, groups };
   await coordinator.dispatch({ type: 'join', contributor: joining });
   return {
     session: {

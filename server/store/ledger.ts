@@ -1,6 +1,7 @@
 import type { Insertable, Kysely, Selectable } from 'kysely';
 import { sql } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
+import { DAY_MS } from '../../shared/limits.ts';
 import type { CreditUnit, OwnerId, ResultId } from '../../shared/model.ts';
 import { inBatches, reusable } from './batches.ts';
 import type { AccountsTable, Tables, TransfersTable } from './schema.ts';
@@ -136,6 +137,15 @@ export class SqlLedger implements LedgerStore {
       join accounts on accounts.id = 'vesting/' || contributors.id and accounts.unit = ${unit}
       where contributors.owner = ${owner}`.execute(this.#db);
     return rows[0]?.balance ?? 0n;
+  }
+
+  async receivedByDay(account: AccountId, unit: CreditUnit, day: number): Promise<{ today: MicroCredits; best: MicroCredits }> {
+    const { rows } = await sql<{ day: number; micro_credits: bigint }>`
+      select at_ms / ${DAY_MS} as day, cast(sum(micro_credits) as bigint) as micro_credits from transfers
+      where credit = ${account} and unit = ${unit} group by 1`.execute(this.#db);
+    const sums = new Map(rows.map((row) => [row.day, row.micro_credits]));
+    const before = [...sums].filter(([each]) => each < day).map(([, sum]) => sum);
+    return { today: sums.get(day) ?? 0n, best: before.reduce((best, sum) => (sum > best ? sum : best), 0n) };
   }
 
   async paidFor(results: readonly ResultId[]): Promise<ReadonlyMap<ResultId, MicroCredits>> {

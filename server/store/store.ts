@@ -264,6 +264,8 @@ export interface LedgerStore {
   vesting(owner: OwnerId, unit: CreditUnit): Promise<MicroCredits>;
   /** What these results were paid, less what was voided again; unpaid ones are left out. */
   paidFor(results: readonly ResultId[]): Promise<ReadonlyMap<ResultId, MicroCredits>>;
+  /** What an account received on that UTC day (days since 1970), and on the best of the days before. */
+  receivedByDay(account: AccountId, unit: CreditUnit, day: number): Promise<{ readonly today: MicroCredits; readonly best: MicroCredits }>;
   /** Proves the books: per unit, the sum of all balances (0) and the number of accounts whose stored balance is not the sum of their transfers (0). */
   audit(): Promise<readonly { readonly unit: CreditUnit; readonly sum: MicroCredits; readonly wrongAccounts: number; readonly transfers: number }[]>;
 }
