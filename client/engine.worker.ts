@@ -1,4 +1,5 @@
 import * as Comlink from 'comlink';
+import type { Preferences } from '../shared/schemas.ts';
 import type { EngineSettings, PartFact, Snapshot, TileFact } from './engine/api.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
 
@@ -29,6 +30,7 @@ const host = {
   stop: async (): Promise<void> => engine?.stop(),
   setPower: (percent: number): void => engine?.setPower(percent),
   setDownloadMax: (bytes: number): void => engine?.setDownloadMax(bytes),
+  setPreferences: (preferences: Preferences): void => engine?.setPreferences(preferences),
   setSliceMs: (ms: number): void => engine?.setSliceMs(ms),
 };
 

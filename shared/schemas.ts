@@ -361,6 +361,7 @@ export const hello = Type.Object(
     device,
     /** It takes no work and no audits of jobs whose inputs are larger. */
     downloadBytesMax,
+    preferences: Type.Optional(preferences),
     /** The operator's key: this contributor is his own, and its word is believed. */
     trusted: Type.Optional(text(200, 1)),
     /** With the operator's key: it lies on purpose, to test the checks. Nothing that it hands in is ever accepted. */

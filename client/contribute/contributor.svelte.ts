@@ -4,6 +4,7 @@ import type { Device } from '../../shared/schemas.ts';
 import type { PartFact, Snapshot, TileFact } from '../engine/api.ts';
 import type { PageEngine } from '../engine/host.ts';
 import { asApiError } from '../net/api.ts';
+import { type Choices, preferencesOf, rememberChoices, rememberedChoices } from './choice.ts';
 import { rememberCap, rememberedCap } from './download.ts';
 import { type AdapterKind, probeAdapter } from './gpu.ts';
 import { obtainConsent } from './identity.ts';
@@ -44,6 +45,7 @@ class Contributor {
   #badNews = $state.raw<BadNews | null>(null);
   #power = $state(100);
   #downloadBytesMax = $state(rememberedCap());
+  #choices = $state.raw<Choices>(rememberedChoices());
   #softwareAllowed = false;
   #engine: PageEngine | null = null;
   readonly #listeners = new Set<FactListener>();
@@ -81,6 +83,10 @@ class Contributor {
   get downloadBytesMax(): number {
     return this.#downloadBytesMax;
   }
+  /** Whose jobs and which kinds; remembered by this browser. */
+  get choices(): Choices {
+    return this.#choices;
+  }
   get device(): Device | null {
     return this.#snapshot?.device ?? null;
   }
@@ -114,6 +120,7 @@ class Contributor {
           kinds: consent.kinds,
           powerPercent: this.#power,
           downloadBytesMax: this.#downloadBytesMax,
+          preferences: preferencesOf(this.#choices),
         },
         {
           onState: (snapshot) => this.#take(snapshot),
@@ -160,6 +167,13 @@ class Contributor {
     this.#downloadBytesMax = bytes;
     rememberCap(bytes);
     await this.#engine?.setDownloadMax(bytes);
+  }
+
+  /** Takes effect at once: what is held of anything else goes back. */
+  async choose(choices: Choices): Promise<void> {
+    this.#choices = choices;
+    rememberChoices(choices);
+    await this.#engine?.setPreferences(preferencesOf(choices));
   }
 
   /** Facts for the live picture. Returns the way to unsubscribe. */

@@ -2,7 +2,7 @@ import { workload as registered } from '../../shaders/registry.ts';
 import { limits } from '../../shared/limits.ts';
 import { countParts, type PartMask } from '../../shared/model.ts';
 import { type Lease, type OpenRequest, PROTOCOL_VERSION, type VerdictMessage, type Welcome } from '../../shared/protocol.ts';
-import type { ContributorRecord } from '../../shared/schemas.ts';
+import type { ContributorRecord, Preferences } from '../../shared/schemas.ts';
 import type { PartialResult, WorkloadEntry } from '../../shared/workload.ts';
 import {
   type CurrentTile,
@@ -109,6 +109,7 @@ export class Engine {
   readonly #life = new AbortController();
 
   #downloadBytesMax: number;
+  #preferences: Preferences | undefined;
   /** Ends with the present pause, or the next one. */
   #pausing = new AbortController();
   #stage: Stage = 'idle';
@@ -137,6 +138,7 @@ export class Engine {
     this.#gpu = new GpuKeeper(options.gpu, options.backend, this.#pace);
     this.#connection = this.#makeConnection();
     const [connection, gpu, pace] = [this.#connection, this.#gpu, this.#pace];
+    this.#preferences = options.preferences;
     this.#downloadBytesMax = assertCap(options.downloadBytesMax ?? limits.downloadBytesDefault);
     const downloadBytesMax = (): number => this.#downloadBytesMax;
     const blobs = new Blobs(options.origin, clock, { inputsMax: this.#downloadBytesMax, stallMs: limits.downloadStallMsMax });
@@ -268,6 +270,14 @@ export class Engine {
     if (this.#stage === 'active') this.#loop.capChanged();
   }
 
+  /** What it wants from now on. What it holds of anything else is taken back by the coordinator. */
+  setPreferences(preferences: Preferences): void {
+    this.#preferences = preferences;
+    if (this.#stage !== 'active') return;
+    // Ends unsaid with the engine. What the coordinator refuses it goes on without.
+    void this.#connection.call('prefer', () => this.#preferences ?? {}, this.#life.signal).catch(() => undefined);
+  }
+
   /** Longest dispatch in milliseconds, 1 to 100. Throws a `RangeError` outside. */
   setSliceMs(ms: number): void {
     this.#pace.setSliceMs(ms);
@@ -287,6 +297,8 @@ export class Engine {
     return {
       job: brief.id,
       title: brief.title,
+      ...(brief.requester !== undefined && { requester: brief.requester }),
+      ...(brief.group !== undefined && { group: brief.group }),
       at: lease.at,
       progress: partsDone / countParts(lease.parts),
       region: entry.spec.region(context, lease.at),
@@ -307,6 +319,7 @@ export class Engine {
         consent: identity.consent,
         device,
         downloadBytesMax: this.#downloadBytesMax,
+        ...(this.#preferences && { preferences: this.#preferences }),
         ...(trusted !== undefined && { trusted }),
         ...(alter && { drill: true }),
       };

@@ -1,4 +1,5 @@
 import * as Comlink from 'comlink';
+import type { Preferences } from '../../shared/schemas.ts';
 import type { EngineHost } from '../engine.worker.ts';
 import { type EngineListeners, type EngineSettings, type Snapshot, sliceMsOf } from './api.ts';
 
@@ -22,6 +23,8 @@ export interface PageEngine {
   setPower(percent: number): Promise<void>;
   /** Bytes that the inputs of one job may have; takes effect at once. */
   setDownloadMax(bytes: number): Promise<void>;
+  /** Of what it may do, what it wants to do; what it holds of anything else goes back. */
+  setPreferences(preferences: Preferences): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -68,6 +71,7 @@ export async function openEngine(settings: EngineSettings, listeners: EngineList
     resume: () => untilEnd(remote.resume()),
     setPower: (percent) => untilEnd(remote.setPower(percent)),
     setDownloadMax: (bytes) => untilEnd(remote.setDownloadMax(bytes)),
+    setPreferences: (preferences) => untilEnd(remote.setPreferences(preferences)),
     async stop() {
       void remote.stop();
       const deadline = setTimeout(end, STOP_MS_MAX);

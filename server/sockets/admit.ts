@@ -60,7 +60,21 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
   const { downloadBytesMax } = message;
   // Read last: whoever leaves a group from here on is told to the core after it has joined.
   const groups = new Set(await store.groups.idsOf(owner));
-  const joining = { id, owner, site: site?.id ?? null, network, deviceClass, trusted, drill, sharePercent, kinds, downloadBytesMax, standings, groups };
+  const joining = {
+    id,
+    owner,
+    site: site?.id ?? null,
+    network,
+    deviceClass,
+    trusted,
+    drill,
+    sharePercent,
+    kinds,
+    downloadBytesMax,
+    standings,
+    groups,
+    preferences: message.preferences ?? {},
+  };
   await coordinator.dispatch({ type: 'join', contributor: joining });
   return {
     session: { socket, contributor: id, consent: consent.id, consentExpiresMs: consent.expiresMs, told: new Set() },
