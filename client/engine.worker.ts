@@ -1,4 +1,5 @@
 import * as Comlink from 'comlink';
+import type { Preferences } from '../shared/schemas.ts';
 import type { EngineSettings, HoldReason, PartFact, Snapshot, TileFact } from './engine/api.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
 
@@ -30,6 +31,7 @@ const host = {
   setPower: (percent: number): void => engine?.setPower(percent),
   setYieldsToOthers: (yields: boolean): void => engine?.setYieldsToOthers(yields),
   setDownloadMax: (bytes: number): void => engine?.setDownloadMax(bytes),
+  setPreferences: (preferences: Preferences): void => engine?.setPreferences(preferences),
   setSliceMs: (ms: number): void => engine?.setSliceMs(ms),
 };
 

@@ -183,7 +183,7 @@ async function measureLoss(browser: Browser, coordinator: TestCoordinator): Prom
   await until('the job to be done', async () => (await job()).status === 'done');
   await visitor.leave();
   await coordinator.stop();
-  const [row] = coordinator.rows<{ lost: number }>('select count(distinct pass || "/" || tile) as lost from results where job = ? and attempt > 1', id);
+  const [row] = coordinator.rows<{ lost: number }>('select count(distinct pass * 1000000 + tile) as lost from results where job = ? and attempt > 1', id);
   return { lost: row?.lost ?? Number.NaN, seconds: (again - crashed) / 1000 };
 }
 

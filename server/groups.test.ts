@@ -58,12 +58,12 @@ class Visitor {
   }
 
   /** Work for a contributor of this visitor. */
-  async contribute(preferences?: object): Promise<{ socket: Socket; work: () => Promise<Work> }> {
+  async contribute(more: object = {}): Promise<{ socket: Socket; work: () => Promise<Work> }> {
     const { contributor, consent } = (await this.call<ConsentGrant>('POST', '/api/consents', { kinds: [spec.id], site: null })).body;
     const socket = await this.socket(namespaces.contribute);
     const device = { vendor: 'test', architecture: '', backend: 'cpu', description: '', software: true };
     const hello = { protocol: PROTOCOL_VERSION, contributor: contributor.id, secret: contributor.secret, consent: consent.id, device };
-    const ack = await socket.timeout(5000).emitWithAck('hello', { ...hello, downloadBytesMax: limits.downloadBytesDefault, ...preferences });
+    const ack = await socket.timeout(5000).emitWithAck('hello', { ...hello, downloadBytesMax: limits.downloadBytesDefault, ...more });
     expect(ack).toHaveProperty('data');
     return { socket, work: async () => ((await socket.timeout(5000).emitWithAck('work', { leasesMax: 1 })) as { data: Work }).data };
   }
@@ -170,4 +170,29 @@ it('a public job that a group gets first tells nobody else of the group', async 
   const seen = await stranger.call<JobView>('GET', `/api/jobs/${body.id}`);
   expect(seen.status).toBe(200);
   expect(seen.body).not.toHaveProperty('group');
+});
+
+it('a contributor says what it wants in hello and later; what makes no sense is refused, naming the field', async () => {
+  const picky = await (await Visitor.start()).contribute({ preferences: { groupsOnly: true } });
+  expect((await picky.work()).leases).toEqual([]);
+  const prefer = (message: unknown): Promise<Ack<null>> => picky.socket.timeout(5000).emitWithAck('prefer', message);
+  expect(await prefer({})).toEqual({ data: null });
+  const { leases, jobs } = await picky.work();
+  expect(leases).toHaveLength(1);
+  const { requester } = jobs[0]!;
+  expect(requester).toMatch(/^[A-Za-z0-9_-]{12}$/);
+  expect(JSON.stringify(jobs)).not.toContain((await owner.call<AccountView>('GET', '/api/account')).body.owner);
+  const voided = new Promise((resolve) => picky.socket.once('leases:void', resolve));
+  expect(await prefer({ blocked: [requester] })).toEqual({ data: null });
+  expect(await voided).toMatchObject({ tokens: [leases[0]!.token] });
+  expect((await picky.work()).leases).toEqual([]);
+  for (const [message, field] of [
+    [{ blocked: ['device:somebody'] }, 'blocked.0'],
+    [{ blocked: Array.from({ length: limits.blockedRequestersMax + 1 }, () => 'AAAAAAAAAAAA') }, 'blocked'],
+    [{ groupsOnly: 'yes' }, 'groupsOnly'],
+    [{ kinds: 'all' }, 'kinds'],
+  ] as const)
+    expect(code(await prefer(message))).toEqual(['bad_input', field]);
+  const stranger = await new Visitor().socket(namespaces.contribute);
+  expect(code(await stranger.timeout(5000).emitWithAck('prefer', {}))[0]).toBe('forbidden');
 });

@@ -1,8 +1,21 @@
 import type { BlobHash, JobId, PartMask, ResultId, TileRef, Verdict } from './model.ts';
-import type { AcceptedView, Answer, ContributorRecord, ErrorBody, GiveBack, HandIn, Hello, JobView, Open, WatchRequest, WorkRequest } from './schemas.ts';
+import type {
+  AcceptedView,
+  Answer,
+  ContributorRecord,
+  ErrorBody,
+  GiveBack,
+  HandIn,
+  Hello,
+  JobView,
+  Open,
+  Preferences,
+  WatchRequest,
+  WorkRequest,
+} from './schemas.ts';
 
 /** Raised when an older engine could no longer work with the coordinator; `hello` with another number is refused with `stale`. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** Socket.IO namespaces. WebSocket transport only, msgpack parser on both ends. */
 export const namespaces = { contribute: '/contribute', watch: '/watch' } as const;
@@ -109,6 +122,8 @@ export interface ContributorCommands {
   open(message: Open, reply: Reply<null>): void;
   answer(message: Answer, reply: Reply<Answered>): void;
   giveBack(message: GiveBack, reply: Reply<null>): void;
+  /** In place of those of `hello`; what it holds and does not want any more is voided. */
+  prefer(message: Preferences, reply: Reply<null>): void;
 }
 
 export interface ContributorFacts {

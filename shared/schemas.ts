@@ -1,6 +1,10 @@
 import { type Static, type TSchema, Type } from 'typebox';
+import { groupId, groupMode, preferences } from './group-schemas.ts';
 import { limits } from './limits.ts';
-import type { BlobHash, ConsentId, ContributorId, GroupId, JobId, PartMask, ResultId, SiteId } from './model.ts';
+import type { BlobHash, ConsentId, ContributorId, JobId, PartMask, ResultId, SiteId } from './model.ts';
+
+export * from './agreement-schemas.ts';
+export * from './group-schemas.ts';
 
 /** One schema for everything that crosses a wire; the types derive from it. Amounts of credits travel as decimal strings of micro-credits. */
 
@@ -13,8 +17,6 @@ export const contributorId = branded<ContributorId>(Type.String({ pattern: '^c_[
 export const resultId = branded<ResultId>(Type.String({ pattern: '^r_[A-Za-z0-9_-]{16}$' }));
 export const consentId = branded<ConsentId>(Type.String({ pattern: '^k_[A-Za-z0-9_-]{16}$' }));
 export const siteId = branded<SiteId>(Type.String({ pattern: '^s_[A-Za-z0-9_-]{16}$' }));
-export const groupId = branded<GroupId>(Type.String({ pattern: '^g_[A-Za-z0-9_-]{16}$' }));
-const groupMode = Type.Union([Type.Literal('first'), Type.Literal('only')]);
 export const blobHash = branded<BlobHash>(Type.String({ pattern: '^[0-9a-f]{64}$' }));
 const partMask = branded<PartMask>(Type.Integer({ minimum: 1, maximum: 2 ** limits.partsPerTileMax - 1 }));
 const u32 = Type.Integer({ minimum: 0, maximum: 0xffffffff });
@@ -295,50 +297,6 @@ export const ownSiteView = Type.Object({
 export type OwnSiteView = Static<typeof ownSiteView>;
 export const siteSwitch = Type.Object({ on: Type.Boolean() }, closed);
 
-/* Groups: private swarms */
-
-export const memberId = Type.String({ pattern: '^m_[A-Za-z0-9_-]{16}$' });
-export const inviteId = Type.String({ pattern: '^i_[A-Za-z0-9_-]{16}$' });
-/** The invite's id without its prefix, and 32 secret bytes; shown once. */
-const inviteCode = Type.String({ pattern: '^[A-Za-z0-9_-]{16}[.][A-Za-z0-9_-]{43}$' });
-
-export const groupRequest = Type.Object({ name: text(limits.groupNameCharsMax, 1) }, closed);
-export type GroupRequest = Static<typeof groupRequest>;
-export const groupView = Type.Object({
-  id: groupId,
-  name: Type.String(),
-  /** Made by the one who asks. */
-  mine: Type.Boolean(),
-  members: Type.Integer(),
-  createdMs: Type.Number(),
-});
-export type GroupView = Static<typeof groupView>;
-export const memberView = Type.Object({
-  id: memberId,
-  /** What the member calls itself; may be empty. */
-  name: Type.String(),
-  owner: Type.Boolean(),
-  me: Type.Boolean(),
-  joinedMs: Type.Number(),
-});
-export type MemberView = Static<typeof memberView>;
-/** An invite without its code, which nobody can read again. */
-export const inviteView = Type.Object({ id: inviteId, createdMs: Type.Number(), expiresMs: Type.Number() });
-export type InviteView = Static<typeof inviteView>;
-/** `invites`: the standing ones, for the owner; empty for others. */
-export const groupDetails = Type.Object({ ...groupView.properties, people: Type.Array(memberView), invites: Type.Array(inviteView) });
-export type GroupDetails = Static<typeof groupDetails>;
-export const inviteRequest = Type.Object({ days: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.inviteDaysMax })) }, closed);
-export type InviteRequest = Static<typeof inviteRequest>;
-export const madeInvite = Type.Object({ ...inviteView.properties, code: inviteCode });
-export type MadeInvite = Static<typeof madeInvite>;
-export const lookRequest = Type.Object({ code: inviteCode }, closed);
-/** What whoever has the code may know before joining. */
-export const inviteLook = Type.Object({ name: Type.String(), members: Type.Integer(), expiresMs: Type.Number(), member: Type.Boolean() });
-export type InviteLook = Static<typeof inviteLook>;
-export const joinRequest = Type.Object({ code: inviteCode, name: Type.Optional(text(limits.memberNameCharsMax)) }, closed);
-export type JoinRequest = Static<typeof joinRequest>;
-
 /* Sockets: contributors */
 
 export const device = Type.Object(
@@ -357,22 +315,6 @@ export type Device = Static<typeof device>;
 
 const downloadBytesMax = Type.Integer({ minimum: limits.downloadBytesMin, maximum: limits.downloadBytesMax });
 
-/** Of what its consent allows, what a contributor wants; what is left out is no matter to it. */
-export const preferences = Type.Object(
-  {
-    /** Workloads. */
-    kinds: Type.Optional(Type.Array(text(40, 1), { maxItems: 16 })),
-    /** Only jobs of its own groups, and its owner's. */
-    groupsOnly: Type.Optional(Type.Boolean()),
-    /** Its owner's jobs before all others. */
-    ownFirst: Type.Optional(Type.Boolean()),
-    /** Nothing of these requesters: `JobBrief.requester`. */
-    blocked: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Za-z0-9_-]{12}$' }), { maxItems: limits.blockedRequestersMax })),
-  },
-  closed,
-);
-export type Preferences = Static<typeof preferences>;
-
 export const hello = Type.Object(
   {
     protocol: Type.Integer(),
@@ -384,6 +326,7 @@ export const hello = Type.Object(
     downloadBytesMax,
     /** Of all engines that bring the same one the latest works, whichever contributors they are: they share a GPU. Never stored. */
     browser: Type.Optional(secret),
+    preferences: Type.Optional(preferences),
     /** The operator's key: this contributor is his own, and its word is believed. */
     trusted: Type.Optional(text(200, 1)),
     /** With the operator's key: it lies on purpose, to test the checks. Nothing that it hands in is ever accepted. */
@@ -472,28 +415,6 @@ export const contributorRecord = Type.Object({
   suspendedUntilMs: Type.Number(),
 });
 export type ContributorRecord = Static<typeof contributorRecord>;
-
-const count = Type.Integer({ minimum: 0 });
-/** How well device classes agree: `GET /api/agreement`. Classes are what devices say of themselves; nothing is decided by them. */
-export const agreementView = Type.Object({
-  pairs: Type.Array(
-    Type.Object({
-      workload: Type.String(),
-      /** Class of the device that handed elements in, and of the one that computed them again; `cpu` is the coordinator. */
-      author: Type.String(),
-      auditor: Type.String(),
-      /** Elements of accepted results that were compared, those further apart than the tolerance, and those of the author that nothing explains. */
-      drawn: count,
-      differing: count,
-      unexplained: count,
-    }),
-  ),
-  /** What each workload declares: the upper bounds that `pairs` are to be held against. */
-  bounds: Type.Array(
-    Type.Object({ workload: Type.String(), unit: Type.String(), allowed: Type.Number(), honestMissRate: Type.Number(), unexplainedRate: Type.Number() }),
-  ),
-});
-export type AgreementView = Static<typeof agreementView>;
 
 /** One result of a contributor, and what became of it. */
 export const recentResult = Type.Object({

@@ -8,6 +8,7 @@ import type { PageEngine } from '../engine/host.ts';
 import { asApiError } from '../net/api.ts';
 import { browserKey } from '../net/browser-key.ts';
 import { ENGINE_LOCK, holdEngine } from '../net/engine-lock.ts';
+import { type Choices, preferencesOf, rememberChoices, rememberedChoices } from './choice.ts';
 import { rememberCap, rememberedCap } from './download.ts';
 import { type AdapterKind, probeAdapter } from './gpu.ts';
 import { obtainConsent } from './identity.ts';
@@ -52,6 +53,7 @@ class Contributor {
   #comfort = $state.raw<ComfortSettings>(rememberedComfort());
   #guard = $state.raw<Guard | null>(null);
   #downloadBytesMax = $state(rememberedCap());
+  #choices = $state.raw<Choices>(rememberedChoices());
   #softwareAllowed = false;
   #engine: PageEngine | null = null;
   /** Lets go of the lock that makes this the only engine of the browser. */
@@ -95,6 +97,10 @@ class Contributor {
   get downloadBytesMax(): number {
     return this.#downloadBytesMax;
   }
+  /** Whose jobs and which kinds; remembered by this browser. */
+  get choices(): Choices {
+    return this.#choices;
+  }
   get device(): Device | null {
     return this.#snapshot?.device ?? null;
   }
@@ -135,6 +141,7 @@ class Contributor {
           powerPercent: this.#comfort.powerPercent,
           yieldsToOthers: this.#comfort.yieldToOthers,
           downloadBytesMax: this.#downloadBytesMax,
+          preferences: preferencesOf(this.#choices),
         },
         {
           onState: (snapshot) => this.#take(snapshot),
@@ -187,6 +194,13 @@ class Contributor {
     this.#downloadBytesMax = bytes;
     rememberCap(bytes);
     await this.#engine?.setDownloadMax(bytes);
+  }
+
+  /** Takes effect at once: what is held of anything else goes back. */
+  async choose(choices: Choices): Promise<void> {
+    this.#choices = choices;
+    rememberChoices(choices);
+    await this.#engine?.setPreferences(preferencesOf(choices));
   }
 
   /** Facts for the live picture. Returns the way to unsubscribe. */

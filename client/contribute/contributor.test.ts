@@ -3,7 +3,15 @@ import { limits, MIB } from '../../shared/limits.ts';
 import type { EngineListeners, Snapshot } from '../engine/api.ts';
 
 /** A browser with one adapter and a coordinator that grants consents; the engine is a script of snapshots. */
-const engine = { pause: vi.fn(), resume: vi.fn(), setPower: vi.fn(), setDownloadMax: vi.fn(), setYieldsToOthers: vi.fn(), stop: vi.fn() };
+const engine = {
+  pause: vi.fn(),
+  resume: vi.fn(),
+  setPower: vi.fn(),
+  setPreferences: vi.fn(async () => undefined),
+  setDownloadMax: vi.fn(),
+  setYieldsToOthers: vi.fn(),
+  stop: vi.fn(),
+};
 const openEngine = vi.fn(async (_settings: object, _listeners: EngineListeners) => engine);
 vi.mock('../engine/host.ts', () => ({ openEngine }));
 const holdEngine = vi.fn(async () => 'held');
@@ -180,6 +188,18 @@ describe('contributing', () => {
     await contributor.start();
     expect(contributor.badNews).toBeNull();
     expect(contributor.suspended).toBe(false);
+  });
+
+  it('tells the engine whose jobs are wanted, at the start and when that changes, and remembers it', async () => {
+    const storage = new Map<string, string>();
+    vi.stubGlobal('localStorage', { getItem: (key: string) => storage.get(key) ?? null, setItem: (key: string, value: string) => storage.set(key, value) });
+    const contributor = await fresh();
+    await contributor.start();
+    expect(openEngine.mock.calls[0]?.[0]).toMatchObject({ preferences: { groupsOnly: false, ownFirst: true, blocked: [] } });
+    const blocked = [{ requester: 'AAAAAAAAAAAA', title: 'Kitchen' }];
+    await contributor.choose({ ...contributor.choices, groupsOnly: true, blocked });
+    expect(engine.setPreferences).toHaveBeenCalledWith({ groupsOnly: true, ownFirst: true, blocked: ['AAAAAAAAAAAA'] });
+    expect(JSON.parse(storage.get('tessera.choices') ?? '')).toMatchObject({ groupsOnly: true, blocked });
   });
 
   it('counts the tiles that it computed for a group as thanks, each once', async () => {

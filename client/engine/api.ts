@@ -1,6 +1,6 @@
 import type { BlobHash, ConsentId, ContributorId, JobId, PartMask, TileRef } from '../../shared/model.ts';
 import type { JobBrief } from '../../shared/protocol.ts';
-import type { ContributorRecord, Device, ErrorCode } from '../../shared/schemas.ts';
+import type { ContributorRecord, Device, ErrorCode, Preferences } from '../../shared/schemas.ts';
 
 /** What the engine tells its host, and what the host tells it. Plain data: all of it survives `postMessage`. */
 
@@ -32,6 +32,10 @@ export interface EngineError {
 export interface CurrentTile {
   readonly job: JobId;
   readonly title: string;
+  /** Names who ordered the job, for `Preferences.blocked`. */
+  readonly requester?: string;
+  /** The group that it is a favour to; nothing is paid for it. */
+  readonly group?: string;
   readonly at: TileRef;
   /** Parts of this lease that are finished, 0 to 1. */
   readonly progress: number;
@@ -121,6 +125,8 @@ export interface EngineSettings {
   readonly sliceMs?: number;
   /** Jobs whose inputs are larger are not taken, in bytes. Default `limits.downloadBytesDefault`. */
   readonly downloadBytesMax?: number;
+  /** What it wants of what it may do. Default: everything. */
+  readonly preferences?: Preferences;
   /** Pauses by itself while somebody else needs the GPU. Default true; a software renderer has no GPU to share. */
   readonly yieldsToOthers?: boolean;
   /** The operator's key: this contributor is his own, and is believed. */

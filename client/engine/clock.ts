@@ -37,6 +37,17 @@ export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Prom
   });
 }
 
+/** Waits for something, but no longer than `ms`; then its signal aborts. Never rejects. */
+export async function atMost(clock: Clock, ms: number, wait: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  const done = wait(over.signal).then(
+    () => undefined,
+    () => undefined,
+  );
+  await Promise.race([done, clock.sleep(ms, over.signal).catch(() => undefined)]);
+  over.abort(new Error('it took too long'));
+}
+
 /**
  * Full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015): a uniform draw up to a cap that doubles with every
  * attempt, so that a swarm that lost its coordinator together does not come back together.

@@ -2,7 +2,7 @@ import { workload as registered } from '../../shaders/registry.ts';
 import { limits } from '../../shared/limits.ts';
 import { countParts, type PartMask } from '../../shared/model.ts';
 import { type Lease, type OpenRequest, PROTOCOL_VERSION, type VerdictMessage, type Welcome } from '../../shared/protocol.ts';
-import type { ContributorRecord } from '../../shared/schemas.ts';
+import type { ContributorRecord, Preferences } from '../../shared/schemas.ts';
 import type { PartialResult, WorkloadEntry } from '../../shared/workload.ts';
 import {
   type CurrentTile,
@@ -18,7 +18,7 @@ import {
 } from './api.ts';
 import { Audits } from './audits.ts';
 import { Blobs } from './blobs.ts';
-import { type Clock, realClock } from './clock.ts';
+import { atMost, type Clock, realClock } from './clock.ts';
 import { Connection, type ConnectionTiming, connectionTiming } from './connection.ts';
 import { GpuError, GpuKeeper, type GpuSource } from './device.ts';
 import { type Ending, endingOf, stoppedBecause } from './ending.ts';
@@ -26,6 +26,7 @@ import { HandIns } from './handin.ts';
 import { Jobs, type OpenJob } from './jobs.ts';
 import { Openings } from './openings.ts';
 import { Pace, powerPercents } from './pace.ts';
+import { Publisher } from './publisher.ts';
 import { Meter, Tally } from './tally.ts';
 import { WorkLoop } from './work.ts';
 import { Yielding, type YieldingDeps } from './yielding.ts';
@@ -72,7 +73,6 @@ import { Yielding, type YieldingDeps } from './yielding.ts';
  * `stopping`, `stopped` and `failed` are left for nothing but what is listed: calls that come then do nothing.
  */
 
-const PUBLISH_MS_MIN = 100;
 const DELIVER_MS_MAX = 2000;
 const GIVE_BACK_MS_MAX = 500;
 const PAUSE_KEEPS_MS = 20_000;
@@ -112,6 +112,7 @@ export class Engine {
   readonly #life = new AbortController();
 
   #downloadBytesMax: number;
+  #preferences: Preferences | undefined;
   #yieldsToOthers: boolean;
   /** Ends with the present pause, or the next one. */
   #pausing = new AbortController();
@@ -127,12 +128,15 @@ export class Engine {
   #sitePercent = 0;
   #error: EngineError | null = null;
   #reason: string | null = null;
-  #publishing: ReturnType<typeof setTimeout> | null = null;
-  #publishedMode: EngineMode = 'idle';
+  readonly #publisher: Publisher;
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#clock = options.clock ?? realClock;
+    this.#publisher = new Publisher(
+      () => this.#mode,
+      () => options.onState(this.snapshot),
+    );
     const clock = this.#clock;
     const signal = this.#life.signal;
     this.#pace = new Pace(clock, options.sliceMs ?? SLICE_MS_DEFAULT);
@@ -141,6 +145,7 @@ export class Engine {
     this.#gpu = new GpuKeeper(options.gpu, options.backend, this.#pace);
     this.#connection = this.#makeConnection();
     const [connection, gpu, pace] = [this.#connection, this.#gpu, this.#pace];
+    this.#preferences = options.preferences;
     this.#yieldsToOthers = options.yieldsToOthers ?? true;
     this.#downloadBytesMax = assertCap(options.downloadBytesMax ?? limits.downloadBytesDefault);
     const downloadBytesMax = (): number => this.#downloadBytesMax;
@@ -190,7 +195,7 @@ export class Engine {
       begun: (lease: Lease) => this.#tell(lease, lease.parts, { step: 'begun' }),
       part: (job: OpenJob, lease: Lease, part: PartialResult) => this.#part(job, lease, part),
       dropped: (lease: Lease, reason: string) => this.#tell(lease, lease.parts, { step: 'dropped', reason }),
-      changed: () => this.#publish(),
+      changed: () => this.#publisher.changed(),
     };
     this.#loop = new WorkLoop({
       connection,
@@ -235,7 +240,7 @@ export class Engine {
   start(): void {
     if (this.#stage !== 'idle') throw new Error('this engine was started before');
     this.#stage = 'active';
-    this.#publish();
+    this.#publisher.changed();
     void this.#begin().catch((error) => this.#fail(error));
   }
 
@@ -249,7 +254,7 @@ export class Engine {
       this.#loop.pause();
       void this.#letGoLater(this.#pausing.signal).catch(() => undefined);
     }
-    this.#publish();
+    this.#publisher.changed();
   }
 
   resume(reason: HoldReason = 'owner'): void {
@@ -260,7 +265,7 @@ export class Engine {
       this.#pausing = new AbortController();
       this.#loop.wake();
     }
-    this.#publish();
+    this.#publisher.changed();
   }
 
   /** Resolves when nothing runs any more, within a second or two, three and a half at most. */
@@ -272,7 +277,7 @@ export class Engine {
   setPower(percent: number): void {
     this.#pace.setPower(percent);
     this.#yielding.powerChanged();
-    this.#publish();
+    this.#publisher.changed();
   }
 
   /** Whether it pauses while somebody else needs the GPU. The time of a software renderer is the processor's: that is for the host to find out. */
@@ -287,6 +292,14 @@ export class Engine {
     this.#downloadBytesMax = assertCap(bytes);
     void this.#blobs.setInputsMax(bytes);
     if (this.#stage === 'active') this.#loop.capChanged();
+  }
+
+  /** What it wants from now on. What it holds of anything else is taken back by the coordinator. */
+  setPreferences(preferences: Preferences): void {
+    this.#preferences = preferences;
+    if (this.#stage !== 'active') return;
+    // Ends unsaid with the engine. What the coordinator refuses it goes on without.
+    void this.#connection.call('prefer', () => this.#preferences ?? {}, this.#life.signal).catch(() => undefined);
   }
 
   /** Longest dispatch in milliseconds, 1 to 100. Throws a `RangeError` outside. */
@@ -308,6 +321,8 @@ export class Engine {
     return {
       job: brief.id,
       title: brief.title,
+      ...(brief.requester !== undefined && { requester: brief.requester }),
+      ...(brief.group !== undefined && { group: brief.group }),
       at: lease.at,
       progress: partsDone / countParts(lease.parts),
       region: entry.spec.region(context, lease.at),
@@ -328,6 +343,7 @@ export class Engine {
         consent: identity.consent,
         device,
         downloadBytesMax: this.#downloadBytesMax,
+        ...(this.#preferences && { preferences: this.#preferences }),
         ...(identity.browser !== undefined && { browser: identity.browser }),
         ...(trusted !== undefined && { trusted }),
         ...(alter && { drill: true }),
@@ -337,7 +353,7 @@ export class Engine {
       welcome: (welcome: Welcome) => this.#welcomed(welcome),
       offline: () => {
         this.#loop.requests.offline();
-        this.#publish();
+        this.#publisher.changed();
       },
       refused: (error: Refused) => this.#fail(error),
       replaced: () => void this.#end(stoppedBecause('Sharing goes on in another window of this browser.', false)),
@@ -374,14 +390,14 @@ export class Engine {
     this.#sitePercent = sharePercent;
     this.#openings.wanted(open);
     this.#loop.welcomed();
-    this.#publish();
+    this.#publisher.changed();
   }
 
   #stored(lease: Lease, parts: PartMask): void {
     const isComplete = this.#loop.settle(lease, parts);
     this.#tally.stored(lease.job, lease.at, parts, isComplete);
     if (isComplete) this.#tell(lease, lease.parts, { step: 'handedIn' });
-    this.#publish();
+    this.#publisher.changed();
   }
 
   #refused(lease: Lease, error: Refused): void {
@@ -398,7 +414,7 @@ export class Engine {
     this.#vestingMicroCredits = message.vestingMicroCredits;
     this.#voidedMicroCredits += BigInt(voidedMicroCredits);
     this.#tell({ job, at }, parts, verdict === 'accepted' ? { step: verdict } : { step: verdict, reason, voidedMicroCredits });
-    this.#publish();
+    this.#publisher.changed();
   }
 
   #part(job: OpenJob, lease: Lease, { part, bytes }: PartialResult): void {
@@ -423,57 +439,29 @@ export class Engine {
   async #windDown({ stage, error, reason, isPolite }: Ending): Promise<void> {
     const wasIdle = this.#stage === 'idle';
     this.#stage = 'stopping';
-    this.#publish();
+    this.#publisher.changed();
     this.#loop.stop();
-    await this.#atMost(LET_GO_MS_MAX, () => this.#running);
+    await atMost(this.#clock, LET_GO_MS_MAX, () => this.#running);
     this.#jobs.closeAll();
     this.#gpu.destroy();
     if (isPolite && !wasIdle) {
       this.#handIns.flush();
-      await this.#atMost(DELIVER_MS_MAX, (signal) => this.#delivered(signal));
+      await atMost(this.#clock, DELIVER_MS_MAX, (signal) => this.#delivered(signal));
       const tokens = this.#loop.heldTokens;
-      if (tokens.length > 0) await this.#atMost(GIVE_BACK_MS_MAX, (signal) => this.#connection.call('giveBack', () => ({ tokens }), signal));
+      if (tokens.length > 0) await atMost(this.#clock, GIVE_BACK_MS_MAX, (signal) => this.#connection.call('giveBack', () => ({ tokens }), signal));
     }
     this.#connection.close();
     this.#life.abort(new Error('the engine has ended'));
     this.#stage = stage;
     this.#error = error;
     this.#reason = reason;
-    this.#publish();
+    this.#publisher.changed();
   }
 
   /** Hand-ins first: their answers say what is to be opened. */
   async #delivered(signal: AbortSignal): Promise<void> {
     await Promise.all([this.#handIns.delivered(signal), this.#audits.delivered(signal)]);
     await this.#openings.delivered(signal);
-  }
-
-  async #atMost(ms: number, wait: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
-    const over = new AbortController();
-    const done = wait(over.signal).then(
-      () => undefined,
-      () => undefined,
-    );
-    await Promise.race([done, this.#clock.sleep(ms, over.signal).catch(() => undefined)]);
-    over.abort(new Error('it took too long'));
-  }
-
-  /** Tells the host: at once when the mode changed, otherwise at most every 100 ms. */
-  #publish(): void {
-    if (this.#mode === this.#publishedMode) {
-      // Answers that come after the end change nothing that anybody looks at.
-      if (this.#mode === 'stopped' || this.#mode === 'failed') return;
-      this.#publishing ??= setTimeout(() => this.#send(), PUBLISH_MS_MIN);
-      return;
-    }
-    this.#send();
-  }
-
-  #send(): void {
-    if (this.#publishing !== null) clearTimeout(this.#publishing);
-    this.#publishing = null;
-    this.#publishedMode = this.#mode;
-    this.#options.onState(this.snapshot);
   }
 }
 

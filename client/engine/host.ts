@@ -1,4 +1,5 @@
 import * as Comlink from 'comlink';
+import type { Preferences } from '../../shared/schemas.ts';
 import { visibleSliceMs, watchFrames } from '../comfort/frames.ts';
 import type { EngineHost } from '../engine.worker.ts';
 import type { EngineListeners, EngineSettings, HoldReason, Snapshot } from './api.ts';
@@ -25,6 +26,8 @@ export interface PageEngine {
   setYieldsToOthers(yields: boolean): Promise<void>;
   /** Bytes that the inputs of one job may have; takes effect at once. */
   setDownloadMax(bytes: number): Promise<void>;
+  /** Of what it may do, what it wants to do; what it holds of anything else goes back. */
+  setPreferences(preferences: Preferences): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -87,6 +90,7 @@ export async function openEngine(settings: EngineSettings, listeners: EngineList
     setPower: (percent) => untilEnd(remote.setPower(percent)),
     setYieldsToOthers: (yields) => untilEnd(remote.setYieldsToOthers(yields)),
     setDownloadMax: (bytes) => untilEnd(remote.setDownloadMax(bytes)),
+    setPreferences: (preferences) => untilEnd(remote.setPreferences(preferences)),
     async stop() {
       void remote.stop();
       const deadline = setTimeout(end, STOP_MS_MAX);

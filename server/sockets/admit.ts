@@ -68,7 +68,20 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
   if (consent.site !== null) await coordinator.openSite(consent.site);
   // Read last: whoever leaves a group from here on is told to the core after it has joined.
   const groups = new Set(await store.groups.idsOf(owner));
-  const joining = { id, owner, site: site?.id ?? null, network, deviceClass, trusted, drill, kinds, downloadBytesMax, standings, groups };
+  const joining = {
+    id,
+    owner,
+    site: site?.id ?? null,
+    network,
+    deviceClass,
+    trusted,
+    drill,
+    kinds,
+    downloadBytesMax,
+    standings,
+    groups,
+    preferences: message.preferences ?? {},
+  };
   await coordinator.dispatch({ type: 'join', contributor: joining });
   return {
     session: {

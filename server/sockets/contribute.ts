@@ -48,6 +48,10 @@ export function serveContributors(io: Server, deps: ContributeDeps): { endConsen
       await deps.coordinator.dispatch({ type: 'giveBack', contributor: current().contributor, tokens, unopened });
       return null;
     });
+    on('prefer', schemas.preferences, async (preferences): Promise<null> => {
+      refuse(await deps.coordinator.dispatch({ type: 'prefer', contributor: current().contributor, preferences }));
+      return null;
+    });
     socket.on('disconnect', () => {
       if (!session || sessions.get(session.contributor) !== session) return;
       sessions.delete(session.contributor);

@@ -17,7 +17,7 @@ import {
   namespaces,
   type Work,
 } from '../../../shared/protocol.ts';
-import type { Answer, ErrorBody, GiveBack, HandIn, Hello, Open, WorkRequest } from '../../../shared/schemas.ts';
+import type { Answer, ErrorBody, GiveBack, HandIn, Hello, Open, Preferences, WorkRequest } from '../../../shared/schemas.ts';
 
 /** A coordinator as scripted as a test needs it, over a real socket and real HTTP. It checks nothing but hashes and openings. */
 export interface StoredResult {
@@ -74,6 +74,8 @@ export class FakeCoordinator {
   readonly blobStarts: number[] = [];
   /** Caps that came with requests for work. */
   readonly caps: (number | undefined)[] = [];
+  /** What contributors said they want, after hello. */
+  readonly preferences: Preferences[] = [];
   handIns = 0;
   openings = 0;
   workRequests = 0;
@@ -184,6 +186,10 @@ export class FakeCoordinator {
       this.caps.push(downloadBytesMax);
       this.script.onWork?.(leasesMax);
       reply({ data: this.#grant(leasesMax, told) });
+    });
+    socket.on('prefer', (message: Preferences, reply: (ack: Ack<null>) => void) => {
+      this.preferences.push(message);
+      reply({ data: null });
     });
     socket.on('giveBack', ({ tokens, unopened = [] }: GiveBack, reply: (ack: Ack<null>) => void) => {
       this.givenBack.push(...tokens);
