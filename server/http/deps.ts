@@ -1,4 +1,5 @@
 import type { ConsentId, OwnerId } from '../../shared/model.ts';
+import type { Certificate } from '../certificate.ts';
 import type { Config } from '../config.ts';
 import type { BlobStore, Store } from '../store/store.ts';
 
@@ -15,6 +16,8 @@ export interface AppDeps {
   readonly consentEnded: (consent: ConsentId) => void;
   /** Contributors of `from` belong to `to` now. Resolves when nothing that is decided from now on is paid to `from`. */
   readonly ownerChanged: (from: OwnerId, to: OwnerId) => Promise<void> | void;
+  /** Listens with TLS, presenting this. */
+  readonly certificate?: Certificate | null;
   /** Where the built pages lie; dist/client unless a test says otherwise. */
   readonly clientFolder?: string;
 }

@@ -5,6 +5,7 @@ import { workloadIds } from '../../shaders/registry.ts';
 import type { ConsentId, OwnerId } from '../../shared/model.ts';
 import type { ConsentGrant, ErrorBody, SiteView } from '../../shared/schemas.ts';
 import { buildApp } from '../app.ts';
+import type { Certificate } from '../certificate.ts';
 import { type Config, readConfig } from '../config.ts';
 import { openBlobStore } from '../store/blobs.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
@@ -26,6 +27,7 @@ export interface TestApp {
 export interface TestOptions {
   readonly config?: Partial<Config>;
   readonly clientFolder?: string;
+  readonly certificate?: Certificate;
 }
 
 export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: TestOptions = {}): Promise<T> {
@@ -43,6 +45,7 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
     randomBytes,
     consentEnded: (consent) => void ended.push(consent),
     ownerChanged: (from, to) => void moved.push([from, to]),
+    certificate: options.certificate ?? null,
     clientFolder: options.clientFolder ?? join(folder.path, 'no-pages'),
   });
   try {
