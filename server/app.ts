@@ -45,7 +45,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = Fastify({
     logger: config.logLevel === 'silent' ? false : { level: config.logLevel },
     logController: new LogController({ disableRequestLogging: !verbose }),
-    trustProxy: config.trustProxy,
+    // One hop: what stands before the last address in X-Forwarded-For is what the client says of itself.
+    trustProxy: config.trustProxy ? (_address, hops) => hops === 0 : false,
     bodyLimit: limits.jsonBodyBytesMax,
     serverFactory: (handler) => (deps.certificate ? createTlsServer({ ...deps.certificate, ...timeouts }, handler) : createServer(timeouts, handler)),
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
