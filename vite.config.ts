@@ -44,6 +44,9 @@ function selfContainedWidget(): Plugin {
   };
 }
 
+/** Entries that keep their names. */
+const atRoot: ReadonlySet<string> = new Set(['widget', 'service-worker']);
+
 export default defineConfig({
   root: resolve(root, 'client'),
   cacheDir: resolve(root, '.cache/vite'),
@@ -64,8 +67,9 @@ export default defineConfig({
         run: resolve(root, 'client/widget/run.html'),
         consent: resolve(root, 'client/widget/consent.html'),
         widget: resolve(root, 'client/widget/loader.ts'),
+        'service-worker': resolve(root, 'client/install/service-worker.ts'),
       },
-      output: { entryFileNames: (chunk) => (chunk.name === 'widget' ? 'widget.js' : 'assets/[name]-[hash].js') },
+      output: { entryFileNames: (chunk) => (atRoot.has(chunk.name) ? `${chunk.name}.js` : 'assets/[name]-[hash].js') },
     },
   },
 });

@@ -103,7 +103,8 @@ function startCoordinator(dataDir: string): Child {
   const { PUBLIC_ORIGIN: _, ...env } = process.env;
   return startChild(process.execPath, ['server/main.ts'], {
     cwd: root,
-    env: { ...env, HOST: '127.0.0.1', PORT: '0', DATA_DIR: dataDir, GALLERY: 'off', LOG_LEVEL: 'warn' },
+    // Whatever the operator's environment says of https: these two talk to each other alone.
+    env: { ...env, HTTPS: 'off', TLS_CERT: '', TLS_KEY: '', HOST: '127.0.0.1', PORT: '0', DATA_DIR: dataDir, GALLERY: 'off', LOG_LEVEL: 'warn' },
   });
 }
 

@@ -1,13 +1,13 @@
 import { argv } from 'node:process';
 import { buildPages } from './pages.ts';
 
-/** `npm start`: builds the pages if they changed, then runs the coordinator in this process. `npm start -- --demo` runs scripts/demo.ts instead. */
+/** `npm start`: builds the pages if they changed, then runs the coordinator in this process. `--https`: with TLS, for the local network. `--demo` runs scripts/demo.ts instead. */
 async function start(): Promise<void> {
   const startedMs = Date.now();
   if (await buildPages()) console.log(`Pages built in ${((Date.now() - startedMs) / 1000).toFixed(1)} s.`);
   const { main } = await import('../server/main.ts');
   const coordinator = await main();
-  console.log(`Tessera is ready: ${coordinator.url}`);
+  console.log(coordinator.announcement);
 
   let stopping = false;
   const stop = async (): Promise<void> => {
@@ -25,14 +25,21 @@ async function start(): Promise<void> {
   process.on('SIGTERM', stop);
 }
 
-const extra = argv.slice(2).filter((argument) => argument !== '--demo');
+const extra = argv.slice(2).filter((argument) => argument !== '--demo' && argument !== '--https');
 if (extra.length > 0) {
-  console.error(`Unknown argument: ${extra.join(' ')}. Known: --demo. Settings are environment variables, see README.md.`);
+  console.error(`Unknown argument: ${extra.join(' ')}. Known: --https, --demo. Settings are environment variables, see README.md.`);
+  process.exit(2);
+}
+if (argv.includes('--demo') && argv.includes('--https')) {
+  console.error('--https does not go with --demo, which runs on this machine alone.');
   process.exit(2);
 }
 try {
   if (argv.includes('--demo')) await (await import('./demo.ts')).demo();
-  else await start();
+  else {
+    if (argv.includes('--https')) process.env.HTTPS = 'on';
+    await start();
+  }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exit(1);

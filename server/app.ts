@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import cookie from '@fastify/cookie';
 import rateLimit from '@fastify/rate-limit';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
@@ -31,6 +33,9 @@ const COUNTED_ADDRESSES_MAX = 50_000;
 /** A whole upload over a slow line. Without a cap a connection could be held open for ever. */
 const REQUEST_MS_MAX = 10 * MINUTE_MS;
 
+/** Fastify leaves these to whoever makes the server. */
+const timeouts = { requestTimeout: REQUEST_MS_MAX };
+
 /**
  * The HTTP edge without a port: tests use `inject`, the process calls `listen`. Routes for jobs and blobs are registered by
  * the caller, who has the coordinator. Everything that is refused leaves as an `ErrorBody`.
@@ -41,9 +46,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = Fastify({
     logger: config.logLevel === 'silent' ? false : { level: config.logLevel },
     logController: new LogController({ disableRequestLogging: !verbose }),
-    trustProxy: config.trustProxy,
+    // One hop: what stands before the last address in X-Forwarded-For is what the client says of itself.
+    trustProxy: config.trustProxy ? (_address, hops) => hops === 0 : false,
     bodyLimit: limits.jsonBodyBytesMax,
-    requestTimeout: REQUEST_MS_MAX,
+    serverFactory: (handler) => (deps.certificate ? createTlsServer({ ...deps.certificate, ...timeouts }, handler) : createServer(timeouts, handler)),
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
   });
   app.setValidatorCompiler(TypeBoxValidatorCompiler);

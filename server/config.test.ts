@@ -16,6 +16,7 @@ test('defaults', () => {
     privateSwarm: false,
     vestingMsMax: 600_000,
     trustProxy: false,
+    tls: null,
     logLevel: 'info',
   };
   expect(readConfig({})).toEqual(defaults);
@@ -34,6 +35,9 @@ test('every variable', () => {
     PRIVATE_SWARM: 'on',
     VESTING_SECONDS: '0',
     TRUST_PROXY: 'on',
+    HTTPS: 'on',
+    TLS_CERT: '/etc/c.pem',
+    TLS_KEY: '/etc/k.pem',
     LOG_LEVEL: 'silent',
   };
   expect(readConfig(env)).toEqual({
@@ -47,13 +51,22 @@ test('every variable', () => {
     privateSwarm: true,
     vestingMsMax: 0,
     trustProxy: true,
+    tls: { certPath: '/etc/c.pem', keyPath: '/etc/k.pem' },
     logLevel: 'silent',
   });
   for (const origin of ['http://localhost:8080', 'http://192.168.1.5:8080', 'http://[::1]:3000'])
     expect(readConfig({ PUBLIC_ORIGIN: origin }).publicOrigin).toBe(origin);
 });
 
+test('https is for others too, unless HOST says otherwise', () => {
+  expect(readConfig({ HTTPS: 'on' })).toMatchObject({ host: '0.0.0.0', tls: 'own' });
+  expect(readConfig({ HTTPS: 'on', HOST: '127.0.0.1' })).toMatchObject({ host: '127.0.0.1', tls: 'own' });
+  expect(() => readConfig({ TLS_CERT: '/etc/c.pem' })).toThrow('TLS_KEY is not set; it must be the file of the certificate');
+  expect(() => readConfig({ TLS_KEY: '/etc/k.pem' })).toThrow('TLS_CERT is not set');
+});
+
 test.each([
+  ['HTTPS', 'yes', 'on or off'],
   ['PORT', '65536', '0 to 65535'],
   ['PORT', '-1', '0 to 65535'],
   ['PORT', '80.5', '0 to 65535'],
@@ -87,7 +100,7 @@ test.each(['short', `${'a'.repeat(32)},`, `${'a'.repeat(32)},${'b'.repeat(31)}`,
 );
 
 test('all wrong variables are named at once, and the process ends with 2', () => {
-  const script = `import { loadConfig } from ${JSON.stringify(join(import.meta.dirname, 'config.ts'))}; loadConfig(process.env); console.log('went on');`;
+  const script = `import { readConfig, readOrExit } from ${JSON.stringify(join(import.meta.dirname, 'config.ts'))}; await readOrExit(() => readConfig(process.env)); console.log('went on');`;
   const ended = spawnSync(execPath, ['--input-type=module', '-e', script], { env: { PORT: 'x', GALLERY: 'maybe' }, encoding: 'utf8' });
   expect(ended.status).toBe(2);
   expect(ended.stdout).toBe('');

@@ -5,7 +5,7 @@ import { SECOND_MS } from '../shared/limits.ts';
 
 /** Every environment variable that the coordinator reads. */
 const environment = Type.Object({
-  HOST: Type.String({ minLength: 1, default: '127.0.0.1' }),
+  HOST: Type.Optional(Type.String({ minLength: 1 })),
   PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8080 }),
   DATA_DIR: Type.String({ minLength: 1, default: './data' }),
   PUBLIC_ORIGIN: Type.Optional(Type.String({ pattern: '^https?://([a-z0-9.-]{1,253}|\\[[0-9a-f:.]{2,45}\\])(:[0-9]{1,5})?$' })),
@@ -15,6 +15,9 @@ const environment = Type.Object({
   PRIVATE_SWARM: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off' }),
   VESTING_SECONDS: Type.Integer({ minimum: 0, maximum: 86_400, default: 600 }),
   TRUST_PROXY: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off' }),
+  HTTPS: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off' }),
+  TLS_CERT: Type.Optional(Type.String({ minLength: 1 })),
+  TLS_KEY: Type.Optional(Type.String({ minLength: 1 })),
   LOG_LEVEL: Type.Union(
     [
       Type.Literal('trace'),
@@ -41,6 +44,9 @@ const allowed: Readonly<Record<keyof Environment, string>> = {
   PRIVATE_SWARM: 'on or off; on only where everybody who contributes knows everybody else',
   VESTING_SECONDS: 'a whole number from 0 to 86400: how long a newcomer’s pay can be voided',
   TRUST_PROXY: 'on or off; on only behind a proxy of your own',
+  HTTPS: 'on or off; on makes a certificate of its own where TLS_CERT and TLS_KEY name none',
+  TLS_CERT: 'a certificate file in PEM, with TLS_KEY beside it',
+  TLS_KEY: 'the file of the certificate’s key in PEM, with TLS_CERT beside it',
   LOG_LEVEL: 'trace, debug, info, warn, error, fatal or silent',
 };
 type Environment = Static<typeof environment>;
@@ -61,6 +67,8 @@ export interface Config {
   readonly vestingMsMax: number;
   /** Believe a proxy's X-Forwarded-* headers. */
   readonly trustProxy: boolean;
+  /** Listens with TLS: with a certificate that it makes and keeps itself, or with the operator's. Null: plain http. */
+  readonly tls: 'own' | { readonly certPath: string; readonly keyPath: string } | null;
   readonly logLevel: Environment['LOG_LEVEL'];
 }
 
@@ -87,8 +95,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   // One spelling only: it is compared with what browsers send, which leave out the default port.
   if (publicOrigin !== null && (!URL.canParse(publicOrigin) || new URL(publicOrigin).origin !== publicOrigin))
     throw new ConfigError(refusal('PUBLIC_ORIGIN', publicOrigin));
+  const tls = tlsOf(own);
   return {
-    host: own.HOST,
+    // Who asks for https wants to be reached by others.
+    host: own.HOST ?? (tls === null ? '127.0.0.1' : '0.0.0.0'),
     port: own.PORT,
     dataDir: own.DATA_DIR,
     publicOrigin,
@@ -98,8 +108,18 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     privateSwarm: own.PRIVATE_SWARM === 'on',
     vestingMsMax: own.VESTING_SECONDS * SECOND_MS,
     trustProxy: own.TRUST_PROXY === 'on',
+    tls,
     logLevel: own.LOG_LEVEL,
   };
+}
+
+function tlsOf({ HTTPS, TLS_CERT, TLS_KEY }: Environment): Config['tls'] {
+  if (TLS_CERT !== undefined && TLS_KEY !== undefined) return { certPath: TLS_CERT, keyPath: TLS_KEY };
+  if (TLS_CERT !== undefined || TLS_KEY !== undefined) {
+    const missing = TLS_CERT === undefined ? 'TLS_CERT' : 'TLS_KEY';
+    throw new ConfigError(`${missing} is not set; it must be ${allowed[missing]}.`);
+  }
+  return HTTPS === 'on' ? 'own' : null;
 }
 
 /** Their values are printed nowhere. */
@@ -110,10 +130,10 @@ const refusal = (name: keyof Environment, value: unknown): string =>
 
 const WRONG_USAGE = 2;
 
-/** As `readConfig`, for the process: prints what is wrong and exits with 2. */
-export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+/** For the process: what `read` reads of the operator's settings. Prints what is wrong and exits with 2. */
+export async function readOrExit<T>(read: () => T | Promise<T>): Promise<T> {
   try {
-    return readConfig(env);
+    return await read();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     console.error(error.message);

@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto';
+import type { Server } from 'node:http';
+import { Server as TlsServer } from 'node:https';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { workload } from '../shaders/registry.ts';
-import { limits, MINUTE_MS } from '../shared/limits.ts';
+import { HOUR_MS, limits, MINUTE_MS } from '../shared/limits.ts';
 import type { SiteId } from '../shared/model.ts';
+import { announcement } from './announcement.ts';
 import { buildApp } from './app.ts';
+import { type Certificate, givenCertificate, lanAddresses, ownCertificate } from './certificate.ts';
 import { Pool } from './checks/pool.ts';
-import { loadConfig } from './config.ts';
+import { type Config, readConfig, readOrExit } from './config.ts';
 import { Coordinator } from './coordinator.ts';
 import { Gallery } from './gallery.ts';
 import { blobRoutes } from './http/blobs.ts';
@@ -32,8 +36,8 @@ const PREPARE_QUEUED_MAX = 64;
  * The process: reads the environment, opens the store, starts the core, listens. Resolves when it is ready. `close` stops
  * taking work, finishes the commit under way and lets go of the data folder.
  */
-export async function main(): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const config = loadConfig(process.env);
+export async function main(): Promise<{ readonly url: string; readonly announcement: string; close(): Promise<void> }> {
+  const config = await readOrExit(() => readConfig(process.env));
   const store = await openSqliteStore(config.dataDir);
   const blobs = openBlobStore(join(config.dataDir, 'blobs'));
   // One core is left for the main thread; checks never wait behind the preparation of somebody's scene.
@@ -65,8 +69,10 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
   const isSuspended = (site: SiteId): boolean => suspensions.has(site);
   const allowsLocal = config.publicOrigin === null || isLocalName(new URL(config.publicOrigin).hostname);
 
+  const certificate = await readOrExit(() => certificateOf(config));
   const app = await buildApp({
     config,
+    certificate,
     store,
     blobs,
     clock,
@@ -113,9 +119,21 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
   void gallery?.refill();
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.port;
+  const scheme = certificate === null ? 'http' : 'https';
+  const url = config.publicOrigin ?? `${scheme}://localhost:${port}`;
+  // Plain http is not a secure context elsewhere, and a public origin is the only address that counts.
+  const lan = certificate !== null && config.publicOrigin === null && config.host === '0.0.0.0' ? lanAddresses() : [];
+  const renewing = setInterval(() => void renew(config, app.server).catch((error) => log.error({ error }, 'the certificate could not be renewed')), HOUR_MS);
   return {
-    url: config.publicOrigin ?? `http://localhost:${port}`,
+    url,
+    announcement: announcement(
+      url,
+      lan.map((address) => `https://${address}:${port}`),
+      config.tls === 'own',
+      process.stdout.isTTY === true,
+    ),
     async close() {
+      clearInterval(renewing);
       await gallery?.close();
       suspensions.close();
       viewers.close();
@@ -128,8 +146,20 @@ export async function main(): Promise<{ readonly url: string; close(): Promise<v
   };
 }
 
+async function certificateOf({ tls, dataDir }: Config): Promise<Certificate | null> {
+  if (tls === null) return null;
+  return tls === 'own' ? ownCertificate(dataDir) : givenCertificate(tls);
+}
+
+/** A machine that stays up gets other addresses, and its certificate ends: new connections get the new one. */
+async function renew({ tls, dataDir }: Config, server: Server): Promise<void> {
+  if (tls !== 'own' || !(server instanceof TlsServer)) return;
+  const { isNew, ...certificate } = await ownCertificate(dataDir);
+  if (isNew) server.setSecureContext(certificate);
+}
+
 if (process.argv[1] === import.meta.filename) {
-  const { url, close } = await main();
-  console.log(`Tessera is ready: ${url}`);
+  const { announcement: said, close } = await main();
+  console.log(said);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void close().then(() => process.exit(0)));
 }

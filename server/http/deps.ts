@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { ConsentId, GroupId, OwnerId, SiteId } from '../../shared/model.ts';
+import type { Certificate } from '../certificate.ts';
 import type { Config } from '../config.ts';
 import type { BlobStore, Store } from '../store/store.ts';
 
@@ -26,6 +27,8 @@ export interface AppDeps {
   readonly ownerChanged: (from: OwnerId, to: OwnerId) => Promise<void> | void;
   /** An owner has joined groups or left one. Resolves when nothing more of the one that was `left` is given or shown to it. */
   readonly groupsChanged: (owner: OwnerId, left: GroupId | null) => Promise<void> | void;
+  /** Listens with TLS, presenting this. */
+  readonly certificate?: Certificate | null;
   /** Where the built pages lie; dist/client unless a test says otherwise. */
   readonly clientFolder?: string;
 }

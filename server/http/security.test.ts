@@ -221,6 +221,9 @@ describe('requests', () => {
           const guest = new Visitor(test);
           const { body } = await guest.ask<{ ip: string }>('GET', '/ip', undefined, { 'x-forwarded-for': '203.0.113.9' });
           expect(body.ip).toBe(trustProxy ? '203.0.113.9' : guest.address);
+          // What stands before the proxy's own entry is what the client says of itself.
+          const liar = await guest.ask<{ ip: string }>('GET', '/ip', undefined, { 'x-forwarded-for': '198.51.100.1, 203.0.113.9' });
+          expect(liar.body.ip).toBe(trustProxy ? '203.0.113.9' : guest.address);
         },
         { config: { trustProxy } },
       );

@@ -1,6 +1,7 @@
 import helmet from '@fastify/helmet';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DAY_MS, SECOND_MS } from '../../shared/limits.ts';
+import { machineNames } from '../certificate.ts';
 import type { Config } from '../config.ts';
 import { HttpError } from './errors.ts';
 
@@ -8,9 +9,12 @@ type OriginConfig = Pick<Config, 'publicOrigin'>;
 
 /**
  * Hosts that answer without PUBLIC_ORIGIN: localhost, names below it, and bare addresses. No foreign name can be pointed at
- * us from outside (DNS rebinding) and count as our own.
+ * us from outside (DNS rebinding) and count as our own. Nor can the machine's own name, which is nobody else's in its network.
  */
 const bareHost = /^(localhost|([a-z0-9-]{1,63}\.){1,8}localhost|\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]{2,45}\])(:\d{1,5})?$/;
+
+const ownNames: ReadonlySet<string> = new Set(machineNames());
+const isBare = (host: string): boolean => bareHost.test(host) || ownNames.has(host.replace(/:\d{1,5}$/, ''));
 
 const normal = (origin: string): string | null => (URL.canParse(origin) ? new URL(origin).origin : null);
 
@@ -18,7 +22,7 @@ const normal = (origin: string): string | null => (URL.canParse(origin) ? new UR
 function ownOrigins({ publicOrigin }: OriginConfig, host: string | undefined): (string | null)[] {
   if (publicOrigin !== null) return [publicOrigin];
   const name = host?.toLowerCase() ?? '';
-  return bareHost.test(name) ? [normal(`http://${name}`), normal(`https://${name}`)] : [];
+  return isBare(name) ? [normal(`http://${name}`), normal(`https://${name}`)] : [];
 }
 
 /** Whether a page of this origin may change things. Without an origin it was no page: browsers send one with every such request. */
@@ -93,14 +97,16 @@ export function allowFraming(reply: FastifyReply, origin: string): void {
 export const EMBEDDED = 'require-corp';
 
 /** Origin checks and headers on every answer. */
-export async function secure(app: FastifyInstance, config: OriginConfig): Promise<void> {
+export async function secure(app: FastifyInstance, config: Pick<Config, 'publicOrigin' | 'tls'>): Promise<void> {
   await app.register(helmet, {
     contentSecurityPolicy: false,
     // Wallets open popups that must be able to talk back.
     crossOriginOpenerPolicy: false,
     frameguard: { action: 'deny' },
     referrerPolicy: { policy: 'same-origin' },
-    strictTransportSecurity: config.publicOrigin?.startsWith('https:') ? { maxAge: (365 * DAY_MS) / SECOND_MS, includeSubDomains: false } : false,
+    // Never with a certificate of our own: browsers then take away the way past their warning.
+    strictTransportSecurity:
+      config.publicOrigin?.startsWith('https:') && config.tls !== 'own' ? { maxAge: (365 * DAY_MS) / SECOND_MS, includeSubDomains: false } : false,
   });
   const framedByNobody = policy("'none'");
   app.addHook('onRequest', async (request, reply) => {

@@ -5,6 +5,7 @@ import { workloadIds } from '../../shaders/registry.ts';
 import type { ConsentId, GroupId, OwnerId, SiteId } from '../../shared/model.ts';
 import type { ConsentGrant, ErrorBody, OwnSiteView } from '../../shared/schemas.ts';
 import { buildApp } from '../app.ts';
+import type { Certificate } from '../certificate.ts';
 import { type Config, readConfig } from '../config.ts';
 import { ProofError } from '../proof.ts';
 import { openBlobStore } from '../store/blobs.ts';
@@ -33,6 +34,7 @@ export interface TestApp {
 export interface TestOptions {
   readonly config?: Partial<Config>;
   readonly clientFolder?: string;
+  readonly certificate?: Certificate;
 }
 
 export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: TestOptions = {}): Promise<T> {
@@ -63,6 +65,7 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
     },
     networkOf: ({ ip }) => `net of ${ip}`,
     ownerChanged: (from, to) => void moved.push([from, to]),
+    certificate: options.certificate ?? null,
     clientFolder: options.clientFolder ?? join(folder.path, 'no-pages'),
   });
   try {
