@@ -263,6 +263,22 @@ test('a card that is hidden pauses, one that is seen goes on; revoked, switched 
   await visitor.leave();
 });
 
+test('where a frame may keep nothing, the card says that it will ask again', { timeout: 120_000 }, async () => {
+  const { visitor, card } = await visit('/storage', snippet);
+  await card.evaluate(() => {
+    Object.defineProperty(window, 'sessionStorage', {
+      get() {
+        throw new DOMException('forbidden', 'SecurityError');
+      },
+    });
+  });
+  await shareGpuByCard(await help(visitor, card));
+  await card.getByText('This browser keeps nothing for cards').waitFor();
+  await card.getByRole('button', { name: 'Stop' }).click();
+  await card.getByText('Stopped').waitFor();
+  await visitor.leave();
+});
+
 test('where a browser cannot tell what is seen, work runs in our own window, and ends with it', { timeout: 120_000 }, async () => {
   const visitor = await Visitor.enter(browser);
   await visitor.context.addInitScript(() => {

@@ -1,4 +1,4 @@
-import { type MicroCredits, splitShare } from '../../shared/credits.ts';
+import type { MicroCredits } from '../../shared/credits.ts';
 import type { ContributorId, JobId, OwnerId } from '../../shared/model.ts';
 import type { AccountId, StoredJob, StoredResult, Transfer } from '../store/store.ts';
 import type { DrawRound, Question, VestingResult } from './state.ts';
