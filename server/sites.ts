@@ -1,7 +1,7 @@
 import { Value } from 'typebox/value';
 import type { SiteId } from '../shared/model.ts';
 import { siteId } from '../shared/schemas.ts';
-import { loadConfig } from './config.ts';
+import { readConfig, readOrExit } from './config.ts';
 import { readSuspended, writeSuspended } from './suspensions.ts';
 
 /*
@@ -31,4 +31,5 @@ function run([command, site, ...more]: readonly string[], dataDir: string): numb
   return 0;
 }
 
-process.exitCode = run(process.argv.slice(2), loadConfig(process.env).dataDir);
+const { dataDir } = await readOrExit(() => readConfig(process.env));
+process.exitCode = run(process.argv.slice(2), dataDir);

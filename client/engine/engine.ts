@@ -1,35 +1,26 @@
 import { workload as registered } from '../../shaders/registry.ts';
 import { limits } from '../../shared/limits.ts';
 import { countParts, type PartMask } from '../../shared/model.ts';
-import { type Lease, type OpenRequest, PROTOCOL_VERSION, type VerdictMessage, type Welcome } from '../../shared/protocol.ts';
+import type { Lease, OpenRequest, VerdictMessage, Welcome } from '../../shared/protocol.ts';
 import type { ContributorRecord, Preferences } from '../../shared/schemas.ts';
-import type { PartialResult, WorkloadEntry } from '../../shared/workload.ts';
-import {
-  type CurrentTile,
-  type EngineError,
-  type EngineListeners,
-  type EngineMode,
-  type EngineSettings,
-  type HoldReason,
-  type Refused,
-  SLICE_MS_DEFAULT,
-  type Snapshot,
-  type TileStep,
-} from './api.ts';
+import type { PartialResult } from '../../shared/workload.ts';
+import { type CurrentTile, type EngineError, type EngineMode, type HoldReason, type Refused, SLICE_MS_DEFAULT, type Snapshot, type TileStep } from './api.ts';
 import { Audits } from './audits.ts';
 import { Blobs } from './blobs.ts';
 import { atMost, type Clock, realClock } from './clock.ts';
-import { Connection, type ConnectionTiming, connectionTiming } from './connection.ts';
-import { GpuError, GpuKeeper, type GpuSource } from './device.ts';
+import { Connection, connectionTiming } from './connection.ts';
+import { GpuError, GpuKeeper } from './device.ts';
 import { type Ending, endingOf, stoppedBecause } from './ending.ts';
 import { HandIns } from './handin.ts';
+import { assertCap, helloOf } from './hello.ts';
 import { Jobs, type OpenJob } from './jobs.ts';
 import { Openings } from './openings.ts';
+import type { EngineOptions } from './options.ts';
 import { Pace, powerPercents } from './pace.ts';
 import { Publisher } from './publisher.ts';
 import { Meter, Tally } from './tally.ts';
 import { WorkLoop } from './work.ts';
-import { Yielding, type YieldingDeps } from './yielding.ts';
+import { Yielding } from './yielding.ts';
 
 /**
  * The contributor's engine: lease -> fetch inputs -> run -> commit and hand in -> open -> verdict. It knows WebGPU, fetch and
@@ -78,18 +69,6 @@ const GIVE_BACK_MS_MAX = 500;
 const PAUSE_KEEPS_MS = 20_000;
 /** A driver that does not let go of a kernel is left behind. */
 const LET_GO_MS_MAX = 1000;
-
-export interface EngineOptions extends EngineSettings, EngineListeners {
-  readonly gpu: GpuSource;
-  /** What runs the kernels, for the coordinator: `chromium-156`, `dawn-node`. */
-  readonly backend: string;
-  readonly workload?: (id: string) => WorkloadEntry | undefined;
-  readonly clock?: Clock;
-  readonly connectionTiming?: ConnectionTiming;
-  readonly openGauge?: YieldingDeps['openGauge'];
-  /** A drill, which needs the operator's key: changes every finished part in place. The coordinator is told, and accepts none of them. */
-  readonly alter?: (part: PartialResult) => void;
-}
 
 type Stage = 'idle' | 'active' | 'stopping' | 'stopped' | 'failed';
 
@@ -331,23 +310,11 @@ export class Engine {
   }
 
   #makeConnection(): Connection {
-    const { origin, identity, trusted, alter } = this.#options;
+    const { origin } = this.#options;
     const hello = () => {
       const device = this.#gpu.info;
       if (!device) throw new GpuError('hello before a GPU was found');
-      const { id: contributor, secret } = identity.contributor;
-      return {
-        protocol: PROTOCOL_VERSION,
-        contributor,
-        secret,
-        consent: identity.consent,
-        device,
-        downloadBytesMax: this.#downloadBytesMax,
-        ...(this.#preferences && { preferences: this.#preferences }),
-        ...(identity.browser !== undefined && { browser: identity.browser }),
-        ...(trusted !== undefined && { trusted }),
-        ...(alter && { drill: true }),
-      };
+      return helloOf(this.#options, { device, downloadBytesMax: this.#downloadBytesMax, preferences: this.#preferences });
     };
     const events = {
       welcome: (welcome: Welcome) => this.#welcomed(welcome),
@@ -463,12 +430,6 @@ export class Engine {
     await Promise.all([this.#handIns.delivered(signal), this.#audits.delivered(signal)]);
     await this.#openings.delivered(signal);
   }
-}
-
-function assertCap(bytes: number): number {
-  const { downloadBytesMin: min, downloadBytesMax: max } = limits;
-  if (!(Number.isInteger(bytes) && bytes >= min && bytes <= max)) throw new RangeError(`a download of ${bytes} bytes, ${min} to ${max} can be allowed`);
-  return bytes;
 }
 
 export const createEngine = (options: EngineOptions): Engine => new Engine(options);

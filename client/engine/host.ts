@@ -1,8 +1,8 @@
 import * as Comlink from 'comlink';
 import type { Preferences } from '../../shared/schemas.ts';
-import { visibleSliceMs, watchFrames } from '../comfort/frames.ts';
 import type { EngineHost } from '../engine.worker.ts';
 import type { EngineListeners, EngineSettings, HoldReason, Snapshot } from './api.ts';
+import { visibleSliceMs, watchFrames } from './frames.ts';
 
 /**
  * The page's way to the engine: the engine runs in a Web Worker, so that neither compiling kernels nor hashing results

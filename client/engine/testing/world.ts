@@ -3,7 +3,8 @@ import { decodeResult } from '../../../shared/formats.ts';
 import { type ConsentId, type ContributorId, type PartMask, partsOf } from '../../../shared/model.ts';
 import type { VerdictMessage } from '../../../shared/protocol.ts';
 import type { EngineMode, PartFact, Snapshot, TileFact } from '../api.ts';
-import { createEngine, type Engine, type EngineOptions } from '../engine.ts';
+import { createEngine, type Engine } from '../engine.ts';
+import type { EngineOptions } from '../options.ts';
 import { FakeCoordinator, type Script, type StoredResult } from './coordinator.ts';
 import { elementContent, FakeGpu, type FakeWork, type FakeWorkOptions, fakeWork } from './workload.ts';
 
