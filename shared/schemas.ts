@@ -1,10 +1,12 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { groupId, groupMode, preferences } from './group-schemas.ts';
 import { limits } from './limits.ts';
-import type { BlobHash, ConsentId, ContributorId, JobId, PartMask, ResultId, SiteId } from './model.ts';
+import type { BlobHash, ConsentId, ContributorId, JobId, PartMask, ResultId } from './model.ts';
+import { siteId } from './site-schemas.ts';
 
 export * from './agreement-schemas.ts';
 export * from './group-schemas.ts';
+export * from './site-schemas.ts';
 
 /** One schema for everything that crosses a wire; the types derive from it. Amounts of credits travel as decimal strings of micro-credits. */
 
@@ -16,7 +18,6 @@ export const jobId = branded<JobId>(Type.String({ pattern: '^j_[A-Za-z0-9_-]{16}
 export const contributorId = branded<ContributorId>(Type.String({ pattern: '^c_[A-Za-z0-9_-]{16}$' }));
 export const resultId = branded<ResultId>(Type.String({ pattern: '^r_[A-Za-z0-9_-]{16}$' }));
 export const consentId = branded<ConsentId>(Type.String({ pattern: '^k_[A-Za-z0-9_-]{16}$' }));
-export const siteId = branded<SiteId>(Type.String({ pattern: '^s_[A-Za-z0-9_-]{16}$' }));
 export const blobHash = branded<BlobHash>(Type.String({ pattern: '^[0-9a-f]{64}$' }));
 const partMask = branded<PartMask>(Type.Integer({ minimum: 1, maximum: 2 ** limits.partsPerTileMax - 1 }));
 const u32 = Type.Integer({ minimum: 0, maximum: 0xffffffff });
@@ -258,44 +259,6 @@ export const consentView = Type.Object({
 export type ConsentView = Static<typeof consentView>;
 export const consentGrant = Type.Object({ consent: consentView, contributor: Type.Object({ id: contributorId, secret }) });
 export type ConsentGrant = Static<typeof consentGrant>;
-
-export const siteRequest = Type.Object(
-  {
-    name: text(80, 1),
-    /** Origin of the embedding pages, such as `https://museum.example`. */
-    origin: Type.String({ pattern: '^https?://[a-z0-9.-]{1,253}(:[0-9]{1,5})?$' }),
-    /** Percent of its visitors' earnings that the site gets, shown to visitors before they agree. */
-    sharePercent: Type.Integer({ minimum: 0, maximum: 90 }),
-  },
-  closed,
-);
-export type SiteRequest = Static<typeof siteRequest>;
-/** `unproven`: nobody has shown yet that the domain is the owner's. `off`: switched off by its owner. `suspended`: by the operator. */
-const siteState = Type.Union([Type.Literal('ready'), Type.Literal('unproven'), Type.Literal('off'), Type.Literal('suspended')]);
-export type SiteState = Static<typeof siteState>;
-export const siteView = Type.Object({
-  id: siteId,
-  name: Type.String(),
-  origin: Type.String(),
-  sharePercent: Type.Integer(),
-  state: siteState,
-});
-export type SiteView = Static<typeof siteView>;
-/** What its owner sees. */
-export const ownSiteView = Type.Object({
-  ...siteView.properties,
-  /** A line of the file at `proofUrl` proves the domain. */
-  token: Type.String(),
-  proofUrl: Type.String(),
-  earnedMicroCredits: microCredits,
-  /** The site's share of what its visitors have vesting. */
-  vestingMicroCredits: microCredits,
-  /** Contributors that agreed on it, and their accepted results. */
-  visitors: Type.Integer(),
-  tiles: Type.Integer(),
-});
-export type OwnSiteView = Static<typeof ownSiteView>;
-export const siteSwitch = Type.Object({ on: Type.Boolean() }, closed);
 
 /* Sockets: contributors */
 
