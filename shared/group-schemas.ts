@@ -16,7 +16,6 @@ export const inviteId = Type.String({ pattern: '^i_[A-Za-z0-9_-]{16}$' });
 const inviteCode = Type.String({ pattern: '^[A-Za-z0-9_-]{16}[.][A-Za-z0-9_-]{43}$' });
 
 export const groupRequest = Type.Object({ name: text(limits.groupNameCharsMax, 1) }, closed);
-export type GroupRequest = Static<typeof groupRequest>;
 export const groupView = Type.Object({
   id: groupId,
   name: Type.String(),
@@ -34,7 +33,6 @@ export const memberView = Type.Object({
   me: Type.Boolean(),
   joinedMs: Type.Number(),
 });
-export type MemberView = Static<typeof memberView>;
 /** An invite without its code, which nobody can read again. */
 export const inviteView = Type.Object({ id: inviteId, createdMs: Type.Number(), expiresMs: Type.Number() });
 export type InviteView = Static<typeof inviteView>;
@@ -42,7 +40,6 @@ export type InviteView = Static<typeof inviteView>;
 export const groupDetails = Type.Object({ ...groupView.properties, people: Type.Array(memberView), invites: Type.Array(inviteView) });
 export type GroupDetails = Static<typeof groupDetails>;
 export const inviteRequest = Type.Object({ days: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.inviteDaysMax })) }, closed);
-export type InviteRequest = Static<typeof inviteRequest>;
 export const madeInvite = Type.Object({ ...inviteView.properties, code: inviteCode });
 export type MadeInvite = Static<typeof madeInvite>;
 export const lookRequest = Type.Object({ code: inviteCode }, closed);
@@ -50,7 +47,6 @@ export const lookRequest = Type.Object({ code: inviteCode }, closed);
 export const inviteLook = Type.Object({ name: Type.String(), members: Type.Integer(), expiresMs: Type.Number(), member: Type.Boolean() });
 export type InviteLook = Static<typeof inviteLook>;
 export const joinRequest = Type.Object({ code: inviteCode, name: Type.Optional(text(limits.memberNameCharsMax)) }, closed);
-export type JoinRequest = Static<typeof joinRequest>;
 
 /** Of what its consent allows, what a contributor wants; what is left out is no matter to it. */
 export const preferences = Type.Object(

@@ -1,10 +1,11 @@
 import { workloadIds } from '../../shaders/registry.ts';
 import { limits } from '../../shared/limits.ts';
 import type { SiteId } from '../../shared/model.ts';
-import type { ConsentGrant, SiteView } from '../../shared/schemas.ts';
+import type { SiteView } from '../../shared/schemas.ts';
 import { probeAdapter } from '../engine/device.ts';
 import { api, asApiError } from '../net/api.ts';
-import { storeGrant } from './grant.ts';
+import { browserKey } from '../net/browser-key.ts';
+import { storeGrant, type WidgetGrant } from './grant.ts';
 import type { GrantMessage } from './messages.ts';
 
 /** `refused`: nothing may run for this site. `framed`: shown inside another page, which could cover or move what is agreed to. `lost`: nobody is there to tell the answer. */
@@ -60,7 +61,8 @@ export class ConsentForm {
       }
       // What the visitor earns belongs to this browser's account, so there has to be one.
       await api.session();
-      this.#tell(await api.grantConsent({ kinds: [...workloadIds], site: this.#site, powerPercent: this.powerPercent }));
+      const grant = await api.grantConsent({ kinds: [...workloadIds], site: this.#site, powerPercent: this.powerPercent });
+      this.#tell({ ...grant, browser: browserKey() });
     });
   }
 
@@ -68,7 +70,7 @@ export class ConsentForm {
     window.close();
   }
 
-  #tell(grant: ConsentGrant): void {
+  #tell(grant: WidgetGrant): void {
     if (this.#worksHere) {
       if (!storeGrant(this.#site, grant)) throw new Error('The browser keeps nothing for this address. Allow storage in its settings, then press Try again.');
       location.replace(`/widget/run?site=${encodeURIComponent(this.#site)}`);

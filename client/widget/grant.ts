@@ -2,12 +2,17 @@ import { HOUR_MS } from '../../shared/limits.ts';
 import type { SiteId } from '../../shared/model.ts';
 import type { ConsentGrant } from '../../shared/schemas.ts';
 
+/** What the consent window hands to who works: the yes, and what all engines of this browser have in common (net/browser-key.ts). */
+export interface WidgetGrant extends ConsentGrant {
+  readonly browser?: string;
+}
+
 /** The visitor's yes, for as long as the tab lives. Browsers that forbid storage in frames just ask again. */
 const keyOf = (site: SiteId): string => `tessera.grant.${site}`;
 
-export function storedGrant(site: SiteId, nowMs: number): ConsentGrant | null {
+export function storedGrant(site: SiteId, nowMs: number): WidgetGrant | null {
   try {
-    const grant = JSON.parse(sessionStorage.getItem(keyOf(site)) ?? 'null') as ConsentGrant | null;
+    const grant = JSON.parse(sessionStorage.getItem(keyOf(site)) ?? 'null') as WidgetGrant | null;
     const stands = grant?.consent.site === site && grant.consent.expiresMs > nowMs + HOUR_MS && Number.isInteger(grant.consent.powerPercent);
     return stands ? grant : null;
   } catch {
@@ -16,7 +21,7 @@ export function storedGrant(site: SiteId, nowMs: number): ConsentGrant | null {
 }
 
 /** Null forgets it. False where the browser forbids storage, a SecurityError in a cross-site frame: the grant lives in memory then. */
-export function storeGrant(site: SiteId, grant: ConsentGrant | null): boolean {
+export function storeGrant(site: SiteId, grant: WidgetGrant | null): boolean {
   try {
     if (grant) sessionStorage.setItem(keyOf(site), JSON.stringify(grant));
     else sessionStorage.removeItem(keyOf(site));

@@ -1,4 +1,4 @@
-import type { ConsentGrant } from '../../shared/schemas.ts';
+import type { WidgetGrant } from './grant.ts';
 
 /** What the windows of the widget say to each other: the embedding page's element, our frame in it, our own window that asks or runs. */
 
@@ -31,7 +31,7 @@ export interface StateMessage {
 /** Our own window to the frame that opened it: the yes, or, where it works itself, how that goes. */
 export interface GrantMessage {
   readonly type: 'tessera-grant';
-  readonly grant: ConsentGrant;
+  readonly grant: WidgetGrant;
 }
 export interface RunMessage {
   readonly type: 'tessera-run';
@@ -51,7 +51,7 @@ const dataFrom = ({ source, origin, data }: Heard, sender: unknown, ownOrigin: s
   sender !== null && source === sender && origin === ownOrigin && typeof data === 'object' && data !== null ? data : null;
 
 /** Takes nothing but a grant that the window we opened sends from our own origin. */
-export function grantOf(event: Heard, opened: unknown, ownOrigin: string): ConsentGrant | null {
+export function grantOf(event: Heard, opened: unknown, ownOrigin: string): WidgetGrant | null {
   const message = dataFrom(event, opened, ownOrigin) as Partial<GrantMessage> | null;
   return message?.type === 'tessera-grant' && message.grant ? message.grant : null;
 }

@@ -1,10 +1,9 @@
 import type { SiteId } from '../../shared/model.ts';
-import type { ConsentGrant } from '../../shared/schemas.ts';
 import type { Snapshot } from '../engine/api.ts';
 import type { PageEngine } from '../engine/host.ts';
 import { api, asApiError } from '../net/api.ts';
 import { ENGINE_LOCK, holdEngine } from '../net/engine-lock.ts';
-import { storeGrant } from './grant.ts';
+import { storeGrant, type WidgetGrant } from './grant.ts';
 import type { StateMessage, WidgetState } from './messages.ts';
 
 /**
@@ -16,7 +15,7 @@ export class Working {
   #state = $state<WidgetState>('starting');
   #snapshot = $state.raw<Snapshot | null>(null);
   #message = $state<string | null>(null);
-  #grant: ConsentGrant | null = null;
+  #grant: WidgetGrant | null = null;
   #engine: PageEngine | null = null;
   #isSeen = false;
   /** What is done to the engine is done one after the other. */
@@ -42,7 +41,7 @@ export class Working {
     return { state: this.#state, tiles: this.#snapshot?.tiles.accepted ?? 0, earned: this.#snapshot?.earnedMicroCredits ?? '0' };
   }
 
-  async start(grant: ConsentGrant): Promise<void> {
+  async start(grant: WidgetGrant): Promise<void> {
     this.#grant = grant;
     const lock = await holdEngine(ENGINE_LOCK, this.#life.signal);
     if (this.#state !== 'starting') return;
@@ -93,12 +92,12 @@ export class Working {
     else if (this.#isSeen) this.#engine = await this.#open(this.#grant);
   }
 
-  async #open({ consent, contributor }: ConsentGrant): Promise<PageEngine> {
+  async #open({ consent, contributor, browser }: WidgetGrant): Promise<PageEngine> {
     this.#state = 'starting';
     const { openEngine } = await import('../engine/host.ts');
     const { kinds, powerPercent } = consent;
     return openEngine(
-      { origin: location.origin, identity: { contributor, consent: consent.id }, kinds, powerPercent },
+      { origin: location.origin, identity: { contributor, consent: consent.id, ...(browser !== undefined && { browser }) }, kinds, powerPercent },
       { onState: (snapshot) => this.#take(snapshot) },
     );
   }
@@ -128,7 +127,7 @@ export class Working {
     this.#life.abort();
   }
 
-  #forget(): ConsentGrant | null {
+  #forget(): WidgetGrant | null {
     const grant = this.#grant;
     this.#grant = null;
     storeGrant(this.#site, null);
