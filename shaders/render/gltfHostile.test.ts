@@ -192,7 +192,7 @@ describe('sizes', () => {
       },
       new Float32Array(2000 * 9),
     );
-    expect(message).toBe('The scene has 1200000 triangles. [at most 1000000 triangles]');
+    expect(message).toBe('The scene has 1200000 triangles. [at most 1048576 triangles]');
   });
   test('too many instances, counted before they are built', async () => {
     const message = await changed((json, model) => {
