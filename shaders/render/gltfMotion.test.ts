@@ -3,6 +3,7 @@ import { Model, turn } from './gallery/model.ts';
 import { quad, sphere } from './gallery/shapes.ts';
 import { readGltf } from './gltf.ts';
 import { instancedTrianglesMin } from './gltfPlan.ts';
+import { sceneLimits } from './limits.ts';
 import type { Matrix, MeshScene } from './mesh.ts';
 
 /** More than `instancedTrianglesMin` triangles, and fewer. */
@@ -52,7 +53,7 @@ describe('instances', () => {
     const tile = crowd.mesh(sphere(1, 4), crowd.material({}));
     const { length } = sphere(1, 4).indices;
     expect(length / 3).toBeLessThan(instancedTrianglesMin);
-    const places = Math.ceil(1_000_001 / (length / 3));
+    const places = Math.ceil((sceneLimits.trianglesMax + 1) / (length / 3));
     crowd.scatter(
       tile,
       Array.from({ length: places }, (_, x) => ({ at: [x, 0, 0] as const })),
