@@ -169,8 +169,8 @@ async function measureResume(page: Page): Promise<number> {
   return (first - from) / 1000;
 }
 
-/** The process that runs the kernels crashes in mid-tile. Tiles of which something had to be computed under another lease. */
-async function measureLoss(browser: Browser, coordinator: TestCoordinator): Promise<{ lost: number; seconds: number }> {
+/** The process that runs the kernels crashes in mid-job, which must be finished all the same. Seconds to the first submit on another device. */
+async function measureLoss(browser: Browser, coordinator: TestCoordinator): Promise<number> {
   const { id } = await submitJob(coordinator, { workload: 'render', params: short, files: {}, title: 'A lost GPU', visibility: 'public', seed: 5 });
   const visitor = await enter(browser, coordinator);
   await share(visitor.page);
@@ -182,9 +182,7 @@ async function measureLoss(browser: Browser, coordinator: TestCoordinator): Prom
   const again = await until('work on another device', async () => (await begun(visitor.page)).slice(before).find((at) => at > crashed + 200));
   await until('the job to be done', async () => (await job()).status === 'done');
   await visitor.leave();
-  await coordinator.stop();
-  const [row] = coordinator.rows<{ lost: number }>('select count(distinct pass * 1000000 + tile) as lost from results where job = ? and attempt > 1', id);
-  return { lost: row?.lost ?? Number.NaN, seconds: (again - crashed) / 1000 };
+  return (again - crashed) / 1000;
 }
 
 /** From the yes to something painted, where nobody has ordered anything. */
@@ -236,8 +234,7 @@ export async function bench(): Promise<{ suite: string; figures: Record<string, 
     await coordinator.dispose();
     const other = await TestCoordinator.start();
     try {
-      const { lost, seconds } = await measureLoss(browser, other);
-      Object.assign(figures, { lost_tiles_on_device_loss: lost, device_loss_recovery_s: seconds });
+      figures.device_loss_recovery_s = await measureLoss(browser, other);
     } finally {
       await other.dispose();
     }
@@ -254,5 +251,5 @@ const notes = [
   'stop_ms: from the press on Stop, on the page’s clock, to the end of the last thing that was on the GPU, 8 stops; resume_s: from the press on Resume to the next submit',
   'input_delay_ms_p95: how much longer 95 of 100 presses wait for the page at 100 % than before sharing; 60 presses each',
   'first_pixels_s: from the yes to the first painted pixel where nobody ordered anything (the gallery)',
-  'lost_tiles_on_device_loss: the process that runs kernels is crashed in mid-job; tiles of which a part was computed under a second lease. device_loss_recovery_s: to the first submit on another device',
+  'device_loss_recovery_s: the process that runs kernels is crashed in mid-job; to the first submit on another device; the job has to be finished by the same page. Tiles lost on the way are not counted here, client/engine/engine.test.ts shows that finished parts are kept',
 ];
