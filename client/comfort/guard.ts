@@ -26,6 +26,8 @@ export class Guard {
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
     void this.#sensors.open();
     void this.#wake.want(settings.wakeLock);
+    // Hours hold from the first moment, not only once the sensors have answered.
+    this.#look();
   }
 
   /** What the browser tells. A software renderer is itself the load on the processor: then its pressure says nothing about others. */

@@ -133,7 +133,7 @@ class Contributor {
       }
       const { consent, contributor } = await obtainConsent(workloadIds);
       const [{ openEngine }, { Guard }] = await Promise.all([import('../engine/host.ts'), import('../comfort/guard.ts')]);
-      this.#engine = await openEngine(
+      const engine = await openEngine(
         {
           origin: location.origin,
           identity: { contributor, consent: consent.id, browser: browserKey() },
@@ -153,8 +153,11 @@ class Contributor {
           onPart: (fact) => this.#tell((listener) => listener.part(fact)),
         },
       );
-      this.#guard = new Guard(this.#engine, this.#comfort);
-      if (this.#phase === 'starting') this.#phase = 'running';
+      // It has failed meanwhile, or another tab has taken over: nothing of it may stay.
+      if (this.#phase !== 'starting') return void engine.stop();
+      this.#engine = engine;
+      this.#guard = new Guard(engine, this.#comfort);
+      this.#phase = 'running';
     } catch (error) {
       this.#end('Sharing could not start', asApiError(error).message);
     }

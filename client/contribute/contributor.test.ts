@@ -84,6 +84,20 @@ describe('contributing', () => {
     expect(contributor.phase).toBe('running');
   });
 
+  it('stops an engine that another tab has replaced before it was open', async () => {
+    const contributor = await fresh();
+    openEngine.mockImplementationOnce(async () => {
+      const options = holdEngine.mock.calls.at(-1)?.at(2) as unknown as { lost: () => void } | undefined;
+      options?.lost();
+      await new Promise((resolve) => setTimeout(resolve));
+      return engine;
+    });
+    await contributor.start();
+    expect(contributor.ending?.title).toBe('Sharing goes on in another tab');
+    expect(engine.stop).toHaveBeenCalledOnce();
+    expect(contributor.guard).toBeNull();
+  });
+
   it('waits for a second yes where there is only a software renderer', async () => {
     requestAdapter.mockResolvedValue({ info: { isFallbackAdapter: true, architecture: '', description: '' } });
     const contributor = await fresh();
