@@ -21,6 +21,8 @@ export default defineConfig({
           exclude: ['**/*.browser.test.ts'],
           server: { deps: { external: native } },
           testTimeout: 30_000,
+          // Vitest leaves a core to itself, which is half of a small machine.
+          maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },

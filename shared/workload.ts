@@ -127,10 +127,17 @@ export interface WorkloadPrepare<Params, Prepared> {
   prepare(params: Params, files: Readonly<Record<string, Uint8Array>>): Promise<Preparation<Prepared>>;
 }
 
-/** Keeps the GPU's owner comfortable: `budgetMs` bounds one dispatch, `between` is awaited after each (power share, pause, stop). */
+/** Keeps the GPU's owner comfortable. Work is cut into slices: dispatches that end soon. */
 export interface SlicePolicy {
+  /** Milliseconds that one slice may take. */
   budgetMs(): number;
-  between(measuredMs: number): Promise<void>;
+  /** Slices that may be on the GPU at once. With two it need not wait for the script that hands in the next. */
+  inFlight(): 1 | 2;
+  /**
+   * Awaited after each slice (power share, pause, stop), before another is handed in. `measuredMs`: what it took of the GPU's time;
+   * `underWay`: slices that are on the GPU still.
+   */
+  between(measuredMs: number, underWay: number): Promise<void>;
 }
 
 export interface PartialResult {

@@ -263,7 +263,7 @@ describe('a GPU that is lost', () => {
     gpu.lose();
     await until(() => storedTiles(coordinator).length === 1, 'the tile');
     expect(gpu.devices).toBe(2);
-    expect(new Set(work.budgetsMs)).toEqual(new Set([40, 20]));
+    expect(new Set(work.budgetsMs)).toEqual(new Set([20, 10]));
     expect(work.log.filter((line) => line.startsWith('run'))[1]).toMatch(/^run a\/0 parts 2?3$/);
     expect(coordinator.givenBack).toEqual([]);
   });

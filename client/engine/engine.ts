@@ -262,7 +262,8 @@ export class Engine {
   /** Whether it pauses while somebody else needs the GPU. The time of a software renderer is the processor's: that is for the host to find out. */
   setYieldsToOthers(yields: boolean): void {
     this.#yieldsToOthers = yields;
-    this.#pace.onGap = yields && !this.#gpu.info?.software ? () => this.#yielding.inGap() : null;
+    const isWatched = yields && !this.#gpu.info?.software;
+    this.#pace.gapTask = isWatched ? { isDue: () => this.#yielding.isDue, run: () => this.#yielding.inGap() } : null;
     if (!yields) this.resume('busy');
   }
 

@@ -24,7 +24,7 @@ async function shareOf(power: number, sliceMs: number, oversleepMs: number): Pro
   const policy = pace.policy(new AbortController().signal);
   for (let slice = 0; slice < 2000; slice++) {
     clock.pass(sliceMs);
-    await policy.between(sliceMs);
+    await policy.between(sliceMs, 0);
   }
   return (pace.busyMs / clock.now()) * 100;
 }
@@ -43,11 +43,11 @@ describe('power', () => {
     const pace = new Pace(clock, 40);
     pace.setPower(50);
     const policy = pace.policy(new AbortController().signal);
-    await policy.between(40);
+    await policy.between(40, 0);
     // That rest overslept by 10 s; only 50 ms of it count.
-    await policy.between(40);
+    await policy.between(40, 0);
     const before = clock.now();
-    await policy.between(40);
+    await policy.between(40, 0);
     expect(clock.now()).toBeGreaterThan(before);
   });
 
@@ -58,10 +58,50 @@ describe('power', () => {
   });
 });
 
+describe('idle time', () => {
+  it('of any cause counts as rest', async () => {
+    const clock = fakeClock();
+    const pace = new Pace(clock, 40);
+    pace.setPower(50);
+    const policy = pace.policy(new AbortController().signal);
+    for (let slice = 0; slice < 100; slice++) {
+      // Script and network between two slices.
+      clock.pass(3);
+      clock.pass(10);
+      await policy.between(10, 0);
+    }
+    expect(pace.busyMs / clock.now()).toBeCloseTo(0.5, 1);
+  });
+});
+
 describe('slices', () => {
+  it('are two of half the length at full power, but one while something else is due', async () => {
+    const pace = new Pace(fakeClock(), 40);
+    const policy = pace.policy(new AbortController().signal);
+    expect([policy.inFlight(), policy.budgetMs()]).toEqual([2, 20]);
+    let isDue = true;
+    const runs: number[] = [];
+    pace.gapTask = {
+      isDue: () => isDue,
+      run: async () => {
+        runs.push(1);
+        isDue = false;
+      },
+    };
+    expect(policy.inFlight()).toBe(1);
+    await policy.between(8, 1);
+    expect(runs).toHaveLength(0);
+    await policy.between(8, 0);
+    expect(runs).toHaveLength(1);
+    expect(policy.inFlight()).toBe(2);
+    pace.setPower(99);
+    expect([policy.inFlight(), policy.budgetMs()]).toEqual([1, 40]);
+  });
+
   it('follow the setting, and halve after a loss', () => {
     const pace = new Pace(fakeClock(), 40);
     const policy = pace.policy(new AbortController().signal);
+    pace.setPower(90);
     expect(policy.budgetMs()).toBe(40);
     pace.setSliceMs(8);
     expect(policy.budgetMs()).toBe(8);
@@ -78,7 +118,7 @@ describe('pause', () => {
     const policy = pace.policy(new AbortController().signal);
     pace.pause('owner');
     let isHeld = true;
-    const between = policy.between(1).then(() => {
+    const between = policy.between(1, 0).then(() => {
       isHeld = false;
     });
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -94,7 +134,7 @@ describe('pause', () => {
     process.on('unhandledRejection', hear);
     const run = new AbortController();
     run.abort(new Error('stopped'));
-    void new Pace(fakeClock(), 40).policy(run.signal).between(1);
+    void new Pace(fakeClock(), 40).policy(run.signal).between(1, 0);
     await new Promise((resolve) => setTimeout(resolve, 5));
     process.off('unhandledRejection', hear);
     expect(heard).toEqual([]);
@@ -104,7 +144,7 @@ describe('pause', () => {
     const pace = new Pace(fakeClock(), 40);
     const run = new AbortController();
     pace.pause('owner');
-    const between = pace.policy(run.signal).between(1);
+    const between = pace.policy(run.signal).between(1, 0);
     run.abort(new Error('stopped'));
     await expect(between).rejects.toThrow('stopped');
   });

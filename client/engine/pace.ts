@@ -8,8 +8,14 @@ const SLEEP_MS_MIN = 4;
 const CREDIT_MS_MAX = 50;
 export const powerPercents = { min: 5, max: 100 } as const;
 
+/** What wants the GPU for itself now and then, between two slices. */
+export interface GapTask {
+  readonly isDue: () => boolean;
+  readonly run: () => Promise<void>;
+}
+
 /**
- * Keeps the owner of the GPU comfortable: bounds every dispatch, keeps the GPU's share of the time at the power that was
+ * Keeps the owner of the GPU comfortable: bounds what is on it at once, keeps its share of the time at the power that was
  * asked for by sleeping after slices, and holds the kernel between two slices while paused.
  */
 export class Pace {
@@ -21,14 +27,17 @@ export class Pace {
   #scale = 1;
   #powerPercent = powerPercents.max as number;
   readonly #holds = new Set<HoldReason>();
-  /** Awaited between slices, while nothing of ours is on the GPU. */
-  onGap: (() => Promise<void>) | null = null;
-  /** Idle milliseconds owed; negative when more was slept than owed. */
+  /** Run when due, while nothing of ours is on the GPU. */
+  gapTask: GapTask | null = null;
+  /** Idle milliseconds owed; negative when it idled longer than owed. */
   #owedMs = 0;
+  /** Up to when idle time has been counted. */
+  #countedMs: number;
 
   constructor(clock: Clock, sliceMs: number) {
     this.#clock = clock;
     this.#sliceMs = sliceMs;
+    this.#countedMs = clock.now();
   }
 
   get powerPercent(): number {
@@ -76,9 +85,10 @@ export class Pace {
   /** The policy for one run; its waits end with the run's signal. */
   policy(signal: AbortSignal): SlicePolicy {
     return {
-      budgetMs: () => Math.max(1, this.#sliceMs * this.#scale),
-      between: (measuredMs) => {
-        const rested = this.#between(measuredMs, signal);
+      budgetMs: () => Math.max(1, (this.#sliceMs * this.#scale) / (this.#isFull ? 2 : 1)),
+      inFlight: () => (this.#isFull && !this.gapTask?.isDue() ? 2 : 1),
+      between: (measuredMs, underWay) => {
+        const rested = this.#between(measuredMs, underWay, signal);
         // A kernel that sees the abort first never looks at this promise: its rejection must not count as unhandled.
         rested.catch(() => undefined);
         return rested;
@@ -86,19 +96,30 @@ export class Pace {
     };
   }
 
-  async #between(measuredMs: number, signal: AbortSignal): Promise<void> {
+  /** At full power nobody rests, so two slices of half the length wait in line: no gap between them, and whoever else wants the GPU waits no longer. */
+  get #isFull(): boolean {
+    return this.#powerPercent === powerPercents.max;
+  }
+
+  async #between(measuredMs: number, underWay: number, signal: AbortSignal): Promise<void> {
     this.busyMs += measuredMs;
     await this.#rest(measuredMs, signal);
-    await this.onGap?.();
+    if (underWay === 0 && this.gapTask?.isDue()) await this.gapTask.run();
     await this.unpaused(signal);
   }
 
-  /** A share p means p ms of work to (100 - p) ms of rest. What timers oversleep is taken off the next rest. */
+  /** A share p means p ms of work to (100 - p) ms of idling, whatever the reason: rests that oversleep, waits for the network, our own script. */
   async #rest(measuredMs: number, signal: AbortSignal): Promise<void> {
-    this.#owedMs = Math.max(this.#owedMs, -CREDIT_MS_MAX) + (measuredMs * (100 - this.#powerPercent)) / this.#powerPercent;
+    this.#owedMs += (measuredMs * (100 - this.#powerPercent)) / this.#powerPercent;
+    this.#countIdle(measuredMs);
     if (this.#owedMs < SLEEP_MS_MIN) return;
-    const beganMs = this.#clock.now();
     await this.#clock.sleep(this.#owedMs, signal);
-    this.#owedMs -= this.#clock.now() - beganMs;
+    this.#countIdle(0);
+  }
+
+  #countIdle(busyMs: number): void {
+    const nowMs = this.#clock.now();
+    this.#owedMs = Math.max(-CREDIT_MS_MAX, this.#owedMs - Math.max(0, nowMs - this.#countedMs - busyMs));
+    this.#countedMs = nowMs;
   }
 }

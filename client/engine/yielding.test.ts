@@ -32,7 +32,7 @@ function stage() {
     resume: () => said.push(`resume at ${now}`),
   });
   const work = async (ms: number): Promise<void> => {
-    for (const end = now + ms; now < end; now += 50) await yielding.inGap();
+    for (const end = now + ms; now < end; now += 50) if (yielding.isDue) await yielding.inGap();
   };
   return { speed, said, lost, work, settle: () => new Promise((resolve) => setTimeout(resolve, 5)) };
 }

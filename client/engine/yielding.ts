@@ -34,10 +34,13 @@ export class Yielding {
     if (!this.#contention.busy) this.#contention.forget();
   }
 
+  get isDue(): boolean {
+    return this.#deps.clock.now() - this.#readMs >= READ_EVERY_MS && !this.#contention.busy;
+  }
+
   /** Between two slices. Never rejects: a device that is lost is seen by others. */
   async inGap(): Promise<void> {
     const { clock } = this.#deps;
-    if (clock.now() - this.#readMs < READ_EVERY_MS || this.#contention.busy) return;
     const ms = await this.#read();
     this.#readMs = clock.now();
     if (ms === null || !this.#contention.report(this.#readMs, ms)) return;

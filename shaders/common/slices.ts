@@ -1,3 +1,5 @@
+import type { SlicePolicy } from '../../shared/workload.ts';
+
 /**
  * Work is dispatched in slices short enough to keep the GPU's owner comfortable: the controller adapts how many invocations fit
  * into the budget, work *= clamp(target / measured, 0.5, 1.5).
@@ -43,5 +45,55 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal)
     return await Promise.race([aborted, promise]);
   } finally {
     signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Units of work with consecutive numbers, such as paths: [first, end). */
+export interface WorkRange {
+  readonly first: number;
+  readonly end: number;
+}
+
+export interface Slicing<T> {
+  readonly controller: SliceController;
+  readonly policy: SlicePolicy;
+  readonly signal: AbortSignal;
+  /** Hands a slice to the GPU, at once and in order. The promise: what it has finished, once it is done. */
+  readonly submit: (slice: WorkRange) => Promise<T>;
+}
+
+/**
+ * Hands in the ranges slice by slice, as many at a time as the policy allows, and yields what each has finished. When it ends, also early
+ * or by an abort, nothing of it is on the GPU any more.
+ */
+export async function* inSlices<T>(ranges: readonly WorkRange[], { controller, policy, signal, submit }: Slicing<T>): AsyncGenerator<T> {
+  const left = [...ranges];
+  const underWay: { readonly work: number; readonly submittedMs: number; readonly done: Promise<T> }[] = [];
+  const submitNext = (): void => {
+    const { first, end } = left.shift()!;
+    const next = Math.min(end, first + controller.work);
+    if (next < end) left.unshift({ first: next, end });
+    const slice = { work: next - first, submittedMs: performance.now(), done: submit({ first, end: next }) };
+    // Of two that fail together, as on a lost device, only the first is waited for.
+    slice.done.catch(() => undefined);
+    underWay.push(slice);
+  };
+  let freeMs = 0;
+  try {
+    while (left.length > 0 || underWay.length > 0) {
+      signal.throwIfAborted();
+      while (left.length > 0 && underWay.length < policy.inFlight()) submitNext();
+      const { work, submittedMs, done } = underWay.shift()!;
+      const finished = await done;
+      const doneMs = performance.now();
+      // One that was handed in while another ran began when that was done.
+      const measuredMs = doneMs - Math.max(submittedMs, freeMs);
+      freeMs = doneMs;
+      controller.report(work, measuredMs, policy.budgetMs());
+      yield finished;
+      await unlessAborted(policy.between(measuredMs, underWay.length), signal);
+    }
+  } finally {
+    await Promise.allSettled(underWay.map(({ done }) => done));
   }
 }

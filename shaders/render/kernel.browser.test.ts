@@ -22,7 +22,7 @@ beforeAll(async () => {
 
 afterAll(() => device.destroy());
 
-const patient: SlicePolicy = { budgetMs: () => 50, between: async () => {} };
+const patient: SlicePolicy = { budgetMs: () => 50, inFlight: () => 2, between: async () => {} };
 const never = new AbortController().signal;
 
 const opened = ({ job, packed }: TestScene, on = device): Promise<Runner> => open(on, job, { scene: packed });
@@ -124,6 +124,7 @@ describe('a run', () => {
     let slices = 0;
     const impatient: SlicePolicy = {
       budgetMs: () => 0.001,
+      inFlight: () => 2,
       between: async () => {
         slices++;
       },
@@ -154,6 +155,7 @@ describe('a run', () => {
     let pauses = 0;
     const pausing: SlicePolicy = {
       budgetMs: () => 5,
+      inFlight: () => 2,
       between: () => {
         pauses++;
         setTimeout(() => aborter.abort(new Error('stopped by its owner')));
@@ -168,7 +170,7 @@ describe('a run', () => {
   test('rejects when the device is lost', async () => {
     const { device: doomed } = await requestDevice(navigator.gpu);
     const runner = await opened({ ...scene, job }, doomed);
-    const destroying: SlicePolicy = { budgetMs: () => 5, between: async () => doomed.destroy() };
+    const destroying: SlicePolicy = { budgetMs: () => 5, inFlight: () => 2, between: async () => doomed.destroy() };
     await expect(collect(runner, tile, fullMask(4), destroying)).rejects.toThrow(/lost/);
   });
 });
@@ -233,6 +235,7 @@ describe('single elements', () => {
     let slices = 0;
     const impatient: SlicePolicy = {
       budgetMs: () => 0.001,
+      inFlight: () => 2,
       between: async () => {
         slices++;
       },
@@ -262,6 +265,7 @@ describe('single elements', () => {
     const aborter = new AbortController();
     const pausing: SlicePolicy = {
       budgetMs: () => 1,
+      inFlight: () => 2,
       between: () => {
         setTimeout(() => aborter.abort(new Error('stopped by its owner')));
         return new Promise(() => {});
@@ -269,7 +273,9 @@ describe('single elements', () => {
     };
     await expect(runner.recompute(elements, pausing, aborter.signal)).rejects.toThrow('stopped by its owner');
     await expect(runner.recompute(elements, patient, aborter.signal)).rejects.toThrow('stopped by its owner');
-    await expect(runner.recompute(elements, { budgetMs: () => 0.001, between: async () => doomed.destroy() }, never)).rejects.toThrow(/lost/);
+    await expect(runner.recompute(elements, { budgetMs: () => 0.001, inFlight: () => 2, between: async () => doomed.destroy() }, never)).rejects.toThrow(
+      /lost/,
+    );
   });
 });
 

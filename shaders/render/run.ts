@@ -6,7 +6,7 @@ import { lossOf } from '../common/device.ts';
 import numbers from '../common/numbers.wgsl?raw';
 import pcg from '../common/pcg.wgsl?raw';
 import { checked } from '../common/scopes.ts';
-import { SliceController, unlessAborted } from '../common/slices.ts';
+import { inSlices, SliceController, type WorkRange } from '../common/slices.ts';
 import { uploadTable, uploadTexels } from '../common/textures.ts';
 import { type ElementKind, elementsOf, isFeaturePass, partsIn, pixelsOf, placeOf, sampleRange, samplesOfParts, tileRect } from './grid.ts';
 import lights from './lights.wgsl?raw';
@@ -198,21 +198,10 @@ class RenderRunner implements Runner {
 
   async *#trace(work: Work, wanted: PartMask, policy: SlicePolicy, signal: AbortSignal): AsyncGenerator<PartialResult> {
     const sums = await checked(this.#device, () => new Sums(this.#device, this.#kernel, work));
+    const submit = (slice: WorkRange): Promise<PartialResult[]> => Promise.race([sums.submit(slice), this.#loss]);
     try {
-      for (const { first, end } of joined(work.parts.filter((_, part) => hasPart(wanted, part)))) {
-        for (let at = first; at < end; ) {
-          signal.throwIfAborted();
-          const next = Math.min(end, at + this.#controller.work);
-          const started = performance.now();
-          sums.submit(at, next);
-          const finished = await Promise.race([sums.settled(), this.#loss]);
-          const measuredMs = performance.now() - started;
-          this.#controller.report(next - at, measuredMs, policy.budgetMs());
-          yield* finished;
-          await unlessAborted(policy.between(measuredMs), signal);
-          at = next;
-        }
-      }
+      const ranges = joined(work.parts.filter((_, part) => hasPart(wanted, part)));
+      for await (const finished of inSlices(ranges, { controller: this.#controller, policy, signal, submit })) yield* finished;
     } finally {
       sums.dispose();
     }
@@ -223,18 +212,12 @@ class RenderRunner implements Runner {
   }
 }
 
-/** Numbers of paths: [first, end). */
-interface PathRange {
-  readonly first: number;
-  readonly end: number;
-}
-
 /** What the kernel traces in slices: `Slice` of scene.wgsl, and how its paths fall into separate sums. */
 interface Work {
   /** Words of `Slice`; every slice of the work sets its own range of paths. */
   readonly slice: Uint32Array<ArrayBuffer>;
   /** Part i is read back when the last of its paths is traced: `partBytes` of sums from i x `partBytes`. */
-  readonly parts: readonly PathRange[];
+  readonly parts: readonly WorkRange[];
   readonly partBytes: number;
 }
 
@@ -294,8 +277,8 @@ function slotOf(job: RenderJob, at: ElementRef): [number, number] {
 }
 
 /** Ascending ranges, neighbours in one piece: a slice may span parts, because one of them alone is too little for a large GPU. */
-function joined(ranges: readonly PathRange[]): PathRange[] {
-  const pieces: PathRange[] = [];
+function joined(ranges: readonly WorkRange[]): WorkRange[] {
+  const pieces: WorkRange[] = [];
   for (const { first, end } of ranges) {
     const last = pieces.at(-1);
     if (last?.end === first) pieces.splice(-1, 1, { first: last.first, end });
@@ -310,11 +293,8 @@ class Sums {
   readonly #kernel: Kernel;
   readonly #work: Work;
   readonly #sums: GPUBuffer;
-  readonly #staging: GPUBuffer;
   readonly #slice: GPUBuffer;
   readonly #group: GPUBindGroup;
-  /** Parts that the submitted slice finishes. */
-  #finishing: number[] = [];
 
   constructor(device: GPUDevice, kernel: Kernel, work: Work) {
     this.#device = device;
@@ -323,7 +303,6 @@ class Sums {
     const size = work.partBytes * work.parts.length;
     // New buffers hold zeros.
     this.#sums = device.createBuffer({ label: 'sums', size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
-    this.#staging = device.createBuffer({ label: 'finished parts', size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
     const sliceBytes = (SLICE_HEAD_WORDS + SLOTS * SLOT_WORDS) * 4;
     this.#slice = device.createBuffer({ label: 'slice', size: sliceBytes, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     device.queue.writeBuffer(this.#slice, 0, work.slice);
@@ -337,39 +316,43 @@ class Sums {
     });
   }
 
-  /** Submits paths [first, end) of the work and, behind them, copies of the parts that end with them. */
-  submit(first: number, end: number): void {
+  /** Submits paths of the work and, behind them, copies of the parts that end with them. Returns those parts once they are done. */
+  async submit({ first, end }: WorkRange): Promise<PartialResult[]> {
     const { parts, partBytes } = this.#work;
-    this.#device.queue.writeBuffer(this.#slice, RANGE_BYTE, Uint32Array.of(first, end));
-    const encoder = this.#device.createCommandEncoder({ label: 'render slice' });
+    const device = this.#device;
+    device.queue.writeBuffer(this.#slice, RANGE_BYTE, Uint32Array.of(first, end));
+    const encoder = device.createCommandEncoder({ label: 'render slice' });
     const pass = encoder.beginComputePass({ label: 'render slice' });
     pass.setPipeline(this.#kernel.pipeline);
     pass.setBindGroup(0, this.#kernel.sceneGroup);
     pass.setBindGroup(1, this.#group);
     pass.dispatchWorkgroups(Math.ceil((end - first) / WORKGROUP));
     pass.end();
-    this.#finishing = [...parts.keys()].filter((part) => parts[part]!.end > first && parts[part]!.end <= end);
-    for (const part of this.#finishing) encoder.copyBufferToBuffer(this.#sums, part * partBytes, this.#staging, part * partBytes, partBytes);
-    this.#device.queue.submit([encoder.finish()]);
-  }
-
-  /** Waits for the submitted slice and returns the parts that it finished. */
-  async settled(): Promise<PartialResult[]> {
-    if (this.#finishing.length === 0) {
-      await this.#device.queue.onSubmittedWorkDone();
+    const finishing = [...parts.keys()].filter((part) => parts[part]!.end > first && parts[part]!.end <= end);
+    if (finishing.length === 0) {
+      device.queue.submit([encoder.finish()]);
+      await device.queue.onSubmittedWorkDone();
       return [];
     }
-    await this.#staging.mapAsync(GPUMapMode.READ);
-    const mapped = new Uint8Array(this.#staging.getMappedRange());
-    const { partBytes } = this.#work;
-    const finished = this.#finishing.map((part) => ({ part, bytes: mapped.slice(part * partBytes, (part + 1) * partBytes) }));
-    this.#staging.unmap();
-    return finished;
+    // Of its own: the next slice is handed in while this one is read back.
+    const staging = device.createBuffer({
+      label: 'finished parts',
+      size: finishing.length * partBytes,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    for (const [place, part] of finishing.entries()) encoder.copyBufferToBuffer(this.#sums, part * partBytes, staging, place * partBytes, partBytes);
+    device.queue.submit([encoder.finish()]);
+    try {
+      await staging.mapAsync(GPUMapMode.READ);
+      const mapped = staging.getMappedRange();
+      return finishing.map((part, place) => ({ part, bytes: new Uint8Array(mapped.slice(place * partBytes, (place + 1) * partBytes)) }));
+    } finally {
+      staging.destroy();
+    }
   }
 
   dispose(): void {
     this.#sums.destroy();
-    this.#staging.destroy();
     this.#slice.destroy();
   }
 }

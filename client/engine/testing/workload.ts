@@ -74,7 +74,7 @@ export function fakeWork(options: FakeWorkOptions = {}): FakeWork {
             work.computed.push(`${at.tile}.${part}`);
             yield { part, bytes: partContent(at.tile, part, elements) };
           }
-          await slice.between(sliceMs);
+          await slice.between(sliceMs, 0);
         }
       }
     },
@@ -85,7 +85,7 @@ export function fakeWork(options: FakeWorkOptions = {}): FakeWork {
         work.budgetsMs.push(slice.budgetMs());
         work.slices++;
         await sleep(sliceMs);
-        await slice.between(sliceMs);
+        await slice.between(sliceMs, 0);
       }
       signal.throwIfAborted();
       if (failAudit()) throw new Error('this GPU cannot recompute');

@@ -20,7 +20,7 @@ export type Variant = keyof typeof variants;
 
 const devices = new Map<Variant, Promise<GPUDevice>>();
 const runners = new Map<Variant, Runner>();
-const slices: SlicePolicy = { budgetMs: () => 100, between: async () => {} };
+const slices: SlicePolicy = { budgetMs: () => 100, inFlight: () => 2, between: async () => {} };
 
 export async function adapterInfo(): Promise<{ name: string; software: boolean }> {
   const { adapter, device } = await requestDevice(navigator.gpu);

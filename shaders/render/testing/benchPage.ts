@@ -57,7 +57,7 @@ export function closeScene(name: string): void {
   runners.delete(name);
 }
 
-const slices: SlicePolicy = { budgetMs: () => 50, between: async () => {} };
+const slices: SlicePolicy = { budgetMs: () => 50, inFlight: () => 2, between: async () => {} };
 
 function openedAs(name: string): Opened {
   const found = runners.get(name);

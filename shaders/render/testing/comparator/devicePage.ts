@@ -8,7 +8,7 @@ import { pushedKernel, type RoundingName, roundings } from './pushedKernel.ts';
 
 /** The half of devices.ts that runs in the browser. */
 
-const slices: SlicePolicy = { budgetMs: () => 100, between: async () => {} };
+const slices: SlicePolicy = { budgetMs: () => 100, inFlight: () => 2, between: async () => {} };
 const scenes = new Map<string, Promise<Uint8Array<ArrayBuffer>>>();
 const devices = new Map<RoundingName, Promise<GPUDevice>>();
 
