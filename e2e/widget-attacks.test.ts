@@ -72,6 +72,21 @@ test('a press on Help without a yes leases nothing, and a window that was closed
   await visitor.leave();
 });
 
+test('the visitor’s own rules hold on other people’s pages: outside of his hours nothing is leased', async () => {
+  const { visitor, card } = await visit('/hours', snippet);
+  const own = await visitor.context.newPage();
+  await own.goto(coordinator.url);
+  const other = (new Date().getHours() + 12) % 24;
+  await own.evaluate((hours) => localStorage.setItem('tessera.comfort', JSON.stringify({ hours })), `${other}-${other + 1}`);
+  await own.close();
+  await shareGpuByCard(await help(visitor, card));
+  await card.getByText('Now is not one of your hours.').waitFor();
+  await expectNothing();
+  await card.getByRole('button', { name: 'Stop' }).click();
+  await card.getByText('Stopped after 0 tiles').waitFor();
+  await visitor.leave();
+});
+
 test('synthetic clicks, every message and every method of a hostile page start nothing', async () => {
   const forged = { id: 'k_0000000000000000', kinds: ['render'], site, siteName: 'x', powerPercent: 100, grantedMs: 0, expiresMs: 9e15, revokedMs: null };
   const grant = { consent: forged, contributor: { id: 'c_0000000000000000', secret: 'A'.repeat(43) } };

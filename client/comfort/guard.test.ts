@@ -37,9 +37,9 @@ const device = { vendor: 'nvidia', architecture: '', backend: '', description: '
 const snapshot = (over: object = {}): Snapshot => ({ device, busyMs: 0, earnedMicroCredits: '0', vestingMicroCredits: '0', ...over }) as Snapshot;
 
 async function open(settings: object = {}): Promise<Guard> {
-  const guard = new Guard(engine, { ...comfortDefaults, ...settings });
+  const guard = await Guard.open({ ...comfortDefaults, ...settings });
+  guard.keep(engine);
   guard.take(snapshot());
-  await vi.advanceTimersByTimeAsync(1);
   return guard;
 }
 const unplug = (charging: boolean): void => {
@@ -75,9 +75,9 @@ it('holds under pressure, until it was lower for ten seconds', async () => {
 });
 
 it('takes no notice of the pressure that a software renderer makes', async () => {
-  const guard = new Guard(engine, comfortDefaults);
+  const guard = await Guard.open(comfortDefaults);
+  guard.keep(engine);
   guard.take(snapshot({ device: { ...device, software: true } }));
-  await vi.advanceTimersByTimeAsync(1);
   press('critical');
   await vi.advanceTimersByTimeAsync(20_000);
   expect(said).toEqual([]);
@@ -86,12 +86,12 @@ it('takes no notice of the pressure that a software renderer makes', async () =>
 
 it('keeps hours, and follows a change of settings at once', async () => {
   const guard = await open({ hours: '13-14' });
-  expect(said).toEqual(['pause hours']);
+  expect(guard.holds).toEqual(['hours']);
   await vi.advanceTimersByTimeAsync(60 * 60_000 + 5000);
-  expect(said).toEqual(['pause hours', 'resume hours']);
+  expect(said).toEqual(['resume hours']);
   guard.set({ ...comfortDefaults, hours: '8-9' });
   guard.set(comfortDefaults);
-  expect(said.slice(2)).toEqual(['pause hours', 'resume hours']);
+  expect(said.slice(1)).toEqual(['pause hours', 'resume hours']);
   guard.close();
 });
 
@@ -103,6 +103,25 @@ it('rests when it does not pay', async () => {
   await vi.advanceTimersByTimeAsync(61 * 60_000);
   expect(said).toEqual(['pause unpaid', 'resume unpaid']);
   guard.close();
+});
+
+it('knows before the engine exists what holds it, and tells it what has changed meanwhile', async () => {
+  battery.charging = false;
+  const guard = await Guard.open({ ...comfortDefaults, hours: '13-14' });
+  expect(guard.holds).toEqual(['battery', 'hours']);
+  unplug(true);
+  expect(guard.holds).toEqual(['battery', 'hours']);
+  guard.keep(engine);
+  expect(said).toEqual(['resume battery']);
+  guard.close();
+});
+
+it('waits for no sensor that does not answer', async () => {
+  vi.stubGlobal('navigator', { getBattery: () => new Promise(() => undefined), connection });
+  const opening = Guard.open(comfortDefaults);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect((await opening).holds).toEqual([]);
+  (await opening).close();
 });
 
 it('guesses nothing where the browser tells nothing', async () => {

@@ -8,25 +8,47 @@ import { WakeLock } from './wake-lock.ts';
 
 /** Hours of the day and prices change without an event. */
 const LOOK_EVERY_MS = 5000;
+/** A sensor that does not answer by then holds nobody up. */
+const SENSE_MS_MAX = 500;
 
-/** Keeps the owner's rules for one engine: holds it while one of them says so, and lets it go on when none does. */
+type Guarded = Pick<PageEngine, 'pause' | 'resume'>;
+
+/**
+ * Keeps the owner's rules for one engine: holds it while one of them says so, and lets it go on when none does. Opened before the engine,
+ * which stands still from its start for what `holds` says, and is then given to `keep`.
+ */
 export class Guard {
-  readonly #engine: Pick<PageEngine, 'pause' | 'resume'>;
+  #engine: Guarded | null = null;
   readonly #sensors = new Sensors(() => this.#look());
   readonly #paying = new Paying();
   readonly #wake = new WakeLock();
   readonly #timer: ReturnType<typeof setInterval>;
   #settings: ComfortSettings;
   #snapshot: Snapshot | null = null;
-  #held = new Set<RuleReason>();
+  /** What the engine has been told. */
+  #held: ReadonlySet<RuleReason> = new Set();
 
-  constructor(engine: Pick<PageEngine, 'pause' | 'resume'>, settings: ComfortSettings) {
-    this.#engine = engine;
+  private constructor(settings: ComfortSettings) {
     this.#settings = settings;
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
-    void this.#sensors.open();
     void this.#wake.want(settings.wakeLock);
-    // Hours hold from the first moment, not only once the sensors have answered.
+  }
+
+  static async open(settings: ComfortSettings): Promise<Guard> {
+    const guard = new Guard(settings);
+    await Promise.race([guard.#sensors.open(), new Promise((resolve) => setTimeout(resolve, SENSE_MS_MAX))]);
+    guard.#held = guard.#wanted();
+    return guard;
+  }
+
+  /** Why the engine has to stand still. */
+  get holds(): RuleReason[] {
+    return [...this.#held];
+  }
+
+  /** From now on for this engine, which was opened with `holds`. */
+  keep(engine: Guarded): void {
+    this.#engine = engine;
     this.#look();
   }
 
@@ -56,12 +78,17 @@ export class Guard {
     void this.#wake.close();
   }
 
+  #wanted(): Set<RuleReason> {
+    return new Set(holdsFor(this.#settings, { ...this.readings, unpaid: this.#isUnpaid(), now: new Date() }));
+  }
+
   #look(): void {
-    const told = this.readings;
-    const wanted = new Set(holdsFor(this.#settings, { ...told, unpaid: this.#isUnpaid(), now: new Date() }));
+    const engine = this.#engine;
+    if (!engine) return;
+    const wanted = this.#wanted();
     for (const reason of ruleReasons) {
       if (wanted.has(reason) === this.#held.has(reason)) continue;
-      void (wanted.has(reason) ? this.#engine.pause(reason) : this.#engine.resume(reason));
+      void (wanted.has(reason) ? engine.pause(reason) : engine.resume(reason));
     }
     this.#held = wanted;
   }

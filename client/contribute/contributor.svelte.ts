@@ -133,6 +133,10 @@ class Contributor {
       }
       const { consent, contributor } = await obtainConsent(workloadIds);
       const [{ openEngine }, { Guard }] = await Promise.all([import('../engine/host.ts'), import('../comfort/guard.ts')]);
+      const guard = await Guard.open(this.#comfort);
+      // It has failed meanwhile, or another tab has taken over: nothing of it may stay.
+      if (this.#phase !== 'starting') return guard.close();
+      this.#guard = guard;
       const engine = await openEngine(
         {
           origin: location.origin,
@@ -142,6 +146,7 @@ class Contributor {
           yieldsToOthers: this.#comfort.yieldToOthers,
           downloadBytesMax: this.#downloadBytesMax,
           preferences: preferencesOf(this.#choices),
+          holds: guard.holds,
         },
         {
           onState: (snapshot) => this.#take(snapshot),
@@ -153,10 +158,9 @@ class Contributor {
           onPart: (fact) => this.#tell((listener) => listener.part(fact)),
         },
       );
-      // It has failed meanwhile, or another tab has taken over: nothing of it may stay.
       if (this.#phase !== 'starting') return void engine.stop();
       this.#engine = engine;
-      this.#guard = new Guard(engine, this.#comfort);
+      guard.keep(engine);
       this.#phase = 'running';
     } catch (error) {
       this.#end('Sharing could not start', asApiError(error).message);

@@ -16,14 +16,9 @@ const openEngine = vi.fn(async (_settings: object, _listeners: EngineListeners) 
 vi.mock('../engine/host.ts', () => ({ openEngine }));
 const holdEngine = vi.fn(async () => 'held');
 vi.mock('../net/engine-lock.ts', () => ({ ENGINE_LOCK: 'engine', holdEngine }));
-const guard = { set: vi.fn(), take: vi.fn(), close: vi.fn() };
-vi.mock('../comfort/guard.ts', () => ({
-  Guard: class {
-    constructor() {
-      Object.assign(this, guard);
-    }
-  },
-}));
+const guard = { holds: ['battery'], keep: vi.fn(), set: vi.fn(), take: vi.fn(), close: vi.fn() };
+const openGuard = vi.fn(async () => guard);
+vi.mock('../comfort/guard.ts', () => ({ Guard: { open: () => openGuard() } }));
 
 const requestAdapter = vi.fn();
 const fetched: string[] = [];
@@ -61,8 +56,15 @@ describe('contributing', () => {
     const contributor = await fresh();
     await contributor.start();
     expect(contributor.phase).toBe('running');
-    expect(openEngine.mock.calls[0]?.[0]).toMatchObject({ origin: 'https://tessera.example', kinds: ['render'], identity: { consent: 'k_1' } });
+    expect(openEngine.mock.calls[0]?.[0]).toMatchObject({
+      origin: 'https://tessera.example',
+      kinds: ['render'],
+      identity: { consent: 'k_1' },
+      holds: ['battery'],
+    });
+    expect(guard.keep).toHaveBeenCalledExactlyOnceWith(engine);
     await contributor.stop();
+    expect(guard.close).toHaveBeenCalled();
     expect(engine.stop).toHaveBeenCalledOnce();
     expect(contributor.phase).toBe('idle');
   });
@@ -82,6 +84,20 @@ describe('contributing', () => {
     await contributor.start({ instead: true });
     expect(holdEngine.mock.calls.at(-1)?.at(2)).toMatchObject({ steal: true });
     expect(contributor.phase).toBe('running');
+  });
+
+  it('opens no engine when another tab takes its place before that', async () => {
+    const contributor = await fresh();
+    openGuard.mockImplementationOnce(async () => {
+      const options = holdEngine.mock.calls.at(-1)?.at(2) as unknown as { lost: () => void } | undefined;
+      options?.lost();
+      await new Promise((resolve) => setTimeout(resolve));
+      return guard;
+    });
+    await contributor.start();
+    expect(contributor.phase).toBe('ended');
+    expect(openEngine).not.toHaveBeenCalled();
+    expect(guard.close).toHaveBeenCalled();
   });
 
   it('stops an engine that another tab has replaced before it was open', async () => {

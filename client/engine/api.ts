@@ -129,6 +129,8 @@ export interface EngineSettings {
   readonly preferences?: Preferences;
   /** Pauses by itself while somebody else needs the GPU. Default true; a software renderer has no GPU to share. */
   readonly yieldsToOthers?: boolean;
+  /** Stands still from the start, for these reasons: it says who it is, and fetches nothing. */
+  readonly holds?: readonly HoldReason[];
   /** The operator's key: this contributor is his own, and is believed. */
   readonly trusted?: string;
 }

@@ -121,6 +121,7 @@ export class Engine {
     this.#pace = new Pace(clock, options.sliceMs ?? SLICE_MS_DEFAULT);
     this.#pace.setPower(options.powerPercent ?? powerPercents.max);
     this.#meter = new Meter(clock.now());
+    for (const reason of options.holds ?? []) this.#pace.pause(reason);
     this.#gpu = new GpuKeeper(options.gpu, options.backend, this.#pace);
     this.#connection = this.#makeConnection();
     const [connection, gpu, pace] = [this.#connection, this.#gpu, this.#pace];

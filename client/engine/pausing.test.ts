@@ -54,6 +54,19 @@ describe('pause and stop', () => {
     await until(() => storedTiles(coordinator).length === 2, 'both tiles');
   });
 
+  it('begins standing still where a reason to is known before', async () => {
+    const { coordinator, engine, work, last } = await world({}, {}, { holds: ['battery'] });
+    coordinator.addJob('a', 2);
+    engine.start();
+    await until(() => last()?.device !== null && last()?.online, 'the welcome');
+    coordinator.fact('work:available');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(last()).toMatchObject({ mode: 'paused', holds: ['battery'] });
+    expect([work.log, coordinator.tokensOf('a')]).toEqual([[], []]);
+    engine.resume('battery');
+    await until(() => storedTiles(coordinator).length === 2, 'both tiles');
+  });
+
   it('lets a tile go that it would hold for long: what is finished counts, the rest goes back, the GPU is free', async () => {
     // Of the waits only that of a pause is so long.
     const clock = { ...realClock, sleep: (ms: number, signal: AbortSignal) => realClock.sleep(ms === 20_000 ? 60 : ms, signal) };

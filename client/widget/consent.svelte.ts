@@ -2,6 +2,7 @@ import { workloadIds } from '../../shaders/registry.ts';
 import { limits } from '../../shared/limits.ts';
 import type { SiteId } from '../../shared/model.ts';
 import type { SiteView } from '../../shared/schemas.ts';
+import { rememberedComfort } from '../comfort/settings.ts';
 import { probeAdapter } from '../engine/device.ts';
 import { api, asApiError } from '../net/api.ts';
 import { browserKey } from '../net/browser-key.ts';
@@ -62,7 +63,7 @@ export class ConsentForm {
       // What the visitor earns belongs to this browser's account, so there has to be one.
       await api.session();
       const grant = await api.grantConsent({ kinds: [...workloadIds], site: this.#site, powerPercent: this.powerPercent });
-      this.#tell({ ...grant, browser: browserKey() });
+      this.#tell({ ...grant, browser: browserKey(), comfort: rememberedComfort() });
     });
   }
 

@@ -1,10 +1,15 @@
 import { HOUR_MS } from '../../shared/limits.ts';
 import type { SiteId } from '../../shared/model.ts';
 import type { ConsentGrant } from '../../shared/schemas.ts';
+import type { ComfortSettings } from '../comfort/settings.ts';
 
-/** What the consent window hands to who works: the yes, and what all engines of this browser have in common (net/browser-key.ts). */
+/**
+ * What the consent window hands to who works: the yes, and what a frame on another site cannot read itself: what all engines of this
+ * browser have in common (net/browser-key.ts), and its owner's rules.
+ */
 export interface WidgetGrant extends ConsentGrant {
   readonly browser?: string;
+  readonly comfort?: ComfortSettings;
 }
 
 /** The visitor's yes, for as long as the tab lives. Browsers that forbid storage in frames just ask again. */

@@ -1,4 +1,7 @@
 import type { SiteId } from '../../shared/model.ts';
+import type { Guard } from '../comfort/guard.ts';
+import { comfortOf } from '../comfort/settings.ts';
+import { holdWords } from '../comfort/words.ts';
 import type { Snapshot } from '../engine/api.ts';
 import type { PageEngine } from '../engine/host.ts';
 import { api, asApiError } from '../net/api.ts';
@@ -7,8 +10,8 @@ import { storeGrant, type WidgetGrant } from './grant.ts';
 import type { StateMessage, WidgetState } from './messages.ts';
 
 /**
- * The work under one yes, in the frame or in our own window. starting -> running <-> paused (not seen) -> stopping -> stopped; failed
- * from everywhere; elsewhere when another tab of this browser runs. No engine is made before somebody can see that it runs.
+ * The work under one yes, in the frame or in our own window. starting -> running <-> paused (not seen, or by the owner’s rules) -> stopping ->
+ * stopped; failed from everywhere; elsewhere when another tab of this browser runs. No engine is made before somebody can see that it runs.
  */
 export class Working {
   readonly #site: SiteId;
@@ -17,6 +20,7 @@ export class Working {
   #message = $state<string | null>(null);
   #grant: WidgetGrant | null = null;
   #engine: PageEngine | null = null;
+  #guard: Guard | null = null;
   #isSeen = false;
   /** What is done to the engine is done one after the other. */
   #queue: Promise<void> = Promise.resolve();
@@ -30,9 +34,9 @@ export class Working {
   get state(): WidgetState {
     return this.#state;
   }
-  /** What is wrong, or why it ended, for people. */
+  /** What is wrong, why it ended, or what it waits for, for people. */
   get message(): string | null {
-    return this.#message;
+    return this.#state === 'paused' ? holdWords[this.#snapshot?.holds[0] ?? 'hidden'] : this.#message;
   }
   get powerPercent(): number {
     return this.#grant?.consent.powerPercent ?? 0;
@@ -92,18 +96,32 @@ export class Working {
     else if (this.#isSeen) this.#engine = await this.#open(this.#grant);
   }
 
-  async #open({ consent, contributor, browser }: WidgetGrant): Promise<PageEngine> {
+  async #open({ consent, contributor, browser, comfort }: WidgetGrant): Promise<PageEngine> {
     this.#state = 'starting';
-    const { openEngine } = await import('../engine/host.ts');
+    const [{ openEngine }, { Guard }] = await Promise.all([import('../engine/host.ts'), import('../comfort/guard.ts')]);
+    // Whether the screen stays on is for the page around us to say.
+    const rules = { ...comfortOf(comfort), wakeLock: false };
+    const guard = await Guard.open(rules);
+    this.#guard = guard;
     const { kinds, powerPercent } = consent;
-    return openEngine(
-      { origin: location.origin, identity: { contributor, consent: consent.id, ...(browser !== undefined && { browser }) }, kinds, powerPercent },
+    const engine = await openEngine(
+      {
+        origin: location.origin,
+        identity: { contributor, consent: consent.id, ...(browser !== undefined && { browser }) },
+        kinds,
+        powerPercent,
+        yieldsToOthers: rules.yieldToOthers,
+        holds: guard.holds,
+      },
       { onState: (snapshot) => this.#take(snapshot) },
     );
+    guard.keep(engine);
+    return engine;
   }
 
   #take(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
+    this.#guard?.take(snapshot);
     if (this.#state === 'stopping' || this.#state === 'stopped') return;
     if (snapshot.mode === 'failed') this.#fail(snapshot.error?.message ?? 'It could not go on.');
     else if (snapshot.mode === 'stopped') {
@@ -124,6 +142,7 @@ export class Working {
 
   #end(state: 'stopped' | 'failed'): void {
     this.#state = state;
+    this.#guard?.close();
     this.#life.abort();
   }
 
