@@ -2,7 +2,7 @@ import type { Wallet } from '@wallet-standard/base';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Challenge } from '../../shared/schemas.ts';
 import { originProblem, snippetOf } from './sites.svelte.ts';
-import { accountWords, kindWords, Statement } from './statement.svelte.ts';
+import { accountWords, kindWords } from './statement-words.ts';
 import { connectWallet, isSolanaWallet, readyState, type SolanaWallet, signChallenge } from './wallet-sign-in.ts';
 import { walletProblem } from './wallet-words.ts';
 
@@ -81,31 +81,7 @@ describe('signChallenge', () => {
   });
 });
 
-describe('Statement', () => {
-  it('appends older rows, and keeps the rows when a page fails', async () => {
-    const answers = [
-      () => new Response(JSON.stringify({ rows: [{ id: '9' }], next: '9' })),
-      () => new Response('null', { status: 500 }),
-      () => new Response(JSON.stringify({ rows: [{ id: '8' }], next: null })),
-    ];
-    const asked: string[] = [];
-    vi.stubGlobal('fetch', async (path: string) => {
-      asked.push(path);
-      return answers.shift()?.();
-    });
-    const statement = new Statement();
-    expect(statement.rows).toBeNull();
-    await statement.more();
-    expect(statement.hasMore).toBe(true);
-    await statement.more();
-    expect(statement.error?.code).toBe('internal');
-    expect(statement.rows).toHaveLength(1);
-    await statement.more();
-    expect(statement.rows?.map(({ id }) => id)).toEqual(['9', '8']);
-    expect(statement.hasMore).toBe(false);
-    expect(asked[2]).toContain('before=9');
-  });
-
+describe('the statement', () => {
   it('shows a kind of row it does not know as it is', () => {
     expect(kindWords('pay')).toBe('Tile accepted');
     expect(kindWords('payout')).toBe('payout');

@@ -56,13 +56,13 @@ describe('pause and stop', () => {
 
   it('begins standing still where a reason to is known before', async () => {
     const { coordinator, engine, work, last } = await world({}, {}, { holds: ['battery'] });
-    coordinator.addJob('a', 2);
+    const job = coordinator.addJob('a', 2);
     engine.start();
     await until(() => last()?.device !== null && last()?.online, 'the welcome');
     coordinator.fact('work:available');
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(last()).toMatchObject({ mode: 'paused', holds: ['battery'] });
-    expect([work.log, coordinator.tokensOf('a')]).toEqual([[], []]);
+    expect([work.log, coordinator.tokensOf(job)]).toEqual([[], []]);
     engine.resume('battery');
     await until(() => storedTiles(coordinator).length === 2, 'both tiles');
   });

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { ContributorId } from '../../../shared/model.ts';
-import { ResultHistory } from './history.svelte.ts';
+import type { ContributorId } from '../../shared/model.ts';
+import { api } from './api.ts';
+import { PagedList } from './paged-list.svelte.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 
-describe('ResultHistory', () => {
+describe('PagedList', () => {
   const asked: [string, string | undefined][] = [];
   const answer = (pages: Record<string, unknown>) => {
     asked.length = 0;
@@ -18,7 +19,7 @@ describe('ResultHistory', () => {
   it('fetches page after page of a contributor with its own secret', async () => {
     const path = '/api/contributors/me/results';
     answer({ [path]: { rows: [{ id: 'r_3' }, { id: 'r_2' }], next: 'r_2' }, [`${path}?before=r_2`]: { rows: [{ id: 'r_1' }], next: null } });
-    const history = new ResultHistory({ id: 'c_1' as ContributorId, secret: 'secret' });
+    const history = new PagedList((before) => api.history({ id: 'c_1' as ContributorId, secret: 'secret' }, before));
     await history.more();
     expect(history.hasMore).toBe(true);
     await history.more();
@@ -31,7 +32,7 @@ describe('ResultHistory', () => {
 
   it('asks for all of the account by its session, and keeps the rows it has when a page fails', async () => {
     answer({ '/api/account/results': { rows: [{ id: 'r_3' }], next: 'r_3' } });
-    const history = new ResultHistory(null);
+    const history = new PagedList((before) => api.history(null, before));
     await history.more();
     await history.more();
     expect(asked.map(([path]) => path)).toEqual(['/api/account/results', '/api/account/results?before=r_3']);

@@ -1,21 +1,25 @@
-import type { HistoryRow } from '../../../shared/schemas.ts';
-import { type ApiError, api, asApiError, type ContributorKey } from '../../net/api.ts';
+import { type ApiError, asApiError } from './api.ts';
 
-/** What was handed in and what became of it, newest first, fetched a page at a time. */
-export class ResultHistory {
-  readonly #key: ContributorKey | null;
-  #rows = $state.raw<readonly HistoryRow[] | null>(null);
+interface Page<Row> {
+  readonly rows: readonly Row[];
+  /** What to ask for as `before`, null at the end. */
+  readonly next: string | null;
+}
+
+/** Rows of the coordinator's, newest first, fetched a page at a time. */
+export class PagedList<Row> {
+  readonly #fetch: (before: string | null) => Promise<Page<Row>>;
+  #rows = $state.raw<readonly Row[] | null>(null);
   #next = $state<string | null>(null);
   #busy = $state(false);
   #error = $state.raw<ApiError | null>(null);
 
-  /** Of one contributor, or of all that belong to this account when `key` is null. */
-  constructor(key: ContributorKey | null) {
-    this.#key = key;
+  constructor(fetch: (before: string | null) => Promise<Page<Row>>) {
+    this.#fetch = fetch;
   }
 
   /** Null until the first answer. */
-  get rows(): readonly HistoryRow[] | null {
+  get rows(): readonly Row[] | null {
     return this.#rows;
   }
   get hasMore(): boolean {
@@ -34,7 +38,7 @@ export class ResultHistory {
     this.#busy = true;
     this.#error = null;
     try {
-      const { rows, next } = await api.history(this.#key, this.#next);
+      const { rows, next } = await this.#fetch(this.#next);
       this.#rows = [...(this.#rows ?? []), ...rows];
       this.#next = next;
     } catch (error) {
