@@ -53,7 +53,7 @@ async function measure(coordinator: BenchCoordinator, port: number) {
     const transfer = await transferOf(browser, url);
     const host = await hostCost(browser, url);
     const widget = [`/widget/frame?site=${host.site}`, `/widget/consent?site=${host.site}`];
-    const paths = ['/', '/submit', '/gallery', '/account', '/ui', `/jobs/${job}`, `/jobs/${job}/receipt`, '/no-such-page', ...widget];
+    const paths = ['/', '/submit', '/gallery', '/account', '/groups', '/join', '/ui', `/jobs/${job}`, `/jobs/${job}/receipt`, '/no-such-page', ...widget];
     const violations = await axeViolations(browser, url, paths);
     const lighthouse = await lighthouseScores(`http://localhost:${port}/`, debuggingPort);
     return { transfer, host, paths, violations, lighthouse, version: browser.version() };

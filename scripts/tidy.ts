@@ -81,7 +81,7 @@ const unreachable: readonly { readonly from: RegExp; readonly never: RegExp; rea
   { from: /^client\//, never: /^shaders\/[^/]+\/(prepare|check|assemble|samples)\.ts$/, why: 'pages must not load a face of the coordinator' },
   { from: /^server\//, never: /^shaders\/[^/]+\/(run|view)\.ts$/, why: 'the coordinator must not load a face of the pages' },
   {
-    from: /^shaders\/[^/]+\/(spec|run|view)\.ts$/,
+    from: /^shaders\/[^/]+\/(spec|form|run|view)\.ts$/,
     never: /^(node:|sharp$|better-sqlite3$|webgpu$|@gltf-transform\/)/,
     why: 'faces that run in pages must not load Node modules',
   },
