@@ -1,5 +1,7 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { brotliCompress, gzip, gzipSync } from 'node:zlib';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig, type Plugin } from 'vite';
 
@@ -44,13 +46,31 @@ function selfContainedWidget(): Plugin {
   };
 }
 
+const compressible = /\.(js|mjs|css|html)$/;
+
+/** Writes every text as `.br` and `.gz` too, once and as small as it gets; the coordinator only picks the file. */
+function compressed(): Plugin {
+  return {
+    name: 'tessera:compressed',
+    async writeBundle({ dir = '' }, bundle) {
+      const texts = Object.keys(bundle).filter((file) => compressible.test(file));
+      const compress = async (path: string): Promise<void> => {
+        const bytes = await readFile(path);
+        await writeFile(`${path}.br`, await promisify(brotliCompress)(bytes));
+        await writeFile(`${path}.gz`, await promisify(gzip)(bytes, { level: 9 }));
+      };
+      await Promise.all(texts.map((file) => compress(resolve(dir, file))));
+    },
+  };
+}
+
 /** Entries that keep their names. */
 const atRoot: ReadonlySet<string> = new Set(['widget', 'service-worker']);
 
 export default defineConfig({
   root: resolve(root, 'client'),
   cacheDir: resolve(root, '.cache/vite'),
-  plugins: [withoutServerFaces(), svelte({ configFile: false }), selfContainedWidget()],
+  plugins: [withoutServerFaces(), svelte({ configFile: false }), selfContainedWidget(), compressed()],
   worker: { format: 'es', plugins: () => [withoutServerFaces()] },
   build: {
     target: 'es2023',

@@ -81,7 +81,7 @@ const unreachable: readonly { readonly from: RegExp; readonly never: RegExp; rea
   { from: /^client\//, never: /^shaders\/[^/]+\/(prepare|check|assemble|samples)\.ts$/, why: 'pages must not load a face of the coordinator' },
   { from: /^server\//, never: /^shaders\/[^/]+\/(run|view)\.ts$/, why: 'the coordinator must not load a face of the pages' },
   {
-    from: /^shaders\/[^/]+\/(spec|run|view)\.ts$/,
+    from: /^shaders\/[^/]+\/(spec|form|run|view)\.ts$/,
     never: /^(node:|sharp$|better-sqlite3$|webgpu$|@gltf-transform\/)/,
     why: 'faces that run in pages must not load Node modules',
   },
@@ -173,7 +173,7 @@ export function purity(sources: readonly Source[]): Finding[] {
 }
 
 /** Faces that every workload has, one file each. */
-export const faces = ['spec', 'prepare', 'run', 'check', 'view', 'assemble', 'samples'] as const;
+export const faces = ['spec', 'form', 'prepare', 'run', 'check', 'view', 'assemble', 'samples'] as const;
 
 /** Every workload folder has its line in the registry, every line its folder, and no face is missing. `files` are all paths of the project. */
 export function registered(files: readonly string[], ids: readonly string[]): Finding[] {

@@ -2,7 +2,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import { decodeResult } from '../shared/formats.ts';
 import type { BlobHash, ElementRef, JobId, MicroUnits, OwnerId } from '../shared/model.ts';
 import type { WorkloadSpec } from '../shared/workload.ts';
@@ -47,9 +46,7 @@ export const spec: WorkloadSpec = {
   version: 1,
   title: 'Formula',
   summary: 'Values that everybody can compute.',
-  params: Type.Object({}),
   defaults: {},
-  fields: [],
   outputs: () => [],
   tolerance: { unit: 'steps', allowed: 1, honestMissRate: 1e-3, unexplainedRate: 1e-6 },
   elementWords: WORDS,

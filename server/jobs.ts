@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
-import type { Static, TSchema } from 'typebox';
+import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { workload } from '../shaders/registry.ts';
 import type { MicroCredits } from '../shared/credits.ts';
 import { limits, MIB } from '../shared/limits.ts';
 import type { BlobHash, GroupId, JobContext, JobId, OwnerId, ResultId } from '../shared/model.ts';
 import { type AcceptedView, type ChecksPolicy, defaultChecks, type JobRequest, type JobView, type Quote, type QuoteRequest } from '../shared/schemas.ts';
-import { InputError, type WorkloadSpec } from '../shared/workload.ts';
+import { InputError, type WorkloadForm, type WorkloadSpec } from '../shared/workload.ts';
 import type { DeskAnswer, DeskQuestion } from './checks/messages.ts';
 import type { Pool } from './checks/pool.ts';
 import type { Coordinator } from './coordinator.ts';
@@ -69,8 +69,8 @@ export class Jobs {
 
   /** Prepares the inputs and prices the job. Throws `InputError` naming the field. */
   async quote(request: QuoteRequest): Promise<Quote> {
-    const { spec, params, checks } = readRequest(request);
-    const prepared = await this.#prepare(spec, params, request.files);
+    const { spec, form, params, checks } = await readRequest(request);
+    const prepared = await this.#prepare(spec, form, params, request.files);
     const job = { id: 'j_quote' as JobId, seed: 0, params, prepared: prepared.prepared };
     const { tiles, passes } = gridOf(spec, job);
     const price = priceJob(spec, job, checks, this.#deps.ratePerUnit);
@@ -89,11 +89,11 @@ export class Jobs {
   /** Holds the price, unless the job is for a group only, and opens the job. Throws `InputError`, `InsufficientCredits` or `JobError`; then nothing was stored. */
   async submit(request: JobRequest, { owner, gallery }: Orderer): Promise<JobView> {
     const { store, clock, randomBytes, ratePerUnit, coordinator } = this.#deps;
-    const { spec, params, checks } = readRequest(request);
+    const { spec, form, params, checks } = await readRequest(request);
     if (!gallery && (await store.jobs.countOpen(owner)) >= limits.openJobsPerOwnerMax)
       throw new JobError('too_many', `At most ${limits.openJobsPerOwnerMax} jobs may be open at a time.`);
     const group = await this.#groupOf(request, owner);
-    const { prepared, inputs } = await this.#prepare(spec, params, request.files);
+    const { prepared, inputs } = await this.#prepare(spec, form, params, request.files);
     const seed = request.seed ?? new DataView(randomBytes(4).buffer).getUint32(0);
     const context = { id: newJobId(randomBytes), seed, params, prepared };
     gridOf(spec, context);
@@ -140,13 +140,13 @@ export class Jobs {
     return { id, mode };
   }
 
-  async #prepare(spec: WorkloadSpec, params: unknown, files: QuoteRequest['files']): Promise<Prepared> {
+  async #prepare(spec: WorkloadSpec, form: WorkloadForm, params: unknown, files: QuoteRequest['files']): Promise<Prepared> {
     const key = createHash('sha256')
       .update(JSON.stringify([spec.id, spec.version, params, Object.entries(files).sort()]))
       .digest('hex');
     const known = this.#prepared.get(key);
     if (known) return known;
-    const fresh = this.#prepareNow(spec, params, files);
+    const fresh = this.#prepareNow(spec, form, params, files);
     this.#prepared.set(key, fresh);
     fresh.catch(() => this.#prepared.delete(key));
     const oldest = this.#prepared.keys().next().value;
@@ -154,9 +154,9 @@ export class Jobs {
     return fresh;
   }
 
-  async #prepareNow(spec: WorkloadSpec, params: unknown, files: QuoteRequest['files']): Promise<Prepared> {
+  async #prepareNow(spec: WorkloadSpec, form: WorkloadForm, params: unknown, files: QuoteRequest['files']): Promise<Prepared> {
     const { blobs, preparing } = this.#deps;
-    const names = new Set(spec.fields.filter(({ kind }) => kind === 'file').map(({ name }) => name));
+    const names = new Set(form.fields.filter(({ kind }) => kind === 'file').map(({ name }) => name));
     const bytes: Record<string, Uint8Array<ArrayBuffer>> = {};
     for (const [name, hash] of Object.entries(files)) {
       if (!names.has(name)) throw new InputError(`files.${name}`, 'This workload takes no such file.', [...names].join(', '));
@@ -359,17 +359,18 @@ function gridOf(spec: WorkloadSpec, job: JobContext): { tiles: number; passes: n
   return grid;
 }
 
-function readRequest(request: QuoteRequest): { spec: WorkloadSpec; params: Static<TSchema>; checks: ChecksPolicy } {
-  const spec = workload(request.workload)?.spec;
-  if (!spec) throw new InputError('workload', `There is no workload called ${JSON.stringify(request.workload)}.`);
-  const error = Value.Errors(spec.params, request.params)[0];
+async function readRequest(request: QuoteRequest): Promise<{ spec: WorkloadSpec; form: WorkloadForm; params: unknown; checks: ChecksPolicy }> {
+  const entry = workload(request.workload);
+  if (!entry) throw new InputError('workload', `There is no workload called ${JSON.stringify(request.workload)}.`);
+  const form = await entry.form();
+  const error = Value.Errors(form.params, request.params)[0];
   if (error)
     throw new InputError(
       `params${error.instancePath.replaceAll('/', '.')}`,
       `${error.instancePath.slice(1) || 'params'} ${error.message}`,
-      limitOf(spec.params, error.instancePath),
+      limitOf(form.params, error.instancePath),
     );
-  return { spec, params: request.params, checks: request.checks ?? defaultChecks };
+  return { spec: entry.spec, form, params: request.params, checks: request.checks ?? defaultChecks };
 }
 
 /** What a numeric field would have accepted, from its schema. */

@@ -34,7 +34,7 @@ async function run(): Promise<void> {
   if (!entry || values.out === '') throw new Error(usage);
   const { spec } = entry;
   const params = { ...(spec.defaults as object), ...(JSON.parse(values.params) as object) };
-  const error = Value.Errors(spec.params, params)[0];
+  const error = Value.Errors((await entry.form()).params, params)[0];
   if (error) throw new Error(`params${error.instancePath}: ${error.message}`);
   const files = await Promise.all(
     values.file.map(async (pair) => {

@@ -5,6 +5,7 @@ import { spec as render } from './render/spec.ts';
 const entries = {
   render: {
     spec: render,
+    form: () => import('./render/form.ts'),
     prepare: () => import('./render/prepare.ts'),
     run: () => import('./render/run.ts'),
     check: () => import('./render/check.ts'),

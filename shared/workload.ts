@@ -1,10 +1,11 @@
-import type { Static, TSchema } from 'typebox';
+import type { TSchema } from 'typebox';
 import type { ElementRef, JobContext, MicroUnits, PartMask, TileRef } from './model.ts';
 
 /**
  * The contract of a workload: one folder under shaders/, one file per place it runs in.
  *
  *   spec.ts      pure, both sides           `WorkloadSpec`
+ *   form.ts      submit page, server       `WorkloadForm`
  *   prepare.ts   server thread              `WorkloadPrepare`
  *   run.ts       WebGPU, browser and Node   `WorkloadRun`
  *   check.ts     server threads             `WorkloadCheck`
@@ -61,16 +62,14 @@ export interface Output {
   readonly large?: boolean;
 }
 
-export interface WorkloadSpec<S extends TSchema = TSchema, Prepared = unknown, Params = Static<S>> {
+export interface WorkloadSpec<Params = unknown, Prepared = unknown> {
   readonly id: string;
   /** Raised whenever equal inputs may give other bytes. Part of every job. */
   readonly version: number;
   readonly title: string;
   /** One sentence for contributors: what will run on their GPU. */
   readonly summary: string;
-  readonly params: S;
   readonly defaults: Params;
-  readonly fields: readonly Field[];
   /** Files of this job, once it is done. Pages show the first that browsers draw; of frames that is the first frame. */
   outputs(job: JobContext<Params, Prepared>): readonly Output[];
   readonly tolerance: Tolerance;
@@ -97,6 +96,12 @@ export interface WorkloadSpec<S extends TSchema = TSchema, Prepared = unknown, P
    * of them and all behind them always run. 0: nothing is ever left out.
    */
   adaptivePasses(job: JobContext<Params, Prepared>): number;
+}
+
+/** What can be ordered. Apart from the spec, because a schema brings its library with it: most pages only look. */
+export interface WorkloadForm {
+  readonly params: TSchema;
+  readonly fields: readonly Field[];
 }
 
 /** A refusal of an input, shown beside the field it names. `limit` says what would have been fine. */
@@ -229,6 +234,7 @@ export interface WorkloadSamples<Params> {
 /** One line of shaders/registry.ts: the spec, and the other faces where they run. */
 export interface WorkloadEntry {
   readonly spec: WorkloadSpec;
+  readonly form: () => Promise<WorkloadForm>;
   readonly prepare: () => Promise<WorkloadPrepare<unknown, unknown>>;
   readonly run: () => Promise<WorkloadRun<unknown, unknown>>;
   readonly check: () => Promise<WorkloadCheck<unknown, unknown>>;

@@ -1,7 +1,8 @@
 import type { Wallet } from '@wallet-standard/base';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Challenge } from '../../shared/schemas.ts';
-import { originProblem, snippetOf } from './sites.svelte.ts';
+import { snippetOf } from '../ui/snippet.ts';
+import { originProblem } from './sites.svelte.ts';
 import { accountWords, kindWords } from './statement-words.ts';
 import { connectWallet, isSolanaWallet, readyState, type SolanaWallet, signChallenge } from './wallet-sign-in.ts';
 import { walletProblem } from './wallet-words.ts';

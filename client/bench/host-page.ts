@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext } from 'playwright';
+import { snippetOf } from '../ui/snippet.ts';
 
 /** A bare page of another site, with the lines that the owner of a site places, and the same page without them. */
 
@@ -11,7 +12,7 @@ const SHARE_PERCENT = 20;
 export interface HostCost {
   /** Worst layout shift of all loads. */
   readonly cls: number;
-  /** Median main-thread time with the widget, less the median without it. */
+  /** Median processor time of the main thread with the widget, less the median without it. */
   readonly taskMs: number;
   /** The same of script alone. */
   readonly scriptMs: number;
@@ -35,9 +36,8 @@ ${snippet}
 export async function hostCost(browser: Browser, coordinator: string): Promise<HostCost> {
   let site = '';
   const server = createServer((request, response) => {
-    const snippet = `<script type="module" src="${coordinator}/widget.js"></script>\n<tessera-widget site="${site}"></tessera-widget>`;
     response.setHeader('content-type', 'text/html; charset=utf-8');
-    response.end(hostPage(request.url === '/with' ? snippet : ''));
+    response.end(hostPage(request.url === '/with' ? snippetOf(coordinator, site) : ''));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = `http://site.localhost:${(server.address() as AddressInfo).port}`;
@@ -89,14 +89,15 @@ async function load(browser: Browser, url: string, coordinator: string | null): 
   try {
     const page = await context.newPage();
     const devtools = await context.newCDPSession(page);
-    await devtools.send('Performance.enable');
+    // The thread's own time: what else the machine does weighs less.
+    await devtools.send('Performance.enable', { timeDomain: 'threadTicks' });
     await page.goto(url, { waitUntil: 'load' });
-    // A card that never came would cost nothing.
-    if (coordinator !== null) await page.waitForFunction(() => document.querySelector('tessera-widget')?.shadowRoot?.querySelector('iframe'));
     await page.waitForTimeout(SETTLE_MS);
+    // Before anything is evaluated in the page: what Playwright brings with it would count.
+    const { metrics } = await devtools.send('Performance.getMetrics');
+    // A card that never came would cost nothing.
     if (coordinator !== null && !page.frames().some((frame) => frame.url().startsWith(`${coordinator}/widget/frame`)))
       throw new Error('the card was not shown');
-    const { metrics } = await devtools.send('Performance.getMetrics');
     const ms = (name: string): number => 1000 * (metrics.find((metric) => metric.name === name)?.value ?? Number.NaN);
     return { cls: await page.evaluate(layoutShift), taskMs: ms('TaskDuration'), scriptMs: ms('ScriptDuration') };
   } finally {

@@ -53,6 +53,9 @@ export function errorOf(status: number, body: unknown): ApiError {
 
 export const offline = (): ApiError => new ApiError('offline', 'No connection to the coordinator. Check the network, then try again.');
 
+/** A chunk of ours did not come: offline, or the coordinator was updated since this page was opened and has other files now. */
+export const notLoaded = new ApiError('stale', 'This page could not be loaded. Check the network, then load it again.');
+
 /** Any thrown value -> `ApiError`, so that pages show one kind. */
 export const asApiError = (error: unknown): ApiError =>
   error instanceof ApiError ? error : new ApiError('internal', error instanceof Error ? error.message : String(error));

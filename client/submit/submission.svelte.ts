@@ -1,6 +1,6 @@
 import type { BlobHash, GroupId, GroupMode } from '../../shared/model.ts';
 import type { JobRequest, JobView, Quote, QuoteRequest } from '../../shared/schemas.ts';
-import type { WorkloadSpec } from '../../shared/workload.ts';
+import type { WorkloadForm, WorkloadSpec } from '../../shared/workload.ts';
 import { type ApiError, api, asApiError } from '../net/api.ts';
 import { session } from '../net/session.svelte.ts';
 import { Attachment } from './attachment.svelte.ts';
@@ -13,6 +13,7 @@ const QUOTE_DELAY_MS = 400;
 /** One job being put together: parameters and files of a workload, what is wrong with them, and what it would cost. */
 export class Submission {
   readonly spec: WorkloadSpec;
+  readonly form: WorkloadForm;
   params = $state<Record<string, unknown>>({});
   title = $state('');
   visibility = $state<JobRequest['visibility']>('public');
@@ -27,11 +28,12 @@ export class Submission {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asking = new AbortController();
 
-  readonly #local = $derived.by((): FieldErrors => paramErrors(this.spec.params, this.params));
+  readonly #local = $derived.by((): FieldErrors => paramErrors(this.form.params, this.params));
   readonly #remote = $derived.by((): FieldErrors | null => (this.#refusal ? errorBeside(this.#refusal, this.#names) : null));
 
-  constructor(spec: WorkloadSpec) {
+  constructor(spec: WorkloadSpec, form: WorkloadForm) {
     this.spec = spec;
+    this.form = form;
     this.params = { ...(spec.defaults as Record<string, unknown>) };
   }
 
@@ -94,7 +96,7 @@ export class Submission {
     this.#quote = null;
     if (!attachment) return this.quoteSoon();
     // The first file is what the job is about; others go with it.
-    const subject = this.spec.fields.find(({ kind }) => kind === 'file')?.name;
+    const subject = this.form.fields.find(({ kind }) => kind === 'file')?.name;
     if (field === subject && this.title.trim() === '') this.title = attachment.name.replace(/\.[^.]+$/, '').slice(0, 80);
     await attachment.send();
     this.quoteSoon();
@@ -130,7 +132,7 @@ export class Submission {
   }
 
   get #names(): readonly string[] {
-    return [...this.spec.fields.map(({ name }) => name), 'title', 'checks', 'targetError', 'visibility', 'group'];
+    return [...this.form.fields.map(({ name }) => name), 'title', 'checks', 'targetError', 'visibility', 'group'];
   }
 
   #request(): QuoteRequest {

@@ -1,21 +1,19 @@
 import { Type } from 'typebox';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { GroupId } from '../../shared/model.ts';
-import type { WorkloadSpec } from '../../shared/workload.ts';
+import type { WorkloadForm, WorkloadSpec } from '../../shared/workload.ts';
 import { session } from '../net/session.svelte.ts';
 import { Submission } from './submission.svelte.ts';
 
-const spec = {
-  id: 'double',
-  title: 'Double a number',
+const spec = { id: 'double', title: 'Double a number', defaults: { count: 2 } } as unknown as WorkloadSpec;
+const form: WorkloadForm = {
   params: Type.Object({ count: Type.Integer({ minimum: 1, maximum: 10 }) }, { additionalProperties: false }),
-  defaults: { count: 2 },
   fields: [
     { kind: 'integer', name: 'count', label: 'Count', help: '' },
     { kind: 'file', name: 'data', label: 'Data', help: '', accept: '.bin', required: true },
     { kind: 'file', name: 'mask', label: 'Mask', help: '', accept: '.mask', required: false },
   ],
-} as unknown as WorkloadSpec;
+};
 
 const quote = { tiles: 4, passes: 1, units: 1, workMicroCredits: '900', checksMicroCredits: '100', holdMicroCredits: '1000', report: [], facts: {} };
 const asked: { path: string; body: { params: unknown; checks: unknown; files: unknown } }[] = [];
@@ -53,7 +51,7 @@ const wait = () => vi.advanceTimersByTimeAsync(500);
 
 describe('a job for a group', () => {
   it('goes with its group; one for the group only needs no credits and is not listed', async () => {
-    const submission = new Submission(spec);
+    const submission = new Submission(spec, form);
     vi.spyOn(session, 'testMicroCredits', 'get').mockReturnValue(0n);
     submission.set('count', 3);
     await wait();
@@ -73,7 +71,7 @@ describe('a job for a group', () => {
   });
 
   it('that it may not name is refused beside the choice', async () => {
-    const submission = new Submission(spec);
+    const submission = new Submission(spec, form);
     submission.chooseGroup('first', 'g_1' as GroupId);
     answer = () => new Response(JSON.stringify({ error: { code: 'bad_input', message: 'You are in no such group.', field: 'group' } }), { status: 422 });
     await submission.submit();
@@ -84,14 +82,14 @@ describe('a job for a group', () => {
 
 describe('Submission', () => {
   it('starts with the defaults and asks for no price before anything was touched', async () => {
-    const submission = new Submission(spec);
+    const submission = new Submission(spec, form);
     await wait();
     expect(submission.params).toEqual({ count: 2 });
     expect(asked).toEqual([]);
   });
 
   it('asks once for many keystrokes', async () => {
-    const submission = new Submission(spec);
+    const submission = new Submission(spec, form);
     for (const count of [3, 4, 5]) submission.set('count', count);
     await wait();
     expect(asked).toHaveLength(1);
@@ -106,7 +104,7 @@ describe('Submission', () => {
     ['draft', 1e-3],
     ['strict', 1e-5],
   ] as const)('orders the certainty that was chosen: %s', async (certainty, targetError) => {
-    const submission = new Submission(spec);
+    const submission = new Submission(spec, form);
     submission.certainty = certainty;
     submission.quoteSoon();
     await wait();
@@ -114,7 +112,7 @@ describe('Submission', () => {
   });
 
   it('asks nothing while a field is wrong', async () => {
-    const submission = new Submission(spec);
+    const submission = new Submission(spec, form);
     submission.set('count', 11);
     await wait();
     expect(submission.errors).toEqual({ count: 'At most 10.' });
@@ -123,7 +121,7 @@ describe('Submission', () => {
 
   it('shows a refusal beside its field, and drops it with the next change', async () => {
     answer = () => new Response(JSON.stringify({ error: { code: 'bad_input', message: 'Not a .bin.', field: 'files.data' } }), { status: 422 });
-    const submission = new Submission(spec);
+    const submission = new Submission(spec, form);
     submission.quoteSoon();
     await wait();
     expect(submission.errors).toEqual({ data: 'Not a .bin.' });
@@ -134,14 +132,14 @@ describe('Submission', () => {
 
   it('shows a refusal that names no field above the price', async () => {
     answer = () => new Response(JSON.stringify({ error: { code: 'busy', message: 'Too many quotes at once.' } }), { status: 503 });
-    const submission = new Submission(spec);
+    const submission = new Submission(spec, form);
     submission.quoteSoon();
     await wait();
     expect(submission.problem?.message).toBe('Too many quotes at once.');
   });
 
   it('uploads a file, takes its name as the title, and quotes with its hash', async () => {
-    const submission = new Submission(spec);
+    const submission = new Submission(spec, form);
     await submission.attach('data', new File(['abc'], 'weights.bin'));
     expect(submission.title).toBe('weights');
     await wait();
@@ -150,7 +148,7 @@ describe('Submission', () => {
   });
 
   it('sends every file under its field, and takes the title of the first alone', async () => {
-    const submission = new Submission(spec);
+    const submission = new Submission(spec, form);
     await submission.attach('mask', new File(['ab'], 'some.mask'));
     expect(submission.title).toBe('');
     await submission.attach('data', new File(['abc'], 'weights.bin'));
@@ -160,7 +158,7 @@ describe('Submission', () => {
   });
 
   it('is ready only with a price, a title and enough credits', async () => {
-    const submission = new Submission(spec);
+    const submission = new Submission(spec, form);
     submission.quoteSoon();
     await wait();
     expect(submission.ready).toBe(false);

@@ -34,6 +34,7 @@ import type { StateMessage } from './messages.ts';
 
   class TesseraWidget extends HTMLElement {
     static readonly observedAttributes = ['site'];
+    readonly #root = this.attachShadow({ mode: 'open' });
     readonly #frame = document.createElement('iframe');
     #told: StateMessage = { state: 'asking', tiles: 0, earned: '0' };
 
@@ -41,9 +42,7 @@ import type { StateMessage } from './messages.ts';
       super();
       // `loading` before `src`: a card far down the page costs nothing until the visitor comes near.
       Object.assign(this.#frame, SIZE, { title: 'Help with your GPU', loading: 'lazy', referrerPolicy: 'no-referrer' });
-      const root = this.attachShadow({ mode: 'open' });
-      root.adoptedStyleSheets = [style];
-      root.append(this.#frame);
+      this.#root.adoptedStyleSheets = [style];
     }
 
     get state(): string {
@@ -68,8 +67,13 @@ import type { StateMessage } from './messages.ts';
     }
 
     attributeChangedCallback(_name: string, _before: string | null, site: string | null): void {
-      if (site) this.#frame.src = `${origin}/widget/frame?site=${encodeURIComponent(site)}`;
-      else this.#frame.removeAttribute('src');
+      if (!site) {
+        this.#frame.remove();
+        return;
+      }
+      this.#frame.src = `${origin}/widget/frame?site=${encodeURIComponent(site)}`;
+      // Not before it has an address: browsers load an empty page into a frame without one, which costs the embedding page more than all this.
+      if (!this.#frame.parentNode) this.#root.append(this.#frame);
     }
 
     readonly #relay = ({ source, origin: from, data }: MessageEvent): void => {

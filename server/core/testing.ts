@@ -1,4 +1,3 @@
-import { Type } from 'typebox';
 import { limits } from '../../shared/limits.ts';
 import type { BlobHash, ContributorId, JobId, MicroUnits, OwnerId, ResultId } from '../../shared/model.ts';
 import { Rng } from '../../shared/rng.ts';
@@ -22,9 +21,7 @@ const spec: WorkloadSpec = {
   version: 1,
   title: 'Test',
   summary: '',
-  params: Type.Object({}),
   defaults: {},
-  fields: [],
   outputs: () => [],
   tolerance: { unit: 'steps', allowed: 1, honestMissRate: 1e-3, unexplainedRate: 1e-6 },
   elementWords: 1,

@@ -45,7 +45,10 @@ export async function addPages(app: FastifyInstance, { store, clientFolder = def
     root: clientFolder,
     index: false,
     cacheControl: false,
-    setHeaders(reply, path) {
+    // The build writes them (vite.config.ts).
+    preCompressed: true,
+    setHeaders(reply, sent) {
+      const path = sent.replace(/\.(br|gz)$/, '');
       // Vite names what lies in assets/ by its content; everything else keeps its name and is asked for each time.
       const isHashed = relative(clientFolder, path).startsWith(`assets${sep}`);
       reply.header('cache-control', isHashed ? IMMUTABLE : 'no-cache');

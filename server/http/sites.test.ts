@@ -126,6 +126,8 @@ describe('pages', () => {
     'widget.js': 'loader()',
     'assets/index-abc123.js': 'app()',
     'icon.svg': '<svg/>',
+    'widget.js.br': 'as brotli',
+    'assets/index-abc123.js.gz': 'as gzip',
   };
   beforeAll(() => {
     folder = temporaryFolder();
@@ -184,6 +186,21 @@ describe('pages', () => {
       expect((await guest.ask('GET', '/icon.svg')).headers['cache-control']).toBe('no-cache');
       const { etag } = (await guest.ask('GET', '/')).headers;
       expect((await guest.ask('GET', '/', undefined, { 'if-none-match': etag })).status).toBe(304);
+    }));
+
+  test('what the build has compressed is sent so to who takes it, with the same headers', () =>
+    withPages(async (test) => {
+      const guest = new Visitor(test);
+      const taking = { 'accept-encoding': 'gzip, br' };
+      expect(await guest.ask('GET', '/widget.js', undefined, taking)).toMatchObject({
+        text: 'as brotli',
+        headers: { 'content-encoding': 'br', vary: 'accept-encoding', 'cross-origin-resource-policy': 'cross-origin', 'access-control-allow-origin': '*' },
+      });
+      expect(await guest.ask('GET', '/assets/index-abc123.js', undefined, taking)).toMatchObject({
+        text: 'as gzip',
+        headers: { 'content-encoding': 'gzip', 'cache-control': 'public, max-age=31536000, immutable' },
+      });
+      expect(await guest.ask('GET', '/', undefined, taking)).toMatchObject({ text: files['index.html'], headers: { vary: 'accept-encoding' } });
     }));
 
   test('what is not there: the page for people, an error body for programs', () =>

@@ -1,4 +1,3 @@
-import { Type } from 'typebox';
 import type { MicroUnits } from '../../shared/model.ts';
 import type { TileGrid, WorkloadSpec } from '../../shared/workload.ts';
 import { CPU_MS_PER_ELEMENT, HONEST_MISS_RATE, UNEXPLAINED_RATE } from './values.ts';
@@ -17,9 +16,7 @@ export const simSpec = (grid?: TileGrid): WorkloadSpec => ({
   version: 1,
   title: 'Simulation',
   summary: 'Nothing runs.',
-  params: Type.Object({}),
   defaults: {},
-  fields: [],
   outputs: () => [],
   tolerance: { unit: 'steps', allowed: 1, honestMissRate: HONEST_MISS_RATE, unexplainedRate: UNEXPLAINED_RATE },
   split: (params) => grid ?? (params as SimParams),

@@ -1,7 +1,7 @@
 import { Value } from 'typebox/value';
 import { expect, test } from 'vitest';
-import { fields } from './fields.ts';
-import { defaults, params } from './params.ts';
+import { fields, params } from './form.ts';
+import { defaults } from './params.ts';
 
 interface Schema {
   readonly type?: string;

@@ -1,6 +1,6 @@
 import type { Field } from '../../shared/workload.ts';
 
-/** The submit form: all of `params.ts` but `roulette`, which no choice of a form can say. Ranges in help texts are those of the schema; a test compares. */
+/** The submit form: all parameters of `form.ts` but `roulette`, which no choice of a form can say. Ranges in help texts are those of the schema; a test compares. */
 
 const subject: readonly Field[] = [
   {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Check } from 'typebox/value';
 import { expect, test } from 'vitest';
 import { limits } from '../../shared/limits.ts';
+import { params as schema } from './form.ts';
 import { prepare } from './prepare.ts';
 import { samples } from './samples.ts';
 import { spec } from './spec.ts';
@@ -16,7 +17,7 @@ test('four scenes with different names, the built-in one first and smallest', ()
   expect(Math.min(...paths)).toBe(paths[0]);
   for (const { title, params } of gallery) {
     expect(title.length).toBeLessThanOrEqual(limits.titleCharsMax);
-    expect(Check(spec.params, params)).toBe(true);
+    expect(Check(schema, params)).toBe(true);
   }
 });
 

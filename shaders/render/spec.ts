@@ -1,10 +1,9 @@
 import { radiancePart } from '../../shared/formats.ts';
 import type { MicroUnits, TileRef } from '../../shared/model.ts';
 import type { WorkloadSpec } from '../../shared/workload.ts';
-import { fields } from './fields.ts';
 import { elementsOf, gridOf, isFeaturePass, lightPasses, partsIn, samplesOfParts, tileRect } from './grid.ts';
 import { outputsOf } from './outputs.ts';
-import { defaults, params, type RenderJob, type RenderPrepared, settingsOf } from './params.ts';
+import { defaults, type RenderJob, type RenderParams, type RenderPrepared, settingsOf } from './params.ts';
 
 /**
  * The reference GPU: NVIDIA H100 through Dawn on Vulkan. A draft kernel traced 200 M paths/s of the Cornell box there, at 84 steps
@@ -30,14 +29,12 @@ function stepsPerPath(job: RenderJob, { pass, tile }: TileRef): number {
   return (sum / ((x1 - x0 + 1) * (y1 - y0 + 1))) * (isFeaturePass(job.params, pass) ? FEATURE_SHARE : 1);
 }
 
-export const spec: WorkloadSpec<typeof params, RenderPrepared> = {
+export const spec: WorkloadSpec<RenderParams, RenderPrepared> = {
   id: 'render',
   version: 3,
   title: 'Render a picture',
   summary: 'Traces light paths through a 3D scene and adds them up, tile by tile.',
-  params,
   defaults,
-  fields,
   outputs: ({ params: p }) => outputsOf(p),
   // Measured, README.md: "What wrong means".
   tolerance: { unit: 'steps of a sum, or 1/1024 of it where that is more', allowed: 1, honestMissRate: 0.12, unexplainedRate: 1e-4 },

@@ -3,6 +3,7 @@ import type { JobContext, JobId, ResultId, TileRef } from '../../../shared/model
 import type { AcceptedView, JobView } from '../../../shared/schemas.ts';
 import type { Output, WorkloadSpec } from '../../../shared/workload.ts';
 import { type ApiError, api, asApiError } from '../../net/api.ts';
+import type { JobListener } from '../../net/live.ts';
 import { ResultQueue } from '../../net/result-queue.ts';
 import { Mosaic } from './mosaic.ts';
 import { pictureUrl } from './picture-url.ts';
@@ -13,11 +14,24 @@ const contextOf = ({ id, seed, params, prepared }: JobView): JobContext => ({ id
 /** What was proven wrong comes in bursts: all that a liar made is taken back at once. */
 const REBUILD_DELAY_MS = 250;
 
+/** How news come; returns the way to hear no more. */
+type Watch = (job: JobId, listener: JobListener) => (() => void) | Promise<() => void>;
+
+/** The socket client comes after the first picture: a page is readable without it. */
+const overSocket: Watch = async (job, listener) => (await import('../../net/live.ts')).watchJob(job, listener);
+
+export interface LiveJobOptions {
+  /** Bounds what is fetched for the picture. */
+  readonly bytesMax?: number;
+  readonly watch?: Watch;
+}
+
 /** One job followed live: its figures, its accepted results, its mosaic, and whether news still comes. */
 export class LiveJob {
   readonly id: JobId;
   readonly results = new Results();
   readonly #bytesMax: number | undefined;
+  readonly #watchBy: Watch;
   #job = $state.raw<JobView | null>(null);
   #mosaic = $state.raw<Mosaic | null>(null);
   #error = $state.raw<ApiError | null>(null);
@@ -29,12 +43,14 @@ export class LiveJob {
   #unwatch: (() => void) | null = null;
   #beforeGap: readonly ResultId[] = [];
   #rebuilding: ReturnType<typeof setTimeout> | undefined;
+  /** The picture is one file: results are not wanted. */
+  #asFile = false;
   #closed = false;
 
-  /** `bytesMax` bounds what is fetched for the picture. */
-  constructor(id: JobId, bytesMax?: number) {
+  constructor(id: JobId, { bytesMax, watch = overSocket }: LiveJobOptions = {}) {
     this.id = id;
     this.#bytesMax = bytesMax;
+    this.#watchBy = watch;
     void this.open();
   }
 
@@ -134,7 +150,8 @@ export class LiveJob {
     this.#mosaic = mosaic;
     // The file is of the first frame.
     const url = this.#frame === 0 ? pictureUrl(contextOf(job), job.status, entry.spec) : null;
-    if (url && (await this.#showFile(mosaic, url))) return;
+    this.#asFile = url !== null && (await this.#showFile(mosaic, url));
+    if (this.#asFile) return;
     this.#take(await api.results(job.id));
   }
 
@@ -196,14 +213,12 @@ export class LiveJob {
     this.#job = { ...job, mine: this.#job?.mine ?? false };
   }
 
-  /** The socket client comes after the first picture: a page is readable without it. */
   async #watch(): Promise<void> {
-    const { watchJob } = await import('../../net/live.ts');
-    if (this.#closed) return;
-    this.#unwatch ??= watchJob(this.id, {
+    if (this.#unwatch) return;
+    const unwatch = await this.#watchBy(this.id, {
       snapshot: (job, accepted) => {
         this.#learn(job);
-        if (job.status !== 'done') this.#reconcile(accepted);
+        if (!this.#asFile) this.#reconcile(accepted);
       },
       leased: (at) => this.#mosaic?.outlines.lease(at, performance.now()),
       accepted: (result) => this.#take([result]),
@@ -220,5 +235,7 @@ export class LiveJob {
         this.#connected = yes;
       },
     });
+    if (this.#closed) unwatch();
+    else this.#unwatch = unwatch;
   }
 }
