@@ -15,10 +15,10 @@ const contextOf = ({ id, seed, params, prepared }: JobView): JobContext => ({ id
 const REBUILD_DELAY_MS = 250;
 
 /** How news come; returns the way to hear no more. */
-type Watch = (job: JobId, listener: JobListener) => (() => void) | Promise<() => void>;
+export type Watch = (job: JobId, listener: JobListener) => (() => void) | Promise<() => void>;
 
 /** The socket client comes after the first picture: a page is readable without it. */
-const overSocket: Watch = async (job, listener) => (await import('../../net/live.ts')).watchJob(job, listener);
+export const overSocket: Watch = async (job, listener) => (await import('../../net/live.ts')).watchJob(job, listener);
 
 export interface LiveJobOptions {
   /** Bounds what is fetched for the picture. */
@@ -31,7 +31,7 @@ export class LiveJob {
   readonly id: JobId;
   readonly results = new Results();
   readonly #bytesMax: number | undefined;
-  readonly #watchBy: Watch;
+  #watch: Watch;
   #job = $state.raw<JobView | null>(null);
   #mosaic = $state.raw<Mosaic | null>(null);
   #error = $state.raw<ApiError | null>(null);
@@ -40,7 +40,7 @@ export class LiveJob {
   #frame = $state(0);
   #drills = $state(0);
   #queue: ResultQueue | null = null;
-  #unwatch: (() => void) | null = null;
+  #unwatch: Promise<() => void> | null = null;
   #beforeGap: readonly ResultId[] = [];
   #rebuilding: ReturnType<typeof setTimeout> | undefined;
   /** The picture is one file: results are not wanted. */
@@ -50,7 +50,7 @@ export class LiveJob {
   constructor(id: JobId, { bytesMax, watch = overSocket }: LiveJobOptions = {}) {
     this.id = id;
     this.#bytesMax = bytesMax;
-    this.#watchBy = watch;
+    this.#watch = watch;
     void this.open();
   }
 
@@ -99,7 +99,7 @@ export class LiveJob {
     try {
       this.#job = await api.job(this.id);
       await this.rebuild();
-      await this.#watch();
+      if (!this.#closed) await this.#listen();
     } catch (error) {
       this.#error = asApiError(error);
     }
@@ -109,6 +109,17 @@ export class LiveJob {
   async learnResults(): Promise<void> {
     if (this.#job?.status !== 'done' || this.results.count > 0) return;
     for (const result of await api.results(this.id)) this.results.add(result);
+  }
+
+  /** From now on news come this way. */
+  watchBy(watch: Watch): void {
+    if (watch === this.#watch) return;
+    this.#watch = watch;
+    if (!this.#unwatch) return;
+    this.#stopListening();
+    void this.#listen().catch((error) => {
+      this.#error = asApiError(error);
+    });
   }
 
   /** Shows another frame; moving a slider across many of them fetches the last alone. */
@@ -158,7 +169,7 @@ export class LiveJob {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#rebuilding);
-    this.#unwatch?.();
+    this.#stopListening();
     this.#queue?.close();
     this.#mosaic?.close();
   }
@@ -213,29 +224,43 @@ export class LiveJob {
     this.#job = { ...job, mine: this.#job?.mine ?? false };
   }
 
-  async #watch(): Promise<void> {
-    if (this.#unwatch) return;
-    const unwatch = await this.#watchBy(this.id, {
-      snapshot: (job, accepted) => {
-        this.#learn(job);
-        if (!this.#asFile) this.#reconcile(accepted);
-      },
-      leased: (at) => this.#mosaic?.outlines.lease(at, performance.now()),
-      accepted: (result) => this.#take([result]),
-      refuted: (at, parts, drill) => {
-        if (drill) this.#drills++;
-        this.#mosaic?.outlines.release(at, performance.now());
-        this.#mosaic?.outlines.markWrong(at, parts, drill);
-        this.#mosaic?.outlines.cover('refusal', at);
-      },
-      revoked: (id) => this.#revoked(id),
-      progress: (job) => this.#learn(job),
-      connected: (yes) => {
-        if (!yes && this.#connected) this.#beforeGap = this.results.ids;
-        this.#connected = yes;
-      },
-    });
-    if (this.#closed) unwatch();
-    else this.#unwatch = unwatch;
+  #stopListening(): void {
+    void this.#unwatch?.then(
+      (stop) => stop(),
+      () => undefined,
+    );
+    this.#unwatch = null;
   }
+
+  /** Again when it failed. */
+  async #listen(): Promise<void> {
+    this.#unwatch ??= Promise.resolve(this.#watch(this.id, this.#listener));
+    try {
+      await this.#unwatch;
+    } catch (error) {
+      this.#unwatch = null;
+      throw error;
+    }
+  }
+
+  readonly #listener: JobListener = {
+    snapshot: (job, accepted) => {
+      this.#learn(job);
+      if (!this.#asFile) this.#reconcile(accepted);
+    },
+    leased: (at) => this.#mosaic?.outlines.lease(at, performance.now()),
+    accepted: (result) => this.#take([result]),
+    refuted: (at, parts, drill) => {
+      if (drill) this.#drills++;
+      this.#mosaic?.outlines.release(at, performance.now());
+      this.#mosaic?.outlines.markWrong(at, parts, drill);
+      this.#mosaic?.outlines.cover('refusal', at);
+    },
+    revoked: (id) => this.#revoked(id),
+    progress: (job) => this.#learn(job),
+    connected: (yes) => {
+      if (!yes && this.#connected) this.#beforeGap = this.results.ids;
+      this.#connected = yes;
+    },
+  };
 }

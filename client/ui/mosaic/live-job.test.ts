@@ -77,6 +77,23 @@ async function open(...accepted: AcceptedView[]): Promise<{ live: LiveJob; hears
 }
 
 describe('LiveJob', () => {
+  it('changes the way in which news come, and hears no more in the old one', async () => {
+    const heard: string[] = [];
+    const way = (name: string) => () => {
+      heard.push(`${name} begins`);
+      return () => void heard.push(`${name} ends`);
+    };
+    const [one, other] = [way('one'), way('other')];
+    const live = new LiveJob(id, { watch: one });
+    live.watchBy(one);
+    await vi.advanceTimersByTimeAsync(100);
+    live.watchBy(other);
+    await vi.advanceTimersByTimeAsync(1);
+    live.close();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(heard).toEqual(['one begins', 'other begins', 'one ends', 'other ends']);
+  });
+
   it('knows who made which tile', async () => {
     const { live, hears } = await open(result('r_1', 0));
     hears.accepted(result('r_2', 1));
