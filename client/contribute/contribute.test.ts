@@ -3,9 +3,9 @@ import { HOUR_MS, MIB } from '../../shared/limits.ts';
 import type { ConsentGrant, ConsentView } from '../../shared/schemas.ts';
 import type { Snapshot } from '../engine/api.ts';
 import { capChoices } from './download.ts';
-import { probeAdapter, supportOf } from './gpu.ts';
 import { covers, obtainConsent } from './identity.ts';
 import { deviceName, notAccepted, statusOf } from './status.ts';
+import { supportOf } from './support.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -20,22 +20,6 @@ describe('supportOf', () => {
   it('tells a browser without WebGPU from one that has it', () => {
     expect(supportOf(true, false, { hostname: 'localhost', port: '' }).kind).toBe('unsupported');
     expect(supportOf(true, true, { hostname: 'localhost', port: '' }).kind).toBe('ready');
-  });
-});
-
-describe('probeAdapter', () => {
-  const adapter = (info: object) => ({ info: { isFallbackAdapter: false, architecture: '', description: '', ...info } });
-  const gpu = (...answers: (object | null)[]) => ({ requestAdapter: async () => answers.shift() ?? null }) as unknown as GPU;
-
-  it('asks twice, because some machines answer only one of the questions', async () => {
-    expect(await probeAdapter(gpu(null, adapter({ architecture: 'hopper' })))).toBe('hardware');
-    expect(await probeAdapter(gpu(null, null))).toBe('none');
-  });
-
-  it('knows software renderers by flag and by name', async () => {
-    expect(await probeAdapter(gpu(adapter({ isFallbackAdapter: true })))).toBe('software');
-    expect(await probeAdapter(gpu(adapter({ architecture: 'swiftshader' })))).toBe('software');
-    expect(await probeAdapter(gpu(adapter({ description: 'llvmpipe (LLVM 15)' })))).toBe('software');
   });
 });
 

@@ -3,6 +3,7 @@ import type { JobId, TileRef } from '../../shared/model.ts';
 import type { Device } from '../../shared/schemas.ts';
 import type { Guard } from '../comfort/guard.ts';
 import { type ComfortSettings, rememberComfort, rememberedComfort } from '../comfort/settings.ts';
+import { type AdapterKind, probeAdapter } from '../engine/adapter.ts';
 import type { PartFact, Snapshot, TileFact } from '../engine/api.ts';
 import type { PageEngine } from '../engine/host.ts';
 import { asApiError } from '../net/api.ts';
@@ -10,7 +11,6 @@ import { browserKey } from '../net/browser-key.ts';
 import { ENGINE_LOCK, holdEngine } from '../net/engine-lock.ts';
 import { type Choices, preferencesOf, rememberChoices, rememberedChoices } from './choice.ts';
 import { rememberCap, rememberedCap } from './download.ts';
-import { type AdapterKind, probeAdapter } from './gpu.ts';
 import { obtainConsent } from './identity.ts';
 
 /**

@@ -1,5 +1,6 @@
 import { requestDevice } from '../../shaders/common/device.ts';
 import type { Device } from '../../shared/schemas.ts';
+import { isSoftware } from './adapter.ts';
 import type { Pace } from './pace.ts';
 
 /** No GPU, or none that lasts: shown to people as it is. */
@@ -76,19 +77,6 @@ export class GpuKeeper {
     this.#device?.destroy();
     this.#device = null;
   }
-}
-
-/** Software renderers may report themselves as ordinary adapters, so their names count too. */
-const isSoftware = ({ vendor, architecture, description, isFallbackAdapter }: GPUAdapterInfo): boolean =>
-  isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${vendor} ${architecture} ${description}`);
-
-/** What a machine has, for hosts that ask before they use a software renderer. Call after the yes only: it asks the GPU process. */
-export async function probeAdapter(gpu: GPU): Promise<'hardware' | 'software' | 'none'> {
-  for (const options of [{ powerPreference: 'high-performance' }, {}, { featureLevel: 'compatibility' }] as const) {
-    const adapter = await gpu.requestAdapter(options);
-    if (adapter) return isSoftware(adapter.info) ? 'software' : 'hardware';
-  }
-  return 'none';
 }
 
 function describe(info: GPUAdapterInfo, backend: string): Device {

@@ -3,7 +3,7 @@ import { limits } from '../../shared/limits.ts';
 import type { SiteId } from '../../shared/model.ts';
 import type { SiteView } from '../../shared/schemas.ts';
 import { rememberedComfort } from '../comfort/settings.ts';
-import { probeAdapter } from '../engine/device.ts';
+import { probeAdapter } from '../engine/adapter.ts';
 import { api, asApiError } from '../net/api.ts';
 import { browserKey } from '../net/browser-key.ts';
 import { storeGrant, type WidgetGrant } from './grant.ts';

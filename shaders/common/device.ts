@@ -1,5 +1,5 @@
 /** Ways to ask for a GPU, in order. Some machines answer only one of them: an H100 gave an adapter for the first alone. */
-const adapterOptions: readonly GPURequestAdapterOptions[] = [{ powerPreference: 'high-performance' }, {}, { featureLevel: 'compatibility' }];
+export const adapterOptions: readonly GPURequestAdapterOptions[] = [{ powerPreference: 'high-performance' }, {}, { featureLevel: 'compatibility' }];
 
 /** Limits that kernels raise to what the adapter has; the defaults are small for scenes. */
 const raisedLimits = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage'] as const;

@@ -19,19 +19,3 @@ export function supportOf(secure: boolean, hasGpu: boolean, place: { hostname: s
     };
   return { kind: 'ready' };
 }
-
-export type AdapterKind = 'hardware' | 'software' | 'none';
-
-/**
- * Asks for an adapter, only after the yes. On some machines the default gives none and high performance the GPU.
- * Two software renderers report themselves as ordinary adapters, so their names count too.
- */
-export async function probeAdapter(gpu: GPU): Promise<AdapterKind> {
-  for (const options of [{ powerPreference: 'high-performance' }, {}] as const) {
-    const adapter = await gpu.requestAdapter(options);
-    if (!adapter) continue;
-    const { isFallbackAdapter, architecture, description } = adapter.info;
-    return isFallbackAdapter || /swiftshader|llvmpipe/i.test(`${architecture} ${description}`) ? 'software' : 'hardware';
-  }
-  return 'none';
-}
