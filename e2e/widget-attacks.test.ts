@@ -12,7 +12,7 @@ const SEEN_MS_MAX = 30_000;
 /** A card that is hidden has stopped within a second; the rest is for a busy test machine. */
 const HIDDEN_MS_MAX = 4_000;
 /** Long enough for an engine that should not be there to ask for work. */
-const WOULD_LEASE_MS = 2_500;
+const WOULD_LEASE_MS = 1_500;
 
 let browser: Browser;
 let coordinator: TestCoordinator;
@@ -69,6 +69,26 @@ test('a press on Help without a yes leases nothing, and a window that was closed
   await asked.getByRole('button', { name: 'No', exact: true }).click();
   await card.getByRole('button', { name: 'Help' }).waitFor();
   await expectNothing();
+  await visitor.leave();
+});
+
+test('without WebGPU nobody is asked, and a software renderer needs a yes of its own', async () => {
+  const { visitor, card } = await visit('/software', snippet);
+  const asked = await help(visitor, card);
+  await asked.getByRole('button', { name: 'Yes, share my GPU' }).click();
+  await asked.getByText('Only a software renderer was found').waitFor();
+  await expectNothing();
+  await asked.getByRole('button', { name: 'No', exact: true }).click();
+  await card.getByRole('button', { name: 'Help' }).waitFor();
+
+  await visitor.context.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'gpu'));
+  await visitor.page.reload();
+  await expect.poll(() => cardIn(visitor.page, coordinator)?.getByText('This browser has no WebGPU here').count() ?? 0, { timeout: SEEN_MS_MAX }).toBe(1);
+  expect(await cardIn(visitor.page, coordinator)?.getByRole('button', { name: 'Help' }).count()).toBe(0);
+  const page = await visitor.context.newPage();
+  await page.goto(coordinator.url);
+  await page.getByText('No WebGPU in this browser').waitFor();
+  expect(await page.getByRole('button', { name: 'Share my GPU' }).count()).toBe(0);
   await visitor.leave();
 });
 
