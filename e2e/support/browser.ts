@@ -1,5 +1,6 @@
 import { type Browser, type BrowserContext, type ConsoleMessage, chromium, type Page } from 'playwright';
 import { findChromium, softwareGpuFlags } from '../../scripts/chromium.ts';
+import { freePort } from './coordinator.ts';
 
 /** Long enough for a software GPU on two busy cores. */
 export const WORK_MS_MAX = 180_000;
@@ -8,6 +9,25 @@ export async function launchBrowser(flags: readonly string[] = softwareGpuFlags)
   const executablePath = findChromium();
   if (!executablePath) throw new Error('no Chromium; run npm test, which installs one');
   return chromium.launch({ executablePath, args: [...flags] });
+}
+
+/**
+ * A browser as people have it: its tabs share one window, and those behind are hidden, throttled and can be frozen. In the contexts that
+ * Playwright makes every tab counts as seen, so this is the browser's own profile, attached to without Playwright's emulation of focus.
+ */
+export async function launchDesktop(): Promise<{ context: BrowserContext; close(): Promise<void> }> {
+  const port = await freePort();
+  const launched = await launchBrowser([...softwareGpuFlags, `--remote-debugging-port=${port}`]);
+  const attached = await chromium.connectOverCDP(`http://127.0.0.1:${port}`, { noDefaults: true });
+  const [context] = attached.contexts();
+  if (!context) throw new Error('a browser without a profile');
+  return {
+    context,
+    async close() {
+      await attached.close();
+      await launched.close();
+    },
+  };
 }
 
 /** A visitor: a browser profile of his own. What goes wrong in his pages is kept for the test to look at. */
