@@ -11,20 +11,28 @@ export async function launchBrowser(flags: readonly string[] = softwareGpuFlags)
   return chromium.launch({ executablePath, args: [...flags] });
 }
 
+export interface Desktop {
+  readonly browser: Browser;
+  /** The browser's own profile. */
+  readonly context: BrowserContext;
+  close(): Promise<void>;
+}
+
 /**
  * A browser as people have it: its tabs share one window, and those behind are hidden, throttled and can be frozen. In the contexts that
  * Playwright makes every tab counts as seen, so this is the browser's own profile, attached to without Playwright's emulation of focus.
  */
-export async function launchDesktop(): Promise<{ context: BrowserContext; close(): Promise<void> }> {
+export async function launchDesktop(): Promise<Desktop> {
   const port = await freePort();
   const launched = await launchBrowser([...softwareGpuFlags, `--remote-debugging-port=${port}`]);
-  const attached = await chromium.connectOverCDP(`http://127.0.0.1:${port}`, { noDefaults: true });
-  const [context] = attached.contexts();
+  const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`, { noDefaults: true });
+  const [context] = browser.contexts();
   if (!context) throw new Error('a browser without a profile');
   return {
+    browser,
     context,
     async close() {
-      await attached.close();
+      await browser.close();
       await launched.close();
     },
   };
