@@ -5,6 +5,7 @@ import { agreeToShare, shareGpu, status, stopSharing } from './support/contribut
 import { ledgerOf, TestCoordinator } from './support/coordinator.ts';
 import { readBytes, stays, submits, watchGpu } from './support/gpu-watch.ts';
 import { cancelJob, jobOf, submitJob, untilJob } from './support/job.ts';
+import { freeze, hide, thaw } from './support/tabs.ts';
 
 /** Tabs of one window: one behind others, one that the browser puts to sleep, and two that want the same GPU. */
 
@@ -36,12 +37,6 @@ async function openTab(): Promise<Page> {
   await watchGpu(page);
   await page.goto(coordinator.url);
   return page;
-}
-
-/** Brings another tab before this one. */
-async function hide(page: Page): Promise<void> {
-  await (await desktop.context.newPage()).bringToFront();
-  await expect.poll(() => page.evaluate('document.visibilityState')).toBe('hidden');
 }
 
 /** Milliseconds that the middle one of the next slices is on the GPU. */
@@ -78,11 +73,10 @@ test('a tab that the browser freezes gives back what it holds, and goes on when 
   await shareGpu(page);
   await hide(page);
   await untilJob(coordinator, id, 'a tile, and others at work', ({ parts }) => parts.accepted >= PARTS_OF_TILE && parts.leased > PARTS_OF_TILE);
-  const cdp = await desktop.context.newCDPSession(page);
-  await cdp.send('Page.setWebLifecycleState', { state: 'frozen' });
+  await freeze(page);
   const asleep = await untilJob(coordinator, id, 'nothing to be held', ({ parts }) => parts.leased === 0);
   expect(asleep.status).toBe('open');
-  await cdp.send('Page.setWebLifecycleState', { state: 'active' });
+  await thaw(page);
   const done = await untilJob(coordinator, id, 'the job to be done', ({ status }) => status === 'done');
   expect(done.parts.accepted).toBe(done.parts.total);
   // What was finished before it slept counts: at most one tile was computed twice.
