@@ -10,7 +10,7 @@ import { freeze, hide, thaw } from './support/tabs.ts';
 
 /** The network breaks, the lid closes, the GPU's process dies: what was finished counts, and it counts once. */
 
-const params = { scene: 'cornell', width: 96, height: 64, samples: 64, bounces: 4, lighting: 'auto', layers: 'none' };
+const params = { scene: 'cornell', width: 96, height: 64, samples: 32, bounces: 4, lighting: 'auto', layers: 'none' };
 /** Sums of one part: 16 x 16 pixels of four words. */
 const PART_BYTES = 4096;
 
