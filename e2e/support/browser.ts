@@ -1,4 +1,4 @@
-import { type Browser, type BrowserContext, type ConsoleMessage, chromium, type Page } from 'playwright';
+import { type Browser, type BrowserContext, type BrowserContextOptions, type ConsoleMessage, chromium, type Page } from 'playwright';
 import { findChromium, softwareGpuFlags } from '../../scripts/chromium.ts';
 import { freePort } from './coordinator.ts';
 
@@ -55,8 +55,8 @@ export class Visitor {
     context.on('weberror', (error) => this.problems.push(error.error().message));
   }
 
-  static async enter(browser: Browser): Promise<Visitor> {
-    const context = await browser.newContext();
+  static async enter(browser: Browser, options: BrowserContextOptions = {}): Promise<Visitor> {
+    const context = await browser.newContext(options);
     return new Visitor(context, await context.newPage());
   }
 
