@@ -1,11 +1,13 @@
 import type { Browser, Page } from 'playwright';
 import { launchBrowser, Visitor } from './support/browser.ts';
+import { stopSharing } from './support/contribute.ts';
 import { TestCoordinator } from './support/coordinator.ts';
+import { busyMs, stays, submits, watchGpu } from './support/gpu-watch.ts';
 import { type Job, submitJob } from './support/job.ts';
 
 /**
  * What a contributor feels: the real contribute page in Chromium, a real coordinator, the real kernel. When the GPU is busy is measured
- * beside the engine: every submit of its worker is followed by an `onSubmittedWorkDone` of the bench's own, and the engine's count is not used.
+ * beside the engine, by support/gpu-watch.ts.
  */
 
 /** Of a real GPU, where there is one. */
@@ -22,29 +24,9 @@ const WAIT_MS_MAX = 240_000;
 const params = { scene: 'cornell', width: 1024, height: 1024, samples: 4096, bounces: 6, lighting: 'auto', layers: 'none' };
 const short = { scene: 'cornell', width: 96, height: 64, samples: 256, bounces: 4, lighting: 'auto', layers: 'none' };
 
-/** One stay of work on the GPU, in milliseconds since 1970. */
-interface Busy {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** In the engine's worker: tells the page when what was submitted was on the GPU. */
-const watchWorker = `{
-  const channel = new BroadcastChannel('tessera bench');
-  const submit = GPUQueue.prototype.submit;
-  const now = () => performance.timeOrigin + performance.now();
-  GPUQueue.prototype.submit = function (buffers) {
-    const from = now();
-    channel.postMessage({ from, to: null });
-    submit.call(this, buffers);
-    this.onSubmittedWorkDone().then(() => channel.postMessage({ from, to: now() }), () => undefined);
-  };
-}`;
-
-/** In the page: collects what the worker tells, and how long clicks wait. */
-const watchPage = `{
-  globalThis.bench = { busy: [], begun: [], clicks: [] };
-  new BroadcastChannel('tessera bench').onmessage = ({ data }) => data.to === null ? bench.begun.push(data.from) : bench.busy.push(data);
+/** In the page: how long clicks wait. */
+const watchClicks = `{
+  globalThis.bench = { clicks: [] };
   addEventListener('pointerdown', (event) => bench.clicks.push(performance.now() - event.timeStamp), true);
 }`;
 
@@ -55,19 +37,6 @@ const now = (): number => performance.timeOrigin + performance.now();
 function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
-}
-
-/** Milliseconds of [from, to] in which something was on the GPU; stays that overlap count once. */
-export function busyMs(stays: readonly Busy[], from: number, to: number): number {
-  let [sum, until] = [0, from];
-  for (const stay of stays.toSorted((a, b) => a.from - b.from)) {
-    const begin = Math.max(until, stay.from);
-    const end = Math.min(to, stay.to);
-    if (end <= begin) continue;
-    sum += end - begin;
-    until = end;
-  }
-  return sum;
 }
 
 async function until<T>(what: string, ask: () => Promise<T | null | false | undefined>): Promise<T> {
@@ -83,14 +52,11 @@ async function until<T>(what: string, ask: () => Promise<T | null | false | unde
 /** A visitor on the contribute page, watched. */
 async function enter(browser: Browser, coordinator: TestCoordinator): Promise<Visitor> {
   const visitor = await Visitor.enter(browser);
-  await visitor.page.addInitScript(watchPage);
-  visitor.page.on('worker', (worker) => void worker.evaluate(watchWorker).catch(() => undefined));
+  await watchGpu(visitor.page);
+  await visitor.page.addInitScript(watchClicks);
   await visitor.page.goto(coordinator.url);
   return visitor;
 }
-
-const begun = (page: Page): Promise<number[]> => page.evaluate('bench.begun');
-const stays = (page: Page): Promise<Busy[]> => page.evaluate('bench.busy');
 
 /** The yes, and the second one that a software renderer needs. Returns when it was given. */
 async function share(page: Page): Promise<number> {
@@ -104,8 +70,8 @@ async function share(page: Page): Promise<number> {
 }
 
 async function working(page: Page): Promise<void> {
-  const before = (await begun(page)).length;
-  await until('the GPU to work', async () => (await begun(page)).length > before + 20);
+  const before = (await submits(page)).length;
+  await until('the GPU to work', async () => (await submits(page)).length > before + 20);
 }
 
 async function measurePower(page: Page): Promise<Record<string, number>> {
@@ -148,10 +114,9 @@ async function measureStops(page: Page): Promise<number[]> {
     await sleep(stop * 37);
     // The press as the page sees it, on the clock that the worker uses too.
     await page.evaluate(`addEventListener('click', (event) => { bench.stopped = performance.timeOrigin + event.timeStamp; }, { capture: true, once: true })`);
-    await page.getByRole('button', { name: 'Stop' }).last().click();
-    await page.getByRole('button', { name: 'Share my GPU' }).waitFor();
+    await stopSharing(page);
     const stopped: number = await page.evaluate('bench.stopped');
-    const last = Math.max(...(await stays(page)).map(({ to }) => to), ...(await begun(page)));
+    const last = Math.max(...(await stays(page)).map(({ to }) => to), ...(await submits(page)));
     stops.push(Math.max(0, last - stopped));
     progress(`stop ${stop + 1}: ${stops.at(-1)?.toFixed(1)} ms`);
     if (stop < STOPS - 1) await share(page);
@@ -162,10 +127,10 @@ async function measureStops(page: Page): Promise<number[]> {
 async function measureResume(page: Page): Promise<number> {
   await page.getByRole('button', { name: 'Pause' }).click();
   await sleep(2000);
-  const before = (await begun(page)).length;
+  const before = (await submits(page)).length;
   const from = now();
   await page.getByRole('button', { name: 'Resume' }).click();
-  const first = await until('work after the pause', async () => (await begun(page))[before]);
+  const first = await until('work after the pause', async () => (await submits(page))[before]);
   return (first - from) / 1000;
 }
 
@@ -176,10 +141,10 @@ async function measureLoss(browser: Browser, coordinator: TestCoordinator): Prom
   await share(visitor.page);
   const job = (): Promise<Job> => coordinator.get(`/api/jobs/${id}`);
   await until('a third of the job', async () => (await job()).parts.accepted * 3 > (await job()).parts.total);
-  const before = (await begun(visitor.page)).length;
+  const before = (await submits(visitor.page)).length;
   const crashed = now();
   await (await browser.newBrowserCDPSession()).send('Browser.crashGpuProcess');
-  const again = await until('work on another device', async () => (await begun(visitor.page)).slice(before).find((at) => at > crashed + 200));
+  const again = await until('work on another device', async () => (await submits(visitor.page)).slice(before).find((at) => at > crashed + 200));
   await until('the job to be done', async () => (await job()).status === 'done');
   await visitor.leave();
   return (again - crashed) / 1000;

@@ -66,6 +66,16 @@ describe('an honest contributor', () => {
     expect(hand.verdicts).toHaveLength(1);
   });
 
+  it('learns at hello what counts as held by it, and is given work again once it has given that back', async () => {
+    const hand = await Hand.join(world);
+    expect(hand.welcome.held).toEqual([]);
+    const lease = await hand.lease();
+    await hand.connect();
+    expect(hand.welcome.held).toEqual([lease.token]);
+    await hand.ask('giveBack', { tokens: hand.welcome.held });
+    expect((await hand.lease()).token).not.toBe(lease.token);
+  });
+
   it('opens after a restart of the coordinator what it committed before it: the draw is the same', async () => {
     const hand = await Hand.join(world);
     const made = hand.compute(await hand.lease());

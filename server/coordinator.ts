@@ -112,6 +112,12 @@ export class Coordinator {
     return waiting.map((pending) => ({ result: pending.stored.id, elements: columnsOf(pending) }));
   }
 
+  /** Tokens of the leases and audits of a contributor. */
+  held(contributor: ContributorId): string[] {
+    const audits = [...this.#state.audits.values()].filter((audit) => audit.contributor === contributor);
+    return [...(this.#state.contributors.get(contributor)?.leases.values() ?? []), ...audits].map(({ token }) => token);
+  }
+
   /** Called with every step's events, after what they report is durable. */
   onEvents(listener: (events: readonly Event[]) => void): void {
     this.#listeners.add(listener);

@@ -82,6 +82,8 @@ export interface Welcome {
   readonly record: ContributorRecord;
   /** Results of this contributor that wait for their opening. Whoever cannot open one any more gives it back. */
   readonly open: readonly OpenRequest[];
+  /** Leases and audits that count as held by this contributor. Whoever does not know one, after a reload say, gives it back. */
+  readonly held: readonly string[];
   readonly sharePercent: number;
   readonly serverTimeMs: number;
 }

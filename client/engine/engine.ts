@@ -50,7 +50,7 @@ import { Yielding } from './yielding.ts';
  *               -> paused by pause() · stopping · failed.
  *   paused      For one reason or several (`Snapshot.holds`). The kernel stands still between two slices; finished parts are
  *               handed in, tiles not begun and audits given back, and nothing is fetched. After 20 s the tile at work goes
- *               back as well, and the GPU's memory is freed.
+ *               back as well, and the GPU's memory is freed. When the tab is frozen that happens at once.
  *               -> connecting or working by resume() of the last reason · stopping · failed.
  *   stopping    By stop(), by the end of the consent, or because another connection of this contributor took over.
  *               The kernel ends within a slice and the GPU is let go. Then finished parts are handed in and what is asked
@@ -234,6 +234,8 @@ export class Engine {
       this.#loop.pause();
       void this.#letGoLater(this.#pausing.signal).catch(() => undefined);
     }
+    // While the tab is frozen no timer ends: what is not given back now is held for as long as it sleeps.
+    if (reason === 'frozen') this.#loop.letGo();
     this.#publisher.changed();
   }
 
@@ -351,14 +353,14 @@ export class Engine {
     this.#running = this.#loop.run().catch((error) => this.#fail(error));
   }
 
-  #welcomed({ earnedMicroCredits, vestingMicroCredits, record, open, sharePercent }: Welcome): void {
+  #welcomed({ earnedMicroCredits, vestingMicroCredits, record, open, held, sharePercent }: Welcome): void {
     this.#wasWelcomed = true;
     this.#earnedMicroCredits = earnedMicroCredits;
     this.#vestingMicroCredits = vestingMicroCredits;
     this.#record = record;
     this.#sitePercent = sharePercent;
     this.#openings.wanted(open);
-    this.#loop.welcomed();
+    this.#loop.welcomed(held);
     this.#publisher.changed();
   }
 

@@ -33,6 +33,8 @@ export interface PageEngine {
 
 /** A worker that has not ended by then hangs in a driver: it is terminated as it is. */
 const STOP_MS_MAX = 5000;
+/** Of a hidden page that is about to be frozen anyway: a round trip to the coordinator, and the slice under way. */
+const GOODBYE_MS = 200;
 
 export async function openEngine(settings: EngineSettings, listeners: EngineListeners): Promise<PageEngine> {
   const worker = new Worker(new URL('../engine.worker.ts', import.meta.url), { type: 'module', name: 'tessera engine' });
@@ -40,7 +42,12 @@ export async function openEngine(settings: EngineSettings, listeners: EngineList
   const ended = Promise.withResolvers<void>();
 
   let isSoftware = false;
-  const freeze = (): void => void remote.pause('frozen');
+  const freeze = (): void => {
+    void remote.pause('frozen');
+    // The worker is frozen as soon as this handler ends, whether it has heard of it or not: it gets the time to give back what it holds.
+    const until = performance.now() + GOODBYE_MS;
+    while (performance.now() < until);
+  };
   const thaw = (): void => void remote.resume('frozen');
   const unwatch: (() => void)[] = [];
   const end = (): void => {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { realClock } from './clock.ts';
+import type { Script } from './testing/coordinator.ts';
 import { allOpened, closeWorlds, first, storedTiles, until, world } from './testing/world.ts';
 
 afterEach(closeWorlds);
@@ -82,6 +83,37 @@ describe('pause and stop', () => {
     engine.resume('busy');
     await until(() => work.log.filter((line) => line.startsWith('open a')).length === 2, 'the job to be opened again');
     await until(() => storedTiles(coordinator).length >= 1, 'a tile');
+  });
+
+  it('gives everything back at once when its tab is frozen, also from a pause', async () => {
+    const { coordinator, engine, work } = await world({ grantMax: 3 }, { slicesPerPart: 4, sliceMs: 5 });
+    const job = coordinator.addJob('a', 3);
+    engine.start();
+    await until(() => work.computed.length === 1, 'the first part');
+    engine.pause('owner');
+    const [first, ...queued] = coordinator.tokensOf(job);
+    await until(() => coordinator.givenBack.length === 2, 'what was not begun');
+    expect(coordinator.givenBack).toEqual(queued);
+    engine.pause('frozen');
+    await until(() => coordinator.givenBack.length === 3, 'the tile at work');
+    expect(coordinator.givenBack.at(-1)).toBe(first);
+    engine.resume('frozen');
+    engine.resume('owner');
+    await until(() => storedTiles(coordinator).length === 3, 'all tiles');
+  });
+
+  it('gives back at a welcome what it does not know, and keeps what it works on', async () => {
+    const script: Script = { grantMax: 1, held: ['of a tab that was closed'] };
+    const { coordinator, engine, work } = await world(script, { slicesPerPart: 10, sliceMs: 5 });
+    const job = coordinator.addJob('a', 1);
+    engine.start();
+    await until(() => work.computed.length === 1, 'a part');
+    expect(coordinator.givenBack).toEqual(['of a tab that was closed']);
+    script.held = [...coordinator.tokensOf(job), 'of a lost answer'];
+    coordinator.cut();
+    await until(() => storedTiles(coordinator).length === 1, 'the tile');
+    expect(coordinator.givenBack).toEqual(['of a tab that was closed', 'of a lost answer']);
+    expect(coordinator.hellos).toBe(2);
   });
 
   it('hands in finished parts and gives back the lease at a stop', async () => {

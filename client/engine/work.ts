@@ -138,8 +138,13 @@ export class WorkLoop {
     return jobs.refusal(job) === null && !this.#undoable.has(job) && !pace.paused && !this.#signal.aborted;
   }
 
-  /** After every (re)connect. What was not begun may be with others by now; what was gathered goes before anything is asked for. */
-  welcomed(): void {
+  /**
+   * After every (re)connect. What was not begun may be with others by now; what was gathered goes before anything is asked for. Of what
+   * counts as held here, what an engine before this one had, or a lost answer brought, goes back: it would be waited for until its deadline.
+   */
+  welcomed(held: readonly string[]): void {
+    const known = new Set(this.heldTokens);
+    this.#giveBack(held.filter((token) => !known.has(token)).map((token) => ({ token })));
     this.giveBackQueue();
     this.#deps.handIns.flush();
     void this.requests.welcomed();

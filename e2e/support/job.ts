@@ -38,6 +38,11 @@ export async function submitJob(coordinator: TestCoordinator, job: object): Prom
   return { id, cookie };
 }
 
+/** Its requester wants no more of it. */
+export async function cancelJob(coordinator: TestCoordinator, { id, cookie }: { id: string; cookie: string }): Promise<void> {
+  await coordinator.post(`/api/jobs/${id}/cancel`, {}, { cookie });
+}
+
 /** One result as the database keeps it. */
 export interface ResultRow {
   readonly id: string;

@@ -97,6 +97,7 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
       ...(await balancesOf(store, id, owner)),
       record: recordAmong(coordinator, id, kinds),
       open: coordinator.unopened(id),
+      held: coordinator.held(id),
       sharePercent,
       serverTimeMs: clock(),
     },

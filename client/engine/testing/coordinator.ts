@@ -50,6 +50,8 @@ export interface Script {
   retryMs?: number;
   /** Of a part, one u32 each; as `fakeWork` has them. */
   elements?: number;
+  /** Counts as held by whoever says hello. */
+  held?: readonly string[];
   /** What is drawn of every result. */
   drawn?: readonly number[];
 }
@@ -178,7 +180,15 @@ export class FakeCoordinator {
     socket.on('hello', (message: Hello, reply: (ack: Ack<unknown>) => void) => {
       this.greetings.push(message);
       const open = [...this.stored.values()].filter(({ wanted }) => wanted.length > 0).map(({ id, wanted }) => ({ result: id, elements: wanted }));
-      const welcome = { earnedMicroCredits: '7', vestingMicroCredits: '3', record, open, sharePercent: 0, serverTimeMs: Date.now() };
+      const welcome = {
+        earnedMicroCredits: '7',
+        vestingMicroCredits: '3',
+        record,
+        open,
+        held: this.script.held ?? [],
+        sharePercent: 0,
+        serverTimeMs: Date.now(),
+      };
       reply(this.script.onHello?.() ?? { data: welcome });
     });
     socket.on('work', ({ leasesMax, downloadBytesMax }: WorkRequest, reply: (ack: Ack<Work>) => void) => {
