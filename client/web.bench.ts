@@ -52,7 +52,7 @@ async function measure(coordinator: BenchCoordinator, port: number) {
     const job = await someJob(`http://localhost:${port}`);
     const transfer = await transferOf(browser, url);
     const host = await hostCost(browser, url);
-    const widget = [`/widget/frame?site=${host.site}`, `/widget/consent?site=${host.site}`];
+    const widget = [`/widget/frame?site=${host.site}`, `/widget/consent?site=${host.site}`, `/widget/run?site=${host.site}`];
     const paths = ['/', '/submit', '/gallery', '/account', '/groups', '/join', '/ui', `/jobs/${job}`, `/jobs/${job}/receipt`, '/no-such-page', ...widget];
     const violations = await axeViolations(browser, url, paths);
     const lighthouse = await lighthouseScores(`http://localhost:${port}/`, debuggingPort);

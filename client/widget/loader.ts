@@ -67,7 +67,10 @@ import type { StateMessage } from './messages.ts';
     }
 
     attributeChangedCallback(_name: string, _before: string | null, site: string | null): void {
-      if (!site) return this.#frame.remove();
+      if (!site) {
+        this.#frame.remove();
+        return;
+      }
       this.#frame.src = `${origin}/widget/frame?site=${encodeURIComponent(site)}`;
       // Not before it has an address: browsers load an empty page into a frame without one, which costs the embedding page more than all this.
       if (!this.#frame.parentNode) this.#root.append(this.#frame);
