@@ -23,6 +23,10 @@ export async function axeViolations(browser: Browser, origin: string, paths: rea
     for (const path of paths) {
       const page = await context.newPage();
       await page.goto(origin + path, { waitUntil: 'networkidle' });
+      // What is folded away is part of the page.
+      await page.evaluate(() => {
+        for (const details of document.querySelectorAll('details')) details.open = true;
+      });
       await page.waitForTimeout(SETTLE_MS);
       // By the debugger: the pages' policy allows no foreign script.
       await page.evaluate(axe.default.source);
