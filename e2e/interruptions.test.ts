@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Desktop, launchDesktop, Visitor } from './support/browser.ts';
 import { shareGpu, status } from './support/contribute.ts';
 import { ledgerOf, TestCoordinator } from './support/coordinator.ts';
-import { readBytes, submits, watchGpu } from './support/gpu-watch.ts';
+import { PART_BYTES, readBytes, submits, watchGpu } from './support/gpu-watch.ts';
 import { type Job, resultsOf, submitJob, untilJob } from './support/job.ts';
 import { Relay } from './support/relay.ts';
 import { freeze, hide, thaw } from './support/tabs.ts';
@@ -11,8 +11,6 @@ import { freeze, hide, thaw } from './support/tabs.ts';
 /** The network breaks, the lid closes, the GPU's process dies: what was finished counts, and it counts once. */
 
 const params = { scene: 'cornell', width: 96, height: 64, samples: 32, bounces: 4, lighting: 'auto', layers: 'none' };
-/** Sums of one part: 16 x 16 pixels of four words. */
-const PART_BYTES = 4096;
 
 let desktop: Desktop;
 let coordinator: TestCoordinator;

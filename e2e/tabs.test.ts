@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Desktop, launchDesktop } from './support/browser.ts';
 import { agreeToShare, shareGpu, status, stopSharing } from './support/contribute.ts';
 import { ledgerOf, TestCoordinator } from './support/coordinator.ts';
-import { readBytes, stays, submits, watchGpu } from './support/gpu-watch.ts';
+import { PART_BYTES, readBytes, stays, submits, watchGpu } from './support/gpu-watch.ts';
 import { cancelJob, jobOf, submitJob, untilJob } from './support/job.ts';
 import { freeze, hide, thaw } from './support/tabs.ts';
 
@@ -11,8 +11,6 @@ import { freeze, hide, thaw } from './support/tabs.ts';
 
 const params = { scene: 'cornell', width: 96, height: 64, samples: 64, bounces: 4, lighting: 'auto', layers: 'none' };
 const endless = { ...params, samples: 4096 };
-/** Sums of one part: 16 x 16 pixels of four words. */
-const PART_BYTES = 4096;
 const PARTS_OF_TILE = 4;
 const SEEN_MS_MAX = 20_000;
 

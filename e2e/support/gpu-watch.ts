@@ -11,6 +11,9 @@ export interface Stay {
   readonly to: number;
 }
 
+/** What is read back of one part of a small picture: sums of 16 x 16 pixels, four words each. */
+export const PART_BYTES = 4096;
+
 const CHANNEL = 'gpu watch';
 
 const inWorker = `{
