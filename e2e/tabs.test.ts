@@ -101,6 +101,10 @@ test('of two tabs one has the GPU: the other says so, can take over, and can beg
   await first.getByText('Sharing goes on in another tab').waitFor();
   expect([engines(first), engines(second)]).toEqual([0, 1]);
 
+  // It closes with a tile in its hands that nobody gives back.
+  await untilJob(coordinator, job.id, 'a tile', ({ parts }) => parts.accepted >= PARTS_OF_TILE);
+  await second.getByRole('button', { name: 'Pause' }).click();
+  await untilJob(coordinator, job.id, 'the tile at work to be all that is held', ({ parts }) => parts.checking === 0 && parts.leased <= PARTS_OF_TILE);
   await second.close();
   await first.bringToFront();
   await first.getByRole('button', { name: 'Share my GPU' }).click();

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { io, type Socket } from 'socket.io-client';
@@ -393,3 +395,14 @@ describe('hand-ins that are refused', () => {
     contributor = back;
   }, 30_000);
 });
+
+it('ends within seconds though somebody holds a connection without a request', async () => {
+  const silent = connect(Number(new URL(running.url).port), '127.0.0.1');
+  const closed = once(silent, 'close');
+  await once(silent, 'connect');
+  const beganMs = performance.now();
+  await running.close();
+  expect(performance.now() - beganMs).toBeLessThan(10_000);
+  await closed;
+  await start();
+}, 30_000);

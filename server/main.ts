@@ -31,6 +31,8 @@ const CHECK_TIMEOUT_MS = MINUTE_MS;
 const CHECK_HEAP_MIB = 2048;
 const CHECKS_QUEUED_MAX = 4096;
 const PREPARE_QUEUED_MAX = 64;
+/** At the end requests under way are answered. Connections without one, as browsers open them in advance, would be waited for by the minute. */
+const ANSWER_MS_MAX = 2000;
 
 /**
  * The process: reads the environment, opens the store, starts the core, listens. Resolves when it is ready. `close` stops
@@ -137,8 +139,10 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
       await gallery?.close();
       suspensions.close();
       viewers.close();
+      const late = setTimeout(() => app.server.closeAllConnections(), ANSWER_MS_MAX);
       await io.close();
       await app.close();
+      clearTimeout(late);
       await coordinator.close();
       await Promise.all([checks.close(), preparing.close(), assembling.close()]);
       await store.close();

@@ -111,6 +111,26 @@ test.each<[string, Request | undefined]>([
   expect(await answer(new AbortController().signal)).toBe('unknown');
 });
 
+test('who steps aside lets go when it has handed in; one that does not loses the lock', async () => {
+  const asked: LockOptions[] = [];
+  const waiting: Callback[] = [];
+  withLocks(async (_name, options, callback) => {
+    asked.push(options);
+    if (!options.signal) return callback({});
+    waiting.push(callback);
+    return new Promise((_, reject) => options.signal?.addEventListener('abort', () => reject(options.signal?.reason)));
+  });
+  const polite = holdEngine('a', new AbortController().signal, { steal: true });
+  await vi.advanceTimersByTimeAsync(3000);
+  void waiting[0]?.({});
+  expect(await polite).toBe('held');
+  const impolite = holdEngine('a', new AbortController().signal, { steal: true });
+  // Its time is up.
+  asked.at(-1)?.signal?.dispatchEvent(new Event('abort'));
+  expect(await impolite).toBe('held');
+  expect(asked.map(({ steal }) => steal === true)).toEqual([false, false, true]);
+});
+
 test('who is told to step aside hears of it, once; the other works in his place', async () => {
   withLocks(undefined);
   const lost = vi.fn();

@@ -6,6 +6,8 @@ export const ENGINE_LOCK = 'tessera engine';
 
 /** In frames on other sites `navigator.locks.request` may never answer at all: Chromium 156. There whoever works answers by a channel. */
 const ANSWER_MS_MAX = 1000;
+/** Who is told to step aside hands in what it has before it lets go, in three and a half seconds at most. One that does not loses the lock. */
+const STEP_ASIDE_MS_MAX = 4000;
 type Word = 'who works?' | 'I do' | 'step aside';
 
 export interface HoldOptions {
@@ -21,7 +23,7 @@ export interface HoldOptions {
  */
 export function holdEngine(name: string, signal: AbortSignal, { steal = false, lost }: HoldOptions = {}): Promise<'held' | 'taken' | 'unknown'> {
   const { promise, resolve } = Promise.withResolvers<'held' | 'taken' | 'unknown'>();
-  const deadline = setTimeout(() => resolve('unknown'), ANSWER_MS_MAX);
+  const deadline = setTimeout(() => resolve('unknown'), steal && 'locks' in navigator ? STEP_ASIDE_MS_MAX + ANSWER_MS_MAX : ANSWER_MS_MAX);
   const channel = openChannel(name);
   const say = (word: Word): void => channel?.postMessage(word);
   let works = false;
@@ -34,7 +36,7 @@ export function holdEngine(name: string, signal: AbortSignal, { steal = false, l
     }
   });
   say(steal ? 'step aside' : 'who works?');
-  requestLock(name, signal, steal, resolve);
+  void requestLock(name, signal, steal, resolve).catch(() => undefined);
   return promise
     .then((answer) => {
       works = answer !== 'taken' && !signal.aborted;
@@ -45,16 +47,20 @@ export function holdEngine(name: string, signal: AbortSignal, { steal = false, l
     .finally(() => clearTimeout(deadline));
 }
 
-function requestLock(name: string, signal: AbortSignal, steal: boolean, resolve: (answer: 'held' | 'taken') => void): void {
+async function requestLock(name: string, signal: AbortSignal, steal: boolean, resolve: (answer: 'held' | 'taken') => void): Promise<void> {
+  let granted = false;
   const hold = (lock: Lock | null): Promise<void> | undefined => {
+    granted = true;
     resolve(lock ? 'held' : 'taken');
     if (!lock || signal.aborted) return undefined;
     return new Promise<void>((release) => signal.addEventListener('abort', () => release(), { once: true }));
   };
   try {
-    // A SecurityError comes as a rejection, in some browsers as an exception: the channel may still know.
-    navigator.locks?.request(name, steal ? { steal } : { ifAvailable: true }, hold).catch(() => undefined);
-  } catch {}
+    await navigator.locks?.request(name, steal ? { signal: AbortSignal.timeout(STEP_ASIDE_MS_MAX) } : { ifAvailable: true }, hold);
+  } catch {
+    // The other has not let go in time. Or a SecurityError, by rejection or exception: the channel may still know.
+    if (steal && !granted) await navigator.locks.request(name, { steal }, hold).catch(() => undefined);
+  }
 }
 
 function openChannel(name: string): BroadcastChannel | undefined {
