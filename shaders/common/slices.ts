@@ -73,7 +73,9 @@ export async function* inSlices<T>(ranges: readonly WorkRange[], { controller, p
     const { first, end } = left.shift()!;
     const next = Math.min(end, first + controller.work);
     if (next < end) left.unshift({ first: next, end });
-    const slice = { work: next - first, submittedMs: performance.now(), done: submit({ first, end: next }) };
+    const done = submit({ first, end: next });
+    // Afterwards: what encoding takes is the script's time, not the GPU's.
+    const slice = { work: next - first, submittedMs: performance.now(), done };
     // Of two that fail together, as on a lost device, only the first is waited for.
     slice.done.catch(() => undefined);
     underWay.push(slice);
