@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext } from 'playwright';
 import { snippetOf } from '../ui/snippet.ts';
 
-/** A bare page of another site, with the lines that the owner of a site places, and the same page without them. */
+/** A bare page of another site: with the lines that the owner of a site places, without them, and with our frame but no script of ours. */
 
 const ROUNDS = 9;
 const SETTLE_MS = 1000;
@@ -13,19 +13,18 @@ export interface HostCost {
   /** Worst layout shift of all loads. */
   readonly cls: number;
   /** Median processor time of the main thread with the widget, less the median without it. */
-  readonly taskMs: number;
-  /** The same of script alone. */
-  readonly scriptMs: number;
+  readonly widgetMs: number;
+  /** The same, less the median with the frame alone: what the loader costs. */
+  readonly loaderMs: number;
   readonly site: string;
 }
 
 interface Load {
   readonly cls: number;
   readonly taskMs: number;
-  readonly scriptMs: number;
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+const median = (loads: readonly Load[]): number => loads.map(({ taskMs }) => taskMs).sort((a, b) => a - b)[Math.floor(loads.length / 2)]!;
 
 /** What the text around a card is moved by shows as a shift, so there is some. */
 const hostPage = (snippet: string): string =>
@@ -35,25 +34,31 @@ ${snippet}
 
 export async function hostCost(browser: Browser, coordinator: string): Promise<HostCost> {
   let site = '';
+  const frame = (): string => `<iframe src="${coordinator}/widget/frame?site=${site}" width="320" height="96" style="border:0"></iframe>`;
+  const pages: Readonly<Record<string, () => string>> = { '/card': () => snippetOf(coordinator, site), '/frame': frame, '/nothing': () => '' };
   const server = createServer((request, response) => {
     response.setHeader('content-type', 'text/html; charset=utf-8');
-    response.end(hostPage(request.url === '/with' ? snippetOf(coordinator, site) : ''));
+    response.end(hostPage(pages[request.url ?? '']?.() ?? ''));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = `http://site.localhost:${(server.address() as AddressInfo).port}`;
   try {
     site = await register(browser, coordinator, origin);
-    const withCard: Load[] = [];
-    const without: Load[] = [];
-    // By turns, so that what else the machine does weighs on both alike. The first of each fills the caches.
+    const [card, bare, nothing]: [Load[], Load[], Load[]] = [[], [], []];
+    // By turns, so that what else the machine does weighs on all alike. The first of each fills the caches.
     for (let round = 0; round <= ROUNDS; round++) {
-      const [a, b] = [await load(browser, `${origin}/with`, coordinator), await load(browser, `${origin}/without`, null)];
+      const loads = [
+        await load(browser, `${origin}/card`, coordinator),
+        await load(browser, `${origin}/frame`, coordinator),
+        await load(browser, `${origin}/nothing`, null),
+      ] as const;
       if (round === 0) continue;
-      withCard.push(a);
-      without.push(b);
+      card.push(loads[0]);
+      bare.push(loads[1]);
+      nothing.push(loads[2]);
     }
-    const extra = (of: (load: Load) => number): number => Math.max(0, median(withCard.map(of)) - median(without.map(of)));
-    return { site, cls: Math.max(...withCard.map(({ cls }) => cls)), taskMs: extra(({ taskMs }) => taskMs), scriptMs: extra(({ scriptMs }) => scriptMs) };
+    const less = (a: readonly Load[], b: readonly Load[]): number => Math.max(0, median(a) - median(b));
+    return { site, cls: Math.max(...card.map(({ cls }) => cls)), widgetMs: less(card, nothing), loaderMs: less(card, bare) };
   } finally {
     server.close();
     server.closeAllConnections();
@@ -99,7 +104,7 @@ async function load(browser: Browser, url: string, coordinator: string | null): 
     if (coordinator !== null && !page.frames().some((frame) => frame.url().startsWith(`${coordinator}/widget/frame`)))
       throw new Error('the card was not shown');
     const ms = (name: string): number => 1000 * (metrics.find((metric) => metric.name === name)?.value ?? Number.NaN);
-    return { cls: await page.evaluate(layoutShift), taskMs: ms('TaskDuration'), scriptMs: ms('ScriptDuration') };
+    return { cls: await page.evaluate(layoutShift), taskMs: ms('TaskDuration') };
   } finally {
     await context.close();
   }
