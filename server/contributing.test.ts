@@ -230,8 +230,13 @@ describe('a lie', () => {
     const other = await Hand.join(world);
     await other.ask('giveBack', { tokens: [], unopened: [result] });
     expect(world.coordinator.pendingResult(result)).toBeDefined();
+    expect(await hand.work(0)).toMatchObject({ restMs: 0 });
     await hand.ask('giveBack', { tokens: [], unopened: [result] });
     expect(await verdictOf(hand)).toMatchObject({ verdict: 'discarded' });
+    // It is told how long it gets nothing.
+    expect(await hand.work()).toMatchObject({ leases: [], restMs: 15_000 });
+    world.now += 15_000;
+    expect(await hand.work()).toMatchObject({ leases: [expect.anything()], restMs: 0 });
   });
 });
 

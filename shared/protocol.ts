@@ -73,6 +73,8 @@ export interface Work {
   readonly jobs: readonly JobBrief[];
   /** When there was less work than asked for: ask again after this; `work:available` may come earlier. */
   readonly retryMs: number | null;
+  /** Until it gets leases again, after some of its own ran out or a result was not opened; 0: it may have any. */
+  readonly restMs: number;
 }
 
 export interface Welcome {

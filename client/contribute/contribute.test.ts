@@ -104,7 +104,8 @@ describe('statusOf', () => {
     expect(statusOf('running', snapshot({}), false).title).toBe('Your GPU is working');
     expect(statusOf('running', snapshot({ mode: 'paused', holds: ['owner'] }), false)).toEqual({ title: 'Paused', detail: 'You pressed Pause.' });
     expect(statusOf('running', snapshot({ mode: 'paused', holds: ['battery', 'hours'] }), false).detail).toMatch(/on battery.*your hours/);
-    expect(statusOf('running', snapshot({ waiting: true }), false).title).toBe('Waiting for work');
+    expect(statusOf('running', snapshot({ waiting: true, restMs: 0 }), false).detail).toContain('No job needs this GPU');
+    expect(statusOf('running', snapshot({ waiting: true, restMs: 14_200 }), false).detail).toContain('nothing for 15 s');
     expect(statusOf('stopping', snapshot({}), false).title).toBe('Stopping');
   });
 

@@ -1,7 +1,7 @@
 import type { Device } from '../../shared/schemas.ts';
 import { holdWords } from '../comfort/words.ts';
 import type { Snapshot } from '../engine/api.ts';
-import { count } from '../ui/format.ts';
+import { count, duration } from '../ui/format.ts';
 import type { Phase } from './contributor.svelte.ts';
 
 /** What the engine is doing, in words: a heading, and a sentence where something holds it up. `suspended`: something of it was proven wrong. */
@@ -16,6 +16,11 @@ export function statusOf(phase: Phase, snapshot: Snapshot | null, suspended: boo
     return {
       title: 'No work for this browser',
       detail: 'After something was proven wrong it gets none for 24 hours. You can stop; it starts again by itself when that is over.',
+    };
+  if (snapshot.waiting && snapshot.restMs > 0)
+    return {
+      title: 'Waiting for work',
+      detail: `Others had to wait for something that this browser held when it went away, so it gets nothing for ${duration(Math.ceil(snapshot.restMs / 1000))}. It goes on by itself.`,
     };
   if (snapshot.waiting) return { title: 'Waiting for work', detail: 'No job needs this GPU right now. It begins by itself when one does.' };
   return { title: 'Your GPU is working', detail: null };

@@ -53,6 +53,8 @@ export interface Snapshot {
   readonly holds: readonly HoldReason[];
   /** Working, but the coordinator has nothing to do for now. */
   readonly waiting: boolean;
+  /** Milliseconds until it is given work again, after leases of it ran out or a result was not opened; mostly 0. */
+  readonly restMs: number;
   /** Null until a GPU was found. */
   readonly device: Device | null;
   /** Mean of the last minute, or of the time since the start while that is shorter. */

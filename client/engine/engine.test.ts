@@ -29,6 +29,18 @@ describe('the ordinary way', () => {
     expect(last().device).toMatchObject({ vendor: 'fake', backend: 'test', software: false });
   });
 
+  it('says how long it gets nothing after it kept others waiting', async () => {
+    const script: Script = { restMs: 5000 };
+    const { coordinator, engine, last } = await world(script);
+    engine.start();
+    await until(() => last()?.waiting && last().restMs > 4000, 'the rest');
+    expect(last().restMs).toBeLessThanOrEqual(5000);
+    script.restMs = 0;
+    coordinator.addJob('a', 1);
+    await until(() => last().tiles.handedIn === 1, 'the tile');
+    expect(last().restMs).toBe(0);
+  });
+
   it('opens the next job while the first one runs', async () => {
     const { coordinator, engine, work } = await world({ grantMax: 2 }, { slicesPerPart: 10, sliceMs: 5 });
     coordinator.addJob('a', 1, new Uint8Array(10));

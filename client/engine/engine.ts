@@ -199,6 +199,7 @@ export class Engine {
       online: this.#connection.online,
       holds: this.#mode === 'paused' ? this.#pace.holds : [],
       waiting: this.#mode === 'working' && this.#loop.waiting,
+      restMs: this.#loop.restMs,
       device: this.#gpu.info,
       partsPerMinute: this.#meter.perMinute(this.#clock.now()),
       current: this.#current,

@@ -68,6 +68,8 @@ export class WorkLoop {
   readonly requests: WorkRequests;
   #current: (Current & { readonly cancel: AbortController }) | null = null;
   #waiting = false;
+  /** On our clock. */
+  #restUntilMs = 0;
   #lettingGo = false;
   #failures = 0;
   /** GPU time that hand-ins and answers account for. The slice that finished a part is counted after it, so with the next one. */
@@ -95,6 +97,11 @@ export class WorkLoop {
     return this.#waiting && this.#leases.queue.length === 0 && !this.#current && queue.length === 0 && !current;
   }
 
+  /** Until the coordinator gives it leases again. */
+  get restMs(): number {
+    return Math.max(0, this.#restUntilMs - this.#deps.clock.now());
+  }
+
   get heldTokens(): string[] {
     return [...this.#leases.tokens, ...this.#deps.audits.tokens];
   }
@@ -118,9 +125,10 @@ export class WorkLoop {
   }
 
   /** Takes what came for an `ask`. Returns how many of the leases and audits can be done. */
-  take({ leases, audits, jobs, retryMs }: Work, asked: number): number {
+  take({ leases, audits, jobs, retryMs, restMs }: Work, asked: number): number {
     this.#leases.unreserve(asked);
     this.#waiting = retryMs !== null;
+    this.#restUntilMs = this.#deps.clock.now() + restMs;
     const { jobs: table, audits: ours } = this.#deps;
     table.learn(jobs);
     const refused = [...leases, ...audits].filter(({ job }) => !this.#isDoable(job));

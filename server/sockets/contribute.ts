@@ -77,7 +77,7 @@ function sameEngine(sessions: ReadonlyMap<ContributorId, Session>, { contributor
 }
 
 /** Turns the events of a step into the answer that carries new leases; refusals become errors. */
-async function workOf({ coordinator, store }: ContributeDeps, session: Session, events: readonly Event[]): Promise<Work> {
+async function workOf({ coordinator, store, clock }: ContributeDeps, session: Session, events: readonly Event[]): Promise<Work> {
   refuse(events);
   const granted = events.find((event) => event.type === 'leased');
   const leases: readonly ActiveLease[] = granted?.leases ?? [];
@@ -99,6 +99,7 @@ async function workOf({ coordinator, store }: ContributeDeps, session: Session, 
     audits: audits.map(({ token, job, elements, deadlineMs }) => ({ token, job, elements: Buffer.from(encodeAuditElements(elements)), deadlineMs })),
     jobs,
     retryMs: granted?.retryMs ?? null,
+    restMs: Math.max(0, (coordinator.contributor(session.contributor)?.restUntilMs ?? 0) - clock()),
   };
 }
 

@@ -48,6 +48,7 @@ export interface Script {
   /** Answers with these bytes of a blob; its head is written. */
   onBlob?: (bytes: Uint8Array, response: ServerResponse) => unknown;
   retryMs?: number;
+  restMs?: number;
   /** Of a part, one u32 each; as `fakeWork` has them. */
   elements?: number;
   /** Counts as held by whoever says hello. */
@@ -290,7 +291,13 @@ export class FakeCoordinator {
     const fresh = [...new Set([...leases, ...audits].map(({ job }) => job))].filter((id) => !told.has(id));
     for (const id of fresh) told.add(id);
     const wasEmpty = leases.length === 0 && leasesMax > 0;
-    return { leases, audits, jobs: fresh.map((id) => this.#jobs.get(id)!.brief), retryMs: wasEmpty ? (this.script.retryMs ?? 50) : null };
+    return {
+      leases,
+      audits,
+      jobs: fresh.map((id) => this.#jobs.get(id)!.brief),
+      retryMs: wasEmpty ? (this.script.retryMs ?? 50) : null,
+      restMs: this.script.restMs ?? 0,
+    };
   }
 
   #isStored(job: JobId, tile: number): boolean {
