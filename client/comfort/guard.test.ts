@@ -15,6 +15,8 @@ beforeEach(() => {
   said.length = 0;
   battery = Object.assign(new EventTarget(), { charging: true, level: 0.9 });
   connection = Object.assign(new EventTarget(), { saveData: false });
+  const own = {};
+  vi.stubGlobal('window', Object.assign(own, { top: own }));
   vi.stubGlobal('document', Object.assign(new EventTarget(), { visibilityState: 'visible' }));
   vi.stubGlobal('navigator', { getBattery: async () => battery, connection });
   vi.stubGlobal(
@@ -122,6 +124,15 @@ it('waits for no sensor that does not answer', async () => {
   await vi.advanceTimersByTimeAsync(1000);
   expect((await opening).holds).toEqual([]);
   (await opening).close();
+});
+
+it('does not ask for the pressure in a frame, where it is not allowed', async () => {
+  observe.mockClear();
+  vi.stubGlobal('window', { top: {} });
+  const guard = await open();
+  expect(observe).not.toHaveBeenCalled();
+  expect(guard.readings.pressure).toBeNull();
+  guard.close();
 });
 
 it('guesses nothing where the browser tells nothing', async () => {

@@ -67,7 +67,8 @@ export class Sensors {
   }
 
   async #openPressure(): Promise<void> {
-    if (!('PressureObserver' in globalThis)) return;
+    // In a frame on another site the request alone is an error in that page's console.
+    if (!('PressureObserver' in globalThis) || window.top !== window) return;
     try {
       const observer = new PressureObserver((records) => this.#pressed(records.at(-1)?.state ?? null));
       await observer.observe('cpu', { sampleInterval: PRESSURE_SAMPLE_MS });
