@@ -295,6 +295,8 @@ test('a card that is hidden pauses, one that is seen goes on; revoked, switched 
   await visitor.page.reload();
   await expect.poll(() => cardIn(visitor.page, coordinator)?.getByText('has suspended this site').count() ?? 0, { timeout: SEEN_MS_MAX }).toBe(1);
   await coordinator.sites('resume', site);
+  // The running coordinator looks for what the command has written every few seconds.
+  await expect.poll(async () => (await coordinator.get<{ state: string }>(`/api/sites/${site}`)).state, { timeout: SEEN_MS_MAX }).toBe('ready');
   await visitor.leave();
 });
 
