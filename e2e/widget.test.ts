@@ -19,7 +19,11 @@ const listening = `<script>window.states = []; addEventListener('tessera-state',
 
 beforeAll(async () => {
   // Owner and visitor have one address here, and a site cannot be its own visitors: in a private swarm addresses tell nothing.
-  [browser, coordinator, museum] = await Promise.all([launchBrowser(), TestCoordinator.start('app.localhost', { PRIVATE_SWARM: 'on' }), Museum.open()]);
+  [browser, coordinator, museum] = await Promise.all([
+    launchBrowser(),
+    TestCoordinator.start('app.localhost', { PRIVATE_SWARM: 'on', VESTING_SECONDS: '6' }),
+    Museum.open(),
+  ]);
 });
 afterAll(async () => {
   await browser.close();
