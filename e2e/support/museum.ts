@@ -61,6 +61,7 @@ export async function registerSite(page: Page, coordinator: TestCoordinator, mus
   museum.proof = await site.locator('pre').first().innerText();
   await check.click();
   await site.getByText('On: visitors can help.').waitFor();
+  await site.frameLocator('iframe').getByRole('button', { name: 'Help' }).waitFor();
   const snippet = await site.locator('.snippet').innerText();
   return { id: /site="([^"]+)"/.exec(snippet)?.[1] ?? '', snippet };
 }
