@@ -2,8 +2,10 @@ import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import cookie from '@fastify/cookie';
 import rateLimit from '@fastify/rate-limit';
+import swagger from '@fastify/swagger';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
+import type { Scope } from '../shared/api-schemas.ts';
 import { HOUR_MS, limits, MINUTE_MS } from '../shared/limits.ts';
 import { accountRoutes } from './http/account.ts';
 import { agreementRoutes } from './http/agreement.ts';
@@ -20,6 +22,10 @@ import { siteRoutes } from './http/sites.ts';
 import { uploadRoutes } from './http/uploads.ts';
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What an API key must be allowed for this route; without it the route is for sessions and guests alone. */
+    scope?: Scope;
+  }
   interface FastifyInstance {
     /** Tells routes that are added later whose session a request has. */
     readonly sessions: Sessions;
@@ -57,6 +63,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   addParsers(app);
   await secure(app, config);
   await app.register(cookie);
+  await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Tessera', version: '1' } } });
   await app.register(rateLimit, {
     max: REQUESTS_PER_MINUTE_MAX,
     timeWindow: MINUTE_MS,
