@@ -1,4 +1,4 @@
-import type { AccountView, ErrorBody, JobRequest, JobView } from '../shared/schemas.ts';
+import type { AccountView, JobRequest, JobView, Problem } from '../shared/schemas.ts';
 
 /** A small client of the public HTTP API with a session of its own, for scripts. */
 export class Api {
@@ -16,9 +16,9 @@ export class Api {
     const [cookie] = response.headers.getSetCookie();
     if (cookie) this.#cookie = cookie.split(';')[0];
     if (response.ok) return response;
-    const body = (await response.json().catch(() => null)) as ErrorBody | null;
-    const field = body?.error.field ? ` (${body.error.field})` : '';
-    throw new Error(`${init.method ?? 'GET'} ${path}: ${body ? `${body.error.message}${field}` : `status ${response.status}`}`);
+    const body = (await response.json().catch(() => null)) as Problem | null;
+    const field = body?.field ? ` (${body.field})` : '';
+    throw new Error(`${init.method ?? 'GET'} ${path}: ${body ? `${body.detail}${field}` : `status ${response.status}`}`);
   }
 
   async #json<T>(path: string, body?: unknown): Promise<T> {

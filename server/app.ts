@@ -44,7 +44,7 @@ const timeouts = { requestTimeout: REQUEST_MS_MAX };
 
 /**
  * The HTTP edge without a port: tests use `inject`, the process calls `listen`. Routes for jobs and blobs are registered by
- * the caller, who has the coordinator. Everything that is refused leaves as an `ErrorBody`.
+ * the caller, who has the coordinator. Everything that is refused leaves as a `Problem`.
  */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { config } = deps;

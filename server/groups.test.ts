@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { workload, workloadIds } from '../shaders/registry.ts';
 import { limits } from '../shared/limits.ts';
 import { type Ack, namespaces, PROTOCOL_VERSION, type Work } from '../shared/protocol.ts';
-import type { AccountView, ConsentGrant, ErrorBody, GroupDetails, GroupView, JobView, MadeInvite } from '../shared/schemas.ts';
+import type { AccountView, ConsentGrant, GroupDetails, GroupView, JobView, MadeInvite, Problem } from '../shared/schemas.ts';
 import { main } from './main.ts';
 
 /** Who sees a job for a group only: over real HTTP and real sockets, with the whole coordinator. */
@@ -23,11 +23,11 @@ const sockets: Socket[] = [];
 class Visitor {
   cookie = '';
 
-  async call<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T & Partial<ErrorBody> }> {
+  async call<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T & Partial<Omit<Problem, 'status'>> }> {
     const headers = { cookie: this.cookie, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
     const response = await fetch(running.url + path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
     this.cookie = response.headers.get('set-cookie')?.split(';')[0] ?? this.cookie;
-    return { status: response.status, body: (await response.json().catch(() => ({}))) as T & Partial<ErrorBody> };
+    return { status: response.status, body: (await response.json().catch(() => ({}))) as T & Partial<Omit<Problem, 'status'>> };
   }
 
   static async start(): Promise<Visitor> {
@@ -105,7 +105,7 @@ it('is ordered by members alone, costs nothing, and is never listed', async () =
   const unknown = { ...foreign, group: 'g_AAAAAAAAAAAAAAAA' };
   for (const body of [foreign, unknown]) {
     const refused = await stranger.call('POST', '/api/jobs', body);
-    expect([refused.status, refused.body.error?.field, refused.body.error?.message]).toEqual([422, 'group', 'You are in no such group.']);
+    expect([refused.status, refused.body.field, refused.body.detail]).toEqual([422, 'group', 'You are in no such group.']);
   }
   for (const [change, status, field] of [
     [{ group: group.id }, 422, 'groupMode'],
@@ -114,7 +114,7 @@ it('is ordered by members alone, costs nothing, and is never listed', async () =
     [{ group: group.id, groupMode: 'free' }, 400, 'groupMode'],
   ] as const) {
     const refused = await owner.call('POST', '/api/jobs', { ...order, ...change });
-    expect([refused.status, refused.body.error?.field]).toEqual([status, field]);
+    expect([refused.status, refused.body.field]).toEqual([status, field]);
   }
 });
 
@@ -123,7 +123,7 @@ it('is not there for a stranger who has its id: over no route, and over no socke
   for (const who of [stranger, new Visitor()]) {
     for (const path of ['', '/results', '/results/r_AAAAAAAAAAAAAAAA', `/files/${png}`, '/receipt']) {
       const { status, body } = await who.call('GET', `/api/jobs/${job.id}${path}`);
-      expect([status, body.error?.message], path).toEqual([404, 'There is no such job.']);
+      expect([status, body.detail], path).toEqual([404, 'There is no such job.']);
     }
     expect((await who.call('GET', `/api/jobs?group=${group.id}`)).status).toBe(404);
     expect(JSON.stringify((await who.call('GET', '/api/jobs?scope=public')).body)).not.toContain(job.id);

@@ -23,7 +23,7 @@ import {
   type Welcome,
   type Work,
 } from '../shared/protocol.ts';
-import type { AcceptedView, AccountView, ConsentGrant, ContributorView, ErrorBody, JobView, Quote } from '../shared/schemas.ts';
+import type { AcceptedView, AccountView, ConsentGrant, ContributorView, JobView, Problem, Quote } from '../shared/schemas.ts';
 import { main } from './main.ts';
 
 /** The whole coordinator over real HTTP and real sockets; contributors compute on the CPU with the reference implementation. */
@@ -54,14 +54,14 @@ afterAll(async () => {
 class Visitor {
   #cookie = '';
 
-  async call<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T & Partial<ErrorBody> }> {
+  async call<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T & Partial<Omit<Problem, 'status'>> }> {
     const response = await fetch(running.url + path, {
       method,
       headers: { cookie: this.#cookie, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     this.#cookie = response.headers.get('set-cookie')?.split(';')[0] ?? this.#cookie;
-    return { status: response.status, body: (await response.json()) as T & Partial<ErrorBody> };
+    return { status: response.status, body: (await response.json()) as T & Partial<Omit<Problem, 'status'>> };
   }
 
   async upload(bytes: string): Promise<string> {
@@ -263,15 +263,15 @@ describe('orders that are refused', () => {
     ['more tiles than the limit', { params: { ...small, width: 8192, height: 8192, samples: 65536 } }, 422, 'params'],
   ])('%s', async (_, change, status, field) => {
     const answer = await (await requester()).call('POST', '/api/jobs', { ...order, ...change });
-    expect([answer.status, answer.body.error?.field]).toEqual([status, field]);
-    expect(answer.body.error?.message.length).toBeGreaterThan(10);
+    expect([answer.status, answer.body.field]).toEqual([status, field]);
+    expect(answer.body.detail?.length).toBeGreaterThan(10);
   });
 
   it('a file that is no glTF, with nothing held', async () => {
     const visitor = await requester();
     const model = await visitor.upload('not a scene');
     const answer = await visitor.call('POST', '/api/jobs', { ...order, params: { ...small, scene: 'file' }, files: { model } });
-    expect([answer.status, answer.body.error?.field]).toEqual([422, 'files.model']);
+    expect([answer.status, answer.body.field]).toEqual([422, 'files.model']);
     expect((await visitor.call<{ jobs: JobView[] }>('GET', '/api/jobs?scope=mine')).body.jobs).toEqual([]);
   });
 
@@ -279,7 +279,7 @@ describe('orders that are refused', () => {
     const visitor = await requester();
     const dear = { ...order, params: { ...small, width: 4096, height: 4096, samples: 16_384, bounces: 8 } };
     const answer = await visitor.call('POST', '/api/jobs', dear);
-    expect([answer.status, answer.body.error?.code, answer.body.error?.limit]).toEqual([402, 'insufficient_credits', '100.00 available']);
+    expect([answer.status, answer.body.code, answer.body.limit]).toEqual([402, 'insufficient_credits', '100.00 available']);
   }, 30_000);
 
   it('an order without a session', async () => {

@@ -5,6 +5,7 @@ import type { BlobHash, ConsentId, ContributorId, JobId, PartMask, ResultId } fr
 import { siteId } from './site-schemas.ts';
 
 export * from './agreement-schemas.ts';
+export * from './error-schemas.ts';
 export * from './group-schemas.ts';
 export * from './site-schemas.ts';
 
@@ -24,36 +25,6 @@ const u32 = Type.Integer({ minimum: 0, maximum: 0xffffffff });
 const microCredits = Type.String({ pattern: '^-?[0-9]{1,30}$' });
 const secret = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' });
 const address = Type.String({ pattern: '^[1-9A-HJ-NP-Za-km-z]{32,44}$' });
-
-/* Errors: the same shape in an HTTP body and in a socket acknowledgement. */
-
-const errorCodes = [
-  Type.Literal('bad_input'),
-  Type.Literal('not_found'),
-  Type.Literal('forbidden'),
-  Type.Literal('suspended'),
-  Type.Literal('signed_out'),
-  Type.Literal('insufficient_credits'),
-  Type.Literal('too_many'),
-  Type.Literal('too_large'),
-  Type.Literal('stale'),
-  Type.Literal('busy'),
-  Type.Literal('conflict'),
-  Type.Literal('internal'),
-] as const;
-
-export const errorBody = Type.Object({
-  error: Type.Object({
-    code: Type.Union([...errorCodes]),
-    message: Type.String(),
-    /** Which input is wrong, as a path like `params.width`. */
-    field: Type.Optional(Type.String()),
-    /** What would have been accepted. */
-    limit: Type.Optional(Type.String()),
-  }),
-});
-export type ErrorBody = Static<typeof errorBody>;
-export type ErrorCode = ErrorBody['error']['code'];
 
 /* Jobs */
 

@@ -1,5 +1,5 @@
 import { workloadIds } from '../../shaders/registry.ts';
-import type { ConsentGrant, ContributorView, ErrorBody } from '../../shared/schemas.ts';
+import type { ConsentGrant, ContributorView, Problem } from '../../shared/schemas.ts';
 import type { PartialResult } from '../../shared/workload.ts';
 import { parseHours } from '../comfort/hours.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
@@ -68,8 +68,8 @@ async function request<T>(origin: string, method: string, path: string, body?: u
   const response = await fetch(origin + path, init).catch((error: Error) => {
     throw new Error(`The coordinator at ${origin} does not answer: ${error.cause instanceof Error ? error.cause.message : error.message}`);
   });
-  const answer = (await response.json().catch(() => null)) as T | ErrorBody | null;
+  const answer = (await response.json().catch(() => null)) as T | Problem | null;
   if (response.ok && answer !== null) return answer as T;
-  const said = answer && typeof answer === 'object' && 'error' in answer ? answer.error.message : `status ${response.status}`;
+  const said = answer && typeof answer === 'object' && 'detail' in answer ? answer.detail : `status ${response.status}`;
   throw new Error(`The coordinator at ${origin} answered ${method} ${path}: ${said}`);
 }

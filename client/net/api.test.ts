@@ -13,7 +13,15 @@ describe('api', () => {
   });
 
   it('turns a refusal into an error with its field and limit', async () => {
-    answer(422, { error: { code: 'bad_input', message: 'Too wide.', field: 'params.width', limit: '16 to 8192' } });
+    answer(422, {
+      type: '/api#problem-bad_input',
+      title: 'Bad input',
+      status: 422,
+      detail: 'Too wide.',
+      code: 'bad_input',
+      field: 'params.width',
+      limit: '16 to 8192',
+    });
     await expect(api.job(job)).rejects.toMatchObject({ code: 'bad_input', message: 'Too wide.', field: 'params.width', limit: '16 to 8192' });
   });
 

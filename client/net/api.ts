@@ -7,7 +7,6 @@ import type {
   ConsentRequest,
   ConsentView,
   ContributorView,
-  ErrorBody,
   ErrorCode,
   GroupDetails,
   GroupView,
@@ -17,6 +16,7 @@ import type {
   JobView,
   MadeInvite,
   OwnSiteView,
+  Problem,
   Quote,
   QuoteRequest,
   SignIn,
@@ -41,14 +41,14 @@ export class ApiError extends Error {
   }
 }
 
-const isErrorBody = (value: unknown): value is ErrorBody =>
-  typeof value === 'object' && value !== null && 'error' in value && typeof (value as ErrorBody).error?.message === 'string';
+const isProblem = (value: unknown): value is Problem =>
+  typeof value === 'object' && value !== null && 'code' in value && typeof (value as Partial<Problem>).detail === 'string';
 
 /** The error of an answer that is not 2xx. Bodies that are not ours (a proxy's page) still give a readable sentence. */
 export function errorOf(status: number, body: unknown): ApiError {
-  if (!isErrorBody(body)) return new ApiError('internal', `The coordinator answered with status ${status}.`);
-  const { code, message, field, limit } = body.error;
-  return new ApiError(code, message, field, limit);
+  if (!isProblem(body)) return new ApiError('internal', `The coordinator answered with status ${status}.`);
+  const { code, detail, field, limit } = body;
+  return new ApiError(code, detail, field, limit);
 }
 
 export const offline = (): ApiError => new ApiError('offline', 'No connection to the coordinator. Check the network, then try again.');

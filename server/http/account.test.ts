@@ -118,7 +118,7 @@ test('the statement: signed rows, pages, and nobody else’s', () =>
     for (const query of ['limit=0', 'limit=101', 'limit=x', 'before=', `before=${'a'.repeat(201)}`]) {
       const refused = await ada.ask('GET', `/api/account/statement?${query}`);
       expect(refused.status, query).toBe(400);
-      expect(refused.body.error).toMatchObject({ code: 'bad_input', field: query.split('=')[0] });
+      expect(refused.body).toMatchObject({ code: 'bad_input', field: query.split('=')[0] });
     }
   }));
 

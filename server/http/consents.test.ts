@@ -120,14 +120,14 @@ test('consents to unknown sites and workloads, and malformed ones, are refused',
       [{ kinds, site: null, powerPercent: 4 }, 400, { field: 'powerPercent', limit: 'at least 5' }],
       [{ kinds, site: null, powerPercent: 101 }, 400, { field: 'powerPercent', limit: 'at most 100' }],
       [{ kinds: [], site: null }, 400, { code: 'bad_input', field: 'kinds', limit: 'at least 1 entries' }],
-      [{ kinds }, 400, { field: 'site', message: 'site is missing.' }],
-      [{ kinds, site: null, expiresMs: 5 }, 400, { field: 'expiresMs', message: 'expiresMs is not known here.' }],
+      [{ kinds }, 400, { field: 'site', detail: 'site is missing.' }],
+      [{ kinds, site: null, expiresMs: 5 }, 400, { field: 'expiresMs', detail: 'expiresMs is not known here.' }],
       [{ kinds, site: null, contributor: { id: 'x', secret: 'A'.repeat(43) } }, 400, { field: 'contributor.id' }],
     ];
     for (const [body, status, error] of refusals) {
       const refused = await ada.ask('POST', '/api/consents', body);
       expect(refused.status, JSON.stringify(body)).toBe(status);
-      expect(refused.body.error).toMatchObject(error);
+      expect(refused.body).toMatchObject(error);
     }
     expect(await test.store.people.consentsOf(await ada.start())).toEqual([]);
   }));

@@ -2,7 +2,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { TLocalizedValidationError } from 'typebox/error';
 import { formatCredits } from '../../shared/credits.ts';
 import { FormatError } from '../../shared/formats.ts';
-import type { ErrorBody, ErrorCode } from '../../shared/schemas.ts';
+import { type ErrorCode, type Problem, problems } from '../../shared/schemas.ts';
 import { InputError } from '../../shared/workload.ts';
 import { PoolBusy } from '../checks/pool.ts';
 import { CommitFailed } from '../coordinator.ts';
@@ -15,12 +15,15 @@ export class HttpError extends Error {
   readonly code: ErrorCode;
   readonly field: string | undefined;
   readonly limit: string | undefined;
+  /** When it is worth trying again. */
+  readonly retryAfterS: number | undefined;
 
-  constructor(code: ErrorCode, message: string, field?: string, limit?: string) {
+  constructor(code: ErrorCode, message: string, field?: string, limit?: string, retryAfterS?: number) {
     super(message);
     this.code = code;
     this.field = field;
     this.limit = limit;
+    this.retryAfterS = retryAfterS;
   }
 }
 
@@ -42,17 +45,16 @@ const statusOf: Readonly<Record<ErrorCode, number>> = {
 /** Understood, but the content is refused: 422 tells a wrong file or parameter from a request that is malformed. */
 const WRONG_CONTENT = 422;
 
-interface Answer {
-  readonly status: number;
-  readonly body: ErrorBody;
-}
+/** Where nothing tells when a place will be free: soon enough for who waits, seldom enough for us. */
+const RETRY_AFTER_S: Readonly<Partial<Record<ErrorCode, number>>> = { too_many: 60, busy: 5 };
 
-function answer(code: ErrorCode, message: string, field?: string, limit?: string, status = statusOf[code]): Answer {
-  return { status, body: { error: { code, message, ...(field ? { field } : {}), ...(limit ? { limit } : {}) } } };
+function answer(code: ErrorCode, detail: string, field?: string, limit?: string, status = statusOf[code]): Problem {
+  const { title } = problems[code];
+  return { type: `/api#problem-${code}`, title, status, detail, code, ...(field ? { field } : {}), ...(limit ? { limit } : {}) };
 }
 
 /** What an error is answered with; undefined for one that nobody expected. */
-function expected(error: unknown): Answer | undefined {
+function expected(error: unknown): Problem | undefined {
   if (error instanceof HttpError) return answer(error.code, error.message, error.field, error.limit);
   if (error instanceof InputError) return answer('bad_input', error.message, error.field, error.limit, WRONG_CONTENT);
   if (error instanceof JobError) return answer(error.code, error.message);
@@ -97,7 +99,7 @@ function limitOf({ keyword, params }: TLocalizedValidationError, alternatives: r
 }
 
 /** The first thing that is wrong with a request, by the path of its field and the limit that it broke. */
-function invalid(errors: readonly TLocalizedValidationError[]): Answer {
+function invalid(errors: readonly TLocalizedValidationError[]): Problem {
   const [first] = errors;
   if (!first) return answer('bad_input', 'The request is malformed.');
   const missing = first.keyword === 'required' ? first.params.requiredProperties[0] : undefined;
@@ -113,7 +115,7 @@ function invalid(errors: readonly TLocalizedValidationError[]): Answer {
 }
 
 /** Fastify's own refusals: bad JSON, a body too large, an unknown media type. */
-function ofFramework({ statusCode = 500, code, message }: FastifyError): Answer | undefined {
+function ofFramework({ statusCode = 500, code, message }: FastifyError): Problem | undefined {
   if (statusCode < 400 || statusCode >= 500) return undefined;
   if (statusCode === 413) return answer('too_large', 'The request is too large.');
   if (statusCode === 404) return answer('not_found', 'There is nothing here.');
@@ -122,12 +124,15 @@ function ofFramework({ statusCode = 500, code, message }: FastifyError): Answer 
   return answer('bad_input', text, undefined, undefined, statusCode);
 }
 
-/** Every error leaves as an `ErrorBody`. What nobody expected is logged and answered without its text. */
+/** Every error leaves as a `Problem`. What nobody expected is logged and answered without its text. */
 export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = error.validation
     ? invalid(error.validation as unknown as readonly TLocalizedValidationError[])
     : (expected(error) ?? (request.raw.aborted ? answer('bad_input', 'The request broke off.') : ofFramework(error)));
   if (!known) request.log.error({ err: error }, 'a request failed');
-  const { status, body } = known ?? answer('internal', 'Something went wrong here; it was logged.');
-  return reply.code(status).header('cache-control', 'no-store').type('application/json').send(body);
+  const body = known ?? answer('internal', 'Something went wrong here; it was logged.');
+  const retryAfterS = (error instanceof HttpError ? error.retryAfterS : undefined) ?? RETRY_AFTER_S[body.code];
+  // Whoever counts requests has said it better already.
+  if (retryAfterS !== undefined && !reply.hasHeader('retry-after')) reply.header('retry-after', Math.max(1, Math.ceil(retryAfterS)));
+  return reply.code(body.status).header('cache-control', 'no-store').type('application/problem+json').send(body);
 }

@@ -4,8 +4,8 @@ import type { GroupDetails, GroupView, InviteLook, MadeInvite } from '../../shar
 import { type Reply, type TestApp, Visitor, withApp } from './testing.ts';
 
 const refusal = ({ status, body }: Reply<unknown>) => {
-  const { error } = body as { error: { code: string; field?: string; limit?: string } };
-  return [status, error.code, error.field];
+  const { code, field } = body as { code: string; field?: string };
+  return [status, code, field];
 };
 
 async function withGroup<T>(run: (test: TestApp, owner: Visitor, group: GroupView, invite: MadeInvite) => Promise<T>): Promise<T> {
@@ -155,9 +155,9 @@ test('groups and invites have caps, which are named', () =>
   withGroup(async (_test, owner, group) => {
     for (let count = 1; count < limits.groupsPerOwnerMax; count++) await owner.ask('POST', '/api/groups', { name: `Group ${count}` });
     const more = await owner.ask('POST', '/api/groups', { name: 'One more' });
-    expect([more.status, more.body.error.limit]).toEqual([429, `${limits.groupsPerOwnerMax} groups`]);
+    expect([more.status, more.body.limit]).toEqual([429, `${limits.groupsPerOwnerMax} groups`]);
     for (let count = 1; count < limits.invitesPerGroupMax; count++) await owner.ask('POST', `/api/groups/${group.id}/invites`, {});
     const invite = await owner.ask('POST', `/api/groups/${group.id}/invites`, {});
-    expect([invite.status, invite.body.error.limit]).toEqual([429, `${limits.invitesPerGroupMax} invites`]);
+    expect([invite.status, invite.body.limit]).toEqual([429, `${limits.invitesPerGroupMax} invites`]);
     expect(refusal(await owner.ask('POST', `/api/groups/${group.id}/invites`, { days: 31 }))).toEqual([400, 'bad_input', 'days']);
   }));

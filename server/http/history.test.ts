@@ -87,8 +87,8 @@ test.each([
       ['/api/contributors/me/results', credentialOf(first!)],
     ] as const) {
       const { status, body } = await ada.ask('GET', `${path}?${query}`, undefined, headers);
-      expect([status, body.error.field]).toEqual([400, field]);
-      expect(body.error.limit ?? body.error.message).toBeTruthy();
+      expect([status, body.field]).toEqual([400, field]);
+      expect(body.limit ?? body.detail).toBeTruthy();
     }
   }),
 );

@@ -78,6 +78,6 @@ test('the receipt leaves files out that cannot be made any more', () =>
 
 test('there is none of an open job, and none of a job that is not there', () =>
   withReceipts(async (_, ada) => {
-    expect(await ada.ask('GET', `/api/jobs/${jobIdOf(2)}/receipt`)).toMatchObject({ status: 409, body: { error: { code: 'conflict' } } });
+    expect(await ada.ask('GET', `/api/jobs/${jobIdOf(2)}/receipt`)).toMatchObject({ status: 409, body: { code: 'conflict' } });
     expect(await ada.ask('GET', `/api/jobs/${jobIdOf(3)}/receipt`)).toMatchObject({ status: 404 });
   }, hasFile));

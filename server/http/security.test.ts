@@ -6,7 +6,10 @@ import { describe, expect, test } from 'vitest';
 import { FormatError } from '../../shared/formats.ts';
 import { limits } from '../../shared/limits.ts';
 import { InputError } from '../../shared/workload.ts';
+import { PoolBusy } from '../checks/pool.ts';
+import { JobError } from '../jobs.ts';
 import { BlobMismatch, BlobTooLarge, InsufficientCredits } from '../store/store.ts';
+import { HttpError } from './errors.ts';
 import { nestingOf } from './parsing.ts';
 import { isOwnOrigin, isSecureContext } from './security.ts';
 import { type Method, Visitor, withApp } from './testing.ts';
@@ -75,11 +78,11 @@ describe('origins', () => {
       const ada = new Visitor(test);
       for (const headers of foreign) {
         const refused = await ada.ask(method, url, method === 'DELETE' ? undefined : {}, headers);
-        expect([refused.status, refused.body.error.code], JSON.stringify(headers)).toEqual([403, 'forbidden']);
+        expect([refused.status, refused.body.code], JSON.stringify(headers)).toEqual([403, 'forbidden']);
         expect(refused.headers['set-cookie']).toBeUndefined();
       }
       const program = await ada.ask(method, url, method === 'DELETE' ? undefined : {}, { origin: undefined });
-      expect(program.body?.error?.message ?? '').not.toContain('may not do this');
+      expect(program.body?.detail ?? '').not.toContain('may not do this');
     }),
   );
 });
@@ -101,11 +104,11 @@ describe('bodies', () => {
       const json = { 'content-type': 'application/json' };
       const nested = (depth: number): string => `{"name":${'['.repeat(depth)}${']'.repeat(depth)}}`;
       const deep = await ada.ask('POST', '/api/sites', nested(limits.nestingMax), json);
-      expect([deep.status, deep.body.error.limit]).toEqual([400, `at most ${limits.nestingMax} levels`]);
+      expect([deep.status, deep.body.limit]).toEqual([400, `at most ${limits.nestingMax} levels`]);
       const allowed = await ada.ask('POST', '/api/sites', nested(limits.nestingMax - 1), json);
-      expect(allowed.body.error.message).toContain('is missing');
+      expect(allowed.body.detail).toContain('is missing');
       const large = await ada.ask('POST', '/api/sites', { name: 'x'.repeat(limits.jsonBodyBytesMax) });
-      expect([large.status, large.body.error.code]).toEqual([413, 'too_large']);
+      expect([large.status, large.body.code]).toEqual([413, 'too_large']);
       const refusals: readonly (readonly [string, Record<string, string>, number])[] = [
         ['{"name":', json, 400],
         ['', json, 400],
@@ -119,32 +122,39 @@ describe('bodies', () => {
       ];
       for (const [body, headers, status] of refusals) {
         const refused = await ada.ask('POST', '/api/sites', body, headers);
-        expect([refused.status, refused.body.error.code], body).toEqual([status, 'bad_input']);
+        expect([refused.status, refused.body.code], body).toEqual([status, 'bad_input']);
       }
     }));
 });
 
 describe('errors', () => {
   const secretText = 'SELECT secret FROM /home/operator';
-  const thrown: Readonly<Record<string, readonly [Error, number, object]>> = {
-    input: [new InputError('files.scene', 'Not a scene.', 'GLB'), 422, { code: 'bad_input', message: 'Not a scene.', field: 'files.scene', limit: 'GLB' }],
-    poor: [new InsufficientCredits(1_500_000n, 1n), 402, { code: 'insufficient_credits', message: 'This needs 1.50 credits.', limit: '0.000001 available' }],
-    large: [new BlobTooLarge('more than 5 bytes'), 413, { code: 'too_large', message: 'The bytes are too many: more than 5 bytes.' }],
+  const thrown: Readonly<Record<string, readonly [Error, number, object, string?]>> = {
+    input: [new InputError('files.scene', 'Not a scene.', 'GLB'), 422, { code: 'bad_input', detail: 'Not a scene.', field: 'files.scene', limit: 'GLB' }],
+    poor: [new InsufficientCredits(1_500_000n, 1n), 402, { code: 'insufficient_credits', detail: 'This needs 1.50 credits.', limit: '0.000001 available' }],
+    large: [new BlobTooLarge('more than 5 bytes'), 413, { code: 'too_large', detail: 'The bytes are too many: more than 5 bytes.' }],
     mismatch: [new BlobMismatch('the bytes have another hash'), 422, { code: 'bad_input', field: 'hash' }],
-    format: [new FormatError('not base64url'), 400, { code: 'bad_input', message: 'not base64url.' }],
-    surprise: [new TypeError(secretText), 500, { code: 'internal', message: 'Something went wrong here; it was logged.' }],
+    format: [new FormatError('not base64url'), 400, { code: 'bad_input', detail: 'not base64url.' }],
+    full: [new JobError('too_many', 'At most 50.'), 429, { code: 'too_many' }, '60'],
+    hasty: [new HttpError('too_many', 'Wait.', undefined, undefined, 7.5), 429, { detail: 'Wait.' }, '8'],
+    busy: [new PoolBusy('Later.'), 503, { code: 'busy' }, '5'],
+    surprise: [new TypeError(secretText), 500, { code: 'internal', detail: 'Something went wrong here; it was logged.' }],
     pretended: [Object.assign(new Error(secretText), { statusCode: 503 }), 500, { code: 'internal' }],
   };
 
-  test.each(Object.entries(thrown))('%s', (name, [error, status, body]) =>
+  test.each(Object.entries(thrown))('%s', (name, [error, status, body, retryAfter]) =>
     withApp(async (test) => {
       test.app.get(`/throws/${name}`, async () => {
         throw error;
       });
       const refused = await new Visitor(test).ask('GET', `/throws/${name}`);
       expect(refused.status).toBe(status);
-      expect(refused.body.error).toMatchObject(body);
+      expect(refused.body).toMatchObject(body);
+      const { type, title } = refused.body;
+      expect([refused.body.status, type, title.length > 3]).toEqual([status, `/api#problem-${refused.body.code}`, true]);
+      expect(refused.headers['content-type']).toMatch(/^application\/problem\+json/);
       expect(refused.headers['cache-control']).toBe('no-store');
+      expect(refused.headers['retry-after']).toBe(retryAfter);
       expect(refused.text).not.toContain('SELECT');
       expect(refused.text).not.toContain('.ts:');
     }),
@@ -160,7 +170,7 @@ describe('errors', () => {
       const refusals: readonly (readonly [object, object])[] = [
         [
           { size: { width: 5000 }, mode: 'a' },
-          { field: 'size.width', limit: 'at most 4096', message: 'size.width must be at most 4096.' },
+          { field: 'size.width', limit: 'at most 4096', detail: 'size.width must be at most 4096.' },
         ],
         [
           { size: { width: 0 }, mode: 'a' },
@@ -172,7 +182,7 @@ describe('errors', () => {
         ],
         [
           { size: {}, mode: 'a' },
-          { field: 'size.width', message: 'size.width is missing.' },
+          { field: 'size.width', detail: 'size.width is missing.' },
         ],
         [
           { size: { width: 1 }, mode: 'c' },
@@ -182,14 +192,14 @@ describe('errors', () => {
       for (const [sent, error] of refusals) {
         const refused = await new Visitor(test).ask('POST', '/checked', sent);
         expect(refused.status).toBe(400);
-        expect(refused.body.error).toMatchObject({ code: 'bad_input', ...error });
+        expect(refused.body).toMatchObject({ code: 'bad_input', ...error });
       }
     }));
 
   test('addresses that cannot be decoded', () =>
     withApp(async (test) => {
       const refused = await new Visitor(test).ask('GET', '/api/sites/%zz');
-      expect([refused.status, refused.body.error.code]).toEqual([400, 'bad_input']);
+      expect([refused.status, refused.body.code]).toEqual([400, 'bad_input']);
     }));
 });
 
@@ -202,7 +212,7 @@ describe('requests', () => {
       for (let round = 0; round < 4; round++) statuses.push((await busy.ask('GET', '/counted')).status);
       expect(statuses).toEqual([200, 200, 200, 429]);
       const refused = await busy.ask('GET', '/counted');
-      expect(refused.body.error).toMatchObject({ code: 'too_many', limit: '3 requests' });
+      expect(refused.body).toMatchObject({ code: 'too_many', limit: '3 requests' });
       expect(refused.headers['retry-after']).toBeDefined();
       expect((await calm.ask('GET', '/counted')).status).toBe(200);
     }));

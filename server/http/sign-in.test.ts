@@ -163,7 +163,7 @@ describe('refused', () => {
       const made = await challengeFor(ada, wallet);
       const refused = await ada.ask('POST', '/api/account/sign-in', await attack({ test, ada, wallet, made }));
       expect(refused.status).toBe(403);
-      expect(refused.body.error.code).toBe('forbidden');
+      expect(refused.body.code).toBe('forbidden');
       expect((await ada.ask<AccountView>('GET', '/api/account')).body).toMatchObject({ owner: device, balances: [{ earnedMicroCredits: '70' }] });
       expect(test.moved).toEqual([]);
     }),
@@ -209,7 +209,7 @@ describe('refused', () => {
       await eve.start();
       const wallet = new TestWallet();
       const { nonce, text } = await challengeFor(ada, wallet);
-      expect((await eve.ask('POST', '/api/account/sign-in', wallet.answer(nonce, text))).body.error.message).toContain('another session');
+      expect((await eve.ask('POST', '/api/account/sign-in', wallet.answer(nonce, text))).body.detail).toContain('another session');
       expect((await eve.ask<AccountView>('GET', '/api/account')).body.wallet).toBeNull();
       expect((await ada.ask('POST', '/api/account/sign-in', wallet.answer(nonce, text))).status).toBe(403);
     }));
@@ -245,7 +245,7 @@ describe('refused', () => {
       for (const address of addresses) {
         const refused = await ada.ask('POST', '/api/account/challenge', { address });
         expect(refused.status, String(address)).toBe(400);
-        expect(refused.body.error).toMatchObject({ code: 'bad_input', field: 'address' });
+        expect(refused.body).toMatchObject({ code: 'bad_input', field: 'address' });
       }
     }));
 
@@ -279,7 +279,7 @@ describe('refused', () => {
       for (let round = 0; round < 21; round++) statuses.push((await ada.ask('POST', '/api/account/challenge', { address: wallet.address })).status);
       expect(statuses).toEqual([...Array<number>(20).fill(200), 429]);
       const refused = await ada.ask('POST', '/api/account/challenge', { address: wallet.address });
-      expect(refused.body.error.code).toBe('too_many');
+      expect(refused.body.code).toBe('too_many');
       expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
     }));
 });

@@ -54,7 +54,7 @@ test.each([
     const owner = await ada.start();
     const refused = await ada.ask('POST', '/api/sites', { name: 'Museum', origin: 'https://museum.example', sharePercent: 20, ...own });
     expect(refused.status).toBe(400);
-    expect(refused.body.error).toMatchObject({ code: 'bad_input', field });
+    expect(refused.body).toMatchObject({ code: 'bad_input', field });
     expect(await test.store.people.sitesOf(owner)).toEqual([]);
   }),
 );
@@ -68,10 +68,10 @@ test('a domain is proven by a line of its file, asked for by its owner', () =>
     expect(proofUrl).toBe('https://museum.example/.well-known/tessera-site.txt');
     const url = `/api/sites/${id}/prove`;
     const missing = await ada.ask('POST', url);
-    expect([missing.status, missing.body.error]).toEqual([400, { code: 'bad_input', message: 'There is no file.', field: 'origin' }]);
+    expect([missing.status, missing.body]).toMatchObject([400, { code: 'bad_input', detail: 'There is no file.', field: 'origin' }]);
     test.proofs.set(origin, 'another token');
     const wrong = await ada.ask('POST', url);
-    expect([wrong.status, wrong.body.error]).toMatchObject([400, { field: 'origin', limit: `a line with ${token}` }]);
+    expect([wrong.status, wrong.body]).toMatchObject([400, { field: 'origin', limit: `a line with ${token}` }]);
     test.proofs.set(origin, `other\r\n${token}`);
     expect([(await eve.ask('POST', url)).status, (await guest.ask('POST', url)).status]).toEqual([403, 401]);
     expect((await guest.ask<OwnSiteView>('GET', `/api/sites/${id}`)).body.state).toBe('unproven');
@@ -89,7 +89,7 @@ test('the owner switches his site off and on, the operator suspends it: nobody a
     const url = `/api/sites/${id}/switch`;
     const agreed = async () => {
       const { status, body } = await guest.ask('POST', '/api/consents', { kinds: [workloadIds[0]], site: id });
-      return [status, body.error?.code];
+      return [status, body.code];
     };
     expect(await agreed()).toEqual([200, undefined]);
     expect([(await eve.ask('POST', url, { on: false })).status, (await ada.ask('POST', url, { on: 0 })).status]).toEqual([403, 400]);
@@ -112,7 +112,7 @@ test('sites are capped', () =>
     const owner = await ada.start();
     for (let site = 0; site < 50; site++) expect((await ada.site()).id).toMatch(/^s_/);
     const refused = await ada.ask('POST', '/api/sites', { name: 'x', origin: 'https://x.example', sharePercent: 0 });
-    expect([refused.status, refused.body.error.code]).toEqual([429, 'too_many']);
+    expect([refused.status, refused.body.code]).toEqual([429, 'too_many']);
     expect(await test.store.people.sitesOf(owner)).toHaveLength(50);
   }));
 
@@ -221,7 +221,7 @@ describe('pages', () => {
         const { status, body } = await guest.ask('GET', path);
         expect(status, path).toBeGreaterThanOrEqual(400);
         expect(status, path).toBeLessThan(500);
-        expect(body.error.code, path).toMatch(/not_found|bad_input/);
+        expect(body.code, path).toMatch(/not_found|bad_input/);
       }
       expect((await guest.ask('POST', '/', {})).status).toBe(404);
     }));

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { workloadIds } from '../../shaders/registry.ts';
 import type { ConsentId, GroupId, OwnerId, SiteId } from '../../shared/model.ts';
-import type { ConsentGrant, ErrorBody, OwnSiteView } from '../../shared/schemas.ts';
+import type { ConsentGrant, OwnSiteView, Problem } from '../../shared/schemas.ts';
 import { buildApp } from '../app.ts';
 import type { Certificate } from '../certificate.ts';
 import { type Config, readConfig } from '../config.ts';
@@ -99,7 +99,7 @@ export class Visitor {
     this.#app = app;
   }
 
-  async ask<Body = ErrorBody>(
+  async ask<Body = Problem>(
     method: Method,
     url: string,
     payload?: object | string | Buffer,
@@ -115,7 +115,7 @@ export class Visitor {
     });
     const [cookie] = response.cookies;
     if (cookie) this.cookie = `${cookie.name}=${cookie.value}`;
-    const isJson = String(response.headers['content-type']).startsWith('application/json');
+    const isJson = /^application\/(problem\+)?json/.test(String(response.headers['content-type']));
     return {
       status: response.statusCode,
       body: (isJson ? response.json() : undefined) as Body,

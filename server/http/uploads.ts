@@ -30,6 +30,7 @@ export const uploadRoutes =
           `Uploads are capped; try again in ${Math.ceil(count.ttlInSeconds / 60)} minutes.`,
           undefined,
           `${limits.uploadsPerOwnerHourMax} an hour`,
+          count.ttlInSeconds,
         );
       if (request.headers['content-type'] !== 'application/octet-stream') throw new HttpError('bad_input', 'Send the file as application/octet-stream.');
       if (Number(request.headers['content-length'] ?? 0) > limits.uploadBytesMax) throw tooLarge();
