@@ -36,7 +36,7 @@ afterEach(async () => {
 
 function opened(bytesOf: (at: TileRef) => Promise<Uint8Array>) {
   const files = new Map<string, string>();
-  const setFile = vi.fn(async (_: JobId, output: string, hash: string) => void files.set(output, hash));
+  const setFile = vi.fn(async (_: JobId, output: string, hash: string) => files.set(output, hash) !== undefined);
   const store = { jobs: { get: async () => job, results: async () => [...accepted], file: async (_: JobId, output: string) => files.get(output), setFile } };
   const blobs = openBlobStore(folder.path);
   const jobs = new Jobs({
@@ -46,6 +46,7 @@ function opened(bytesOf: (at: TileRef) => Promise<Uint8Array>) {
     preparing: assembling,
     assembling,
     ratePerUnit: 1n,
+    retentionMs: 1,
     clock: () => 0,
     randomBytes: (length) => new Uint8Array(length),
   });

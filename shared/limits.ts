@@ -12,9 +12,13 @@ export const limits = {
   tilesPerJobMax: 1_000_000,
   openJobsPerOwnerMax: 50,
   titleCharsMax: 80,
+  /** Times that one job may be ordered anew with more of it. */
+  extensionsPerJobMax: 16,
 
   uploadBytesMax: 64 * MIB,
   uploadsPerOwnerHourMax: 100,
+  /** Bytes that nothing refers to, such as an upload that no job has used, are deleted after this. */
+  unusedBlobMsMax: DAY_MS,
   /** What a contributor may allow as a job's download, and what it allows when it says nothing. */
   downloadBytesMin: MIB,
   downloadBytesMax: 4096 * MIB,

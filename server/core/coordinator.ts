@@ -5,6 +5,7 @@ import { answer, expireAudits, giveUpAudit, prevailingAuditor } from './audits.t
 import { TileBlocks } from './blocks.ts';
 import { endJobIfOver } from './ending.ts';
 import { inputBytesOf } from './fetching.ts';
+import { cancelJob, forgetEnded, leastGranted, setPaused } from './lifecycle.ts';
 import { countMembers, prefer, recordNameOf, requesterTag, setGroups } from './offer.ts';
 import { partPrice } from './pricing.ts';
 import { isSuspended, SUSPENDED, standingOf } from './reputation.ts';
@@ -32,6 +33,8 @@ export function step(state: State, command: Command, now: number, random: Random
       return [];
     case 'cancelJob':
       return cancelJob(state, command.job, now);
+    case 'pauseJob':
+      return setPaused(state, command.job, command.paused);
     case 'join':
       return join(state, command, now);
     case 'leave':
@@ -88,6 +91,7 @@ export const emptyState = (config: State['config'], now: number): State => ({
   audits: new Map(),
   pending: new Map(),
   checksInFlight: 0,
+  attempts: 0,
   achieved: 0,
   wastedByUnproven: 0,
   balanceAtMs: now,
@@ -119,7 +123,7 @@ function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Comm
   const blocks = new TileBlocks(grid, partsAt, adaptivePasses);
   let partsPlanned = 0;
   for (let pass = 0; pass < grid.passes; pass++) partsPlanned += partsAt(pass * grid.tiles) * grid.tiles;
-  const least = Math.min(...[...state.jobs.values()].map((other) => other.granted));
+  const forgotten = forgetEnded(state, stored.id);
   const job: Job = {
     stored,
     spec,
@@ -147,19 +151,19 @@ function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Comm
     errorSum: 0,
     undecided: 0,
     contributors: new Set(),
-    attempt: 0,
     // Starts level with the least served job, so that a newcomer neither waits behind the others' past nor starves them.
-    granted: Number.isFinite(least) ? least : 0,
+    granted: leastGranted(state.jobs.values()),
     handedIn: new Map(),
     trustedQuestions: [],
     closing: stored.closing,
+    paused: stored.paused,
     rate: 0,
     rateAtMs: now,
   };
   state.jobs.set(stored.id, job);
   const events = results.flatMap((result) => reloadResult(state, job, result, now));
   job.paidForAudits = job.paid - workPaid(job, results);
-  return [...events, ...endJobIfOver(state, job, now), ...wakeIdle(state)];
+  return [...forgotten, ...events, ...endJobIfOver(state, job, now), ...wakeIdle(state)];
 }
 
 /** What accepted results of a job were paid. */
@@ -210,25 +214,6 @@ function begin(state: State, job: Job, stored: PendingResult['stored'], now: num
   state.pending.set(stored.id, pending);
   if (stored.drawn === 0) return accept(state, job, pending, now);
   return stored.opening ? requestProof(state, pending) : [];
-}
-
-function cancelJob(state: State, id: Job['stored']['id'], now: number): Event[] {
-  const job = state.jobs.get(id);
-  if (!job) return [{ type: 'refused', code: 'conflict', message: 'This job is not open.' }];
-  job.closing = true;
-  const events: Event[] = [{ type: 'write', write: { kind: 'jobClosing', id } }, ...voidLeases(state, job, 'The job was cancelled.')];
-  return [...events, ...endJobIfOver(state, job, now)];
-}
-
-/** Takes back every lease of a job, telling each contributor once. */
-export function voidLeases(state: State, job: Job, reason: string): Event[] {
-  const tokens = new Map<Contributor['id'], string[]>();
-  for (const active of [...state.leases.values()]) {
-    if (active.job !== job.stored.id) continue;
-    tokens.set(active.contributor, [...(tokens.get(active.contributor) ?? []), active.token]);
-    endLease(state, active);
-  }
-  return [...tokens].map(([contributor, list]) => ({ type: 'leasesVoided', contributor, tokens: list, reason }));
 }
 
 function join(state: State, { contributor: { standings, ...fresh } }: Command & { type: 'join' }, now: number): Event[] {
@@ -353,6 +338,7 @@ function handIn(state: State, command: Command & { type: 'handIn' }, now: number
   return [
     { type: 'write', write: { kind: 'result', result: stored } },
     { type: 'stored', result: stored.id, open: pending ? columnsOf(pending) : [] },
+    { type: 'tileChecking', job: stored.job, at: stored.at, parts },
     ...events,
     ...endJobIfOver(state, job, now),
   ];

@@ -68,7 +68,7 @@ const wantsMore = (contributor: Contributor): boolean =>
 
 /** The fair next piece of work: by `rankOf`, and among equals the job that has been granted least. */
 function pick(state: State, contributor: Contributor, now: number): Grant | undefined {
-  const jobs = [...state.jobs.values()].filter((job) => !job.closing && mayTake(contributor, job) && !isSuspended(contributor, job.record, now));
+  const jobs = [...state.jobs.values()].filter((job) => !job.closing && !job.paused && mayTake(contributor, job) && !isSuspended(contributor, job.record, now));
   const ranked = jobs.map((job) => ({ job, rank: rankOf(state, contributor, job) }));
   if (ranked.length > 1) ranked.sort((a, b) => a.rank - b.rank || a.job.granted - b.job.granted || a.job.stored.createdMs - b.job.stored.createdMs);
   for (const { job } of ranked) {
@@ -128,7 +128,7 @@ function lease(state: State, contributor: Contributor, { job, at, parts }: Grant
   const { id } = job.stored;
   const unitsPerPart = job.spec.work(job.context, at);
   const units = unitsPerPart * countParts(parts);
-  const attempt = ++job.attempt;
+  const attempt = ++state.attempts;
   job.granted += units;
   job.blocks.lease(tileNumber(job.grid.tiles, at), parts);
   job.partsLeased += countParts(parts);

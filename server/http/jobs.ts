@@ -19,9 +19,10 @@ const ORDERS_PER_MINUTE_MAX = 60;
 const orders = { config: { rateLimit: { max: ORDERS_PER_MINUTE_MAX, timeWindow: MINUTE_MS } } };
 
 const jobPath = Type.Object({ job: schemas.jobId });
-const immutable = 'public, max-age=31536000, immutable';
+/** Not for caches that several people share: a job may become private. */
+const immutable = 'private, max-age=31536000, immutable';
 
-/** Quote, order, look at, cancel and download jobs. Whoever has a job's id may look, unless it is for a group only; only its requester may cancel it. */
+/** Quote, order, look at, cancel and download jobs. Whoever has a job's id may look, unless it is private or for a group only; only its requester may cancel it. */
 export const jobRoutes =
   (deps: JobRouteDeps): FastifyPluginAsyncTypebox =>
   async (app) => {
@@ -65,9 +66,9 @@ export const jobRoutes =
     }));
 
     app.get('/api/jobs/:job/results/:result', { schema: { params: Type.Object({ job: schemas.jobId, result: schemas.resultId }) } }, async (request, reply) => {
-      const { bytes, isPrivate } = await jobs.resultBytes(request.params.job, request.params.result, await ownerOf(request));
+      const bytes = await jobs.resultBytes(request.params.job, request.params.result, await ownerOf(request));
       return reply
-        .header('cache-control', isPrivate ? immutable.replace('public', 'private') : immutable)
+        .header('cache-control', immutable)
         .type('application/octet-stream')
         .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
     });
@@ -80,6 +81,7 @@ export const jobRoutes =
         const file = await jobs.file(request.params.job, request.params.output);
         return reply
           .type(file.mediaType)
+          .header('cache-control', 'private, no-cache')
           .header('content-disposition', `attachment; filename="${file.name}"`)
           .header('content-length', await blobs.size(file.hash))
           .send(blobs.stream(file.hash));

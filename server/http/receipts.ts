@@ -24,7 +24,7 @@ const counted = { config: { rateLimit: { max: RECEIPTS_PER_MINUTE_MAX, timeWindo
 
 const jobPath = Type.Object({ job: schemas.jobId });
 
-/** Receipts of finished jobs, for everybody who has the job's id, and the key that signs them. */
+/** Receipts of finished jobs, also of deleted ones, for everybody who may see the job, and the key that signs them. */
 export const receiptRoutes =
   ({ store, jobs, ownerOf, clock }: ReceiptRouteDeps): FastifyPluginAsyncTypebox =>
   async (app) => {
@@ -32,6 +32,8 @@ export const receiptRoutes =
 
     /** The job's files, but for those that cannot be made any more, and for large ones that nobody has asked for yet: the receipt does not vouch for them. */
     const outputsOf = async (job: StoredJob): Promise<{ id: string; hash: BlobHash }[]> => {
+      // Gone, but what they were is known.
+      if (job.deletedMs !== null) return (await store.lifecycle.files(job.id)).map(({ output, hash }) => ({ id: output, hash }));
       const found: { id: string; hash: BlobHash }[] = [];
       const { id: context, seed, params, prepared } = job;
       for (const { id, large } of workload(job.workload)?.spec.outputs({ id: context, seed, params, prepared }) ?? []) {

@@ -14,7 +14,7 @@ import type {
   ResultState,
   SiteId,
 } from '../../shared/model.ts';
-import type { AccountId, StoredResult, TransferKind } from './store.ts';
+import type { AccountId, StoredJob, StoredResult, TransferKind } from './store.ts';
 
 /** Tables as Kysely sees them. Times are milliseconds since 1970, `*_json` is JSON text, booleans are 0 or 1. */
 export interface Tables {
@@ -23,6 +23,7 @@ export interface Tables {
   jobs: JobsTable;
   results: ResultsTable;
   job_files: JobFilesTable;
+  job_blobs: JobBlobsTable;
   sessions: SessionsTable;
   challenges: ChallengesTable;
   contributors: ContributorsTable;
@@ -68,7 +69,7 @@ export interface JobsTable {
   workload: string;
   version: number;
   status: JobStatus;
-  visibility: 'public' | 'unlisted';
+  visibility: StoredJob['visibility'];
   gallery: number;
   owner: OwnerId;
   seed: number;
@@ -87,6 +88,9 @@ export interface JobsTable {
   summary_json: string | null;
   group_id: GroupId | null;
   group_mode: GroupMode | null;
+  paused: number;
+  extensions: number;
+  deleted_ms: number | null;
 }
 
 export interface ResultsTable {
@@ -131,6 +135,12 @@ export interface JobFilesTable {
   job: JobId;
   output: string;
   hash: BlobHash;
+}
+
+/** What a job was uploaded and what was prepared from it. */
+export interface JobBlobsTable {
+  hash: BlobHash;
+  job: JobId;
 }
 
 export interface SessionsTable {

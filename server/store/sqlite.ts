@@ -8,6 +8,7 @@ import { EmbeddedDialect, openDatabaseFile } from './dialect.ts';
 import { SqlGroups } from './groups.ts';
 import { SqlJobs, writeJobClosing, writeJobEnd } from './jobs.ts';
 import { postTransfers, SqlLedger } from './ledger.ts';
+import { type LifecycleStore, SqlLifecycle, writeJobPaused } from './lifecycle.ts';
 import { migrate } from './migrations/migrate.ts';
 import { SqlPeople, writeStandings } from './people.ts';
 import { insertResults, writeMeasured, writeOpening, writeSecondDraw, writeSettled, writeVerdict } from './results.ts';
@@ -38,6 +39,7 @@ class SqlStore implements Store {
   readonly ledger: LedgerStore;
   readonly people: PeopleStore;
   readonly groups: GroupStore;
+  readonly lifecycle: LifecycleStore;
   readonly #db: Kysely<Tables>;
   readonly #agreements = new AgreementWriter();
 
@@ -47,6 +49,7 @@ class SqlStore implements Store {
     this.ledger = new SqlLedger(db);
     this.people = new SqlPeople(db);
     this.groups = new SqlGroups(db);
+    this.lifecycle = new SqlLifecycle(db);
   }
 
   /**
@@ -73,6 +76,7 @@ class SqlStore implements Store {
       else if (write.kind === 'standing') standings.set(`${write.contributor} ${write.workload}`, write);
       else if (write.kind === 'agreement') agreements.push(write.agreement);
       else if (write.kind === 'jobClosing') updates.push((trx) => writeJobClosing(trx, write.id));
+      else if (write.kind === 'jobPaused') updates.push((trx) => writeJobPaused(trx, write));
       else if (write.kind === 'jobEnded') updates.push((trx) => writeJobEnd(trx, write));
       else throw new Error(`unknown write ${(write satisfies never as Write).kind}`);
     }
