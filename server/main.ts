@@ -15,9 +15,15 @@ import { Coordinator } from './coordinator.ts';
 import { Gallery } from './gallery.ts';
 import { blobRoutes } from './http/blobs.ts';
 import { jobRoutes } from './http/jobs.ts';
+import { networkRoutes } from './http/network.ts';
+import { operatorRoutes } from './http/operator.ts';
 import { receiptRoutes } from './http/receipts.ts';
+import { reportRoutes } from './http/reports.ts';
 import { isOwnOrigin } from './http/security.ts';
 import { Jobs } from './jobs.ts';
+import { Moderation } from './moderation.ts';
+import { Network } from './network.ts';
+import { Operating } from './operating.ts';
 import { isLocalName, readProof } from './proof.ts';
 import { createSockets } from './sockets/connect.ts';
 import { serveContributors } from './sockets/contribute.ts';
@@ -41,7 +47,8 @@ const ANSWER_MS_MAX = 2000;
 export async function main(): Promise<{ readonly url: string; readonly announcement: string; close(): Promise<void> }> {
   const config = await readOrExit(() => readConfig(process.env));
   const store = await openSqliteStore(config.dataDir);
-  const blobs = openBlobStore(join(config.dataDir, 'blobs'));
+  const moderation = await Moderation.open(store);
+  const blobs = openBlobStore(join(config.dataDir, 'blobs'), (hash) => moderation.isBanned(hash));
   // One core is left for the main thread; checks never wait behind the preparation of somebody's scene.
   const checks = new Pool({
     threads: Math.max(1, availableParallelism() - 1),
@@ -106,7 +113,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
     random: randomBytes,
     log,
   });
-  const jobs = new Jobs({ store, blobs, coordinator, preparing, assembling, ratePerUnit: config.ratePerUnit, clock, randomBytes });
+  const jobs = new Jobs({ store, blobs, coordinator, preparing, assembling, moderation, ratePerUnit: config.ratePerUnit, clock, randomBytes });
   await app.register(jobRoutes({ jobs, blobs, ownerOf: app.sessions.ownerOf }));
   await app.register(blobRoutes({ blobs, coordinator, clock }));
   await app.register(receiptRoutes({ store, jobs, ownerOf: app.sessions.ownerOf, clock }));
@@ -115,6 +122,11 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   const ownerOf = (cookies: string | undefined) => app.sessions.ownerOfCookies(app.parseCookie(cookies ?? ''));
   const viewers = serveViewers(io, { jobs, coordinator, ownerOf, log });
   leftGroup = viewers.leftGroup;
+  const operating = await Operating.open({ store, coordinator, moderation, suspensions, jobGone: viewers.jobGone, clock });
+  const network = await Network.open({ store: store.network, coordinator, clock, log });
+  await app.register(operatorRoutes({ operating, config, store, clock, randomBytes, isSuspended }));
+  await app.register(reportRoutes({ store, clock, randomBytes, jobs, sessions: app.sessions }));
+  await app.register(networkRoutes({ network }));
   const gallery = config.gallery ? new Gallery({ store, blobs, jobs, coordinator, log }) : undefined;
 
   await app.listen({ host: config.host, port: config.port });
@@ -143,6 +155,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
       await io.close();
       await app.close();
       clearTimeout(late);
+      await network.close();
       await coordinator.close();
       await Promise.all([checks.close(), preparing.close(), assembling.close()]);
       await store.close();

@@ -156,4 +156,6 @@ export interface ViewerFacts {
   /** At most twice a second. */
   'job:progress'(message: JobView): void;
   'job:ended'(message: JobView): void;
+  /** Nobody may look at it any more; asking again tells its requester why. */
+  'job:gone'(message: { readonly job: JobId }): void;
 }

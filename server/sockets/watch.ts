@@ -21,7 +21,7 @@ export function serveViewers(
     readonly ownerOf: (cookies: string | undefined) => Promise<OwnerId | undefined>;
     readonly log: { error(fields: object, message: string): void };
   },
-): { close(): void; leftGroup(owner: OwnerId, group: GroupId): void } {
+): { close(): void; leftGroup(owner: OwnerId, group: GroupId): void; jobGone(job: JobId): void } {
   const space = io.of(namespaces.watch);
   const changed = new Set<JobId>();
   const room = (job: JobId): string => `job:${job}`;
@@ -70,6 +70,10 @@ export function serveViewers(
   });
   return {
     close: () => clearInterval(timer),
+    jobGone(job) {
+      space.to(room(job)).emit('job:gone', { job });
+      space.in(room(job)).socketsLeave(room(job));
+    },
     leftGroup(owner, group) {
       for (const socket of space.sockets.values()) {
         if (socket.data.owner !== owner) continue;

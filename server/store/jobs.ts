@@ -130,7 +130,10 @@ export class SqlJobs implements JobStore {
     readonly limit: number;
   }): Promise<StoredJob[]> {
     let query = this.#db.selectFrom('jobs').selectAll().orderBy('seq', 'desc').limit(filter.limit);
-    if (filter.visibility !== undefined) query = query.where('visibility', '=', filter.visibility);
+    if (filter.visibility !== undefined)
+      query = query
+        .where('visibility', '=', filter.visibility)
+        .where('id', 'not in', (eb) => eb.selectFrom('job_decisions').select('job').where('hidden', '=', 1));
     if (filter.owner !== undefined) query = query.where('owner', '=', filter.owner);
     if (filter.status !== undefined) query = query.where('status', '=', filter.status);
     if (filter.gallery !== undefined) query = query.where('gallery', '=', filter.gallery ? 1 : 0);

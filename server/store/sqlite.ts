@@ -9,6 +9,8 @@ import { SqlGroups } from './groups.ts';
 import { SqlJobs, writeJobClosing, writeJobEnd } from './jobs.ts';
 import { postTransfers, SqlLedger } from './ledger.ts';
 import { migrate } from './migrations/migrate.ts';
+import { type ModerationStore, SqlModeration } from './moderation.ts';
+import { type NetworkStore, SqlNetwork } from './network.ts';
 import { SqlPeople, writeStandings } from './people.ts';
 import { insertResults, writeMeasured, writeOpening, writeSecondDraw, writeSettled, writeVerdict } from './results.ts';
 import type { Tables } from './schema.ts';
@@ -38,6 +40,8 @@ class SqlStore implements Store {
   readonly ledger: LedgerStore;
   readonly people: PeopleStore;
   readonly groups: GroupStore;
+  readonly moderation: ModerationStore;
+  readonly network: NetworkStore;
   readonly #db: Kysely<Tables>;
   readonly #agreements = new AgreementWriter();
 
@@ -47,6 +51,8 @@ class SqlStore implements Store {
     this.ledger = new SqlLedger(db);
     this.people = new SqlPeople(db);
     this.groups = new SqlGroups(db);
+    this.moderation = new SqlModeration(db);
+    this.network = new SqlNetwork(db);
   }
 
   /**

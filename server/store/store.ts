@@ -18,16 +18,17 @@ import type {
 } from '../../shared/model.ts';
 import type { ChecksPolicy, JobView } from '../../shared/schemas.ts';
 import type { Standing } from '../core/reputation.ts';
+import type { ModerationStore } from './moderation.ts';
+import type { NetworkStore } from './network.ts';
 
-/**
- * The one interface between the coordinator and its database. Everything durable goes through here; a promise that
- * resolves means: on disk. SQLite today (sqlite.ts), PostgreSQL beside it later, one test suite for both.
- */
+/** The one interface between the coordinator and its database. A promise that resolves means: on disk. One test suite for every database. */
 export interface Store {
   readonly jobs: JobStore;
   readonly ledger: LedgerStore;
   readonly people: PeopleStore;
   readonly groups: GroupStore;
+  readonly moderation: ModerationStore;
+  readonly network: NetworkStore;
   /** Applies everything in one transaction, in order, or nothing. Repeated transfers and results (same id) are ignored. */
   commit(writes: readonly Write[]): Promise<void>;
   /** A secret of this installation, made at first use and kept: `lease`, `draw`. 32 bytes. */
