@@ -8,6 +8,7 @@ import type { JobId, TileRef } from '../shared/model.ts';
 import { Pool } from './checks/pool.ts';
 import type { Coordinator } from './coordinator.ts';
 import { Jobs } from './jobs.ts';
+import type { Moderation } from './moderation.ts';
 import { openBlobStore } from './store/blobs.ts';
 import type { Store, StoredResult } from './store/store.ts';
 import { exampleJob, exampleResult, resultIdOf, temporaryFolder } from './store/testing.ts';
@@ -45,6 +46,7 @@ function opened(bytesOf: (at: TileRef) => Promise<Uint8Array>) {
     coordinator: { bytesOf: ({ at }: StoredResult) => bytesOf(at) } as unknown as Coordinator,
     preparing: assembling,
     assembling,
+    moderation: { refuseTakenDown: () => undefined } as unknown as Moderation,
     ratePerUnit: 1n,
     retentionMs: 1,
     clock: () => 0,

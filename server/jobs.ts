@@ -4,7 +4,7 @@ import { Value } from 'typebox/value';
 import { workload } from '../shaders/registry.ts';
 import type { MicroCredits } from '../shared/credits.ts';
 import { limits, MIB } from '../shared/limits.ts';
-import type { BlobHash, GroupId, JobContext, JobId, OwnerId, ResultId } from '../shared/model.ts';
+import type { BlobHash, GroupId, JobContext, JobId, JobStatus, OwnerId, ResultId } from '../shared/model.ts';
 import { type AcceptedView, type ChecksPolicy, defaultChecks, type JobRequest, type JobView, type Quote, type QuoteRequest } from '../shared/schemas.ts';
 import { InputError, type WorkloadForm, type WorkloadSpec } from '../shared/workload.ts';
 import type { Pool } from './checks/pool.ts';
@@ -17,6 +17,7 @@ import type { Event } from './core/state.ts';
 import { acceptedView } from './core/verdicts.ts';
 import { Files } from './files.ts';
 import { newJobId } from './ids.ts';
+import type { Moderation } from './moderation.ts';
 import type { AccountId, BlobStore, Store, StoredJob, StoredResult } from './store/store.ts';
 
 export interface JobDeps {
@@ -26,6 +27,7 @@ export interface JobDeps {
   readonly preparing: Pool;
   /** Apart from `preparing`: nobody waits for a price while a film is put together. */
   readonly assembling: Pool;
+  readonly moderation: Moderation;
   readonly ratePerUnit: MicroCredits;
   /** How long the bytes of an ended job are kept. */
   readonly retentionMs: number;
@@ -74,6 +76,7 @@ export class Jobs {
   async quote(request: QuoteRequest): Promise<Quote> {
     const { spec, form, params, checks } = await readRequest(request);
     const prepared = await this.#prepare(spec, form, params, request.files);
+    this.#deps.moderation.refuseBanned(request.files, prepared.inputs);
     const job = { id: 'j_quote' as JobId, seed: 0, params, prepared: prepared.prepared };
     const { tiles, passes } = gridOf(spec, job);
     const price = priceJob(spec, job, checks, this.#deps.ratePerUnit);
@@ -91,12 +94,13 @@ export class Jobs {
 
   /** Holds the price, unless the job is for a group only, and opens the job. Throws `InputError`, `InsufficientCredits` or `JobError`; then nothing was stored. */
   async submit(request: JobRequest, { owner, gallery }: Orderer): Promise<JobView> {
-    const { store, blobs, clock, randomBytes, ratePerUnit, coordinator } = this.#deps;
+    const { store, blobs, clock, randomBytes, ratePerUnit, coordinator, moderation } = this.#deps;
     const { spec, form, params, checks } = await readRequest(request);
     if (!gallery && (await store.jobs.countOpen(owner)) >= limits.openJobsPerOwnerMax)
       throw new JobError('too_many', `At most ${limits.openJobsPerOwnerMax} jobs may be open at a time.`);
     const group = await this.#groupOf(request, owner);
     const { prepared, inputs } = await this.#prepare(spec, form, params, request.files);
+    moderation.refuseBanned(request.files, inputs);
     const seed = request.seed ?? new DataView(randomBytes(4).buffer).getUint32(0);
     const context = { id: newJobId(randomBytes), seed, params, prepared };
     gridOf(spec, context);
@@ -132,8 +136,8 @@ export class Jobs {
       extensions: 0,
       deletedMs: null,
     };
-    const uploads = Object.values(request.files).filter((hash) => blobs.touch(hash));
-    await store.jobs.create(job, holds(job), uploads);
+    const files = Object.fromEntries(Object.entries(request.files).filter(([, hash]) => blobs.touch(hash)));
+    await store.jobs.create(job, holds(job), files);
     await coordinator.dispatch({ type: 'openJob', job, results: [], paid: 0n });
     return this.#describe(job, owner);
   }
@@ -148,6 +152,7 @@ export class Jobs {
   }
 
   async #prepare(spec: WorkloadSpec, form: WorkloadForm, params: unknown, files: QuoteRequest['files']): Promise<Prepared> {
+    this.#deps.moderation.refuseBanned(files);
     const key = createHash('sha256')
       .update(JSON.stringify([spec.id, spec.version, params, Object.entries(files).sort()]))
       .digest('hex');
@@ -194,9 +199,10 @@ export class Jobs {
     }
   }
 
-  async list(scope: 'public' | 'mine', owner: OwnerId | undefined): Promise<JobView[]> {
+  async list(scope: 'public' | 'mine', owner: OwnerId | undefined, status?: JobStatus): Promise<JobView[]> {
     if (scope === 'mine' && owner === undefined) return [];
     const jobs = await this.#deps.store.jobs.list({
+      ...(status === undefined ? {} : { status }),
       ...(scope === 'mine' && owner !== undefined ? { owner } : { visibility: 'public' as const }),
       limit: LIST_MAX,
     });
@@ -208,7 +214,7 @@ export class Jobs {
     const { store } = this.#deps;
     if (owner === undefined || !(await store.groups.isMember(group, owner))) throw new JobError('not_found', 'There is no such group.');
     const listed = (await store.jobs.list({ group, limit: LIST_MAX })).filter(
-      (job) => job.owner === owner || job.group?.mode === 'only' || job.visibility !== 'private',
+      (job) => !this.#deps.moderation.isTakenDown(job.id) && (job.owner === owner || job.group?.mode === 'only' || job.visibility !== 'private'),
     );
     return Promise.all(listed.map((job) => this.#describe(job, owner)));
   }
@@ -220,12 +226,17 @@ export class Jobs {
   /** A job as all who may see it are told of its progress. Whether somebody may was decided before. */
   async shown(id: JobId): Promise<JobView> {
     const job = await this.#stored(id);
+    this.#deps.moderation.refuseTakenDown(job, undefined);
     return this.#describe(job, undefined, job.group?.mode === 'only');
   }
 
-  /** The job, if this owner may know of it: one for a group only is there for its members and its requester, a private one for its requester. */
+  /**
+   * The job, if this owner may know of it: one for a group only is there for its members and its requester, a private one for its requester, one
+   * that was taken down for nobody.
+   */
   async visible(id: JobId, owner: OwnerId | undefined): Promise<StoredJob> {
     const job = await this.#stored(id);
+    this.#deps.moderation.refuseTakenDown(job, owner);
     const { group, visibility } = job;
     if (job.owner === owner) return job;
     const isMember = async (of: GroupId): Promise<boolean> => owner !== undefined && this.#deps.store.groups.isMember(of, owner);

@@ -16,10 +16,16 @@ import { Gallery } from './gallery.ts';
 import { blobRoutes } from './http/blobs.ts';
 import { jobRoutes } from './http/jobs.ts';
 import { lifecycleRoutes } from './http/lifecycle.ts';
+import { networkRoutes } from './http/network.ts';
+import { operatorRoutes } from './http/operator.ts';
 import { receiptRoutes } from './http/receipts.ts';
+import { reportRoutes } from './http/reports.ts';
 import { isOwnOrigin } from './http/security.ts';
 import { Jobs } from './jobs.ts';
 import { Lifecycle } from './lifecycle.ts';
+import { Moderation } from './moderation.ts';
+import { Network } from './network.ts';
+import { Operating } from './operating.ts';
 import { isLocalName, readProof } from './proof.ts';
 import { Retention } from './retention.ts';
 import { createSockets } from './sockets/connect.ts';
@@ -44,7 +50,8 @@ const ANSWER_MS_MAX = 2000;
 export async function main(): Promise<{ readonly url: string; readonly announcement: string; close(): Promise<void> }> {
   const config = await readOrExit(() => readConfig(process.env));
   const store = await openSqliteStore(config.dataDir);
-  const blobs = openBlobStore(join(config.dataDir, 'blobs'));
+  const moderation = await Moderation.open(store);
+  const blobs = openBlobStore(join(config.dataDir, 'blobs'), { isBanned: (hash) => moderation.isBanned(hash) });
   // One core is left for the main thread; checks never wait behind the preparation of somebody's scene.
   const checks = new Pool({
     threads: Math.max(1, availableParallelism() - 1),
@@ -110,7 +117,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
     log,
   });
   const { ratePerUnit, retentionMs } = config;
-  const jobs = new Jobs({ store, blobs, coordinator, preparing, assembling, ratePerUnit, retentionMs, clock, randomBytes });
+  const jobs = new Jobs({ store, blobs, coordinator, preparing, assembling, moderation, ratePerUnit, retentionMs, clock, randomBytes });
   const retention = new Retention({ store, blobs, retentionMs, clock, log });
   const lifecycle = new Lifecycle({ store, blobs, coordinator, jobs, retention, clock });
   await app.register(jobRoutes({ jobs, blobs, ownerOf: app.sessions.ownerOf }));
@@ -123,6 +130,11 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   const viewers = serveViewers(io, { jobs, coordinator, ownerOf, log });
   lifecycle.onChange(viewers.changed);
   leftGroup = viewers.leftGroup;
+  const operating = await Operating.open({ store, coordinator, moderation, suspensions, jobGone: viewers.jobGone, clock });
+  const network = await Network.open({ store: store.network, coordinator, clock, log });
+  await app.register(operatorRoutes({ operating, config, store, clock, randomBytes, isSuspended }));
+  await app.register(reportRoutes({ store, clock, randomBytes, jobs, sessions: app.sessions }));
+  await app.register(networkRoutes({ network }));
   const gallery = config.gallery ? new Gallery({ store, blobs, jobs, coordinator, log }) : undefined;
 
   await app.listen({ host: config.host, port: config.port });
@@ -153,6 +165,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
       await io.close();
       await app.close();
       clearTimeout(late);
+      await network.close();
       await coordinator.close();
       await Promise.all([checks.close(), preparing.close(), assembling.close()]);
       await store.close();

@@ -82,4 +82,20 @@ export const limits = {
   sitePowerPercentDefault: 50,
   testGrantMicroCredits: 100_000_000n,
   grantsPerAddressHourMax: 20,
+
+  reportTextCharsMax: 500,
+  reportsPerOwnerHourMax: 10,
+  /** More of one job tell the operator nothing new. */
+  openReportsPerJobMax: 20,
+  /** Why the operator does something; requesters and the log get to read it. */
+  operatorReasonCharsMax: 300,
+  operatorLinkMsMax: 10 * MINUTE_MS,
+  operatorSessionMsMax: 12 * HOUR_MS,
+  /** Rows in one page of the operator's tables. */
+  operatorRowsMax: 100,
+
+  /** Device classes of fewer contributors are not named in public. */
+  classMembersMin: 3,
+  networkMinutesMsMax: DAY_MS,
+  networkHoursMsMax: 30 * DAY_MS,
 } as const;

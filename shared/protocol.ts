@@ -158,6 +158,6 @@ export interface ViewerFacts {
   /** At most twice a second. */
   'job:progress'(message: JobView): void;
   'job:ended'(message: JobView): void;
-  /** It is not there any more for whoever watches here. */
+  /** It is not there any more for whoever watches here; asking again tells its requester why. */
   'job:gone'(message: { readonly job: JobId }): void;
 }

@@ -9,6 +9,8 @@ export * from './agreement-schemas.ts';
 export * from './error-schemas.ts';
 export * from './group-schemas.ts';
 export * from './lifecycle-schemas.ts';
+export * from './moderation-schemas.ts';
+export * from './network-schemas.ts';
 export * from './site-schemas.ts';
 
 /** One schema for everything that crosses a wire; the types derive from it. Amounts of credits travel as decimal strings of micro-credits. */

@@ -7,14 +7,15 @@ import { endJobIfOver } from './ending.ts';
 import { inputBytesOf } from './fetching.ts';
 import { cancelJob, forgetEnded, leastGranted, setPaused } from './lifecycle.ts';
 import { countMembers, prefer, recordNameOf, requesterTag, setGroups } from './offer.ts';
-import { partPrice } from './pricing.ts';
+import { changeOwner, halt, pardon } from './operating.ts';
+import { workPaid } from './pricing.ts';
 import { isSuspended, SUSPENDED, standingOf } from './reputation.ts';
 import { endLease, expireLease, grantWork, leaseKey, measureSpeed, renewLeases, rest, wakeIdle } from './scheduler.ts';
 import { isOwnVisitor } from './sites.ts';
 import type { Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
 import { accept, checked, columnsOf, discard, requestProof } from './verdicts.ts';
 import { commitmentOf, cpuElementsMax, drawCount, sampleOf, sizeOf, tileNumber } from './verifier.ts';
-import { vestDue } from './vesting.ts';
+import { restoreVesting, vestDue } from './vesting.ts';
 
 /**
  * The coordinator as a pure function: `step(state, command, now, random) -> events`. It changes `state` in place, touches
@@ -28,9 +29,7 @@ export function step(state: State, command: Command, now: number, random: Random
     case 'openJob':
       return openJob(state, command, now);
     case 'restoreVesting':
-      for (const result of command.results)
-        if (result.vesting) state.contributors.get(result.contributor)?.vesting.push({ ...result, vesting: result.vesting });
-      return [];
+      return restoreVesting(state, command);
     case 'cancelJob':
       return cancelJob(state, command.job, now);
     case 'pauseJob':
@@ -67,9 +66,11 @@ export function step(state: State, command: Command, now: number, random: Random
       if (!state.sites.has(command.site)) state.sites.set(command.site, command.book);
       return [];
     case 'changeOwner':
-      for (const contributor of state.contributors.values()) if (contributor.owner === command.from) contributor.owner = command.to;
-      for (const book of state.sites.values()) if (book.owner === command.from) book.owner = command.to;
-      return [];
+      return changeOwner(state, command);
+    case 'halt':
+      return halt(state, command, now);
+    case 'pardon':
+      return pardon(state, command, now);
     case 'tick':
       return tick(state, now);
     default:
@@ -96,6 +97,7 @@ export const emptyState = (config: State['config'], now: number): State => ({
   wastedByUnproven: 0,
   balanceAtMs: now,
   nextTrialAtMs: 0,
+  halted: null,
 });
 
 /** Whose share of the pay is due; null for a site's own owner and network. */
@@ -165,14 +167,6 @@ function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Comm
   job.paidForAudits = job.paid - workPaid(job, results);
   return [...forgotten, ...events, ...endJobIfOver(state, job, now), ...wakeIdle(state)];
 }
-
-/** What accepted results of a job were paid. */
-const workPaid = (job: Job, results: readonly PendingResult['stored'][]): bigint =>
-  results.reduce(
-    (sum, { state, at, parts }) =>
-      state === 'accepted' ? sum + partPrice(job.spec, job.context, at, job.stored.ratePerUnit) * BigInt(countParts(parts)) : sum,
-    0n,
-  );
 
 /** Puts one stored result back in its place. One without a verdict is checked again, with the same draw. */
 function reloadResult(state: State, job: Job, result: PendingResult['stored'], now: number): Event[] {

@@ -2,6 +2,8 @@ import { type MicroCredits, priceOf } from '../../shared/credits.ts';
 import { countParts, type JobContext, type PartMask, type TileRef } from '../../shared/model.ts';
 import type { ChecksPolicy } from '../../shared/schemas.ts';
 import type { WorkloadSpec } from '../../shared/workload.ts';
+import type { StoredResult } from '../store/store.ts';
+import type { Job } from './state.ts';
 import { tileNumber } from './verifier.ts';
 
 export interface Price {
@@ -42,3 +44,10 @@ export function priceJob(spec: WorkloadSpec, job: JobContext, checks: ChecksPoli
   }
   return { units, parts, work, checks: (work * BigInt(Math.ceil(auditShare(checks.targetError) * 10_000))) / 10_000n };
 }
+
+/** What accepted results of a job were paid. */
+export const workPaid = ({ spec, context, stored }: Job, results: readonly StoredResult[]): MicroCredits =>
+  results.reduce(
+    (sum, { state, at, parts }) => (state === 'accepted' ? sum + partPrice(spec, context, at, stored.ratePerUnit) * BigInt(countParts(parts)) : sum),
+    0n,
+  );

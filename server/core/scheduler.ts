@@ -36,10 +36,11 @@ interface Grant {
 
 /** Grants audits first, because results of others wait for them, then up to `leasesMax` leases. Fewer than asked for sets `retryMs`. */
 export function grantWork(state: State, contributor: Contributor, leasesMax: number, now: number, random: RandomBytes): Event {
-  const audits = contributor.connected ? grantAudits(state, contributor, now, random) : [];
+  const mayHave = contributor.connected && state.halted === null;
+  const audits = mayHave ? grantAudits(state, contributor, now, random) : [];
   const leases: ActiveLease[] = [];
   const want = Math.min(leasesMax, limits.leasesPerContributorMax - contributor.leases.size);
-  const mayWork = contributor.connected && state.checksInFlight < CHECKS_IN_FLIGHT_MAX;
+  const mayWork = mayHave && state.checksInFlight < CHECKS_IN_FLIGHT_MAX;
   let exhausted = !mayWork;
   while (mayWork && leases.length < want && wantsMore(contributor)) {
     const grant = pick(state, contributor, now);

@@ -60,6 +60,8 @@ export interface State {
   balanceAtMs: number;
   /** When the next newcomer may be tried although too much was wasted. */
   nextTrialAtMs: number;
+  /** Why the operator has paused the network: nothing is leased. Null while it runs. */
+  halted: string | null;
 }
 
 export interface CoreConfig {
@@ -317,7 +319,18 @@ export type Command =
   | { readonly type: 'setGroups'; readonly owner: OwnerId; readonly groups: readonly GroupId[] }
   | { readonly type: 'prefer'; readonly contributor: ContributorId; readonly preferences: Preferences }
   | { readonly type: 'changeOwner'; readonly from: OwnerId; readonly to: OwnerId }
+  /** The operator pauses the network, or with null lets it go on. */
+  | { readonly type: 'halt'; readonly reason: string | null }
+  /** The operator ends a suspension. */
+  | { readonly type: 'pardon'; readonly contributor: ContributorId }
   | { readonly type: 'tick' };
+
+/** How much an accepted result is: `tiles` as a share of one, because a tile may come in parts. */
+export interface WorkAmount {
+  readonly tiles: number;
+  readonly microUnits: number;
+  readonly elements: number;
+}
 
 export type Event =
   | { readonly type: 'write'; readonly write: Write }
@@ -345,7 +358,7 @@ export type Event =
   | { readonly type: 'workAvailable'; readonly contributors: readonly ContributorId[] }
   | { readonly type: 'tileLeased'; readonly job: JobId; readonly at: TileRef; readonly parts: PartMask }
   | { readonly type: 'tileChecking'; readonly job: JobId; readonly at: TileRef; readonly parts: PartMask }
-  | { readonly type: 'tileAccepted'; readonly job: JobId; readonly result: AcceptedView }
+  | { readonly type: 'tileAccepted'; readonly job: JobId; readonly result: AcceptedView; readonly amount: WorkAmount }
   | { readonly type: 'tileRevoked'; readonly job: JobId; readonly result: ResultId; readonly at: TileRef; readonly parts: PartMask }
   | { readonly type: 'tileRefuted'; readonly job: JobId; readonly at: TileRef; readonly parts: PartMask; readonly drill: boolean }
   | { readonly type: 'jobEnded'; readonly job: JobId; readonly summary: JobSummary };

@@ -47,13 +47,17 @@ export const jobRoutes =
       '/api/jobs',
       {
         schema: {
-          querystring: Type.Object({ scope: Type.Optional(Type.Union([Type.Literal('public'), Type.Literal('mine')])), group: Type.Optional(schemas.groupId) }),
+          querystring: Type.Object({
+            scope: Type.Optional(Type.Union([Type.Literal('public'), Type.Literal('mine')])),
+            group: Type.Optional(schemas.groupId),
+            status: Type.Optional(schemas.jobView.properties.status),
+          }),
         },
       },
       async (request) => {
-        const { scope = 'public', group } = request.query;
+        const { scope = 'public', group, status } = request.query;
         const owner = await ownerOf(request);
-        return { jobs: group === undefined ? await jobs.list(scope, owner) : await jobs.ofGroup(group, owner) };
+        return { jobs: group === undefined ? await jobs.list(scope, owner, status) : await jobs.ofGroup(group, owner) };
       },
     );
 

@@ -24,7 +24,7 @@ export function serveViewers(
     readonly ownerOf: (cookies: string | undefined) => Promise<OwnerId | undefined>;
     readonly log: { error(fields: object, message: string): void };
   },
-): { close(): void; leftGroup(owner: OwnerId, group: GroupId): void; changed(job: JobId): void } {
+): { close(): void; leftGroup(owner: OwnerId, group: GroupId): void; changed(job: JobId): void; jobGone(job: JobId): void } {
   const space = io.of(namespaces.watch);
   const changed = new Set<JobId>();
   const room = (job: JobId): string => `job:${job}`;
@@ -95,6 +95,10 @@ export function serveViewers(
     changed(job) {
       const watching = [...space.sockets.values()].filter((socket) => socket.rooms.has(room(job)));
       void Promise.all(watching.map((socket) => cut(socket, job))).then(() => tell(job, 'job:progress'));
+    },
+    jobGone(job) {
+      space.to(room(job)).emit('job:gone', { job });
+      space.in(room(job)).socketsLeave(room(job));
     },
     leftGroup(owner, group) {
       for (const socket of space.sockets.values()) {

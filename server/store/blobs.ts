@@ -5,19 +5,29 @@ import { dirname, join } from 'node:path';
 import type { BlobHash } from '../../shared/model.ts';
 import { BlobMismatch, type BlobStore, BlobTooLarge } from './blob-store.ts';
 
+/** The operator refuses these bytes. */
+export class BlobBanned extends Error {
+  override readonly name = 'BlobBanned';
+}
+
+interface BlobOptions {
+  readonly clock?: () => number;
+  readonly isBanned?: (hash: BlobHash) => boolean;
+}
+
 /** Files that are still being written lie here, apart from the finished ones. */
 const TEMPORARY = 'tmp';
 
 /**
  * Bytes in files named by their SHA-256, `ab/abcdef…`, below `folder`. Leftovers of interrupted writes are removed at once,
- * so the folder must belong to this process alone (the database beside it sees to that). A file's modification time says when it was put or
- * touched last.
+ * so the folder must belong to this process alone (the database beside it sees to that). What is banned is neither taken nor given. A file's
+ * modification time says when it was put or touched last.
  */
-export function openBlobStore(folder: string, clock: () => number = Date.now): BlobStore {
+export function openBlobStore(folder: string, { clock = Date.now, isBanned = () => false }: BlobOptions = {}): BlobStore {
   const temporary = join(folder, TEMPORARY);
   mkdirSync(temporary, { recursive: true, mode: 0o700 });
   for (const name of readdirSync(temporary)) rmSync(join(temporary, name), { recursive: true, force: true });
-  return new FileBlobs(folder, clock);
+  return new FileBlobs(folder, { clock, isBanned });
 }
 
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
@@ -25,10 +35,12 @@ const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).
 class FileBlobs implements BlobStore {
   readonly #folder: string;
   readonly #clock: () => number;
+  readonly #isBanned: (hash: BlobHash) => boolean;
 
-  constructor(folder: string, clock: () => number) {
+  constructor(folder: string, { clock, isBanned }: Required<BlobOptions>) {
     this.#folder = folder;
     this.#clock = clock;
+    this.#isBanned = isBanned;
   }
 
   path(hash: BlobHash): string {
@@ -44,6 +56,7 @@ class FileBlobs implements BlobStore {
     try {
       const { hash, bytes } = await writeHashed(source, temporary, options.bytesMax);
       if (options.expected !== undefined && hash !== options.expected) throw new BlobMismatch(`the bytes have the SHA-256 ${hash}, not ${options.expected}`);
+      if (this.#isBanned(hash)) throw new BlobBanned(hash);
       await this.#keep(temporary, hash);
       return { hash, bytes };
     } finally {
@@ -66,6 +79,7 @@ class FileBlobs implements BlobStore {
   }
 
   async get(hash: BlobHash): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    if (this.#isBanned(hash)) return undefined;
     try {
       // A Buffer of a whole file has its memory to itself; a plain view of it can be transferred to a worker thread.
       const bytes = await readFile(this.path(hash));
@@ -77,6 +91,7 @@ class FileBlobs implements BlobStore {
   }
 
   async size(hash: BlobHash): Promise<number | undefined> {
+    if (this.#isBanned(hash)) return undefined;
     try {
       return (await stat(this.path(hash))).size;
     } catch (error) {

@@ -114,11 +114,12 @@ export class SqlJobs implements JobStore {
     this.#db = db;
   }
 
-  async create(job: StoredJob, holds: readonly Transfer[], files: readonly BlobHash[] = []): Promise<void> {
+  async create(job: StoredJob, holds: readonly Transfer[], files: Readonly<Record<string, BlobHash>> = {}): Promise<void> {
     await this.#db.transaction().execute(async (trx) => {
       await assertCovered(trx, holds);
       await trx.insertInto('jobs').values(jobRow(job)).execute();
-      const blobs = new Set([...files, ...job.inputs.map(({ hash }) => hash)]);
+      for (const [name, hash] of Object.entries(files)) await trx.insertInto('job_uploads').values({ job: job.id, name, hash }).execute();
+      const blobs = new Set([...Object.values(files), ...job.inputs.map(({ hash }) => hash)]);
       for (const hash of blobs) await trx.insertInto('job_blobs').values({ hash, job: job.id }).execute();
       await postTransfers(trx, holds);
     });
@@ -138,7 +139,11 @@ export class SqlJobs implements JobStore {
     readonly limit: number;
   }): Promise<StoredJob[]> {
     let query = this.#db.selectFrom('jobs').selectAll().orderBy('seq', 'desc').limit(filter.limit);
-    if (filter.visibility !== undefined) query = query.where('visibility', '=', filter.visibility).where('deleted_ms', 'is', null);
+    if (filter.visibility !== undefined)
+      query = query
+        .where('visibility', '=', filter.visibility)
+        .where('deleted_ms', 'is', null)
+        .where('id', 'not in', (eb) => eb.selectFrom('job_decisions').select('job').where('hidden', '=', 1));
     if (filter.owner !== undefined) query = query.where('owner', '=', filter.owner);
     if (filter.status !== undefined) query = query.where('status', '=', filter.status);
     if (filter.gallery !== undefined) query = query.where('gallery', '=', filter.gallery ? 1 : 0);

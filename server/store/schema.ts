@@ -14,6 +14,16 @@ import type {
   ResultState,
   SiteId,
 } from '../../shared/model.ts';
+import type {
+  BannedContentsTable,
+  JobDecisionsTable,
+  JobUploadsTable,
+  NetworkPausesTable,
+  NetworkSamplesTable,
+  OperatorLogTable,
+  OperatorSessionsTable,
+  ReportsTable,
+} from './moderation-schema.ts';
 import type { AccountId, StoredJob, StoredResult, TransferKind } from './store.ts';
 
 /** Tables as Kysely sees them. Times are milliseconds since 1970, `*_json` is JSON text, booleans are 0 or 1. */
@@ -36,6 +46,14 @@ export interface Tables {
   invites: InvitesTable;
   secrets: SecretsTable;
   counters: CountersTable;
+  reports: ReportsTable;
+  job_decisions: JobDecisionsTable;
+  job_uploads: JobUploadsTable;
+  banned_contents: BannedContentsTable;
+  operator_sessions: OperatorSessionsTable;
+  network_pauses: NetworkPausesTable;
+  operator_log: OperatorLogTable;
+  network_samples: NetworkSamplesTable;
 }
 
 /** Columns, and names given to sums in queries, that hold credits. They alone come back as bigint; every other integer is a number. */

@@ -10,6 +10,8 @@ import { SqlJobs, writeJobClosing, writeJobEnd } from './jobs.ts';
 import { postTransfers, SqlLedger } from './ledger.ts';
 import { type LifecycleStore, SqlLifecycle, writeJobPaused } from './lifecycle.ts';
 import { migrate } from './migrations/migrate.ts';
+import { type ModerationStore, SqlModeration } from './moderation.ts';
+import { type NetworkStore, SqlNetwork } from './network.ts';
 import { SqlPeople, writeStandings } from './people.ts';
 import { insertResults, writeMeasured, writeOpening, writeSecondDraw, writeSettled, writeVerdict } from './results.ts';
 import type { Tables } from './schema.ts';
@@ -40,6 +42,8 @@ class SqlStore implements Store {
   readonly people: PeopleStore;
   readonly groups: GroupStore;
   readonly lifecycle: LifecycleStore;
+  readonly moderation: ModerationStore;
+  readonly network: NetworkStore;
   readonly #db: Kysely<Tables>;
   readonly #agreements = new AgreementWriter();
 
@@ -50,6 +54,8 @@ class SqlStore implements Store {
     this.people = new SqlPeople(db);
     this.groups = new SqlGroups(db);
     this.lifecycle = new SqlLifecycle(db);
+    this.moderation = new SqlModeration(db);
+    this.network = new SqlNetwork(db);
   }
 
   /**

@@ -19,19 +19,20 @@ import type {
 import type { ChecksPolicy, JobView, Visibility } from '../../shared/schemas.ts';
 import type { Standing } from '../core/reputation.ts';
 import type { LifecycleStore } from './lifecycle.ts';
+import type { ModerationStore } from './moderation.ts';
+import type { NetworkStore } from './network.ts';
 
 export { BlobMismatch, type BlobStore, BlobTooLarge } from './blob-store.ts';
 
-/**
- * The one interface between the coordinator and its database. Everything durable goes through here; a promise that
- * resolves means: on disk. SQLite today (sqlite.ts), PostgreSQL beside it later, one test suite for both.
- */
+/** The one interface between the coordinator and its database. A promise that resolves means: on disk. One test suite for every database. */
 export interface Store {
   readonly jobs: JobStore;
   readonly ledger: LedgerStore;
   readonly people: PeopleStore;
   readonly groups: GroupStore;
   readonly lifecycle: LifecycleStore;
+  readonly moderation: ModerationStore;
+  readonly network: NetworkStore;
   /** Applies everything in one transaction, in order, or nothing. Repeated transfers and results (same id) are ignored. */
   commit(writes: readonly Write[]): Promise<void>;
   /** A secret of this installation, made at first use and kept: `lease`, `draw`. 32 bytes. */
@@ -203,7 +204,7 @@ export interface Vesting {
 
 export interface JobStore {
   /** Writes the job, its hold and that it needs its inputs and the uploaded `files` in one transaction. Throws `InsufficientCredits`. */
-  create(job: StoredJob, holds: readonly Transfer[], files?: readonly BlobHash[]): Promise<void>;
+  create(job: StoredJob, holds: readonly Transfer[], files?: Readonly<Record<string, BlobHash>>): Promise<void>;
   get(id: JobId): Promise<StoredJob | undefined>;
   /** Newest first; with a visibility, those whose bytes are here. */
   list(filter: {
