@@ -71,12 +71,18 @@ export class Lifecycle {
     return this.#changed(id, owner);
   }
 
-  /** Files that were made, with their sizes. */
+  /** Files that the job ends in, with the sizes of those that have been made. */
   async files(id: JobId, owner: OwnerId | undefined): Promise<JobFile[]> {
     const { store, blobs, jobs } = this.#deps;
-    await jobs.visible(id, owner);
-    const files = (await store.lifecycle.files(id)).map(async ({ output, hash }) => ({ output, bytes: await blobs.size(hash) }));
-    return (await Promise.all(files)).flatMap(({ output, bytes }) => (bytes === undefined ? [] : { output, bytes }));
+    const job = await jobs.visible(id, owner);
+    const made = new Map((await store.lifecycle.files(id)).map(({ output, hash }) => [output, hash]));
+    const outputs = workload(job.workload)?.spec.outputs(contextOf(job)) ?? [];
+    return Promise.all(
+      outputs.map(async ({ id: output, ...shown }) => {
+        const hash = made.get(output);
+        return { output, ...shown, bytes: (hash && (await blobs.size(hash))) ?? null };
+      }),
+    );
   }
 
   async quoteExtension(id: JobId, owner: OwnerId, params: ExtensionRequest['params']): Promise<ExtensionQuote> {

@@ -65,6 +65,13 @@ export const extensionQuote = Type.Object({
 });
 export type ExtensionQuote = Static<typeof extensionQuote>;
 
-/** A file of a finished job that has been made: others are made when somebody asks for them. */
-export const jobFile = Type.Object({ output: Type.String(), bytes: Type.Integer() });
+/** A file that a job ends in. It is made when somebody first asks for it. */
+export const jobFile = Type.Object({
+  output: Type.String({ description: 'Names it in `GET /api/jobs/{job}/files/{output}`.' }),
+  title: Type.String(),
+  mediaType: Type.String(),
+  extension: Type.String({ description: 'Of the file, without the dot.' }),
+  large: Type.Optional(Type.Boolean({ description: 'May be gigabytes.' })),
+  bytes: Type.Union([Type.Integer(), Type.Null()], { description: 'Null until it has been made.' }),
+});
 export type JobFile = Static<typeof jobFile>;

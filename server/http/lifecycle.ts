@@ -87,7 +87,7 @@ export const lifecycleRoutes =
     const listing = {
       operationId: 'listFiles',
       tags,
-      summary: 'Files of a job that were made, with their sizes; others are made when they are asked for.',
+      summary: 'Files that a job ends in, there once it is done. Each is made when it is first asked for.',
       params,
       response: { 200: Type.Object({ files: Type.Array(schemas.jobFile) }) },
     };

@@ -27,7 +27,7 @@ describe('the way in', () => {
       expect(view).toMatchObject({ expiresMs: test.now.ms + 12 * HOUR_MS, openReports: 0, paused: null, drills: [] });
       expect(await log(operator)).toMatchObject([{ action: 'signed in', session: view.session, target: '' }]);
       const again = await enter(new Visitor(test), token);
-      expect([again.status, again.body.error.field]).toEqual([403, 'token']);
+      expect([again.status, again.body.field]).toEqual([403, 'token']);
       test.now.ms += 12 * HOUR_MS;
       expect((await operator.ask('GET', '/api/operator')).status).toBe(401);
     }));
@@ -65,7 +65,7 @@ describe('the way in', () => {
       const operator = await operatorOf(test);
       for (const headers of foreign) {
         const pause = await operator.ask('POST', '/api/operator/pause', { reason: 'A try.' }, headers);
-        expect([pause.status, pause.body.error.code], JSON.stringify(headers)).toEqual([403, 'forbidden']);
+        expect([pause.status, pause.body.code], JSON.stringify(headers)).toEqual([403, 'forbidden']);
       }
       expect((await operator.ask('GET', '/api/operator', undefined, { origin: 'https://evil.example' })).status).toBe(403);
       expect((await operator.ask('GET', '/api/operator', undefined, { 'sec-fetch-site': 'cross-site' })).status).toBe(403);
@@ -91,7 +91,7 @@ describe('the way in', () => {
 test('every action has its reason, and stands in a log that nobody can change', () =>
   withOperatorApp(async (test) => {
     const operator = await operatorOf(test);
-    expect((await operator.ask('POST', '/api/operator/pause', {})).body.error).toMatchObject({ code: 'bad_input', field: 'reason' });
+    expect((await operator.ask('POST', '/api/operator/pause', {})).body).toMatchObject({ code: 'bad_input', field: 'reason' });
     expect((await operator.ask('POST', '/api/operator/pause', { reason: '' })).status).toBe(400);
     expect((await operator.ask('POST', '/api/operator/pause', { reason: 'x'.repeat(limits.operatorReasonCharsMax + 1) })).status).toBe(400);
     await operator.ask('POST', '/api/operator/pause', { reason: 'Power is out.' });
@@ -122,7 +122,7 @@ test('jobs: hidden, shown again, taken down; what stands in the way is said', ()
     await act('hide', { hidden: false });
     expect(await listed()).toEqual([job.id]);
     const unable = await act('take-down', { ban: true });
-    expect([unable.status, unable.body.error.message]).toEqual([409, expect.stringContaining('No file was uploaded')]);
+    expect([unable.status, unable.body.detail]).toEqual([409, expect.stringContaining('No file was uploaded')]);
     expect((await act('take-down', { ban: false })).body).toEqual({ jobs: [job.id], banned: [] });
     expect(gone).toEqual([job.id]);
     expect(() => moderation.refuseTakenDown(job, undefined)).toThrow('There is no such job.');
@@ -138,8 +138,7 @@ test('files: banned and allowed again', () =>
   withOperatorApp(async (test) => {
     const operator = await operatorOf(test);
     const hash = 'ab'.repeat(32);
-    const job = await storeJob(test, { status: 'done', endedMs: 1, closing: true });
-    await test.store.moderation.noteUploads(job.id, { model: hash as never });
+    const job = await storeJob(test, { status: 'done', endedMs: 1, closing: true }, { model: hash as never });
     const banned = await operator.ask('POST', '/api/operator/contents', { hash, reason: 'Known.' });
     expect(banned.body).toEqual({ jobs: [job.id], banned: [hash] });
     expect((await operator.ask('POST', '/api/operator/contents', { hash, reason: 'Known.' })).status).toBe(409);
@@ -225,7 +224,7 @@ describe('reports', () => {
       }
       const late = new Visitor(test);
       await late.start();
-      expect((await report(late, job.id)).body.error.message).toContain('Many have reported');
+      expect((await report(late, job.id)).body.detail).toContain('Many have reported');
       await operator.ask('POST', `/api/operator/jobs/${job.id}/take-down`, { ban: false, reason: 'Indeed.' });
       expect(await open()).toEqual([]);
       const closed = await operator.ask<OperatorPage<OperatorReport>>('GET', '/api/operator/reports?closed=true');
@@ -240,9 +239,9 @@ describe('reports', () => {
       expect((await report(owner, job.id)).status).toBe(409);
       const ada = new Visitor(test);
       await ada.start();
-      expect((await report(ada, job.id, { reason: 'dull' })).body.error.field).toBe('reason');
+      expect((await report(ada, job.id, { reason: 'dull' })).body.field).toBe('reason');
       const long = await report(ada, job.id, { text: 'x'.repeat(limits.reportTextCharsMax + 1) });
-      expect([long.status, long.body.error.field, long.body.error.limit]).toEqual([400, 'text', 'at most 500 characters']);
+      expect([long.status, long.body.field, long.body.limit]).toEqual([400, 'text', 'at most 500 characters']);
       expect((await report(ada, jobIdOf(9))).status).toBe(404);
     }));
 

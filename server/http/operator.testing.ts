@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { workload } from '../../shaders/registry.ts';
+import type { BlobHash } from '../../shared/model.ts';
 import type { Pool } from '../checks/pool.ts';
 import { Coordinator } from '../coordinator.ts';
 import { holds } from '../core/ledger.ts';
@@ -44,7 +45,7 @@ export const withOperatorApp = <T>(run: (test: OperatorApp) => Promise<T>, optio
       log: silent,
     });
     const moderation = await Moderation.open(store);
-    const jobs = new Jobs({ store, blobs, coordinator, preparing: idle, assembling: idle, moderation, ratePerUnit: 1n, clock, randomBytes });
+    const jobs = new Jobs({ store, blobs, coordinator, preparing: idle, assembling: idle, moderation, ratePerUnit: 1n, retentionMs: 1, clock, randomBytes });
     const suspensions = { has: suspended.has.bind(suspended), set: (site: never, yes: boolean) => void (yes ? suspended.add(site) : suspended.delete(site)) };
     const gone: string[] = [];
     const operating = await Operating.open({ store, coordinator, moderation, suspensions, jobGone: (job) => gone.push(job), clock });
@@ -68,8 +69,8 @@ export async function operatorOf(test: TestApp): Promise<Visitor> {
 }
 
 /** A public job of somebody else, in the store alone. */
-export async function storeJob({ store, now }: TestApp, own: Partial<StoredJob> = {}): Promise<StoredJob> {
+export async function storeJob({ store, now }: TestApp, own: Partial<StoredJob> = {}, files: Readonly<Record<string, BlobHash>> = {}): Promise<StoredJob> {
   const job = exampleJob({ createdMs: now.ms, heldFrom: [{ account: 'operator/issuance', microCredits: 1000n }], ...own });
-  await store.jobs.create(job, holds(job));
+  await store.jobs.create(job, holds(job), files);
   return job;
 }
