@@ -46,17 +46,17 @@ function triangle(at: number, generator = 'test'): Uint8Array<ArrayBuffer> {
 class Visitor {
   cookie = '';
 
-  async call<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T & Partial<Problem> }> {
+  async call<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T & Partial<Pick<Problem, 'field' | 'detail'>> }> {
     const headers = { cookie: this.cookie, origin: running.url, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
     const response = await fetch(running.url + path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
     this.cookie = response.headers.get('set-cookie')?.split(';')[0] ?? this.cookie;
-    return { status: response.status, body: (await response.json().catch(() => ({}))) as T & Partial<Problem> };
+    return { status: response.status, body: (await response.json().catch(() => ({}))) as T & Partial<Pick<Problem, 'field' | 'detail'>> };
   }
 
-  async upload(bytes: Uint8Array<ArrayBuffer>): Promise<{ status: number; body: { hash: string } & Partial<Problem> }> {
+  async upload(bytes: Uint8Array<ArrayBuffer>): Promise<{ status: number; body: { hash: string } & Partial<Pick<Problem, 'field' | 'detail'>> }> {
     const headers = { cookie: this.cookie, 'content-type': 'application/octet-stream' };
     const response = await fetch(`${running.url}/api/uploads`, { method: 'POST', headers, body: bytes });
-    return { status: response.status, body: (await response.json()) as { hash: string } & Partial<Problem> };
+    return { status: response.status, body: (await response.json()) as { hash: string } & Partial<Pick<Problem, 'field' | 'detail'>> };
   }
 
   static async start(): Promise<Visitor> {
@@ -101,7 +101,7 @@ async function operator(): Promise<Visitor> {
 }
 
 const balance = async (visitor: Visitor): Promise<string> => (await visitor.call<AccountView>('GET', '/api/account')).body.balances[0]!.grantMicroCredits;
-const error = ({ status, body }: { status: number; body: Partial<Problem> }) => [status, body.field, body.detail];
+const error = ({ status, body }: { status: number; body: Partial<Pick<Problem, 'field' | 'detail'>> }) => [status, body.field, body.detail];
 
 it('a job is taken down for everybody, its files are refused wherever they come in, and it is paid back', async () => {
   const [ada, ben, boss] = await Promise.all([Visitor.start(), Visitor.start(), operator()]);
