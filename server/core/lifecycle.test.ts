@@ -77,7 +77,7 @@ describe('a paused job', () => {
   });
 
   it('ends when all of it is accepted, and when it is cancelled', () => {
-    const leases = desk.ask(worker, 64).leases;
+    const leases = [...desk.ask(worker, 64).leases];
     while (leases.length < 6) leases.push(...desk.ask(desk.join(`w${leases.length}`, { trusted: true }), 64).leases);
     pause(true);
     for (const { token } of leases) desk.handIn(token);
