@@ -10,7 +10,7 @@ import { workload, workloadIds } from '../shaders/registry.ts';
 import { triangleModel } from '../shaders/render/glb.testing.ts';
 import { limits } from '../shared/limits.ts';
 import { namespaces, PROTOCOL_VERSION, type Work } from '../shared/protocol.ts';
-import type { AccountView, ConsentGrant, Problem, JobView, NetworkView, TakeDownView } from '../shared/schemas.ts';
+import type { AccountView, ConsentGrant, JobView, NetworkView, Problem, TakeDownView } from '../shared/schemas.ts';
 import { main } from './main.ts';
 
 /** The operator's hand on a whole coordinator: over real HTTP, real sockets, and restarts. */

@@ -32,12 +32,13 @@ export const receiptRoutes =
 
     /** The job's files, but for those that cannot be made any more, and for large ones that nobody has asked for yet: the receipt does not vouch for them. */
     const outputsOf = async (job: StoredJob): Promise<{ id: string; hash: BlobHash }[]> => {
-      // Gone, but what they were is known.
-      if (job.deletedMs !== null) return (await store.lifecycle.files(job.id)).map(({ output, hash }) => ({ id: output, hash }));
       const found: { id: string; hash: BlobHash }[] = [];
       const { id: context, seed, params, prepared } = job;
       for (const { id, large } of workload(job.workload)?.spec.outputs({ id: context, seed, params, prepared }) ?? []) {
-        if (large && !(await store.jobs.file(job.id, id))) continue;
+        const made = large || job.deletedMs !== null ? await store.jobs.file(job.id, id) : undefined;
+        // Of a deleted job it is known what they were.
+        if (made && job.deletedMs !== null) found.push({ id, hash: made });
+        if (job.deletedMs !== null || (large && !made)) continue;
         try {
           found.push({ id, hash: (await jobs.file(job.id, id)).hash });
         } catch (error) {

@@ -62,7 +62,6 @@ export class SqlLifecycle implements LifecycleStore {
 
   async extend(job: StoredJob, holds: readonly Transfer[], dropped: readonly ResultId[]): Promise<boolean> {
     return this.#db.transaction().execute(async (trx) => {
-      await assertCovered(trx, holds);
       const { numUpdatedRows } = await trx
         .updateTable('jobs')
         .set({
@@ -81,6 +80,7 @@ export class SqlLifecycle implements LifecycleStore {
         .where('deleted_ms', 'is', null)
         .executeTakeFirstOrThrow();
       if (numUpdatedRows !== 1n) return false;
+      await assertCovered(trx, holds);
       await trx.deleteFrom('job_files').where('job', '=', job.id).execute();
       await trx.updateTable('results').set({ passes_wanted: null }).where('job', '=', job.id).where('passes_wanted', 'is not', null).execute();
       await inBatches(dropped, async (batch) => {
