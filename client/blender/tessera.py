@@ -922,6 +922,7 @@ def prepare_copy(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, settin
                 modifier.levels = modifier.render_levels
     for light in bpy.data.lights:
         _plain_light(light)
+    _fill_materials()
     for material in materials_of(with_instances(chosen)):
         _keep_alpha(material)
     _drop_unused_colors(with_instances(chosen))
@@ -955,6 +956,21 @@ def _plain_light(light: bpy.types.Light) -> None:
             light.color = [a * b for a, b in zip(light.color, node.inputs["Color"].default_value)]
             light.energy *= node.inputs["Strength"].default_value
     light.use_nodes = False
+
+
+def _fill_materials() -> None:
+    """What has no material is grey and matt in Blender, and a metal in glTF."""
+    blank = bpy.data.materials.new("Without material")
+    blank.use_nodes = True
+    shader = surface_of(blank).node
+    for name, value in {BASE_COLOR: (0.8, 0.8, 0.8, 1), "Roughness": 1, "Specular": 0, "Specular IOR Level": 0}.items():
+        if name in shader.inputs:
+            shader.inputs[name].default_value = value
+    for data in (*bpy.data.meshes, *bpy.data.curves):
+        if not data.materials:
+            data.materials.append(blank)
+        for at, material in enumerate(data.materials):
+            data.materials[at] = material or blank
 
 
 def _keep_alpha(material: bpy.types.Material) -> None:
@@ -1072,8 +1088,8 @@ def _bake_object(view_layer: bpy.types.ViewLayer, item: bpy.types.Object, pixels
 
 def _baking_material(slot: bpy.types.MaterialSlot, image: bpy.types.Image, uvs: str) -> Callable[[], None]:
     """Makes a slot's own material show its base colour as light. Returns what puts the image in its place."""
-    procedural = bool(slot.material) and is_procedural(slot.material)
-    slot.material = slot.material.copy() if slot.material else bpy.data.materials.new("Blank")
+    procedural = is_procedural(slot.material)
+    slot.material = slot.material.copy()
     slot.material.use_nodes = True
     nodes, links = slot.material.node_tree.nodes, slot.material.node_tree.links
     target = nodes.new("ShaderNodeTexImage")
@@ -1688,7 +1704,8 @@ WORD_PIXELS = 7
 
 def write(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
     """A sentence over as many lines as it needs."""
-    scale = context.preferences.system.ui_scale
+    # 0 without a screen.
+    scale = context.preferences.system.ui_scale or 1
     width = max(20, int((context.region.width if context.region else 400) / (WORD_PIXELS * scale)) - 8)
     column = layout.column(align=True)
     column.scale_y = 0.8
