@@ -115,8 +115,8 @@ def seen(pixels: numpy.ndarray, place: tuple[float, float, float]) -> list[float
 
 
 def main(server: str, folder: Path, samples: int) -> None:
-    addon_utils.enable("tessera", default_set=True)
     build()
+    addon_utils.enable("tessera", default_set=True)
     bpy.context.preferences.addons["tessera"].preferences.server = server
     blend = folder / "scene.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(blend))
