@@ -75,7 +75,7 @@ describe.skipIf(!hasBlender)(hasBlender ? 'Blender' : 'Blender: skipped, there i
     ]);
     expect([story.size, story.finite]).toEqual([[48, 64, 3], true]);
     expect(existsSync(story.path)).toBe(true);
-    // Of known radiance, at the pixels that Blender names: a camera that is a pixel off or mirrored sees the wall there.
+    // Of known radiance, 5 pixels wide, at those that Blender names: a picture two pixels off, mirrored or zoomed shows the wall there.
     expect(story.ours.red).toEqual([expect.closeTo(4, 2), expect.closeTo(0, 2), expect.closeTo(0, 2)]);
     expect(story.ours.green).toEqual([expect.closeTo(0, 2), expect.closeTo(2, 2), expect.closeTo(0, 2)]);
     // Baked colour, the sun’s unit and everything between, against Cycles.

@@ -9,7 +9,6 @@ Blender 3.4 or later, and nothing that Blender does not bring. Three kinds of co
 - The add-on: properties, operators, a panel. A timer carries what threads have to say to the panel.
 """
 
-import bpy
 import http.client
 import http.cookiejar
 import json
@@ -35,6 +34,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+import bpy
 import numpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
@@ -228,7 +228,8 @@ class Client:
             if isinstance(reason, ssl.SSLCertVerificationError):
                 said = f"The certificate of {self.server} is not trusted on this machine: {reason.verify_message}."
                 raise Refusal(said) from None
-            raise Offline(f"{self.server} does not answer ({reason}). Check the address and the network.") from None
+            words = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+            raise Offline(f"{self.server} does not answer: {words}. Check the address and the network.") from None
 
     def call(self, method: str, path: str, body: Json | None = None, headers: dict[str, str] | None = None) -> Json:
         """JSON in, JSON out."""
@@ -255,7 +256,7 @@ class Client:
     # Uploads
 
     def upload(self, path: Path, progress: Callable[[float], None]) -> str:
-        """Sends a file, resumably where the server can (tus 1.0.0). Returns its SHA-256: its name in quotes and jobs."""
+        """Sends a file, resumably where the server can (tus 1.0.0). Returns its SHA-256, its name in orders."""
         with path.open("rb") as file:
             digest = sha256()
             for piece in iter(lambda: file.read(COPY_BYTES), b""):
@@ -520,7 +521,7 @@ def read_world(world: bpy.types.World | None) -> World:
     if not world.use_nodes:
         return World(tuple(world.color), 1)
     output = world.node_tree.get_output_node("CYCLES")
-    surface = previous(output and output.inputs["Surface"])
+    surface = previous(output.inputs["Surface"]) if output else None
     if not surface:
         return World()
     only = "Only a plain background colour or an environment image reaches Tessera; the scene is sent without it."
@@ -627,7 +628,7 @@ BASE_COLOR = "Base Color"
 def surface_of(material: bpy.types.Material) -> bpy.types.NodeSocket | None:
     """What feeds the surface of a material with nodes."""
     output = material.node_tree.get_output_node("CYCLES")
-    return previous(output and output.inputs["Surface"])
+    return previous(output.inputs["Surface"]) if output else None
 
 
 def foreign_nodes(socket: bpy.types.NodeSocket) -> list[bpy.types.Node]:
@@ -684,21 +685,19 @@ def material_warnings(material: bpy.types.Material, bakes: bool) -> list[str]:
         kept = "glTF carries Principled BSDF and Emission only."
         warnings.append(f"{name}: {node_name(shader)} cannot be sent; {kept}{inner}")
     elif source.type == "SHADER":
-        for socket in shader.inputs:
-            foreign = foreign_nodes(socket)
-            if foreign and not (bakes and socket.name == BASE_COLOR):
+        for entry in shader.inputs:
+            foreign = foreign_nodes(entry)
+            if foreign and not (bakes and entry.name == BASE_COLOR):
                 makers = ", ".join(sorted({node_name(node) for node in foreign}))
-                warnings.append(f"{name}: {socket.name} by {makers} cannot be sent.")
-            elif socket.is_linked and (
-                socket.name in CONSTANTS or (shader.type, socket.name) == ("EMISSION", "Strength")
-            ):
-                warnings.append(f"{name}: {socket.name} is sent as a number; what is linked to it is not.")
-            lost = LOST_WEIGHTS.get(socket.name)
-            if lost and (socket.is_linked or socket.default_value):
-                warnings.append(f"{name}: {lost} ({socket.name}) cannot be sent.")
+                warnings.append(f"{name}: {entry.name} by {makers} cannot be sent.")
+            elif entry.is_linked and (entry.name in CONSTANTS or (shader.type, entry.name) == ("EMISSION", "Strength")):
+                warnings.append(f"{name}: {entry.name} is sent as a number; what is linked to it is not.")
+            lost = LOST_WEIGHTS.get(entry.name)
+            if lost and (entry.is_linked or entry.default_value):
+                warnings.append(f"{name}: {lost} ({entry.name}) cannot be sent.")
     output = material.node_tree.get_output_node("CYCLES")
     for part in ("Volume", "Displacement"):
-        if output.inputs[part].is_linked:
+        if output and output.inputs[part].is_linked:
             warnings.append(f"{name}: its {part.lower()} cannot be sent.")
     return warnings
 
@@ -911,6 +910,9 @@ MOVED = 1e-6
 
 def prepare_copy(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, settings: Settings) -> None:
     """Makes the exporter see what a render would show."""
+    if bpy.data.libraries:
+        # What is linked from other files cannot be changed.
+        bpy.ops.object.make_local(type="ALL")
     chosen = chosen_objects(scene, view_layer, settings)
     for item in scene.objects:
         item.hide_render = item not in chosen or item.type == "ARMATURE"
@@ -976,7 +978,7 @@ def _fill_materials() -> None:
 def _keep_alpha(material: bpy.types.Material) -> None:
     """Cycles honours alpha whatever the blend mode, which the exporter reads."""
     source = surface_of(material) if material.use_nodes else None
-    alpha = source and source.node.inputs.get("Alpha")
+    alpha = source.node.inputs.get("Alpha") if source else None
     # Later exporters read the nodes.
     if alpha and bpy.app.version < (4, 2) and material.blend_method == "OPAQUE":
         if alpha.is_linked or alpha.default_value < 1:
@@ -1146,8 +1148,8 @@ def export_glb(path: Path, animation: bool) -> None:
         "export_optimize_animation_size": False,
         "use_renderable": True,
         "use_active_scene": True,
-        # W/sr and W/m^2, as the emission of surfaces and of the world is in W/sr/m^2. The "standard" mode multiplies lights
-        # by 683 lm/W, but no surface and no world, and would make lamps 683 times too bright beside them.
+        # W/sr and W/m^2, as the emission of surfaces and of the world is in W/sr/m^2. The "standard" mode multiplies
+        # lights by 683 lm/W, but no surface and no world: lamps would be 683 times too bright beside them.
         "convert_lighting_mode": "COMPAT",
         "export_import_convert_lighting_mode": "COMPAT",
     }
@@ -1402,10 +1404,10 @@ class TesseraSettings(bpy.types.PropertyGroup):
         precision=3,
     )
     layers: BoolProperty(  # type: ignore[valid-type]
-        name="Albedo, normal, depth", description="More layers in the EXR", default=True
+        name="Layers", description="Albedo, normal and depth in the EXR, beside the light", default=True
     )
     bake: BoolProperty(  # type: ignore[valid-type]
-        name="Bake procedural colours",
+        name="Bake colours",
         description="Base colours that glTF cannot carry become images, in the exported copy alone",
         default=True,
     )
@@ -1441,6 +1443,8 @@ class Task(threading.Thread):
         super().__init__(name="tessera", daemon=True)
         self.client, self._act, self._done = client, act, done
         self.said, self.share, self.problem = "", 0.0, ""
+        self.job = ""
+        """Of the server, which goes on without this thread."""
         self._result: Any = None
         self.ended = False
 
@@ -1542,7 +1546,8 @@ class TESSERA_OT_price(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
-        folder = Path(tempfile.mkdtemp(prefix="tessera-"))
+        # Blender clears its temporary folder when it quits, whatever it was doing.
+        folder = Path(tempfile.mkdtemp(prefix="tessera-", dir=bpy.app.tempdir))
         try:
             client, settings = make_client(context), settings_of(scene, context.view_layer)
             copy = folder / "copy.blend"
@@ -1610,9 +1615,9 @@ class TESSERA_OT_cancel(bpy.types.Operator):
         return state.task is not None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        task, job = state.task, getattr(state.task, "job", "")
+        job = state.task.job
         state.stop()
-        if job and task:
+        if job:
             client = make_client(context)
 
             def done(view: Json) -> None:
@@ -1714,6 +1719,7 @@ def write(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, ico
 
 
 class TesseraPanel:
+    layout: bpy.types.UILayout
     bl_label = "Tessera"
     bl_options = {"DEFAULT_CLOSED"}
 
@@ -1735,10 +1741,10 @@ class TesseraPanel:
         column.enabled = state.task is None
         column.operator("tessera.render", icon="RENDER_STILL")
         self._draw_progress(layout, context)
-        row = layout.row(align=True)
-        row.enabled = state.task is None
-        row.operator("tessera.load")
-        row.operator("tessera.browse")
+        column = layout.column(align=True)
+        column.enabled = state.task is None
+        column.operator("tessera.load")
+        column.operator("tessera.browse")
 
     def _draw_settings(self, layout: bpy.types.UILayout, context: bpy.types.Context, own: TesseraSettings) -> None:
         render, scene = context.scene.render, context.scene
@@ -1775,7 +1781,8 @@ class TesseraPanel:
             if hasattr(layout, "progress"):
                 layout.progress(factor=task.share, text=task.said)
             else:
-                write(layout, context, task.said if "%" in task.said else f"{task.said}: {task.share:.0%}", "TIME")
+                share = f": {task.share:.0%}" if task.share and "%" not in task.said else ""
+                write(layout, context, task.said + share, "TIME")
             layout.operator("tessera.cancel", icon="CANCEL")
         if state.problem:
             write(layout.box(), context, state.problem, "ERROR")

@@ -76,7 +76,7 @@ await_task.told = set()
 
 
 def pixels_of(path: str) -> numpy.ndarray:
-    """(height, width, 3), rows from the top, of an EXR with more layers: through the compositor, as users get at them."""
+    """(height, width, 3), rows from the top, of an EXR with more layers: by the compositor, as users get at them."""
     scene = bpy.data.scenes.new("Reading")
     scene.use_nodes = True
     nodes, links = scene.node_tree.nodes, scene.node_tree.links
@@ -145,7 +145,7 @@ def main(server: str, folder: Path, samples: int) -> None:
     bpy.ops.tessera.price()
     await_task("second price")
     bpy.ops.tessera.render()
-    while not getattr(tessera.state.task, "job", ""):
+    while not (tessera.state.task and tessera.state.task.job):
         tessera.tick()
         time.sleep(0.05)
     bpy.ops.tessera.cancel()

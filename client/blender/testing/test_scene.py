@@ -1,6 +1,5 @@
 """What is read of a scene, what is said about it, and what is exported."""
 
-import json
 import math
 import tempfile
 import unittest
@@ -319,6 +318,34 @@ class Export(Case):
         self.assertIn("baked into images of 16 px", " ".join(order["warnings"]))
         self.assertEqual((said, len(bpy.data.images)), (["Exporting"], 0))
         self.assertTrue(tessera.is_procedural(look))
+
+    def test_linked_files_and_relative_paths_come_along(self) -> None:
+        (self.folder / "own").mkdir()
+        library, file = self.folder / "own" / "library.blend", self.folder / "own" / "scene.blend"
+        scenes.lamp("Bulb", "POINT", use_nodes=True)
+        look = scenes.material("Marble")
+        scenes.link(look, "ShaderNodeTexNoise", "Color", "Base Color")
+        scenes.plane("Borrowed", look)
+        bpy.ops.wm.save_as_mainfile(filepath=str(library))
+        self.scene = scenes.empty()
+        bpy.ops.wm.save_as_mainfile(filepath=str(file))
+        with bpy.data.libraries.load(str(library), link=True, relative=True) as (_, wanted):
+            wanted.objects = ["Borrowed", "Bulb"]
+        for item in wanted.objects:
+            self.scene.collection.objects.link(item)
+        picture = bpy.data.images.new("Tiles", 8, 8)
+        picture.filepath_raw, picture.file_format = str(file.with_name("tiles.png")), "PNG"
+        picture.save()
+        picture.filepath = "//tiles.png"
+        tiled = scenes.material("Tiled")
+        scenes.link(tiled, "ShaderNodeTexImage", "Color", "Base Color").image = picture
+        scenes.plane("Own", tiled)
+        copy = self.folder / "copy.blend"
+        bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True)
+        order = tessera.export_copy(copy, settings(bake_pixels=16), tessera.threading.Event(), lambda *_: None)
+        gltf, _ = tessera.read_glb(Path(order["files"]["model"]))
+        self.assertEqual({node["name"] for node in gltf["nodes"]}, {"Camera", "Borrowed", "Bulb", "Own"})
+        self.assertEqual({image["name"] for image in gltf["images"]}, {"Borrowed base colour", "tiles"})
 
     def test_the_second_blender_says_why_it_cannot(self) -> None:
         self.scene.camera = None
