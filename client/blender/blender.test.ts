@@ -34,11 +34,11 @@ async function results(name: string): Promise<Result[]> {
 }
 
 describe.skipIf(!hasBlender)(hasBlender ? 'the add-on' : 'the add-on: skipped, there is no blender in PATH', () => {
-  test.each(['test_client', 'test_scene'])('%s', { timeout: 90_000 }, async (name) => {
+  test.each(['test_client', 'test_reading', 'test_export', 'test_panel'])('%s', { timeout: 90_000 }, async (name) => {
     const written = [...(await readFile(join(folder, `${name}.py`), 'utf8')).matchAll(/^ {4}def (test_\w+)/gm)];
     const found = await results(name);
     expect(found.flatMap(({ name: which, failure }) => (failure === null ? [] : [`${which}\n${failure}`]))).toEqual([]);
     expect(found.map(({ name: which }) => which).toSorted()).toEqual(written.map(([, which]) => which).toSorted());
-    expect(found.length).toBeGreaterThan(20);
+    expect(found.length).toBeGreaterThan(2);
   });
 });
