@@ -20,10 +20,11 @@ export interface Plot {
   close(): void;
 }
 
-/** Room for labels such as `1,234`. */
+/** Room for labels such as `1,234`, and under the plot for a time. */
 const AXIS_PX = 56;
+const TIME_AXIS_PX = 28;
 
-export function drawPlot(element: HTMLElement, { height, format, point }: PlotOptions): Plot {
+export default function drawPlot(element: HTMLElement, { height, format, point }: PlotOptions): Plot {
   // A canvas knows no custom properties: elements of the page's style resolve them.
   const colour = (name: string): string => {
     element.style.color = `var(--${name})`;
@@ -38,11 +39,12 @@ export function drawPlot(element: HTMLElement, { height, format, point }: PlotOp
     {
       width: element.clientWidth,
       height,
+      padding: [8, 20, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
       scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
       axes: [
-        { ...axis, space: 64, values: (_, splits, __, ___, step) => splits.map((at) => tickOf(at * SECOND_MS, step * SECOND_MS)) },
+        { ...axis, size: TIME_AXIS_PX, space: 64, values: (_, splits, __, ___, step) => splits.map((at) => tickOf(at * SECOND_MS, step * SECOND_MS)) },
         { ...axis, size: AXIS_PX, space: 36, values: (_, splits) => splits.map(format) },
       ],
       series: [{}, { stroke: () => colour('accent'), width: 1.5, points: { show: false }, spanGaps: false }],
