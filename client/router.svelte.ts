@@ -1,7 +1,7 @@
 import type { JobId } from '../shared/model.ts';
 
 export type Route =
-  | { readonly page: 'contribute' | 'submit' | 'gallery' | 'account' | 'groups' | 'join' | 'ui' | 'missing' }
+  | { readonly page: 'contribute' | 'submit' | 'gallery' | 'account' | 'groups' | 'join' | 'network' | 'operator' | 'policy' | 'ui' | 'missing' }
   | { readonly page: 'watch' | 'receipt'; readonly job: JobId };
 
 const fixed: Readonly<Record<string, Route>> = {
@@ -11,6 +11,9 @@ const fixed: Readonly<Record<string, Route>> = {
   '/account': { page: 'account' },
   '/groups': { page: 'groups' },
   '/join': { page: 'join' },
+  '/network': { page: 'network' },
+  '/operator': { page: 'operator' },
+  '/policy': { page: 'policy' },
   '/ui': { page: 'ui' },
 };
 

@@ -20,7 +20,8 @@ export function makeLink(dataDir: string, secret: Uint8Array, now: number): stri
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const path = join(dataDir, FILE);
   const content = { digest: digestOf(secret).toString('hex'), expiresMs: now + limits.operatorLinkMsMax };
-  writeFileSync(`${path}.new`, JSON.stringify(content), { mode: 0o600 });
+  // Not only for whoever makes it: the coordinator may run as another user, and a digest of 32 random bytes tells nothing.
+  writeFileSync(`${path}.new`, JSON.stringify(content), { mode: 0o644 });
   renameSync(`${path}.new`, path);
   return toBase64Url(secret);
 }

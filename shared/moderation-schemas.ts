@@ -161,7 +161,6 @@ const cursor = Type.Optional(Type.Integer({ minimum: 1 }));
 export const reportsQuery = Type.Object({ before: cursor, closed: Type.Optional(Type.Boolean()) }, closed);
 export const rowsQuery = Type.Object({ before: cursor }, closed);
 export const logQuery = Type.Object({ before: cursor, action: Type.Optional(action) }, closed);
-export const pageOf = <T extends Parameters<typeof Type.Array>[0]>(row: T) => Type.Object({ rows: Type.Array(row), next: orNull(Type.Integer()) });
 export interface OperatorPage<Row> {
   readonly rows: readonly Row[];
   readonly next: number | null;

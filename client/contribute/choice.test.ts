@@ -1,5 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { limits } from '../../shared/limits.ts';
+import type { JobId } from '../../shared/model.ts';
 import { type Choices, defaultChoices, preferencesOf, rememberChoices, rememberedChoices, withBlocked, withoutBlocked } from './choice.ts';
 
 afterEach(() => vi.unstubAllGlobals());
@@ -54,4 +55,6 @@ it('tells the coordinator names of requesters and not the titles', () => {
   const choices = withBlocked({ ...defaultChoices, groupsOnly: true }, { requester: tag(1), title: 'Kitchen' });
   expect(preferencesOf(choices)).toEqual({ groupsOnly: true, ownFirst: true, blocked: [tag(1)] });
   expect(preferencesOf({ ...choices, kinds: ['render'] }).kinds).toEqual(['render']);
+  const job = 'j_0000000000000001' as JobId;
+  expect(preferencesOf(defaultChoices, job)).toMatchObject({ job });
 });

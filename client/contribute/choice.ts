@@ -1,4 +1,5 @@
 import { limits } from '../../shared/limits.ts';
+import type { JobId } from '../../shared/model.ts';
 import type { Preferences } from '../../shared/schemas.ts';
 
 /** Whose jobs and which kinds: chosen by the owner of this browser, and remembered by it. */
@@ -23,9 +24,10 @@ export interface Choices {
 
 export const defaultChoices: Choices = { kinds: null, groupsOnly: false, ownFirst: true, blocked: [] };
 
-/** What the coordinator is told. */
-export const preferencesOf = ({ kinds, groupsOnly, ownFirst, blocked }: Choices): Preferences => ({
+/** What the coordinator is told. `job`: one that comes before all others. */
+export const preferencesOf = ({ kinds, groupsOnly, ownFirst, blocked }: Choices, job: JobId | null = null): Preferences => ({
   ...(kinds && { kinds: [...kinds] }),
+  ...(job !== null && { job }),
   groupsOnly,
   ownFirst,
   blocked: blocked.map(({ requester }) => requester),

@@ -106,6 +106,11 @@ describe('statusOf', () => {
     expect(statusOf('running', snapshot({ mode: 'paused', holds: ['battery', 'hours'] }), false).detail).toMatch(/on battery.*your hours/);
     expect(statusOf('running', snapshot({ waiting: true, restMs: 0 }), false).detail).toContain('No job needs this GPU');
     expect(statusOf('running', snapshot({ waiting: true, restMs: 14_200 }), false).detail).toContain('nothing for 15 s');
+    expect(statusOf('running', snapshot({ waiting: true }), false, 'Power is out.')).toEqual({
+      title: 'The operator has paused the network',
+      detail: 'Nothing is given out until it goes on; then this begins by itself. Reason given: Power is out.',
+    });
+    expect(statusOf('running', snapshot({}), false, 'Power is out.').title).toBe('Your GPU is working');
     expect(statusOf('stopping', snapshot({}), false).title).toBe('Stopping');
   });
 

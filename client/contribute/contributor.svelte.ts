@@ -54,6 +54,7 @@ class Contributor {
   #guard = $state.raw<Guard | null>(null);
   #downloadBytesMax = $state(rememberedCap());
   #choices = $state.raw<Choices>(rememberedChoices());
+  #wanted: JobId | null = null;
   #softwareAllowed = false;
   #engine: PageEngine | null = null;
   /** Lets go of the lock that makes this the only engine of the browser. */
@@ -145,7 +146,7 @@ class Contributor {
           powerPercent: this.#comfort.powerPercent,
           yieldsToOthers: this.#comfort.yieldToOthers,
           downloadBytesMax: this.#downloadBytesMax,
-          preferences: preferencesOf(this.#choices),
+          preferences: preferencesOf(this.#choices, this.#wanted),
           holds: guard.holds,
         },
         {
@@ -207,7 +208,14 @@ class Contributor {
   async choose(choices: Choices): Promise<void> {
     this.#choices = choices;
     rememberChoices(choices);
-    await this.#engine?.setPreferences(preferencesOf(choices));
+    await this.#engine?.setPreferences(preferencesOf(choices, this.#wanted));
+  }
+
+  /** This job before all others, from now on; null: none. */
+  async prefer(job: JobId | null): Promise<void> {
+    if (job === this.#wanted) return;
+    this.#wanted = job;
+    await this.#engine?.setPreferences(preferencesOf(this.#choices, job));
   }
 
   /** Facts for the live picture. Returns the way to unsubscribe. */

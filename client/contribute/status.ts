@@ -4,14 +4,22 @@ import type { Snapshot } from '../engine/api.ts';
 import { count, duration } from '../ui/format.ts';
 import type { Phase } from './contributor.svelte.ts';
 
-/** What the engine is doing, in words: a heading, and a sentence where something holds it up. `suspended`: something of it was proven wrong. */
-export function statusOf(phase: Phase, snapshot: Snapshot | null, suspended: boolean): { title: string; detail: string | null } {
+/**
+ * What the engine is doing, in words: a heading, and a sentence where something holds it up. `suspended`: something of it was proven wrong.
+ * `halted`: why the operator has paused the network.
+ */
+export function statusOf(phase: Phase, snapshot: Snapshot | null, suspended: boolean, halted: string | null = null): { title: string; detail: string | null } {
   if (phase === 'stopping') return { title: 'Stopping', detail: 'Finished parts are being handed in. This takes a second or two.' };
   if (phase === 'starting' || !snapshot || snapshot.mode === 'idle') return { title: 'Starting', detail: null };
   if (!snapshot.online && snapshot.mode !== 'connecting')
     return { title: 'Reconnecting', detail: 'The coordinator does not answer. Tiles in hand are computed on, and handed in when it is back.' };
   if (snapshot.mode === 'connecting') return { title: 'Connecting', detail: null };
   if (snapshot.mode === 'paused') return { title: 'Paused', detail: snapshot.holds.map((reason) => holdWords[reason]).join(' ') };
+  if (snapshot.waiting && halted !== null)
+    return {
+      title: 'The operator has paused the network',
+      detail: `Nothing is given out until it goes on; then this begins by itself. Reason given: ${halted}`,
+    };
   if (snapshot.waiting && suspended)
     return {
       title: 'No work for this browser',

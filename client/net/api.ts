@@ -15,10 +15,13 @@ import type {
   JobRequest,
   JobView,
   MadeInvite,
+  NetworkView,
   OwnSiteView,
   Problem,
   Quote,
   QuoteRequest,
+  ReportReceipt,
+  ReportRequest,
   SignIn,
   SiteRequest,
   SiteView,
@@ -72,7 +75,7 @@ async function request(path: string, init: RequestInit): Promise<Response> {
   return response;
 }
 
-async function call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+export async function call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const response = await request(path, {
     method,
     ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
@@ -116,6 +119,15 @@ export const api = {
   quote: (body: QuoteRequest, signal: AbortSignal) => call<Quote>('POST', '/api/quotes', body, signal),
   submitJob: (body: JobRequest) => call<JobView>('POST', '/api/jobs', body),
   jobs: async (scope: 'public' | 'mine') => (await call<{ jobs: JobView[] }>('GET', `/api/jobs?scope=${scope}`)).jobs,
+  /** A page of jobs, newest first; `cursor` is `next` of the page before. */
+  jobPage: async (scope: 'public' | 'mine', status: JobView['status'] | null, cursor: string | null) => {
+    const query = new URLSearchParams({ scope, limit: '24', ...(status && { status }), ...(cursor !== null && { cursor }) });
+    const { jobs, next } = await call<{ jobs: JobView[]; next?: string | null }>('GET', `/api/jobs?${query}`);
+    return { jobs, next: next ?? null };
+  },
+  reportJob: (id: JobId, body: ReportRequest) => call<ReportReceipt>('POST', `/api/jobs/${id}/reports`, body),
+  /** `sinceMs`: without the series of spans that had ended by then. */
+  network: (sinceMs?: number) => call<NetworkView>('GET', `/api/network${sinceMs === undefined ? '' : `?since=${sinceMs}`}`),
   job: (id: JobId) => call<JobView>('GET', `/api/jobs/${id}`),
   cancelJob: (id: JobId) => call<JobView>('POST', `/api/jobs/${id}/cancel`, {}),
   results: async (id: JobId) => (await call<{ results: AcceptedView[] }>('GET', `/api/jobs/${id}/results`)).results,

@@ -15,6 +15,8 @@ export interface JobListener {
   revoked(result: ResultId, at: TileRef, parts: PartMask): void;
   progress(job: JobView): void;
   connected(yes: boolean): void;
+  /** Nobody may look at it any more; asking again tells why. */
+  gone(): void;
 }
 
 type WatchSocket = Socket<ViewerFacts, ViewerCommands>;
@@ -49,6 +51,7 @@ function connect(): WatchSocket {
   made.on('tile:revoked', ({ job, result, at, parts }) => each(job, (listener) => listener.revoked(result, at, parts)));
   made.on('job:progress', (job) => each(job.id, (listener) => listener.progress(job)));
   made.on('job:ended', (job) => each(job.id, (listener) => listener.progress(job)));
+  made.on('job:gone', ({ job }) => each(job, (listener) => listener.gone()));
   return made;
 }
 

@@ -87,6 +87,14 @@ export class TestCoordinator {
     return this.#ask('POST', path, { ...headers, 'content-type': 'application/json' }, JSON.stringify(body));
   }
 
+  /** A way in for the operator, made on the machine of the coordinator. */
+  async operatorLink(): Promise<string> {
+    const { stdout } = await promisify(execFile)(process.execPath, ['server/operator.ts'], { cwd: root, env: this.#env });
+    const link = /^http\S+#\S+$/m.exec(stdout)?.[0];
+    if (!link) throw new Error(`no link: ${stdout}`);
+    return link;
+  }
+
   /** The operator's kill switch, on the machine of the coordinator. */
   async sites(...args: string[]): Promise<void> {
     await promisify(execFile)(process.execPath, ['server/sites.ts', ...args], { cwd: root, env: this.#env });

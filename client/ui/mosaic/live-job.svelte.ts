@@ -258,6 +258,7 @@ export class LiveJob {
     },
     revoked: (id) => this.#revoked(id),
     progress: (job) => this.#learn(job),
+    gone: () => void this.open(),
     connected: (yes) => {
       if (!yes && this.#connected) this.#beforeGap = this.results.ids;
       this.#connected = yes;
