@@ -2,13 +2,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ProgressBar } from '../client/cli/progress.ts';
 import { workload, workloadIds } from '../shaders/registry.ts';
 import { formatCredits } from '../shared/credits.ts';
 import type { AccountView, JobView } from '../shared/schemas.ts';
 import { Api } from './api.ts';
 import { type Child, startChild } from './child.ts';
 import { buildPages, root } from './pages.ts';
-import { ProgressBar } from './progress.ts';
 
 /**
  * `npm start -- --demo`: the whole way of one job with no browser and no service. A coordinator on a free port with an

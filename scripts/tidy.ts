@@ -43,7 +43,7 @@ const apart: readonly (readonly [string, string])[] = [
 ];
 
 /** Parts of the client that every page may use. They import no page. */
-const sharedClientFolders = new Set(['ui', 'net', 'engine', 'comfort']);
+const sharedClientFolders = new Set(['ui', 'net', 'engine', 'comfort', 'sdk']);
 
 const clientFolder = (path: string): string | null => (/^client\/[^/]+\//.test(path) ? (path.split('/')[1] ?? null) : null);
 

@@ -188,6 +188,7 @@ const probes: Readonly<Record<string, Probe>> = {
     foreign: async (self, other) => refused(await self.visitor.ask('POST', `/api/sites/${other.site?.id}/switch`, { on: false }, self.credential)),
   },
   'GET /api/agreement': plain('GET', '/api/agreement'),
+  'GET /api/workloads': plain('GET', '/api/workloads'),
   'GET /api/sites/:id': { own: ({ visitor, credential }, other) => visitor.ask('GET', `/api/sites/${other.site?.id}`, undefined, credential) },
 };
 

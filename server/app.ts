@@ -20,6 +20,7 @@ import { Sessions } from './http/session.ts';
 import { signInRoutes } from './http/sign-in.ts';
 import { siteRoutes } from './http/sites.ts';
 import { uploadRoutes } from './http/uploads.ts';
+import { workloadRoutes } from './http/workloads.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -84,6 +85,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(groupRoutes(deps, sessions));
   await app.register(uploadRoutes(deps, sessions));
   await app.register(agreementRoutes(deps));
+  await app.register(workloadRoutes);
   await addPages(app, deps);
   return app;
 }

@@ -7,7 +7,7 @@ import type { MicroCredits } from '../shared/credits.ts';
 import { limits, MIB } from '../shared/limits.ts';
 import type { BlobHash, GroupId, JobContext, JobId, OwnerId, ResultId } from '../shared/model.ts';
 import { type AcceptedView, type ChecksPolicy, defaultChecks, type JobRequest, type JobView, type Quote, type QuoteRequest } from '../shared/schemas.ts';
-import { InputError, type WorkloadForm, type WorkloadSpec } from '../shared/workload.ts';
+import { InputError, type Output, type WorkloadForm, type WorkloadSpec } from '../shared/workload.ts';
 import type { DeskAnswer, DeskQuestion } from './checks/messages.ts';
 import type { Pool } from './checks/pool.ts';
 import type { Coordinator } from './coordinator.ts';
@@ -238,6 +238,12 @@ export class Jobs {
     const result = await this.#deps.store.jobs.result(id);
     if (!result || result.job !== job || result.state !== 'accepted') throw new JobError('not_found', 'There is no such result.');
     return { bytes: await this.#deps.coordinator.bytesOf(result), isPrivate: group?.mode === 'only' };
+  }
+
+  /** What the job ends in, done or not. */
+  async outputs(id: JobId, owner: OwnerId | undefined): Promise<readonly Output[]> {
+    const job = await this.visible(id, owner);
+    return workload(job.workload)?.spec.outputs(contextOf(job)) ?? [];
   }
 
   /** The assembled file of a finished job; made at the first request, then kept. The caller has found that the job is `visible`. */

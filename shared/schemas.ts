@@ -8,6 +8,7 @@ export * from './agreement-schemas.ts';
 export * from './error-schemas.ts';
 export * from './group-schemas.ts';
 export * from './site-schemas.ts';
+export * from './workload-schemas.ts';
 
 /** One schema for everything that crosses a wire; the types derive from it. Amounts of credits travel as decimal strings of micro-credits. */
 

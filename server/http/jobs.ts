@@ -73,6 +73,22 @@ export const jobRoutes =
     });
 
     app.get(
+      '/api/jobs/:job/files',
+      {
+        config: { scope: 'jobs:read' },
+        schema: {
+          operationId: 'listFiles',
+          tags: ['Jobs'],
+          summary: 'Files that a job ends in',
+          description: 'What `GET /api/jobs/{job}/files/{output}` has once the job is done.',
+          params: jobPath,
+          response: { 200: Type.Object({ outputs: Type.Array(schemas.outputView) }) },
+        },
+      },
+      async (request) => ({ outputs: [...(await jobs.outputs(request.params.job, await ownerOf(request)))] }),
+    );
+
+    app.get(
       '/api/jobs/:job/files/:output',
       { schema: { params: Type.Object({ job: schemas.jobId, output: Type.String({ pattern: '^[a-z0-9-]{1,20}$' }) }) } },
       async (request, reply) => {
