@@ -1,11 +1,22 @@
 import { expect, test } from 'vitest';
 import { readEvents, type ServerEvent } from './events.ts';
 
-const stream = (...pieces: readonly string[]): ReadableStream<Uint8Array> => ReadableStream.from(pieces.map((piece) => new TextEncoder().encode(piece)));
-
-async function all(...pieces: readonly string[]): Promise<ServerEvent[]> {
-  return Array.fromAsync(readEvents(stream(...pieces)));
+function streamOf(pieces: readonly Uint8Array[]): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      for (const piece of pieces) controller.enqueue(piece);
+      controller.close();
+    },
+  });
 }
+
+async function read(pieces: readonly Uint8Array[]): Promise<ServerEvent[]> {
+  const events: ServerEvent[] = [];
+  for await (const event of readEvents(streamOf(pieces))) events.push(event);
+  return events;
+}
+
+const all = (...pieces: readonly string[]): Promise<ServerEvent[]> => read(pieces.map((piece) => new TextEncoder().encode(piece)));
 
 test('events come with type, id and data of several lines', async () => {
   expect(await all('id: 7\nevent: tile\ndata: {"a":\ndata: 1}\n\n', 'data: x\n\n')).toEqual([
@@ -24,7 +35,7 @@ test('it does not matter where the network cuts', async () => {
   const bytes = new TextEncoder().encode(`${text}\n`);
   for (const size of [1, 2, 3, 5, 7]) {
     const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) => bytes.slice(at * size, (at + 1) * size));
-    expect(await Array.fromAsync(readEvents(ReadableStream.from(pieces)))).toEqual(whole);
+    expect(await read(pieces)).toEqual(whole);
   }
 });
 
