@@ -1,12 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { workloadIds } from '../shaders/registry.ts';
 import type { GroupId } from '../shared/model.ts';
 import type { Challenge, ConsentGrant, GroupView, MadeInvite, SiteView } from '../shared/schemas.ts';
+import { operatorOf, storeJob, withOperatorApp } from './http/operator.testing.ts';
 import { TestWallet } from './http/solana.testing.ts';
-import { credentialOf, type Method, type Reply, type TestApp, Visitor, withApp } from './http/testing.ts';
-import { exampleTransfer } from './store/testing.ts';
+import { credentialOf, type Method, type Reply, type TestApp, Visitor } from './http/testing.ts';
+import { makeLink } from './operator-link.ts';
+import { contributorIdOf, exampleContributor, exampleSite, exampleTransfer, siteIdOf } from './store/testing.ts';
 
 /** The table "Who may do what" of README.md, walked cell by cell against the real routes. */
 
@@ -39,7 +42,8 @@ interface Actor {
 
 async function actor(test: TestApp, role: Role): Promise<Actor> {
   const visitor = new Visitor(test);
-  if (role === 'guest' || role === 'operator') return { visitor, credential: {}, grant: undefined, site: undefined };
+  if (role === 'guest') return { visitor, credential: {}, grant: undefined, site: undefined };
+  if (role === 'operator') return { visitor, credential: { cookie: (await operatorOf(test)).cookie ?? '' }, grant: undefined, site: undefined };
   if (role === 'contributor') {
     const grant = await visitor.consent();
     visitor.cookie = undefined;
@@ -106,7 +110,67 @@ async function answerTo(asking: Actor, signing: Actor): Promise<Reply<unknown>> 
   return signing.visitor.ask('POST', '/api/account/sign-in', body, signing.credential);
 }
 
+/** An action of the operator, on something that is there. */
+const acting = (path: (test: TestApp) => Promise<string> | string, body: object = {}): Probe => ({
+  own: async ({ visitor, credential }, _other, test) =>
+    visitor.ask('POST', `/api/operator/${await path(test)}`, { reason: 'It has to be.', ...body }, credential),
+});
+
+const contributorIn = async ({ store }: TestApp): Promise<string> => {
+  await store.people.createContributor(exampleContributor({ id: contributorIdOf(77) }));
+  return contributorIdOf(77);
+};
+const siteIn = async ({ store }: TestApp): Promise<string> => {
+  await store.people.createSite(exampleSite({ id: siteIdOf(77) }));
+  return siteIdOf(77);
+};
+async function reportIn(test: TestApp): Promise<string> {
+  const reporter = new Visitor(test);
+  await reporter.start();
+  const made = await reporter.ask<{ id: string }>('POST', `/api/jobs/${(await storeJob(test)).id}/reports`, { reason: 'other', text: '' });
+  return made.body.id;
+}
+const asOperator = async (test: TestApp, path: string, body: object): Promise<void> =>
+  void (await (await operatorOf(test)).ask('POST', `/api/operator/${path}`, { reason: 'Before.', ...body }));
+
+const operatorProbes: Readonly<Record<string, Probe>> = {
+  'POST /api/operator/session': {
+    own: ({ visitor, credential }, _other, { config, now }) =>
+      visitor.ask('POST', '/api/operator/session', { token: makeLink(config.dataDir, randomBytes(32), now.ms) }, credential),
+  },
+  'DELETE /api/operator/session': plain('DELETE', '/api/operator/session'),
+  'GET /api/operator': plain('GET', '/api/operator'),
+  'GET /api/operator/reports': plain('GET', '/api/operator/reports'),
+  'POST /api/operator/reports/:id/dismiss': acting(async (test) => `reports/${await reportIn(test)}/dismiss`),
+  'GET /api/operator/jobs': plain('GET', '/api/operator/jobs'),
+  'POST /api/operator/jobs/:id/hide': acting(async (test) => `jobs/${(await storeJob(test)).id}/hide`, { hidden: true }),
+  'POST /api/operator/jobs/:id/take-down': acting(async (test) => `jobs/${(await storeJob(test)).id}/take-down`, { ban: false }),
+  'GET /api/operator/contents': plain('GET', '/api/operator/contents'),
+  'POST /api/operator/contents': acting(() => 'contents', { hash: 'ab'.repeat(32) }),
+  'POST /api/operator/contents/:hash/lift': acting(async (test) => {
+    await asOperator(test, 'contents', { hash: 'ab'.repeat(32) });
+    return `contents/${'ab'.repeat(32)}/lift`;
+  }),
+  'GET /api/operator/contributors': plain('GET', '/api/operator/contributors'),
+  'POST /api/operator/contributors/:id/pardon': acting(async (test) => `contributors/${await contributorIn(test)}/pardon`),
+  'GET /api/operator/sites': plain('GET', '/api/operator/sites'),
+  'POST /api/operator/sites/:id/suspend': acting(async (test) => `sites/${await siteIn(test)}/suspend`, { suspended: true }),
+  'GET /api/operator/ledger': plain('GET', '/api/operator/ledger'),
+  'POST /api/operator/pause': acting(() => 'pause'),
+  'POST /api/operator/resume': acting(async (test) => {
+    await asOperator(test, 'pause', {});
+    return 'resume';
+  }),
+  'GET /api/operator/log': plain('GET', '/api/operator/log'),
+};
+
 const probes: Readonly<Record<string, Probe>> = {
+  ...operatorProbes,
+  'GET /api/network': plain('GET', '/api/network'),
+  'POST /api/jobs/:id/reports': {
+    own: async ({ visitor, credential }, _other, test) =>
+      visitor.ask('POST', `/api/jobs/${(await storeJob(test)).id}/reports`, { reason: 'other', text: '' }, credential),
+  },
   'GET /healthz': plain('GET', '/healthz'),
   // Without built pages: what matters here is that nobody is turned away.
   'GET /': plain('GET', '/'),
@@ -204,7 +268,7 @@ test('the table and the probes name the same routes, every cell is filled', () =
 const cells = [...table()].flatMap(([route, row]) => roles.map((role, index) => [route, role, row[index] ?? 'no'] as const));
 
 test.each(cells)('%s as %s: %s', (route, role, cell) =>
-  withApp(async (test) => {
+  withOperatorApp(async (test) => {
     const probe = probes[route];
     if (!probe) throw new Error(`no probe for ${route}`);
     const self = await actor(test, role);

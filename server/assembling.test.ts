@@ -8,6 +8,7 @@ import type { JobId, TileRef } from '../shared/model.ts';
 import { Pool } from './checks/pool.ts';
 import type { Coordinator } from './coordinator.ts';
 import { Jobs } from './jobs.ts';
+import type { Moderation } from './moderation.ts';
 import { openBlobStore } from './store/blobs.ts';
 import type { Store, StoredResult } from './store/store.ts';
 import { exampleJob, exampleResult, resultIdOf, temporaryFolder } from './store/testing.ts';
@@ -36,7 +37,7 @@ afterEach(async () => {
 
 function opened(bytesOf: (at: TileRef) => Promise<Uint8Array>) {
   const files = new Map<string, string>();
-  const setFile = vi.fn(async (_: JobId, output: string, hash: string) => void files.set(output, hash));
+  const setFile = vi.fn(async (_: JobId, output: string, hash: string) => files.set(output, hash) !== undefined);
   const store = { jobs: { get: async () => job, results: async () => [...accepted], file: async (_: JobId, output: string) => files.get(output), setFile } };
   const blobs = openBlobStore(folder.path);
   const jobs = new Jobs({
@@ -45,7 +46,9 @@ function opened(bytesOf: (at: TileRef) => Promise<Uint8Array>) {
     coordinator: { bytesOf: ({ at }: StoredResult) => bytesOf(at) } as unknown as Coordinator,
     preparing: assembling,
     assembling,
+    moderation: { refuseTakenDown: () => undefined } as unknown as Moderation,
     ratePerUnit: 1n,
+    retentionMs: 1,
     clock: () => 0,
     randomBytes: (length) => new Uint8Array(length),
   });

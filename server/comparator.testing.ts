@@ -128,7 +128,7 @@ export async function runCase(one: Case, picture: Picture, scene: Scene, ask: As
   const job = jobOf(picture, one.samples, seed);
   const grid = spec.split(job.params, job.prepared);
   // Lies are about light: features cost a hundredth of it, so that nobody gains by cheapening them.
-  const passes = 'honest' in one.author ? grid.passes : lightPasses(job.params);
+  const passes = 'honest' in one.author ? grid.passes : lightPasses(job.params).length;
   for (let tried = 0; tried < TILES_TRIED_MAX; tried++) {
     const tile = { pass: rng.below(passes), tile: rng.below(grid.tiles) };
     const count = spec.parts(job, tile);

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { MicroCredits } from '../shared/credits.ts';
-import { SECOND_MS } from '../shared/limits.ts';
+import { DAY_MS, SECOND_MS } from '../shared/limits.ts';
 
 /** Every environment variable that the coordinator reads. */
 const environment = Type.Object({
@@ -14,6 +14,7 @@ const environment = Type.Object({
   TRUSTED_KEYS: Type.Optional(Type.String({ pattern: '^[^,\\s]{32,200}(,[^,\\s]{32,200}){0,15}$' })),
   PRIVATE_SWARM: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off' }),
   VESTING_SECONDS: Type.Integer({ minimum: 0, maximum: 86_400, default: 600 }),
+  RETENTION_DAYS: Type.Integer({ minimum: 1, maximum: 36_500, default: 90 }),
   TRUST_PROXY: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off' }),
   HTTPS: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off' }),
   TLS_CERT: Type.Optional(Type.String({ minLength: 1 })),
@@ -43,6 +44,7 @@ const allowed: Readonly<Record<keyof Environment, string>> = {
   TRUSTED_KEYS: 'at most 16 keys of 32 to 200 characters each, without spaces, with commas between them',
   PRIVATE_SWARM: 'on or off; on only where everybody who contributes knows everybody else',
   VESTING_SECONDS: 'a whole number from 0 to 86400: how long a newcomer’s pay can be voided',
+  RETENTION_DAYS: 'a whole number from 1 to 36500: how long the bytes of a job that has ended are kept',
   TRUST_PROXY: 'on or off; on only behind a proxy of your own',
   HTTPS: 'on or off; on makes a certificate of its own where TLS_CERT and TLS_KEY name none',
   TLS_CERT: 'a certificate file in PEM, with TLS_KEY beside it',
@@ -65,6 +67,8 @@ export interface Config {
   readonly privateSwarm: boolean;
   /** How long a newcomer's pay can be voided. */
   readonly vestingMsMax: number;
+  /** How long results, files and inputs of a job that has ended are kept. */
+  readonly retentionMs: number;
   /** Believe a proxy's X-Forwarded-* headers. */
   readonly trustProxy: boolean;
   /** Listens with TLS: with a certificate that it makes and keeps itself, or with the operator's. Null: plain http. */
@@ -78,7 +82,7 @@ export class ConfigError extends Error {
 }
 
 const schemas = environment.properties;
-const integers: ReadonlySet<string> = new Set(['PORT', 'VESTING_SECONDS']);
+const integers: ReadonlySet<string> = new Set(['PORT', 'VESTING_SECONDS', 'RETENTION_DAYS']);
 const names = Object.keys(schemas) as (keyof Environment)[];
 
 /** Throws `ConfigError` naming every wrong variable. An empty value counts as not set. */
@@ -107,6 +111,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     trustedKeys: own.TRUSTED_KEYS?.split(',') ?? [],
     privateSwarm: own.PRIVATE_SWARM === 'on',
     vestingMsMax: own.VESTING_SECONDS * SECOND_MS,
+    retentionMs: own.RETENTION_DAYS * DAY_MS,
     trustProxy: own.TRUST_PROXY === 'on',
     tls,
     logLevel: own.LOG_LEVEL,

@@ -106,6 +106,11 @@ export class Coordinator {
     return this.#state.contributors.get(id);
   }
 
+  /** For figures and for the operator: to read, and not to keep. */
+  get state(): Pick<Readonly<State>, 'jobs' | 'contributors' | 'connected' | 'halted'> {
+    return this.#state;
+  }
+
   /** Results of a contributor that wait for their opening. */
   unopened(contributor: ContributorId): OpenRequest[] {
     const waiting = [...this.#state.pending.values()].filter(({ stage, stored }) => stage === 'opening' && stored.contributor === contributor);
@@ -166,7 +171,8 @@ export class Coordinator {
     for (const { reject } of [...group, ...this.#batch.splice(0)]) reject(new CommitFailed('The coordinator could not store this; try again.'));
     this.#loading = true;
     try {
-      this.#state = emptyState(this.#state.config, this.#deps.clock());
+      const { config, halted } = this.#state;
+      this.#state = { ...emptyState(config, this.#deps.clock()), halted };
       await this.#load();
       // What they brought along when they joined is old by now.
       for (const { contributor } of this.#joined.values()) if (contributor.site !== null) await this.openSite(contributor.site);
@@ -297,6 +303,12 @@ export class Coordinator {
     await this.dispatch({ type: 'changeOwner', from, to });
     // A payment that was decided before may still be on its way to the disk.
     await this.#flushing;
+  }
+
+  /** Ends the suspensions of a contributor, whether it is here or not. False when there is no such contributor. */
+  async pardon(contributor: ContributorId): Promise<boolean> {
+    await this.#remember(contributor);
+    return !(await this.dispatch({ type: 'pardon', contributor })).some(({ type }) => type === 'refused');
   }
 
   /** All groups that an owner is in now. */

@@ -59,7 +59,7 @@ export const spec: WorkloadSpec = {
   region: () => null,
   picture: () => null,
   // The last pass always runs.
-  adaptivePasses: ({ params }) => passesOf(params) - 1,
+  adaptivePasses: ({ params }) => Array.from({ length: passesOf(params) - 1 }, (_, pass) => pass),
 };
 
 export const hashOf = (bytes: Uint8Array): BlobHash => createHash('sha256').update(bytes).digest('hex') as BlobHash;
@@ -206,5 +206,6 @@ function jobOf({ params = {}, inputs = [] }: Partial<Pick<StoredJob, 'params' | 
   const money = { unit: 'test', ratePerUnit: 1_000_000n, workHeld: price.work, checksHeld: price.checks } as const;
   const from = [{ account: 'operator/issuance', microCredits: held }] as const;
   const state = { status: 'open', visibility: 'public', gallery: false, group: null, closing: false, createdMs: 0, endedMs: null, summary: null } as const;
-  return { ...context, ...money, ...state, title: 'Formula', workload: spec.id, version: spec.version, owner, inputs, checks, heldFrom: from };
+  const life = { paused: false, extensions: 0, deletedMs: null };
+  return { ...context, ...money, ...state, ...life, title: 'Formula', workload: spec.id, version: spec.version, owner, inputs, checks, heldFrom: from };
 }

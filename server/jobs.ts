@@ -1,22 +1,23 @@
 import { createHash } from 'node:crypto';
-import { MessageChannel } from 'node:worker_threads';
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { workload } from '../shaders/registry.ts';
 import type { MicroCredits } from '../shared/credits.ts';
 import { limits, MIB } from '../shared/limits.ts';
-import type { BlobHash, GroupId, JobContext, JobId, OwnerId, ResultId } from '../shared/model.ts';
+import type { BlobHash, GroupId, JobContext, JobId, JobStatus, OwnerId, ResultId } from '../shared/model.ts';
 import { type AcceptedView, type ChecksPolicy, defaultChecks, type JobRequest, type JobView, type Quote, type QuoteRequest } from '../shared/schemas.ts';
-import { InputError, type Output, type WorkloadForm, type WorkloadSpec } from '../shared/workload.ts';
-import type { DeskAnswer, DeskQuestion } from './checks/messages.ts';
+import { InputError, type WorkloadForm, type WorkloadSpec } from '../shared/workload.ts';
 import type { Pool } from './checks/pool.ts';
 import type { Coordinator } from './coordinator.ts';
 import { describeJob } from './core/ending.ts';
 import { inputBytesOf } from './core/fetching.ts';
 import { grantAccount, holds, splitHold } from './core/ledger.ts';
 import { priceJob } from './core/pricing.ts';
+import type { Event } from './core/state.ts';
 import { acceptedView } from './core/verdicts.ts';
+import { Files } from './files.ts';
 import { newJobId } from './ids.ts';
+import type { Moderation } from './moderation.ts';
 import type { AccountId, BlobStore, Store, StoredJob, StoredResult } from './store/store.ts';
 
 export interface JobDeps {
@@ -26,7 +27,10 @@ export interface JobDeps {
   readonly preparing: Pool;
   /** Apart from `preparing`: nobody waits for a price while a film is put together. */
   readonly assembling: Pool;
+  readonly moderation: Moderation;
   readonly ratePerUnit: MicroCredits;
+  /** How long the bytes of an ended job are kept. */
+  readonly retentionMs: number;
   readonly clock: () => number;
   readonly randomBytes: (length: number) => Uint8Array;
 }
@@ -61,16 +65,18 @@ const PREPARED_MAX = 32;
 export class Jobs {
   readonly #deps: JobDeps;
   readonly #prepared = new Map<string, Promise<Prepared>>();
-  readonly #files = new Map<string, Promise<BlobHash>>();
+  readonly #files: Files;
 
   constructor(deps: JobDeps) {
     this.#deps = deps;
+    this.#files = new Files(deps);
   }
 
   /** Prepares the inputs and prices the job. Throws `InputError` naming the field. */
   async quote(request: QuoteRequest): Promise<Quote> {
     const { spec, form, params, checks } = await readRequest(request);
     const prepared = await this.#prepare(spec, form, params, request.files);
+    this.#deps.moderation.refuseBanned(request.files, prepared.inputs);
     const job = { id: 'j_quote' as JobId, seed: 0, params, prepared: prepared.prepared };
     const { tiles, passes } = gridOf(spec, job);
     const price = priceJob(spec, job, checks, this.#deps.ratePerUnit);
@@ -88,12 +94,13 @@ export class Jobs {
 
   /** Holds the price, unless the job is for a group only, and opens the job. Throws `InputError`, `InsufficientCredits` or `JobError`; then nothing was stored. */
   async submit(request: JobRequest, { owner, gallery }: Orderer): Promise<JobView> {
-    const { store, clock, randomBytes, ratePerUnit, coordinator } = this.#deps;
+    const { store, blobs, clock, randomBytes, ratePerUnit, coordinator, moderation } = this.#deps;
     const { spec, form, params, checks } = await readRequest(request);
     if (!gallery && (await store.jobs.countOpen(owner)) >= limits.openJobsPerOwnerMax)
       throw new JobError('too_many', `At most ${limits.openJobsPerOwnerMax} jobs may be open at a time.`);
     const group = await this.#groupOf(request, owner);
     const { prepared, inputs } = await this.#prepare(spec, form, params, request.files);
+    moderation.refuseBanned(request.files, inputs);
     const seed = request.seed ?? new DataView(randomBytes(4).buffer).getUint32(0);
     const context = { id: newJobId(randomBytes), seed, params, prepared };
     gridOf(spec, context);
@@ -107,7 +114,7 @@ export class Jobs {
       version: spec.version,
       status: 'open',
       // Never listed for everybody, whatever was asked for.
-      visibility: group?.mode === 'only' ? 'unlisted' : request.visibility,
+      visibility: group?.mode === 'only' && request.visibility === 'public' ? 'unlisted' : request.visibility,
       gallery,
       group,
       owner,
@@ -125,8 +132,12 @@ export class Jobs {
       createdMs: clock(),
       endedMs: null,
       summary: null,
+      paused: false,
+      extensions: 0,
+      deletedMs: null,
     };
-    await store.jobs.create(job, holds(job));
+    const files = Object.fromEntries(Object.entries(request.files).filter(([, hash]) => blobs.touch(hash)));
+    await store.jobs.create(job, holds(job), files);
     await coordinator.dispatch({ type: 'openJob', job, results: [], paid: 0n });
     return this.#describe(job, owner);
   }
@@ -141,11 +152,15 @@ export class Jobs {
   }
 
   async #prepare(spec: WorkloadSpec, form: WorkloadForm, params: unknown, files: QuoteRequest['files']): Promise<Prepared> {
+    this.#deps.moderation.refuseBanned(files);
     const key = createHash('sha256')
       .update(JSON.stringify([spec.id, spec.version, params, Object.entries(files).sort()]))
       .digest('hex');
+    const { blobs } = this.#deps;
+    // Whoever quotes or orders relies on them from here on: `Retention`.
+    for (const hash of Object.values(files)) blobs.touch(hash);
     const known = this.#prepared.get(key);
-    if (known) return known;
+    if (known && (await known).inputs.every(({ hash }) => blobs.touch(hash))) return known;
     const fresh = this.#prepareNow(spec, form, params, files);
     this.#prepared.set(key, fresh);
     fresh.catch(() => this.#prepared.delete(key));
@@ -184,9 +199,10 @@ export class Jobs {
     }
   }
 
-  async list(scope: 'public' | 'mine', owner: OwnerId | undefined): Promise<JobView[]> {
+  async list(scope: 'public' | 'mine', owner: OwnerId | undefined, status?: JobStatus): Promise<JobView[]> {
     if (scope === 'mine' && owner === undefined) return [];
     const jobs = await this.#deps.store.jobs.list({
+      ...(status === undefined ? {} : { status }),
       ...(scope === 'mine' && owner !== undefined ? { owner } : { visibility: 'public' as const }),
       limit: LIST_MAX,
     });
@@ -197,7 +213,10 @@ export class Jobs {
   async ofGroup(group: GroupId, owner: OwnerId | undefined): Promise<JobView[]> {
     const { store } = this.#deps;
     if (owner === undefined || !(await store.groups.isMember(group, owner))) throw new JobError('not_found', 'There is no such group.');
-    return Promise.all((await store.jobs.list({ group, limit: LIST_MAX })).map((job) => this.#describe(job, owner)));
+    const listed = (await store.jobs.list({ group, limit: LIST_MAX })).filter(
+      (job) => !this.#deps.moderation.isTakenDown(job.id) && (job.owner === owner || job.group?.mode === 'only' || job.visibility !== 'private'),
+    );
+    return Promise.all(listed.map((job) => this.#describe(job, owner)));
   }
 
   async view(id: JobId, owner: OwnerId | undefined): Promise<JobView> {
@@ -207,91 +226,46 @@ export class Jobs {
   /** A job as all who may see it are told of its progress. Whether somebody may was decided before. */
   async shown(id: JobId): Promise<JobView> {
     const job = await this.#stored(id);
+    this.#deps.moderation.refuseTakenDown(job, undefined);
     return this.#describe(job, undefined, job.group?.mode === 'only');
   }
 
-  /** The job, if this owner may know of it: one for a group only is not there for anybody but its members and its requester. */
+  /**
+   * The job, if this owner may know of it: one for a group only is there for its members and its requester, a private one for its requester, one
+   * that was taken down for nobody.
+   */
   async visible(id: JobId, owner: OwnerId | undefined): Promise<StoredJob> {
     const job = await this.#stored(id);
-    if (job.group?.mode !== 'only' || job.owner === owner) return job;
-    if (owner !== undefined && (await this.#deps.store.groups.isMember(job.group.id, owner))) return job;
+    this.#deps.moderation.refuseTakenDown(job, owner);
+    const { group, visibility } = job;
+    if (job.owner === owner) return job;
+    const isMember = async (of: GroupId): Promise<boolean> => owner !== undefined && this.#deps.store.groups.isMember(of, owner);
+    if (group?.mode === 'only' ? await isMember(group.id) : visibility !== 'private') return job;
     throw noSuchJob();
   }
 
   async cancel(id: JobId, owner: OwnerId | undefined): Promise<JobView> {
     const job = await this.visible(id, owner);
     if (job.owner !== owner) throw new JobError('forbidden', 'Only the requester can cancel a job.');
-    const events = await this.#deps.coordinator.dispatch({ type: 'cancelJob', job: id });
-    const refused = events.find((event) => event.type === 'refused');
-    if (refused) throw new JobError('conflict', refused.message);
+    refusedBy(await this.#deps.coordinator.dispatch({ type: 'cancelJob', job: id }));
     return this.view(id, owner);
   }
 
   async accepted(id: JobId, owner: OwnerId | undefined): Promise<AcceptedView[]> {
-    await this.visible(id, owner);
-    return (await this.#acceptedResults(id)).map(acceptedView);
+    const { deletedMs } = await this.visible(id, owner);
+    return deletedMs === null ? (await this.#acceptedResults(id)).map(acceptedView) : [];
   }
 
-  /** `isPrivate`: caches that several people share must not keep them. */
-  async resultBytes(job: JobId, id: ResultId, owner: OwnerId | undefined): Promise<{ bytes: Uint8Array; isPrivate: boolean }> {
-    const { group } = await this.visible(job, owner);
-    const result = await this.#deps.store.jobs.result(id);
-    if (!result || result.job !== job || result.state !== 'accepted') throw new JobError('not_found', 'There is no such result.');
-    return { bytes: await this.#deps.coordinator.bytesOf(result), isPrivate: group?.mode === 'only' };
-  }
-
-  /** What the job ends in, done or not. */
-  async outputs(id: JobId, owner: OwnerId | undefined): Promise<readonly Output[]> {
-    const job = await this.visible(id, owner);
-    return workload(job.workload)?.spec.outputs(contextOf(job)) ?? [];
+  async resultBytes(id: JobId, result: ResultId, owner: OwnerId | undefined): Promise<Uint8Array> {
+    const { deletedMs } = await this.visible(id, owner);
+    const found = deletedMs === null ? await this.#deps.store.jobs.result(result) : undefined;
+    if (!found || found.job !== id || found.state !== 'accepted') throw new JobError('not_found', 'There is no such result.');
+    return this.#deps.coordinator.bytesOf(found);
   }
 
   /** The assembled file of a finished job; made at the first request, then kept. The caller has found that the job is `visible`. */
   async file(id: JobId, output: string): Promise<{ hash: BlobHash; name: string; mediaType: string }> {
-    const job = await this.#stored(id);
-    const spec = workload(job.workload)?.spec;
-    const kind = spec?.outputs(contextOf(job)).find((candidate) => candidate.id === output);
-    if (!spec || !kind) throw new JobError('not_found', 'This job has no such output.');
-    if (job.status !== 'done') throw new JobError('conflict', 'The file is there once the job is done.');
-    const key = `${id}/${output}`;
-    const known = await this.#deps.store.jobs.file(id, output);
-    if (!known && job.version !== spec.version) throw new JobError('conflict', 'This job was computed by an earlier version; its file was not made then.');
-    const making = this.#files.get(key) ?? (known ? Promise.resolve(known) : this.#assemble(job, output).finally(() => this.#files.delete(key)));
-    if (!known) this.#files.set(key, making);
-    return { hash: await making, name: `${fileName(job.title)}.${kind.extension}`, mediaType: kind.mediaType };
-  }
-
-  async #assemble(job: StoredJob, output: string): Promise<BlobHash> {
-    const { assembling, blobs, store, coordinator } = this.#deps;
-    const results = (await this.#acceptedResults(job.id)).sort((a, b) => a.at.tile - b.at.tile || a.at.pass - b.at.pass).values();
-    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-    const writer = writable.getWriter();
-    const answer = async (question: DeskQuestion): Promise<DeskAnswer> => {
-      if ('piece' in question) {
-        await writer.write(question.piece);
-        return null;
-      }
-      const { value } = results.next();
-      return value ? { tile: value.at, parts: value.parts, bytes: await coordinator.bytesOf(value) } : null;
-    };
-    const { port1, port2 } = new MessageChannel();
-    port1.on('message', (question: DeskQuestion) => {
-      answer(question).then(
-        (found) => port1.postMessage(found),
-        (error: unknown) => writer.abort(error),
-      );
-    });
-    try {
-      const made = assembling.ask('assemble', { workload: job.workload, job: contextOf(job), output, desk: port2 }, [port2]).then(
-        () => writer.close(),
-        (error: unknown) => writer.abort(error),
-      );
-      const [{ hash }] = await Promise.all([blobs.put(readable, { bytesMax: Number.MAX_SAFE_INTEGER }), made]);
-      await store.jobs.setFile(job.id, output, hash);
-      return hash;
-    } finally {
-      port1.close();
-    }
+    return this.#files.of(await this.#stored(id), output);
   }
 
   async #acceptedResults(id: JobId): Promise<StoredResult[]> {
@@ -308,7 +282,8 @@ export class Jobs {
     const spec = workload(stored.workload)?.spec;
     const grid = spec ? spec.split(stored.params, stored.prepared) : { passes: 0, tiles: 0 };
     const group = await this.#describeGroup(stored, owner, tellsGroup);
-    const view = describeJob(stored, this.#deps.coordinator.openJob(stored.id), grid, stored.owner === owner, this.#deps.clock());
+    const { coordinator, clock, retentionMs } = this.#deps;
+    const view = describeJob(stored, coordinator.openJob(stored.id), grid, { mine: stored.owner === owner, now: clock(), retentionMs });
     return group ? { ...view, group } : view;
   }
 
@@ -324,10 +299,16 @@ export class Jobs {
 
 const noSuchJob = (): JobError => new JobError('not_found', 'There is no such job.');
 
+/** Throws what a command was refused for. */
+export function refusedBy(events: readonly Event[]): void {
+  const refused = events.find((event) => event.type === 'refused');
+  if (refused) throw new JobError('conflict', refused.message);
+}
+
 const LIST_MAX = 50;
 const ISSUANCE: AccountId = 'operator/issuance';
 
-const contextOf = ({ id, seed, params, prepared }: StoredJob): JobContext => ({ id, seed, params, prepared });
+export const contextOf = ({ id, seed, params, prepared }: StoredJob): JobContext => ({ id, seed, params, prepared });
 
 const PIECE_BYTES = MIB;
 
@@ -346,15 +327,7 @@ function downloadReport(prepared: Prepared): string[] {
   return [`Contributors have to download ${mib(bytes)}. Many allow no more than ${mib(most)}, so fewer will help.`];
 }
 
-/** Letters, digits and dashes of a title, so that a header or a file system never sees anything else. */
-const fileName = (title: string): string =>
-  title
-    .normalize('NFKD')
-    .replace(/[^\w]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 60) || 'tessera';
-
-function gridOf(spec: WorkloadSpec, job: JobContext): { tiles: number; passes: number } {
+export function gridOf(spec: WorkloadSpec, job: JobContext): { tiles: number; passes: number } {
   const grid = spec.split(job.params, job.prepared);
   if (grid.tiles * grid.passes > limits.tilesPerJobMax)
     throw new InputError(
@@ -380,7 +353,7 @@ async function readRequest(request: QuoteRequest): Promise<{ spec: WorkloadSpec;
 }
 
 /** What a numeric field would have accepted, from its schema. */
-function limitOf(schema: TSchema, path: string): string | undefined {
+export function limitOf(schema: TSchema, path: string): string | undefined {
   const field = (schema as { properties?: Record<string, { minimum?: number; maximum?: number }> }).properties?.[path.slice(1)];
   return field?.minimum !== undefined && field.maximum !== undefined ? `${field.minimum} to ${field.maximum}` : undefined;
 }

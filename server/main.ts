@@ -15,10 +15,19 @@ import { Coordinator } from './coordinator.ts';
 import { Gallery } from './gallery.ts';
 import { blobRoutes } from './http/blobs.ts';
 import { jobRoutes } from './http/jobs.ts';
+import { lifecycleRoutes } from './http/lifecycle.ts';
+import { networkRoutes } from './http/network.ts';
+import { operatorRoutes } from './http/operator.ts';
 import { receiptRoutes } from './http/receipts.ts';
+import { reportRoutes } from './http/reports.ts';
 import { isOwnOrigin } from './http/security.ts';
 import { Jobs } from './jobs.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { Moderation } from './moderation.ts';
+import { Network } from './network.ts';
+import { Operating } from './operating.ts';
 import { isLocalName, readProof } from './proof.ts';
+import { Retention } from './retention.ts';
 import { createSockets } from './sockets/connect.ts';
 import { serveContributors } from './sockets/contribute.ts';
 import { addressOf, networkOf } from './sockets/network.ts';
@@ -41,7 +50,8 @@ const ANSWER_MS_MAX = 2000;
 export async function main(): Promise<{ readonly url: string; readonly announcement: string; close(): Promise<void> }> {
   const config = await readOrExit(() => readConfig(process.env));
   const store = await openSqliteStore(config.dataDir);
-  const blobs = openBlobStore(join(config.dataDir, 'blobs'));
+  const moderation = await Moderation.open(store);
+  const blobs = openBlobStore(join(config.dataDir, 'blobs'), { isBanned: (hash) => moderation.isBanned(hash) });
   // One core is left for the main thread; checks never wait behind the preparation of somebody's scene.
   const checks = new Pool({
     threads: Math.max(1, availableParallelism() - 1),
@@ -106,19 +116,30 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
     random: randomBytes,
     log,
   });
-  const jobs = new Jobs({ store, blobs, coordinator, preparing, assembling, ratePerUnit: config.ratePerUnit, clock, randomBytes });
+  const { ratePerUnit, retentionMs } = config;
+  const jobs = new Jobs({ store, blobs, coordinator, preparing, assembling, moderation, ratePerUnit, retentionMs, clock, randomBytes });
+  const retention = new Retention({ store, blobs, retentionMs, clock, log });
+  const lifecycle = new Lifecycle({ store, blobs, coordinator, jobs, retention, clock });
   await app.register(jobRoutes({ jobs, blobs, ownerOf: app.sessions.ownerOf }));
+  await app.register(lifecycleRoutes({ lifecycle, ownerOf: app.sessions.ownerOf }));
   await app.register(blobRoutes({ blobs, coordinator, clock }));
   await app.register(receiptRoutes({ store, jobs, ownerOf: app.sessions.ownerOf, clock }));
   const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host));
   ({ endConsent, endSite } = serveContributors(io, { store, blobs, coordinator, config, networkKey, isSuspended, clock, randomBytes, log }));
   const ownerOf = (cookies: string | undefined) => app.sessions.ownerOfCookies(app.parseCookie(cookies ?? ''));
   const viewers = serveViewers(io, { jobs, coordinator, ownerOf, log });
+  lifecycle.onChange(viewers.changed);
   leftGroup = viewers.leftGroup;
+  const operating = await Operating.open({ store, coordinator, moderation, suspensions, jobGone: viewers.jobGone, clock });
+  const network = await Network.open({ store: store.network, coordinator, clock, log });
+  await app.register(operatorRoutes({ operating, config, store, clock, randomBytes, isSuspended }));
+  await app.register(reportRoutes({ store, clock, randomBytes, jobs, sessions: app.sessions }));
+  await app.register(networkRoutes({ network }));
   const gallery = config.gallery ? new Gallery({ store, blobs, jobs, coordinator, log }) : undefined;
 
   await app.listen({ host: config.host, port: config.port });
   void gallery?.refill();
+  retention.start();
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.port;
   const scheme = certificate === null ? 'http' : 'https';
@@ -137,12 +158,14 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
     async close() {
       clearInterval(renewing);
       await gallery?.close();
+      await retention.close();
       suspensions.close();
       viewers.close();
       const late = setTimeout(() => app.server.closeAllConnections(), ANSWER_MS_MAX);
       await io.close();
       await app.close();
       clearTimeout(late);
+      await network.close();
       await coordinator.close();
       await Promise.all([checks.close(), preparing.close(), assembling.close()]);
       await store.close();

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { limits } from './limits.ts';
-import type { GroupId } from './model.ts';
+import type { GroupId, JobId } from './model.ts';
 
 /** What crosses a wire about private swarms, and about what contributors want. Part of schemas.ts, which exports it. */
 
@@ -57,6 +57,8 @@ export const preferences = Type.Object(
     groupsOnly: Type.Optional(Type.Boolean()),
     /** Its owner's jobs before all others. */
     ownFirst: Type.Optional(Type.Boolean()),
+    /** This job before all others, while it has work. */
+    job: Type.Optional(Type.Unsafe<JobId>(Type.String({ pattern: '^j_[A-Za-z0-9_-]{16}$' }))),
     /** Nothing of these requesters: `JobBrief.requester`. */
     blocked: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Za-z0-9_-]{12}$' }), { maxItems: limits.blockedRequestersMax })),
   },

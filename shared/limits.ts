@@ -12,9 +12,13 @@ export const limits = {
   tilesPerJobMax: 1_000_000,
   openJobsPerOwnerMax: 50,
   titleCharsMax: 80,
+  /** Times that one job may be ordered anew with more of it. */
+  extensionsPerJobMax: 16,
 
   uploadBytesMax: 64 * MIB,
   uploadsPerOwnerHourMax: 100,
+  /** Bytes that nothing refers to, such as an upload that no job has used, are deleted after this. */
+  unusedBlobMsMax: DAY_MS,
   /** What a contributor may allow as a job's download, and what it allows when it says nothing. */
   downloadBytesMin: MIB,
   downloadBytesMax: 4096 * MIB,
@@ -78,4 +82,20 @@ export const limits = {
   sitePowerPercentDefault: 50,
   testGrantMicroCredits: 100_000_000n,
   grantsPerAddressHourMax: 20,
+
+  reportTextCharsMax: 500,
+  reportsPerOwnerHourMax: 10,
+  /** More of one job tell the operator nothing new. */
+  openReportsPerJobMax: 20,
+  /** Why the operator does something; requesters and the log get to read it. */
+  operatorReasonCharsMax: 300,
+  operatorLinkMsMax: 10 * MINUTE_MS,
+  operatorSessionMsMax: 12 * HOUR_MS,
+  /** Rows in one page of the operator's tables. */
+  operatorRowsMax: 100,
+
+  /** Device classes of fewer contributors are not named in public. */
+  classMembersMin: 3,
+  networkMinutesMsMax: DAY_MS,
+  networkHoursMsMax: 30 * DAY_MS,
 } as const;

@@ -148,6 +148,8 @@ export interface ViewerCommands {
 
 export interface ViewerFacts {
   'tile:leased'(message: { readonly job: JobId; readonly at: TileRef; readonly parts: PartMask }): void;
+  /** Handed in, without a verdict yet. */
+  'tile:checking'(message: { readonly job: JobId; readonly at: TileRef; readonly parts: PartMask }): void;
   'tile:accepted'(message: { readonly job: JobId; readonly result: AcceptedView }): void;
   /** An accepted result counts no more: its contributor was proven wrong. Its parts are computed again. */
   'tile:revoked'(message: { readonly job: JobId; readonly result: ResultId; readonly at: TileRef; readonly parts: PartMask }): void;
@@ -156,4 +158,6 @@ export interface ViewerFacts {
   /** At most twice a second. */
   'job:progress'(message: JobView): void;
   'job:ended'(message: JobView): void;
+  /** It is not there any more for whoever watches here; asking again tells its requester why. */
+  'job:gone'(message: { readonly job: JobId }): void;
 }

@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { groupId, groupMode, preferences } from './group-schemas.ts';
+import { checksDone, jobLifecycle, visibility } from './lifecycle-schemas.ts';
 import { limits } from './limits.ts';
 import type { BlobHash, ConsentId, ContributorId, JobId, PartMask, ResultId } from './model.ts';
 import { siteId } from './site-schemas.ts';
@@ -7,6 +8,9 @@ import { siteId } from './site-schemas.ts';
 export * from './agreement-schemas.ts';
 export * from './error-schemas.ts';
 export * from './group-schemas.ts';
+export * from './lifecycle-schemas.ts';
+export * from './moderation-schemas.ts';
+export * from './network-schemas.ts';
 export * from './site-schemas.ts';
 export * from './workload-schemas.ts';
 
@@ -72,7 +76,7 @@ export const jobRequest = Type.Object(
   {
     ...quoteRequest.properties,
     title: text(limits.titleCharsMax, 1),
-    visibility: Type.Union([Type.Literal('public'), Type.Literal('unlisted')]),
+    visibility,
     /** For reproducible pictures; drawn by the coordinator when left out. */
     seed: Type.Optional(u32),
     /** A group of the requester's, and what it means for this job: both or neither. */
@@ -83,26 +87,13 @@ export const jobRequest = Type.Object(
 );
 export type JobRequest = Static<typeof jobRequest>;
 
-export const checksDone = Type.Object({
-  /** Elements recomputed, by whom. */
-  cpu: Type.Integer(),
-  trusted: Type.Integer(),
-  contributor: Type.Integer(),
-  /** Results that were proven wrong, and results taken back because their contributor was. */
-  refuted: Type.Integer(),
-  revoked: Type.Integer(),
-  /** Expected share of wrong elements among those accepted so far, at most. */
-  errorBound: Type.Number(),
-});
-export type ChecksDone = Static<typeof checksDone>;
-
 export const jobView = Type.Object({
   id: jobId,
   title: Type.String(),
   workload: Type.String(),
   version: Type.Integer(),
   status: Type.Union([Type.Literal('open'), Type.Literal('done'), Type.Literal('cancelled')]),
-  visibility: Type.Union([Type.Literal('public'), Type.Literal('unlisted')]),
+  ...jobLifecycle,
   gallery: Type.Boolean(),
   /** Told to members only. `members`: how many of them have helped, where nobody else may. */
   group: Type.Optional(Type.Object({ id: groupId, name: Type.String(), mode: groupMode, members: Type.Optional(Type.Integer()) })),

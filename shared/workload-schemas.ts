@@ -36,12 +36,3 @@ export const workloadView = Type.Object({
 });
 export type WorkloadView = Static<typeof workloadView>;
 export type WorkloadField = WorkloadView['fields'][number];
-
-export const outputView = Type.Object({
-  id: Type.String(),
-  title: Type.String(),
-  mediaType: Type.String(),
-  extension: Type.String({ description: 'Of the file, without the dot.' }),
-  large: Type.Optional(Type.Boolean({ description: 'May be gigabytes, and is made when somebody asks for it.' })),
-});
-export type OutputView = Static<typeof outputView>;

@@ -92,10 +92,20 @@ export interface WorkloadSpec<Params = unknown, Prepared = unknown> {
   /** Size of the whole picture in pixels, and how many frames of it there are. Null when there is no picture. */
   picture(job: JobContext<Params, Prepared>): { width: number; height: number; frames: number } | null;
   /**
-   * How many of the first passes of a tile may be left out once it is good enough, as `WorkloadCheck.passesWanted` judges it; the first
-   * of them and all behind them always run. 0: nothing is ever left out.
+   * Passes of a tile that may be left out once it is good enough, as `WorkloadCheck.passesWanted` judges it, in the order in which they
+   * run. The first of them and all others always run. None: nothing is ever left out.
    */
-  adaptivePasses(job: JobContext<Params, Prepared>): number;
+  adaptivePasses(job: JobContext<Params, Prepared>): readonly number[];
+  /** How a finished job is ordered anew with more of it. Left out: it cannot be. */
+  readonly extension?: Extension<Params, Prepared>;
+}
+
+/** Extending keeps what is there: every pass, part and element that the job had keeps its number, its meaning and its work. New passes come behind them. */
+export interface Extension<Params = unknown, Prepared = unknown> {
+  /** Parameters that may be raised: names of numeric fields of the form. */
+  readonly fields: readonly string[];
+  /** What to compute from now on. `wanted` has some of `fields`, each valid for the form. Throws `InputError` where that is not more than there is. */
+  params(params: Params, prepared: Prepared, wanted: Readonly<Record<string, unknown>>): Params;
 }
 
 /** What can be ordered. Apart from the spec, because a schema brings its library with it: most pages only look. */
@@ -180,18 +190,43 @@ export interface WorkloadCheck<Params, Prepared, Loaded = unknown> {
   explains(loaded: Loaded, job: JobContext<Params, Prepared>, element: ElementRef, claimed: Uint32Array): boolean;
   /**
    * After how many of its adaptive passes a tile is as good as was ordered, judged by one accepted result of one of them: a fraction,
-   * and Infinity where it can only get better. Asked only of jobs with `spec.adaptivePasses`.
+   * and Infinity where it can only get better. Counted in the order of `spec.adaptivePasses`, and asked only where there are any.
    */
   passesWanted(job: JobContext<Params, Prepared>, tile: TileRef, parts: PartMask, result: Uint8Array): number;
   /** Whole parts on the CPU: what an honest contributor computes. Slow; for references and tests. */
   render(loaded: Loaded, job: JobContext<Params, Prepared>, tile: TileRef, parts: PartMask): PartialResult[];
 }
 
+/** A control of how results look on pages. What is downloaded stays as it was ordered. */
+export type LookControl =
+  | {
+      readonly kind: 'choice';
+      readonly name: string;
+      readonly label: string;
+      readonly options: readonly { readonly value: string; readonly label: string }[];
+      readonly value: string;
+    }
+  | {
+      readonly kind: 'range';
+      readonly name: string;
+      readonly label: string;
+      readonly unit: string;
+      readonly min: number;
+      readonly max: number;
+      readonly step: number;
+      readonly value: number;
+    };
+
+/** Values of look controls by name; what is left out is as it was ordered. */
+export type Look = Readonly<Record<string, string | number>>;
+
 export interface Painter {
-  /** Whether results of this tile change the pixels: those of other frames do not, nor what only files need. */
+  /** Whether results of this tile change the pixels of the present look: those of other frames do not, nor those of layers that are not shown. */
   shows(tile: TileRef): boolean;
+  /** From now on `shows` and `pixels` are about this look; sums that were added stay. */
+  setLook(look: Look): void;
   /**
-   * Adds a result that it shows, the total of these parts, and returns the region to draw again. Order never matters; the same again
+   * Adds a result of its frame, the total of these parts, and returns the region to draw again. Order never matters; the same again
    * changes nothing.
    */
   add(tile: TileRef, parts: PartMask, result: Uint8Array): { x: number; y: number; width: number; height: number };
@@ -200,6 +235,8 @@ export interface Painter {
 }
 
 export interface WorkloadView<Params, Prepared> {
+  /** What can be changed live about how this job looks, with what it looks like as ordered. */
+  looks(job: JobContext<Params, Prepared>): readonly LookControl[];
   /** Of one frame, from 0: pages show one at a time. */
   createPainter(job: JobContext<Params, Prepared>, frame: number): Painter;
 }

@@ -123,9 +123,9 @@ async function watch(desk: Desk, id: JobId): Promise<number> {
 async function download(desk: Desk, id: JobId): Promise<number> {
   const { out, output: wanted, json } = desk.args.values;
   if (out === undefined) throw new UsageError('--out is missing: into which file?');
-  const output = outputFor(await desk.tessera.outputs(id, { signal: desk.signal }), out, wanted);
-  await saveOutput(desk.tessera, id, output.id, out);
-  desk.note(`${output.title} -> ${out}`);
+  const file = outputFor(await desk.tessera.files(id, { signal: desk.signal }), out, wanted);
+  await saveOutput(desk.tessera, id, file.output, out);
+  desk.note(`${file.title} -> ${out}`);
   if (json) desk.print(JSON.stringify(await desk.tessera.job(id)));
   return OK;
 }

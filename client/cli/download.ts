@@ -1,19 +1,19 @@
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import type { JobId, OutputView, Tessera } from '../sdk/index.ts';
+import type { JobFile, JobId, Tessera } from '../sdk/index.ts';
 import { UsageError } from './options.ts';
 
 /** The output that a file of this name is, by its ending, or the one that is named. Throws `UsageError`. */
-export function outputFor(outputs: readonly OutputView[], path: string, id?: string): OutputView {
-  const listed = outputs.map((output) => `${output.id} (.${output.extension}, ${output.title})`).join(', ');
+export function outputFor(files: readonly JobFile[], path: string, id?: string): JobFile {
+  const listed = files.map(({ output, extension, title }) => `${output} (.${extension}, ${title})`).join(', ');
   if (id !== undefined) {
-    const named = outputs.find((output) => output.id === id);
+    const named = files.find(({ output }) => output === id);
     if (!named) throw new UsageError(`--output is one of ${listed}, not ${id}`);
     return named;
   }
   // Endings may end alike: the longest that fits is meant.
-  const fitting = outputs.filter(({ extension }) => path.toLowerCase().endsWith(`.${extension}`)).sort((a, b) => b.extension.length - a.extension.length);
+  const fitting = files.filter(({ extension }) => path.toLowerCase().endsWith(`.${extension}`)).sort((a, b) => b.extension.length - a.extension.length);
   const [best] = fitting;
   if (!best) throw new UsageError(`No file of this job ends like ${path}. It has ${listed}.`);
   return best;

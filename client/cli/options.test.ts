@@ -91,16 +91,16 @@ test('commands', () => {
 });
 
 const outputs = [
-  { id: 'png', title: 'PNG', mediaType: 'image/png', extension: 'png' },
-  { id: 'png16', title: 'PNG 16', mediaType: 'image/png', extension: '16-bit.png' },
-  { id: 'exr', title: 'EXR', mediaType: 'image/x-exr', extension: 'exr' },
+  { output: 'png', title: 'PNG', mediaType: 'image/png', extension: 'png', bytes: 7 },
+  { output: 'png16', title: 'PNG 16', mediaType: 'image/png', extension: '16-bit.png', bytes: null },
+  { output: 'exr', title: 'EXR', mediaType: 'image/x-exr', extension: 'exr', bytes: null },
 ];
 
 test('the ending of a file says which output it is', () => {
-  expect(outputFor(outputs, 'out/x.EXR').id).toBe('exr');
-  expect(outputFor(outputs, 'x.png').id).toBe('png');
-  expect(outputFor(outputs, 'x.16-bit.png').id).toBe('png16');
-  expect(outputFor(outputs, 'x', 'png16').id).toBe('png16');
+  expect(outputFor(outputs, 'out/x.EXR').output).toBe('exr');
+  expect(outputFor(outputs, 'x.png').output).toBe('png');
+  expect(outputFor(outputs, 'x.16-bit.png').output).toBe('png16');
+  expect(outputFor(outputs, 'x', 'png16').output).toBe('png16');
   expect(() => outputFor(outputs, 'x.jpg')).toThrow(/png \(\.png, PNG\)/);
   expect(() => outputFor(outputs, 'x.png', 'gif')).toThrow(UsageError);
 });

@@ -18,7 +18,14 @@ export interface OpenJob {
 const inputBytesOf = ({ inputs }: JobBrief): number =>
   [...new Map(inputs.map(({ hash, bytes }) => [hash, bytes])).values()].reduce((sum, bytes) => sum + bytes, 0);
 
-type Opening = { readonly promise: Promise<OpenJob>; readonly cancel: AbortController; opened: OpenJob | null; failed: unknown };
+type Opening = {
+  readonly promise: Promise<OpenJob>;
+  readonly cancel: AbortController;
+  opened: OpenJob | null;
+  failed: unknown;
+  /** Of the job as it was before it was extended. */
+  isStale: boolean;
+};
 
 export interface JobsDeps {
   readonly blobs: Pick<Blobs, 'get'>;
@@ -42,8 +49,13 @@ export class Jobs {
     this.#deps = deps;
   }
 
+  /** A job may be told again with other parameters: it was extended, and what is open of it is of no use any more. */
   learn(briefs: readonly JobBrief[]): void {
-    for (const brief of briefs) this.#briefs.set(brief.id, brief);
+    for (const brief of briefs) {
+      const opening = this.#openings.get(brief.id);
+      if (opening && JSON.stringify(this.#briefs.get(brief.id)?.params) !== JSON.stringify(brief.params)) opening.isStale = true;
+      this.#briefs.set(brief.id, brief);
+    }
   }
 
   brief(id: JobId): JobBrief | undefined {
@@ -63,10 +75,11 @@ export class Jobs {
     return null;
   }
 
-  /** Starts to open a job unless it is open or being opened. `busy` names jobs whose runners must stay. */
-  prefetch(id: JobId, busy: ReadonlySet<JobId>): void {
+  /** Starts to open a job unless it is open or being opened. `busy` names jobs whose runners must stay, `running` those at work of them. */
+  prefetch(id: JobId, busy: ReadonlySet<JobId>, running: ReadonlySet<JobId> = busy): void {
     const known = this.#openings.get(id);
-    if (known) {
+    if (known?.isStale && !running.has(id)) this.#close(id);
+    else if (known) {
       this.#openings.delete(id);
       this.#openings.set(id, known);
       return;
@@ -74,7 +87,7 @@ export class Jobs {
     if (!this.#makeRoom(busy)) return;
     const cancel = new AbortController();
     const promise = this.#open(id, cancel.signal);
-    const opening: Opening = { promise, cancel, opened: null, failed: null };
+    const opening: Opening = { promise, cancel, opened: null, failed: null, isStale: false };
     this.#openings.set(id, opening);
     promise.then(
       (job) => {
@@ -90,7 +103,8 @@ export class Jobs {
   }
 
   ready(id: JobId): OpenJob | null {
-    return this.#openings.get(id)?.opened ?? null;
+    const opening = this.#openings.get(id);
+    return opening?.isStale ? null : (opening?.opened ?? null);
   }
 
   /** Why a job could not be opened, once; asking again later tries again. */

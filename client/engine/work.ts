@@ -400,7 +400,7 @@ export class WorkLoop {
     const wanted = [...new Set([...audits.queue, ...this.#leases.queue].map(({ job }) => job))];
     const busy = new Set([...wanted, ...this.#running]);
     jobs.closeRefused(busy);
-    for (const id of wanted) jobs.prefetch(id, busy);
+    for (const id of wanted) jobs.prefetch(id, busy, this.#running);
   }
 
   /** Jobs whose kernels run. */

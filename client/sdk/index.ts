@@ -2,9 +2,9 @@ import type { JobId, ResultId } from '../../shared/model.ts';
 import type {
   AcceptedView,
   AccountView,
+  JobFile,
   JobRequest,
   JobView,
-  OutputView,
   Quote,
   QuoteRequest,
   StatementRow,
@@ -20,7 +20,7 @@ export { TesseraError } from './error.ts';
 export type { HttpOptions as TesseraOptions } from './http.ts';
 export type { Uploaded, UploadOptions } from './upload.ts';
 export { verifyWebhook, WebhookError } from './webhooks.ts';
-export type { AcceptedView, AccountView, JobId, JobRequest, JobView, OutputView, Quote, QuoteRequest, ResultId, StatementRow, WorkloadField, WorkloadView };
+export type { AcceptedView, AccountView, JobFile, JobId, JobRequest, JobView, Quote, QuoteRequest, ResultId, StatementRow, WorkloadField, WorkloadView };
 
 export interface Page<Row> {
   readonly rows: readonly Row[];
@@ -124,9 +124,9 @@ export class Tessera {
     return new Uint8Array(await (await this.#http.send(`/api/jobs/${id}/results/${result}`, { signal })).arrayBuffer());
   }
 
-  /** What the job ends in. */
-  async outputs(id: JobId, { signal }: Abortable = {}): Promise<readonly OutputView[]> {
-    return (await this.#http.json<{ outputs: readonly OutputView[] }>(`/api/jobs/${id}/files`, { signal })).outputs;
+  /** What the job ends in, done or not. */
+  async files(id: JobId, { signal }: Abortable = {}): Promise<readonly JobFile[]> {
+    return (await this.#http.json<{ files: readonly JobFile[] }>(`/api/jobs/${id}/files`, { signal })).files;
   }
 
   /** The file of one output, as it comes: it may be larger than memory. */

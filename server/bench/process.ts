@@ -80,6 +80,9 @@ const job: StoredJob = {
   createdMs: Date.now(),
   endedMs: null,
   summary: null,
+  paused: false,
+  extensions: 0,
+  deletedMs: null,
 };
 await store.jobs.create(job, holds(job));
 await coordinator.dispatch({ type: 'openJob', job, results: [], paid: 0n });

@@ -144,7 +144,7 @@ describe('adaptive passes', () => {
     const { leases } = desk.ask(worker, 1);
     desk.handIn(leases[0]!.token);
     desk.measure(wanted);
-    const view = describeJob(job, openJob(), { passes: 5, tiles: 3 }, true, desk.now);
+    const view = describeJob(job, openJob(), { passes: 5, tiles: 3 }, { mine: true, now: desk.now, retentionMs: 1 });
     expect(view.parts).toEqual({ total: PLANNED - 3 * PARTS, accepted: PARTS, checking: 0, leased: 0, waived: 3 * PARTS });
   });
 });
@@ -282,7 +282,11 @@ describe('a proven liar', () => {
 describe('blocks with adaptive passes', () => {
   it('offer a million tiles in turn without looking at them again and again', () => {
     const [passes, tiles] = [10, 100_000];
-    const blocks = new TileBlocks({ passes, tiles }, () => 1, passes - 1);
+    const blocks = new TileBlocks(
+      { passes, tiles },
+      () => 1,
+      Array.from({ length: passes - 1 }, (_, pass) => pass),
+    );
     const one = fullMask(1);
     const started = performance.now();
     let taken = 0;
@@ -305,7 +309,7 @@ describe('blocks with adaptive passes', () => {
 
   it('count what is waived through every change of a shut pass', () => {
     const all = 15 as PartMask;
-    const blocks = new TileBlocks({ passes: 3, tiles: 2 }, () => 4, 3);
+    const blocks = new TileBlocks({ passes: 3, tiles: 2 }, () => 4, [0, 1, 2]);
     expect(blocks.setTurn(0, 2, false)).toBe(true);
     blocks.lease(2, 3 as PartMask);
     expect(blocks.setTurn(0, 1, true)).toBe(false);

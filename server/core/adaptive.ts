@@ -7,9 +7,9 @@ import type { Command, Event, Job, State } from './state.ts';
 import { tileNumber } from './verifier.ts';
 
 /**
- * Which adaptive passes still run on which tiles. The first pass of a tile always runs. Pass p is opened once all parts of passes
- * 0 to p-1 of the tile are accepted and measured, and the mean of what their results want (`WorkloadCheck.passesWanted`, weighted by
- * their parts) exceeds p. Where it does not, the tile is good enough: what nobody has begun of p and the adaptive passes behind it is
+ * Which adaptive passes still run on which tiles. They are counted in the order of `WorkloadSpec.adaptivePasses`: others may lie between them.
+ * The first of a tile always runs. Pass p is opened once all parts of passes 0 to p-1 of the tile are accepted and measured, and the mean of
+ * what their results want (`WorkloadCheck.passesWanted`, weighted by their parts) exceeds p. Where it does not, the tile is good enough: what nobody has begun of p and the adaptive passes behind it is
  * waived. That follows from the accepted results alone, in whatever order they came, so a restart comes to the same, and a result that
  * is taken back reopens what it had settled. Nothing is paid for waived parts; the hold, which was for all passes, is released at the end.
  */
@@ -28,14 +28,14 @@ export type Measurements = Map<number, Measurement[][]>;
 /** A measurement that broke down (a dead thread, a lost blob) is asked for again this often; then the tile gets all its passes. */
 const MEASURE_RETRIES_MAX = 2;
 
-/** Adaptive passes of a job, 0 when none can be left out. */
-export function adaptivePassesOf(spec: WorkloadSpec, context: JobContext, { passes }: TileGrid): number {
-  const adaptive = Math.min(passes, spec.adaptivePasses(context));
-  return adaptive > 1 ? adaptive : 0;
+/** Adaptive passes of a job, none when none can be left out. */
+export function adaptivePassesOf(spec: WorkloadSpec, context: JobContext, { passes }: TileGrid): readonly number[] {
+  const adaptive = spec.adaptivePasses(context).filter((pass) => pass < passes);
+  return adaptive.length > 1 ? adaptive : [];
 }
 
 /** Behind the last adaptive pass there is nothing left to decide. */
-const decides = (job: Job, { pass }: TileRef): boolean => pass < job.adaptivePasses - 1;
+const decides = ({ adaptivePasses }: Job, { pass }: TileRef): boolean => adaptivePasses.indexOf(pass) >= 0 && pass !== adaptivePasses.at(-1);
 
 /** An accepted result counts for its tile: at once when it was measured before, else once it is. */
 export function noteAccepted(state: State, job: Job, result: StoredResult): Event[] {
@@ -86,8 +86,8 @@ export function noteRevoked(job: Job, { id, at }: StoredResult): void {
 function settle(job: Job, tile: number): boolean {
   const passes = job.measurements.get(tile) ?? [];
   let [open, isGood, parts, wanted] = [1, false, 0, 0];
-  for (; open < job.adaptivePasses; open++) {
-    const before = open - 1;
+  for (; open < job.adaptivePasses.length; open++) {
+    const before = job.adaptivePasses[open - 1]!;
     const results = passes[before] ?? [];
     if (!job.blocks.isComplete(tileNumber(job.grid.tiles, { pass: before, tile })) || results.some((each) => each.wanted === null)) break;
     for (const each of results) {

@@ -20,18 +20,18 @@ interface Block {
  *            |          '-> free (refuted)
  *            '-> free (expired, given back)
  *
- * Of the adaptive passes, the first `adaptive` of the grid, a tile has its first one open and the others shut until `setTurn` opens
- * them, one after the other: nothing of a shut pass is free. Those of a tile that is good enough stay shut: their parts are waived,
- * but for what was leased or handed in before.
+ * Of the adaptive passes, in their order, a tile has its first one open and the others shut until `setTurn` opens them, one after the
+ * other: nothing of a shut pass is free. Those of a tile that is good enough stay shut: their parts are waived, but for what was leased
+ * or handed in before.
  */
 export class TileBlocks {
   readonly #blocks: (Block | undefined)[];
   readonly #numbers: number;
   readonly #tiles: number;
   readonly #partsOf: (number: number) => number;
-  /** Running numbers from here on and below `#shutEnd` are of passes that wait for their turn. */
-  readonly #shutFrom: number;
-  readonly #shutEnd: number;
+  readonly #adaptive: readonly number[];
+  /** By pass: its place among the adaptive ones, 0 for all others, which wait for nothing. */
+  readonly #places: Uint32Array;
   /** By tile: its open adaptive passes less one, and whether those behind them are waived. */
   readonly #turns: Uint32Array;
   readonly #good: Uint8Array;
@@ -42,13 +42,14 @@ export class TileBlocks {
   #openedAt = 0;
   #waived = 0;
 
-  constructor({ passes, tiles }: TileGrid, partsOf: (number: number) => number, adaptive = 0) {
+  constructor({ passes, tiles }: TileGrid, partsOf: (number: number) => number, adaptive: readonly number[] = []) {
     this.#numbers = passes * tiles;
     this.#tiles = tiles;
     this.#partsOf = partsOf;
-    this.#shutFrom = tiles;
-    this.#shutEnd = Math.max(1, adaptive) * tiles;
-    const isAdaptive = adaptive > 1;
+    this.#adaptive = adaptive;
+    this.#places = new Uint32Array(passes);
+    for (const [place, pass] of adaptive.entries()) this.#places[pass] = place;
+    const isAdaptive = adaptive.length > 1;
     this.#turns = new Uint32Array(isAdaptive ? tiles : 0);
     this.#good = new Uint8Array(isAdaptive ? tiles : 0);
     this.#blocks = new Array(Math.ceil(this.#numbers / BLOCK_TILES));
@@ -110,7 +111,12 @@ export class TileBlocks {
   }
 
   #isShut(number: number): boolean {
-    return number >= this.#shutFrom && number < this.#shutEnd && Math.floor(number / this.#tiles) > this.#turns[number % this.#tiles]!;
+    const place = this.#placeOf(number);
+    return place > 0 && place > this.#turns[number % this.#tiles]!;
+  }
+
+  #placeOf(number: number): number {
+    return this.#places[Math.floor(number / this.#tiles)] ?? 0;
   }
 
   #waivedOf(number: number): number {
@@ -161,7 +167,7 @@ export class TileBlocks {
   }
 
   #offerAgain(number: number): void {
-    if ((number < this.#cursor || number >= this.#shutFrom) && this.free(number) !== 0) this.#returned.push(number);
+    if ((number < this.#cursor || number >= this.#tiles) && this.free(number) !== 0) this.#returned.push(number);
   }
 
   /** How many of its adaptive passes a tile has open. */
@@ -175,15 +181,14 @@ export class TileBlocks {
     if (before === open && (this.#good[tile] === 1) === isGood) return false;
     const waivedOfTile = (): number => {
       let sum = 0;
-      if (this.#good[tile] === 1)
-        for (let number = this.turn(tile) * this.#tiles + tile; number < this.#shutEnd; number += this.#tiles) sum += this.#waivedOf(number);
+      if (this.#good[tile] === 1) for (const pass of this.#adaptive.slice(this.turn(tile))) sum += this.#waivedOf(pass * this.#tiles + tile);
       return sum;
     };
     const waivedBefore = waivedOfTile();
     this.#turns[tile] = open - 1;
     this.#good[tile] = isGood ? 1 : 0;
     this.#waived += waivedOfTile() - waivedBefore;
-    for (let pass = before; pass < open; pass++) this.#opened.push(pass * this.#tiles + tile);
+    for (const pass of this.#adaptive.slice(before, open)) this.#opened.push(pass * this.#tiles + tile);
     return open > before;
   }
 
@@ -195,15 +200,17 @@ export class TileBlocks {
       this.#returned.pop();
     }
     // All tiles get their first pass before any gets its second: a whole picture comes first.
-    if (this.#advance(Math.min(this.#shutFrom, this.#numbers))) return this.#cursor;
-    const opened = this.#nextOpened();
-    if (opened !== undefined) return opened;
-    this.#cursor = Math.max(this.#cursor, this.#shutEnd);
-    return this.#advance(this.#numbers) ? this.#cursor : undefined;
+    if (this.#advance(Math.min(this.#tiles, this.#numbers))) return this.#cursor;
+    return this.#nextOpened() ?? (this.#advance(this.#numbers) ? this.#cursor : undefined);
   }
 
+  /** To the next number that has free parts and waits for no turn: those that do come by `#opened`. */
   #advance(end: number): boolean {
-    while (this.#cursor < end && this.free(this.#cursor) === 0) this.#cursor++;
+    while (this.#cursor < end) {
+      if (this.#placeOf(this.#cursor) > 0) this.#cursor = (Math.floor(this.#cursor / this.#tiles) + 1) * this.#tiles;
+      else if (this.free(this.#cursor) === 0) this.#cursor++;
+      else break;
+    }
     return this.#cursor < end;
   }
 

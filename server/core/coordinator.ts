@@ -5,15 +5,17 @@ import { answer, expireAudits, giveUpAudit, prevailingAuditor } from './audits.t
 import { TileBlocks } from './blocks.ts';
 import { endJobIfOver } from './ending.ts';
 import { inputBytesOf } from './fetching.ts';
+import { cancelJob, forgetEnded, leastGranted, setPaused } from './lifecycle.ts';
 import { countMembers, prefer, recordNameOf, requesterTag, setGroups } from './offer.ts';
-import { partPrice } from './pricing.ts';
+import { changeOwner, halt, pardon } from './operating.ts';
+import { workPaid } from './pricing.ts';
 import { isSuspended, SUSPENDED, standingOf } from './reputation.ts';
 import { endLease, expireLease, grantWork, leaseKey, measureSpeed, renewLeases, rest, wakeIdle } from './scheduler.ts';
 import { isOwnVisitor } from './sites.ts';
 import type { Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
 import { accept, checked, columnsOf, discard, requestProof } from './verdicts.ts';
 import { commitmentOf, cpuElementsMax, drawCount, sampleOf, sizeOf, tileNumber } from './verifier.ts';
-import { vestDue } from './vesting.ts';
+import { restoreVesting, vestDue } from './vesting.ts';
 
 /**
  * The coordinator as a pure function: `step(state, command, now, random) -> events`. It changes `state` in place, touches
@@ -27,11 +29,11 @@ export function step(state: State, command: Command, now: number, random: Random
     case 'openJob':
       return openJob(state, command, now);
     case 'restoreVesting':
-      for (const result of command.results)
-        if (result.vesting) state.contributors.get(result.contributor)?.vesting.push({ ...result, vesting: result.vesting });
-      return [];
+      return restoreVesting(state, command);
     case 'cancelJob':
       return cancelJob(state, command.job, now);
+    case 'pauseJob':
+      return setPaused(state, command.job, command.paused);
     case 'join':
       return join(state, command, now);
     case 'leave':
@@ -64,9 +66,11 @@ export function step(state: State, command: Command, now: number, random: Random
       if (!state.sites.has(command.site)) state.sites.set(command.site, command.book);
       return [];
     case 'changeOwner':
-      for (const contributor of state.contributors.values()) if (contributor.owner === command.from) contributor.owner = command.to;
-      for (const book of state.sites.values()) if (book.owner === command.from) book.owner = command.to;
-      return [];
+      return changeOwner(state, command);
+    case 'halt':
+      return halt(state, command, now);
+    case 'pardon':
+      return pardon(state, command, now);
     case 'tick':
       return tick(state, now);
     default:
@@ -88,10 +92,12 @@ export const emptyState = (config: State['config'], now: number): State => ({
   audits: new Map(),
   pending: new Map(),
   checksInFlight: 0,
+  attempts: 0,
   achieved: 0,
   wastedByUnproven: 0,
   balanceAtMs: now,
   nextTrialAtMs: 0,
+  halted: null,
 });
 
 /** Whose share of the pay is due; null for a site's own owner and network. */
@@ -119,7 +125,7 @@ function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Comm
   const blocks = new TileBlocks(grid, partsAt, adaptivePasses);
   let partsPlanned = 0;
   for (let pass = 0; pass < grid.passes; pass++) partsPlanned += partsAt(pass * grid.tiles) * grid.tiles;
-  const least = Math.min(...[...state.jobs.values()].map((other) => other.granted));
+  const forgotten = forgetEnded(state, stored.id);
   const job: Job = {
     stored,
     spec,
@@ -147,28 +153,20 @@ function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Comm
     errorSum: 0,
     undecided: 0,
     contributors: new Set(),
-    attempt: 0,
     // Starts level with the least served job, so that a newcomer neither waits behind the others' past nor starves them.
-    granted: Number.isFinite(least) ? least : 0,
+    granted: leastGranted(state.jobs.values()),
     handedIn: new Map(),
     trustedQuestions: [],
     closing: stored.closing,
+    paused: stored.paused,
     rate: 0,
     rateAtMs: now,
   };
   state.jobs.set(stored.id, job);
   const events = results.flatMap((result) => reloadResult(state, job, result, now));
   job.paidForAudits = job.paid - workPaid(job, results);
-  return [...events, ...endJobIfOver(state, job, now), ...wakeIdle(state)];
+  return [...forgotten, ...events, ...endJobIfOver(state, job, now), ...wakeIdle(state)];
 }
-
-/** What accepted results of a job were paid. */
-const workPaid = (job: Job, results: readonly PendingResult['stored'][]): bigint =>
-  results.reduce(
-    (sum, { state, at, parts }) =>
-      state === 'accepted' ? sum + partPrice(job.spec, job.context, at, job.stored.ratePerUnit) * BigInt(countParts(parts)) : sum,
-    0n,
-  );
 
 /** Puts one stored result back in its place. One without a verdict is checked again, with the same draw. */
 function reloadResult(state: State, job: Job, result: PendingResult['stored'], now: number): Event[] {
@@ -210,25 +208,6 @@ function begin(state: State, job: Job, stored: PendingResult['stored'], now: num
   state.pending.set(stored.id, pending);
   if (stored.drawn === 0) return accept(state, job, pending, now);
   return stored.opening ? requestProof(state, pending) : [];
-}
-
-function cancelJob(state: State, id: Job['stored']['id'], now: number): Event[] {
-  const job = state.jobs.get(id);
-  if (!job) return [{ type: 'refused', code: 'conflict', message: 'This job is not open.' }];
-  job.closing = true;
-  const events: Event[] = [{ type: 'write', write: { kind: 'jobClosing', id } }, ...voidLeases(state, job, 'The job was cancelled.')];
-  return [...events, ...endJobIfOver(state, job, now)];
-}
-
-/** Takes back every lease of a job, telling each contributor once. */
-export function voidLeases(state: State, job: Job, reason: string): Event[] {
-  const tokens = new Map<Contributor['id'], string[]>();
-  for (const active of [...state.leases.values()]) {
-    if (active.job !== job.stored.id) continue;
-    tokens.set(active.contributor, [...(tokens.get(active.contributor) ?? []), active.token]);
-    endLease(state, active);
-  }
-  return [...tokens].map(([contributor, list]) => ({ type: 'leasesVoided', contributor, tokens: list, reason }));
 }
 
 function join(state: State, { contributor: { standings, ...fresh } }: Command & { type: 'join' }, now: number): Event[] {
@@ -353,6 +332,7 @@ function handIn(state: State, command: Command & { type: 'handIn' }, now: number
   return [
     { type: 'write', write: { kind: 'result', result: stored } },
     { type: 'stored', result: stored.id, open: pending ? columnsOf(pending) : [] },
+    { type: 'tileChecking', job: stored.job, at: stored.at, parts },
     ...events,
     ...endJobIfOver(state, job, now),
   ];

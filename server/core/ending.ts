@@ -32,8 +32,16 @@ const summaryOf = (job: Job): JobSummary => ({
   paidMicroCredits: job.paid.toString(),
 });
 
-/** A job as pages see it. Open jobs are described from memory, ended ones from their stored summary. */
-export function describeJob(stored: StoredJob, job: Job | undefined, grid: JobView['grid'], mine: boolean, now: number): JobView {
+/**
+ * A job as pages see it. Open jobs are described from memory, ended ones from their stored summary. `retentionMs`: how long an ended job's bytes are
+ * kept.
+ */
+export function describeJob(
+  stored: StoredJob,
+  job: Job | undefined,
+  grid: JobView['grid'],
+  { mine, now, retentionMs }: { readonly mine: boolean; readonly now: number; readonly retentionMs: number },
+): JobView {
   const summary = job ? summaryOf(job) : stored.summary;
   if (!summary) throw new Error(`job ${stored.id} is neither open in memory nor ended`);
   const rate = job ? currentRate(job, now) : 0;
@@ -44,6 +52,8 @@ export function describeJob(stored: StoredJob, job: Job | undefined, grid: JobVi
     version: stored.version,
     status: stored.status,
     visibility: stored.visibility,
+    paused: job?.paused ?? false,
+    extensions: stored.extensions,
     gallery: stored.gallery,
     mine,
     seed: stored.seed,
@@ -55,7 +65,9 @@ export function describeJob(stored: StoredJob, job: Job | undefined, grid: JobVi
     heldMicroCredits: (stored.workHeld + stored.checksHeld).toString(),
     createdMs: stored.createdMs,
     endedMs: stored.endedMs,
-    secondsLeft: job && rate > 0 ? (summary.parts.total - summary.parts.accepted) / rate : null,
+    keptUntilMs: stored.endedMs === null || stored.deletedMs !== null ? null : stored.endedMs + retentionMs,
+    deletedMs: stored.deletedMs,
+    secondsLeft: job && !job.paused && rate > 0 ? (summary.parts.total - summary.parts.accepted) / rate : null,
   };
 }
 

@@ -18,9 +18,10 @@ export function splitHold(owner: OwnerId, amount: MicroCredits, granted: MicroCr
   ].filter(({ microCredits }) => microCredits > 0n);
 }
 
-export const holds = (job: StoredJob): Transfer[] =>
-  job.heldFrom.map(({ account, microCredits }, index) => ({
-    id: `hold/${job.id}/${index}`,
+/** The hold of a new job. Of one that is extended, `from` is what is held now, the rest of its `heldFrom` having been spent before. */
+export const holds = (job: StoredJob, from: StoredJob['heldFrom'] = job.heldFrom, atMs: number = job.createdMs): Transfer[] =>
+  from.map(({ account, microCredits }, index) => ({
+    id: `hold/${roundOf(job)}/${index}`,
     unit: job.unit,
     debit: account,
     credit: jobAccount(job.id),
@@ -28,8 +29,23 @@ export const holds = (job: StoredJob): Transfer[] =>
     kind: 'hold',
     job: job.id,
     at: null,
-    atMs: job.createdMs,
+    atMs,
   }));
+
+/** Names what happens once in every round of a job: it has one more with each extension. */
+const roundOf = ({ id, extensions }: StoredJob): string => (extensions === 0 ? id : `${id}/x${extensions}`);
+
+/** Of what was held, what `spent` was taken from: what came from earnings went back first. */
+export function spentFrom(heldFrom: StoredJob['heldFrom'], spent: MicroCredits): StoredJob['heldFrom'] {
+  let rest = spent;
+  const parts = heldFrom.map(({ account, microCredits }) => {
+    const amount = rest < microCredits ? rest : microCredits;
+    rest -= amount;
+    return { account, microCredits: amount };
+  });
+  if (rest !== 0n) throw new Error(`${rest} micro-credits were spent beyond the hold`);
+  return parts.filter(({ microCredits }) => microCredits > 0n);
+}
 
 export const vestingAccount = (contributor: ContributorId): AccountId => `vesting/${contributor}`;
 
@@ -105,7 +121,7 @@ export function refunds(job: StoredJob, left: MicroCredits, atMs: number): Trans
     rest -= amount;
     if (amount > 0n)
       transfers.push({
-        id: `refund/${job.id}/${index}`,
+        id: `refund/${roundOf(job)}/${index}`,
         unit: job.unit,
         debit: jobAccount(job.id),
         credit: account,

@@ -40,11 +40,12 @@ export function mayTake(contributor: Contributor, job: Job): boolean {
 }
 
 /**
- * Lower comes first: one's own jobs where that is wanted, jobs of one's groups, other paying jobs, those that belong to a group whose
- * members are here and have them first, the gallery.
+ * Lower comes first: the job that was picked, one's own jobs where that is wanted, jobs of one's groups, other paying jobs, those that
+ * belong to a group whose members are here and have them first, the gallery.
  */
 export function rankOf(state: State, contributor: Contributor, job: Job): number {
-  const { group, gallery } = job.stored;
+  const { id, group, gallery } = job.stored;
+  if (contributor.preferences.job === id) return -1;
   if (contributor.preferences.ownFirst && isOwn(contributor, job)) return 0;
   if (isMember(contributor, job)) return 1;
   if (gallery) return 4;

@@ -1,7 +1,10 @@
 import { type MicroCredits, priceOf } from '../../shared/credits.ts';
-import type { JobContext, TileRef } from '../../shared/model.ts';
+import { countParts, type JobContext, type PartMask, type TileRef } from '../../shared/model.ts';
 import type { ChecksPolicy } from '../../shared/schemas.ts';
 import type { WorkloadSpec } from '../../shared/workload.ts';
+import type { StoredResult } from '../store/store.ts';
+import type { Job } from './state.ts';
+import { tileNumber } from './verifier.ts';
 
 export interface Price {
   /** Micro-units of the whole job. */
@@ -23,14 +26,17 @@ export const partPrice = (spec: WorkloadSpec, job: JobContext, at: TileRef, rate
  */
 const auditShare = (targetError: number): number => Math.min(0.5, Math.max(0.02, 5e-6 / targetError));
 
-/** Price of a job, from the work known before it runs. Pure and exact: the sum of what its parts will be paid. */
-export function priceJob(spec: WorkloadSpec, job: JobContext, checks: ChecksPolicy, ratePerUnit: MicroCredits): Price {
+/** Parts that are there already and cost nothing more, by the running number of their tile (`tileNumber`). */
+export type Have = ReadonlyMap<number, PartMask>;
+
+/** Price of a job, from the work known before it runs, or of what is missing of it. Pure and exact: the sum of what its parts will be paid. */
+export function priceJob(spec: WorkloadSpec, job: JobContext, checks: ChecksPolicy, ratePerUnit: MicroCredits, have: Have = new Map()): Price {
   const grid = spec.split(job.params, job.prepared);
   let [units, parts, work] = [0, 0, 0n];
   for (let pass = 0; pass < grid.passes; pass++) {
     for (let tile = 0; tile < grid.tiles; tile++) {
       const at = { pass, tile };
-      const count = spec.parts(job, at);
+      const count = spec.parts(job, at) - countParts(have.get(tileNumber(grid.tiles, at)) ?? (0 as PartMask));
       units += spec.work(job, at) * count;
       parts += count;
       work += partPrice(spec, job, at, ratePerUnit) * BigInt(count);
@@ -38,3 +44,10 @@ export function priceJob(spec: WorkloadSpec, job: JobContext, checks: ChecksPoli
   }
   return { units, parts, work, checks: (work * BigInt(Math.ceil(auditShare(checks.targetError) * 10_000))) / 10_000n };
 }
+
+/** What accepted results of a job were paid. */
+export const workPaid = ({ spec, context, stored }: Job, results: readonly StoredResult[]): MicroCredits =>
+  results.reduce(
+    (sum, { state, at, parts }) => (state === 'accepted' ? sum + partPrice(spec, context, at, stored.ratePerUnit) * BigInt(countParts(parts)) : sum),
+    0n,
+  );

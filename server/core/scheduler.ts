@@ -36,10 +36,11 @@ interface Grant {
 
 /** Grants audits first, because results of others wait for them, then up to `leasesMax` leases. Fewer than asked for sets `retryMs`. */
 export function grantWork(state: State, contributor: Contributor, leasesMax: number, now: number, random: RandomBytes): Event {
-  const audits = contributor.connected ? grantAudits(state, contributor, now, random) : [];
+  const mayHave = contributor.connected && state.halted === null;
+  const audits = mayHave ? grantAudits(state, contributor, now, random) : [];
   const leases: ActiveLease[] = [];
   const want = Math.min(leasesMax, limits.leasesPerContributorMax - contributor.leases.size);
-  const mayWork = contributor.connected && state.checksInFlight < CHECKS_IN_FLIGHT_MAX;
+  const mayWork = mayHave && state.checksInFlight < CHECKS_IN_FLIGHT_MAX;
   let exhausted = !mayWork;
   while (mayWork && leases.length < want && wantsMore(contributor)) {
     const grant = pick(state, contributor, now);
@@ -68,7 +69,7 @@ const wantsMore = (contributor: Contributor): boolean =>
 
 /** The fair next piece of work: by `rankOf`, and among equals the job that has been granted least. */
 function pick(state: State, contributor: Contributor, now: number): Grant | undefined {
-  const jobs = [...state.jobs.values()].filter((job) => !job.closing && mayTake(contributor, job) && !isSuspended(contributor, job.record, now));
+  const jobs = [...state.jobs.values()].filter((job) => !job.closing && !job.paused && mayTake(contributor, job) && !isSuspended(contributor, job.record, now));
   const ranked = jobs.map((job) => ({ job, rank: rankOf(state, contributor, job) }));
   if (ranked.length > 1) ranked.sort((a, b) => a.rank - b.rank || a.job.granted - b.job.granted || a.job.stored.createdMs - b.job.stored.createdMs);
   for (const { job } of ranked) {
@@ -128,7 +129,7 @@ function lease(state: State, contributor: Contributor, { job, at, parts }: Grant
   const { id } = job.stored;
   const unitsPerPart = job.spec.work(job.context, at);
   const units = unitsPerPart * countParts(parts);
-  const attempt = ++job.attempt;
+  const attempt = ++state.attempts;
   job.granted += units;
   job.blocks.lease(tileNumber(job.grid.tiles, at), parts);
   job.partsLeased += countParts(parts);

@@ -52,12 +52,16 @@ export interface State {
   readonly pending: Map<ResultId, PendingResult>;
   /** Check requests without an answer. */
   checksInFlight: number;
+  /** Leases granted since the start: distinguishes two grants of one tile, also of a job that was extended meanwhile. */
+  attempts: number;
   /** Elements accepted of anybody, and lost to those without a record: newcomers, and liars, whose record a proven lie has ended. Both decay. */
   achieved: number;
   wastedByUnproven: number;
   balanceAtMs: number;
   /** When the next newcomer may be tried although too much was wasted. */
   nextTrialAtMs: number;
+  /** Why the operator has paused the network: nothing is leased. Null while it runs. */
+  halted: string | null;
 }
 
 export interface CoreConfig {
@@ -81,8 +85,8 @@ export interface Job {
   readonly context: JobContext;
   readonly grid: TileGrid;
   readonly blocks: TileBlocks;
-  /** Of the first passes, how many may be left out on tiles that are good enough; 0 when none. */
-  readonly adaptivePasses: number;
+  /** Passes that may be left out on tiles that are good enough, in their order; empty when none. */
+  readonly adaptivePasses: readonly number[];
   /** What accepted results say about how many of them their tiles need. */
   readonly measurements: Measurements;
   /** What a contributor has to download; identical inputs count once. */
@@ -107,8 +111,6 @@ export interface Job {
   /** Committed results of this job without a verdict. */
   undecided: number;
   readonly contributors: Set<ContributorId>;
-  /** Leases granted since the start: distinguishes two grants of one tile. */
-  attempt: number;
   /** Work granted so far, for fair shares between jobs. */
   granted: number;
   /** Hand-ins seen, by `handInKey`: a repeated one is the same row. */
@@ -117,6 +119,8 @@ export interface Job {
   readonly trustedQuestions: Question[];
   /** Cancelled: no more leases; ends when what was handed in is decided. */
   closing: boolean;
+  /** Its requester wants a pause: no more leases until it is resumed. */
+  paused: boolean;
   /** Accepted parts a second, decaying over 20 s. */
   rate: number;
   rateAtMs: number;
@@ -275,11 +279,12 @@ export type Joining = Pick<Contributor, 'id' | 'owner' | 'site' | 'network' | 'd
 };
 
 export type Command =
-  /** `paid`: what the job has paid so far, 0 for a new one. */
+  /** A new job, one read back, or one that was extended. `paid`: what it has paid so far, 0 for a new one. */
   | { readonly type: 'openJob'; readonly job: StoredJob; readonly results: readonly StoredResult[]; readonly paid: MicroCredits }
   /** Read back at a start: accepted results whose pay is vesting. Their contributors have joined before. */
   | { readonly type: 'restoreVesting'; readonly results: readonly StoredResult[] }
   | { readonly type: 'cancelJob'; readonly job: JobId }
+  | { readonly type: 'pauseJob'; readonly job: JobId; readonly paused: boolean }
   | { readonly type: 'join'; readonly contributor: Joining }
   /** Before contributors of that site join. One that is known goes on as it is. */
   | { readonly type: 'openSite'; readonly site: SiteId; readonly book: SiteBook }
@@ -314,7 +319,18 @@ export type Command =
   | { readonly type: 'setGroups'; readonly owner: OwnerId; readonly groups: readonly GroupId[] }
   | { readonly type: 'prefer'; readonly contributor: ContributorId; readonly preferences: Preferences }
   | { readonly type: 'changeOwner'; readonly from: OwnerId; readonly to: OwnerId }
+  /** The operator pauses the network, or with null lets it go on. */
+  | { readonly type: 'halt'; readonly reason: string | null }
+  /** The operator ends a suspension. */
+  | { readonly type: 'pardon'; readonly contributor: ContributorId }
   | { readonly type: 'tick' };
+
+/** How much an accepted result is: `tiles` as a share of one, because a tile may come in parts. */
+export interface WorkAmount {
+  readonly tiles: number;
+  readonly microUnits: number;
+  readonly elements: number;
+}
 
 export type Event =
   | { readonly type: 'write'; readonly write: Write }
@@ -341,7 +357,8 @@ export type Event =
   | { readonly type: 'leasesVoided'; readonly contributor: ContributorId; readonly tokens: readonly string[]; readonly reason: string }
   | { readonly type: 'workAvailable'; readonly contributors: readonly ContributorId[] }
   | { readonly type: 'tileLeased'; readonly job: JobId; readonly at: TileRef; readonly parts: PartMask }
-  | { readonly type: 'tileAccepted'; readonly job: JobId; readonly result: AcceptedView }
+  | { readonly type: 'tileChecking'; readonly job: JobId; readonly at: TileRef; readonly parts: PartMask }
+  | { readonly type: 'tileAccepted'; readonly job: JobId; readonly result: AcceptedView; readonly amount: WorkAmount }
   | { readonly type: 'tileRevoked'; readonly job: JobId; readonly result: ResultId; readonly at: TileRef; readonly parts: PartMask }
   | { readonly type: 'tileRefuted'; readonly job: JobId; readonly at: TileRef; readonly parts: PartMask; readonly drill: boolean }
   | { readonly type: 'jobEnded'; readonly job: JobId; readonly summary: JobSummary };

@@ -14,6 +14,7 @@ interface TestParams {
   readonly passes?: number;
   readonly tiles?: number;
   readonly adaptive?: number;
+  readonly adaptivePasses?: readonly number[];
 }
 
 const spec: WorkloadSpec = {
@@ -29,7 +30,10 @@ const spec: WorkloadSpec = {
     const { passes = 1, tiles = 50 } = params as TestParams;
     return { passes, tiles };
   },
-  adaptivePasses: ({ params }) => (params as TestParams).adaptive ?? 0,
+  adaptivePasses: ({ params }) => {
+    const { adaptive = 0, adaptivePasses } = params as TestParams;
+    return adaptivePasses ?? Array.from({ length: adaptive }, (_, pass) => pass);
+  },
   parts: () => PARTS,
   elements: () => ELEMENTS,
   work: () => 1000 as MicroUnits,
@@ -63,6 +67,9 @@ export const storedJob: StoredJob = {
   createdMs: 0,
   endedMs: null,
   summary: null,
+  paused: false,
+  extensions: 0,
+  deletedMs: null,
 };
 
 type Verdict = Event & { type: 'verdict' };

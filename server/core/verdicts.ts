@@ -198,7 +198,9 @@ export function accept(state: State, job: Job, pending: PendingResult, now: numb
   if (contributor && state.idle.delete(contributor.id)) events.push({ type: 'workAvailable', contributors: [contributor.id] });
   if (contributor) contributor.expired = 0;
   events.push(...pending.agreements.map((agreement): Event => ({ type: 'write', write: { kind: 'agreement', agreement } })));
-  events.push(...noteAccepted(state, job, accepted), { type: 'tileAccepted', job: stored.job, result: acceptedView(accepted) });
+  const { context, spec } = job;
+  const done = { tiles: count / spec.parts(context, stored.at), microUnits: count * spec.work(context, stored.at), elements: size };
+  events.push(...noteAccepted(state, job, accepted), { type: 'tileAccepted', job: stored.job, result: acceptedView(accepted), amount: done });
   events.push(verdictEvent(pending, owner, 'accepted', amount, 0n, reasonToAccept(pending, contributor)));
   return events;
 }

@@ -3,10 +3,16 @@ import { countParts } from '../../shared/model.ts';
 import { noteRevoked } from './adaptive.ts';
 import { vests, voids } from './ledger.ts';
 import { takeShare } from './sites.ts';
-import type { Contributor, Event, State, VestingResult } from './state.ts';
+import type { Command, Contributor, Event, State, VestingResult } from './state.ts';
 import { tileNumber } from './verifier.ts';
 
 /** Pay for accepted results waits a while in the contributor's vesting account: until it is there to keep, a proven lie voids it. */
+
+/** Gives contributors back what they had vesting before a restart. */
+export function restoreVesting({ contributors }: State, { results }: Command & { type: 'restoreVesting' }): Event[] {
+  for (const result of results) if (result.vesting) contributors.get(result.contributor)?.vesting.push({ ...result, vesting: result.vesting });
+  return [];
+}
 
 /** Moves what has vested to the contributor's owner and to the site. */
 export function vestDue({ sites }: State, contributor: Contributor, now: number): Event[] {

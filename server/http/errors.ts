@@ -7,6 +7,7 @@ import { InputError } from '../../shared/workload.ts';
 import { PoolBusy } from '../checks/pool.ts';
 import { CommitFailed } from '../coordinator.ts';
 import { JobError } from '../jobs.ts';
+import { BlobBanned } from '../store/blobs.ts';
 import { BlobMismatch, BlobTooLarge, InsufficientCredits } from '../store/store.ts';
 
 /** A refusal in the words of `ErrorCode`. */
@@ -63,6 +64,7 @@ function expected(error: unknown): Problem | undefined {
     return answer('insufficient_credits', `This needs ${formatCredits(needed)} credits.`, undefined, `${formatCredits(available)} available`);
   }
   if (error instanceof BlobTooLarge) return answer('too_large', `The bytes are too many: ${error.message}.`);
+  if (error instanceof BlobBanned) return answer('forbidden', 'The operator does not accept this file. The page /policy says what is not accepted.', 'hash');
   if (error instanceof BlobMismatch) return answer('bad_input', `${error.message}.`, 'hash', undefined, WRONG_CONTENT);
   if (error instanceof FormatError) return answer('bad_input', `${error.message}.`);
   if (error instanceof CommitFailed || error instanceof PoolBusy) return answer('busy', error.message);

@@ -19,9 +19,10 @@ const ORDERS_PER_MINUTE_MAX = 60;
 const orders = { config: { rateLimit: { max: ORDERS_PER_MINUTE_MAX, timeWindow: MINUTE_MS } } };
 
 const jobPath = Type.Object({ job: schemas.jobId });
-const immutable = 'public, max-age=31536000, immutable';
+/** Not for caches that several people share: a job may become private. */
+const immutable = 'private, max-age=31536000, immutable';
 
-/** Quote, order, look at, cancel and download jobs. Whoever has a job's id may look, unless it is for a group only; only its requester may cancel it. */
+/** Quote, order, look at, cancel and download jobs. Whoever has a job's id may look, unless it is private or for a group only; only its requester may cancel it. */
 export const jobRoutes =
   (deps: JobRouteDeps): FastifyPluginAsyncTypebox =>
   async (app) => {
@@ -46,13 +47,17 @@ export const jobRoutes =
       '/api/jobs',
       {
         schema: {
-          querystring: Type.Object({ scope: Type.Optional(Type.Union([Type.Literal('public'), Type.Literal('mine')])), group: Type.Optional(schemas.groupId) }),
+          querystring: Type.Object({
+            scope: Type.Optional(Type.Union([Type.Literal('public'), Type.Literal('mine')])),
+            group: Type.Optional(schemas.groupId),
+            status: Type.Optional(schemas.jobView.properties.status),
+          }),
         },
       },
       async (request) => {
-        const { scope = 'public', group } = request.query;
+        const { scope = 'public', group, status } = request.query;
         const owner = await ownerOf(request);
-        return { jobs: group === undefined ? await jobs.list(scope, owner) : await jobs.ofGroup(group, owner) };
+        return { jobs: group === undefined ? await jobs.list(scope, owner, status) : await jobs.ofGroup(group, owner) };
       },
     );
 
@@ -65,28 +70,12 @@ export const jobRoutes =
     }));
 
     app.get('/api/jobs/:job/results/:result', { schema: { params: Type.Object({ job: schemas.jobId, result: schemas.resultId }) } }, async (request, reply) => {
-      const { bytes, isPrivate } = await jobs.resultBytes(request.params.job, request.params.result, await ownerOf(request));
+      const bytes = await jobs.resultBytes(request.params.job, request.params.result, await ownerOf(request));
       return reply
-        .header('cache-control', isPrivate ? immutable.replace('public', 'private') : immutable)
+        .header('cache-control', immutable)
         .type('application/octet-stream')
         .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
     });
-
-    app.get(
-      '/api/jobs/:job/files',
-      {
-        config: { scope: 'jobs:read' },
-        schema: {
-          operationId: 'listFiles',
-          tags: ['Jobs'],
-          summary: 'Files that a job ends in',
-          description: 'What `GET /api/jobs/{job}/files/{output}` has once the job is done.',
-          params: jobPath,
-          response: { 200: Type.Object({ outputs: Type.Array(schemas.outputView) }) },
-        },
-      },
-      async (request) => ({ outputs: [...(await jobs.outputs(request.params.job, await ownerOf(request)))] }),
-    );
 
     app.get(
       '/api/jobs/:job/files/:output',
@@ -96,6 +85,7 @@ export const jobRoutes =
         const file = await jobs.file(request.params.job, request.params.output);
         return reply
           .type(file.mediaType)
+          .header('cache-control', 'private, no-cache')
           .header('content-disposition', `attachment; filename="${file.name}"`)
           .header('content-length', await blobs.size(file.hash))
           .send(blobs.stream(file.hash));

@@ -20,8 +20,10 @@ const PROOFS_PER_ADDRESS_HOUR_MAX = 60;
 const TOKEN_BYTES = 24;
 
 /** What stands in the way of a site's cards, the operator's word first. */
-export const siteStateOf = ({ id, switchedOffMs, provenMs }: StoredSite, isSuspended: (site: SiteId) => boolean): SiteState =>
-  isSuspended(id) ? 'suspended' : switchedOffMs !== null ? 'off' : provenMs === null ? 'unproven' : 'ready';
+export const siteStateOf = (
+  { id, switchedOffMs, provenMs }: Pick<StoredSite, 'id' | 'switchedOffMs' | 'provenMs'>,
+  isSuspended: (site: SiteId) => boolean,
+): SiteState => (isSuspended(id) ? 'suspended' : switchedOffMs !== null ? 'off' : provenMs === null ? 'unproven' : 'ready');
 
 const refusals: Readonly<Record<Exclude<SiteState, 'ready'>, string>> = {
   suspended: 'The operator of this coordinator has suspended this site.',

@@ -16,6 +16,7 @@ import { temporaryFolder } from '../store/testing.ts';
 /** The HTTP edge on a real store in a folder of its own, without a port. */
 export interface TestApp {
   readonly app: FastifyInstance;
+  readonly config: Config;
   readonly store: Store;
   readonly blobs: BlobStore;
   /** The clock; tests turn it. */
@@ -48,8 +49,9 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
   const endedSites: SiteId[] = [];
   const proofs = new Map<string, string>();
   const suspended = new Set<SiteId>();
+  const config = { ...readConfig({ DATA_DIR: folder.path, LOG_LEVEL: 'silent' }), ...options.config };
   const app = await buildApp({
-    config: { ...readConfig({ DATA_DIR: folder.path, LOG_LEVEL: 'silent' }), ...options.config },
+    config,
     store,
     blobs,
     clock: () => now.ms,
@@ -69,7 +71,7 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
     clientFolder: options.clientFolder ?? join(folder.path, 'no-pages'),
   });
   try {
-    return await run({ app, store, blobs, now, ended, moved, regrouped, endedSites, proofs, suspended });
+    return await run({ app, config, store, blobs, now, ended, moved, regrouped, endedSites, proofs, suspended });
   } finally {
     await app.close();
     await store.close();

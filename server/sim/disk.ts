@@ -37,6 +37,7 @@ export class Disk {
         this.#change(write.id, { vesting: null });
         return;
       case 'jobClosing':
+      case 'jobPaused':
       // A measurement that nothing reads to decide.
       case 'agreement':
         return;

@@ -120,6 +120,9 @@ export class Ours implements Policy {
       createdMs: this.#world.now(),
       endedMs: null,
       summary: null,
+      paused: false,
+      extensions: 0,
+      deletedMs: null,
     };
   }
 

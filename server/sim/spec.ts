@@ -28,5 +28,5 @@ export const simSpec = (grid?: TileGrid): WorkloadSpec => ({
   region: () => null,
   picture: () => null,
   // The last pass always runs, as one of features does.
-  adaptivePasses: ({ params }) => (params as SimParams).passes - 1,
+  adaptivePasses: ({ params }) => Array.from({ length: (params as SimParams).passes - 1 }, (_, pass) => pass),
 });

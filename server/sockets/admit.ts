@@ -34,8 +34,8 @@ export interface Session {
   readonly consentExpiresMs: number;
   /** `hello.browser`, hashed; null where there is none. Lives as long as the connection. */
   readonly browser: string | null;
-  /** Jobs this connection has been told about. */
-  readonly told: Set<JobId>;
+  /** Jobs this connection has been told about, and how often they had been extended by then. */
+  readonly told: Map<JobId, number>;
 }
 
 /** Who says hello must know the contributor's secret and stand on a consent of it that has neither ended nor expired. */
@@ -91,7 +91,7 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
       site: consent.site,
       consentExpiresMs: consent.expiresMs,
       browser: browserOf(message),
-      told: new Set(),
+      told: new Map(),
     },
     welcome: {
       ...(await balancesOf(store, id, owner)),

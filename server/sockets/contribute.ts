@@ -82,11 +82,11 @@ async function workOf({ coordinator, store, clock }: ContributeDeps, session: Se
   const granted = events.find((event) => event.type === 'leased');
   const leases: readonly ActiveLease[] = granted?.leases ?? [];
   const audits: readonly ActiveAudit[] = granted?.audits ?? [];
-  const fresh = [...new Set([...audits, ...leases].map(({ job }) => job))].filter((id) => !session.told.has(id));
+  const fresh = [...new Set([...audits, ...leases].map(({ job }) => job))].filter((id) => session.told.get(id) !== coordinator.openJob(id)?.stored.extensions);
   const found = fresh.map(async (id): Promise<JobBrief | undefined> => {
     const job = coordinator.openJob(id);
     if (!job) return undefined;
-    session.told.add(id);
+    session.told.set(id, job.stored.extensions);
     const { workload, version, title, seed, params, prepared, inputs, group } = job.stored;
     const name = group?.mode === 'only' ? (await store.groups.get(group.id))?.name : undefined;
     const brief = { id, workload, version, title, seed, params, prepared, inputs, progress: job.partsAccepted / job.partsTotal, requester: job.requester };

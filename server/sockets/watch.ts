@@ -1,4 +1,4 @@
-import type { Server } from 'socket.io';
+import type { Server, Socket } from 'socket.io';
 import type { GroupId, JobId, OwnerId } from '../../shared/model.ts';
 import { namespaces } from '../../shared/protocol.ts';
 import { type AcceptedView, type JobView, watchRequest } from '../../shared/schemas.ts';
@@ -11,7 +11,10 @@ import { commandsOf, Refusal } from './connect.ts';
 const PROGRESS_MS = 500;
 const WATCHED_PER_SOCKET_MAX = 16;
 
-/** The edge for pages that look at jobs. Public and unlisted jobs alike: whoever has the id may watch. Jobs for a group only need a member's session. */
+/**
+ * The edge for pages that look at jobs. Public and unlisted jobs alike: whoever has the id may watch. Private jobs need their requester's session, jobs
+ * for a group only a member's.
+ */
 export function serveViewers(
   io: Server,
   deps: {
@@ -21,18 +24,26 @@ export function serveViewers(
     readonly ownerOf: (cookies: string | undefined) => Promise<OwnerId | undefined>;
     readonly log: { error(fields: object, message: string): void };
   },
-): { close(): void; leftGroup(owner: OwnerId, group: GroupId): void } {
+): { close(): void; leftGroup(owner: OwnerId, group: GroupId): void; changed(job: JobId): void; jobGone(job: JobId): void } {
   const space = io.of(namespaces.watch);
   const changed = new Set<JobId>();
   const room = (job: JobId): string => `job:${job}`;
 
   const show = (event: Event): void => {
+    if (event.type === 'tileChecking') space.to(room(event.job)).emit('tile:checking', { job: event.job, at: event.at, parts: event.parts });
     if (event.type === 'tileLeased') space.to(room(event.job)).emit('tile:leased', { job: event.job, at: event.at, parts: event.parts });
     if (event.type === 'tileRefuted') space.to(room(event.job)).emit('tile:refuted', { job: event.job, at: event.at, parts: event.parts, drill: event.drill });
     if (event.type === 'tileRevoked')
       space.to(room(event.job)).emit('tile:revoked', { job: event.job, result: event.result, at: event.at, parts: event.parts });
     if (event.type === 'tileAccepted') space.to(room(event.job)).emit('tile:accepted', { job: event.job, result: event.result });
-    if (event.type === 'tileLeased' || event.type === 'tileRefuted' || event.type === 'tileRevoked' || event.type === 'tileAccepted') changed.add(event.job);
+    if (
+      event.type === 'tileLeased' ||
+      event.type === 'tileRefuted' ||
+      event.type === 'tileRevoked' ||
+      event.type === 'tileAccepted' ||
+      event.type === 'tileChecking'
+    )
+      changed.add(event.job);
     if (event.type === 'jobEnded') void tell(event.job, 'job:ended');
   };
   const tell = async (job: JobId, name: 'job:progress' | 'job:ended'): Promise<void> => {
@@ -68,8 +79,27 @@ export function serveViewers(
       return null;
     });
   });
+  /** Whoever may not see the job any more hears nothing more of it. */
+  const cut = async (socket: Socket, job: JobId): Promise<void> => {
+    const gone = await deps.jobs.visible(job, socket.data.owner).then(
+      () => false,
+      (error: unknown) => error instanceof JobError && error.code === 'not_found',
+    );
+    if (!gone) return;
+    await socket.leave(room(job));
+    socket.emit('job:gone', { job });
+  };
   return {
     close: () => clearInterval(timer),
+    /** Something was done with a job by its requester. */
+    changed(job) {
+      const watching = [...space.sockets.values()].filter((socket) => socket.rooms.has(room(job)));
+      void Promise.all(watching.map((socket) => cut(socket, job))).then(() => tell(job, 'job:progress'));
+    },
+    jobGone(job) {
+      space.to(room(job)).emit('job:gone', { job });
+      space.in(room(job)).socketsLeave(room(job));
+    },
     leftGroup(owner, group) {
       for (const socket of space.sockets.values()) {
         if (socket.data.owner !== owner) continue;

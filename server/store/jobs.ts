@@ -9,7 +9,7 @@ import { InsufficientCredits, type JobStore, type StoredJob, type StoredResult, 
 type Db = Kysely<Tables>;
 type WriteOf<Kind extends Write['kind']> = Extract<Write, { kind: Kind }>;
 
-const heldFromJson = (heldFrom: StoredJob['heldFrom']): string =>
+export const heldFromJson = (heldFrom: StoredJob['heldFrom']): string =>
   JSON.stringify(heldFrom.map(({ account, microCredits }) => ({ account, microCredits: microCredits.toString() })));
 
 const heldFromOf = (json: string): StoredJob['heldFrom'] =>
@@ -43,9 +43,12 @@ const jobRow = (job: StoredJob): Insertable<JobsTable> => ({
   summary_json: job.summary === null ? null : JSON.stringify(job.summary),
   group_id: job.group?.id ?? null,
   group_mode: job.group?.mode ?? null,
+  paused: job.paused ? 1 : 0,
+  extensions: job.extensions,
+  deleted_ms: job.deletedMs,
 });
 
-const jobOf = (row: Selectable<JobsTable>): StoredJob => ({
+export const jobOf = (row: Selectable<JobsTable>): StoredJob => ({
   id: row.id,
   title: row.title,
   workload: row.workload,
@@ -69,6 +72,9 @@ const jobOf = (row: Selectable<JobsTable>): StoredJob => ({
   createdMs: row.created_ms,
   endedMs: row.ended_ms,
   summary: row.summary_json === null ? null : JSON.parse(row.summary_json),
+  paused: row.paused === 1,
+  extensions: row.extensions,
+  deletedMs: row.deleted_ms,
 });
 
 export async function writeJobClosing(trx: Db, id: JobId): Promise<void> {
@@ -87,7 +93,7 @@ export async function writeJobEnd(trx: Db, end: WriteOf<'jobEnded'>): Promise<vo
 }
 
 /** A hold is spread over several accounts; what people need to know is the whole of it against all they have. */
-async function assertCovered(trx: Db, holds: readonly Transfer[]): Promise<void> {
+export async function assertCovered(trx: Db, holds: readonly Transfer[]): Promise<void> {
   let needed: MicroCredits = 0n;
   let available: MicroCredits = 0n;
   const counted = new Set<string>();
@@ -108,10 +114,13 @@ export class SqlJobs implements JobStore {
     this.#db = db;
   }
 
-  async create(job: StoredJob, holds: readonly Transfer[]): Promise<void> {
+  async create(job: StoredJob, holds: readonly Transfer[], files: Readonly<Record<string, BlobHash>> = {}): Promise<void> {
     await this.#db.transaction().execute(async (trx) => {
       await assertCovered(trx, holds);
       await trx.insertInto('jobs').values(jobRow(job)).execute();
+      for (const [name, hash] of Object.entries(files)) await trx.insertInto('job_uploads').values({ job: job.id, name, hash }).execute();
+      const blobs = new Set([...Object.values(files), ...job.inputs.map(({ hash }) => hash)]);
+      for (const hash of blobs) await trx.insertInto('job_blobs').values({ hash, job: job.id }).execute();
       await postTransfers(trx, holds);
     });
   }
@@ -130,7 +139,11 @@ export class SqlJobs implements JobStore {
     readonly limit: number;
   }): Promise<StoredJob[]> {
     let query = this.#db.selectFrom('jobs').selectAll().orderBy('seq', 'desc').limit(filter.limit);
-    if (filter.visibility !== undefined) query = query.where('visibility', '=', filter.visibility);
+    if (filter.visibility !== undefined)
+      query = query
+        .where('visibility', '=', filter.visibility)
+        .where('deleted_ms', 'is', null)
+        .where('id', 'not in', (eb) => eb.selectFrom('job_decisions').select('job').where('hidden', '=', 1));
     if (filter.owner !== undefined) query = query.where('owner', '=', filter.owner);
     if (filter.status !== undefined) query = query.where('status', '=', filter.status);
     if (filter.gallery !== undefined) query = query.where('gallery', '=', filter.gallery ? 1 : 0);
@@ -196,12 +209,17 @@ export class SqlJobs implements JobStore {
     return row && resultOf(row);
   }
 
-  async setFile(job: JobId, output: string, blob: BlobHash): Promise<void> {
-    await this.#db
-      .insertInto('job_files')
-      .values({ job, output, hash: blob })
-      .onConflict((conflict) => conflict.columns(['job', 'output']).doUpdateSet({ hash: blob }))
-      .execute();
+  async setFile(job: JobId, output: string, blob: BlobHash, extensions: number): Promise<boolean> {
+    return this.#db.transaction().execute(async (trx) => {
+      const row = await trx.selectFrom('jobs').select(['status', 'extensions', 'deleted_ms']).where('id', '=', job).executeTakeFirst();
+      if (row?.status !== 'done' || row.extensions !== extensions || row.deleted_ms !== null) return false;
+      await trx
+        .insertInto('job_files')
+        .values({ job, output, hash: blob })
+        .onConflict((conflict) => conflict.columns(['job', 'output']).doUpdateSet({ hash: blob }))
+        .execute();
+      return true;
+    });
   }
 
   async file(job: JobId, output: string): Promise<BlobHash | undefined> {

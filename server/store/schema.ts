@@ -14,7 +14,17 @@ import type {
   ResultState,
   SiteId,
 } from '../../shared/model.ts';
-import type { AccountId, StoredResult, TransferKind } from './store.ts';
+import type {
+  BannedContentsTable,
+  JobDecisionsTable,
+  JobUploadsTable,
+  NetworkPausesTable,
+  NetworkSamplesTable,
+  OperatorLogTable,
+  OperatorSessionsTable,
+  ReportsTable,
+} from './moderation-schema.ts';
+import type { AccountId, StoredJob, StoredResult, TransferKind } from './store.ts';
 
 /** Tables as Kysely sees them. Times are milliseconds since 1970, `*_json` is JSON text, booleans are 0 or 1. */
 export interface Tables {
@@ -23,6 +33,7 @@ export interface Tables {
   jobs: JobsTable;
   results: ResultsTable;
   job_files: JobFilesTable;
+  job_blobs: JobBlobsTable;
   sessions: SessionsTable;
   challenges: ChallengesTable;
   contributors: ContributorsTable;
@@ -35,6 +46,14 @@ export interface Tables {
   invites: InvitesTable;
   secrets: SecretsTable;
   counters: CountersTable;
+  reports: ReportsTable;
+  job_decisions: JobDecisionsTable;
+  job_uploads: JobUploadsTable;
+  banned_contents: BannedContentsTable;
+  operator_sessions: OperatorSessionsTable;
+  network_pauses: NetworkPausesTable;
+  operator_log: OperatorLogTable;
+  network_samples: NetworkSamplesTable;
 }
 
 /** Columns, and names given to sums in queries, that hold credits. They alone come back as bigint; every other integer is a number. */
@@ -68,7 +87,7 @@ export interface JobsTable {
   workload: string;
   version: number;
   status: JobStatus;
-  visibility: 'public' | 'unlisted';
+  visibility: StoredJob['visibility'];
   gallery: number;
   owner: OwnerId;
   seed: number;
@@ -87,6 +106,9 @@ export interface JobsTable {
   summary_json: string | null;
   group_id: GroupId | null;
   group_mode: GroupMode | null;
+  paused: number;
+  extensions: number;
+  deleted_ms: number | null;
 }
 
 export interface ResultsTable {
@@ -131,6 +153,12 @@ export interface JobFilesTable {
   job: JobId;
   output: string;
   hash: BlobHash;
+}
+
+/** What a job was uploaded and what was prepared from it. */
+export interface JobBlobsTable {
+  hash: BlobHash;
+  job: JobId;
 }
 
 export interface SessionsTable {

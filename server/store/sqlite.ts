@@ -8,7 +8,10 @@ import { EmbeddedDialect, openDatabaseFile } from './dialect.ts';
 import { SqlGroups } from './groups.ts';
 import { SqlJobs, writeJobClosing, writeJobEnd } from './jobs.ts';
 import { postTransfers, SqlLedger } from './ledger.ts';
+import { type LifecycleStore, SqlLifecycle, writeJobPaused } from './lifecycle.ts';
 import { migrate } from './migrations/migrate.ts';
+import { type ModerationStore, SqlModeration } from './moderation.ts';
+import { type NetworkStore, SqlNetwork } from './network.ts';
 import { SqlPeople, writeStandings } from './people.ts';
 import { insertResults, writeMeasured, writeOpening, writeSecondDraw, writeSettled, writeVerdict } from './results.ts';
 import type { Tables } from './schema.ts';
@@ -38,6 +41,9 @@ class SqlStore implements Store {
   readonly ledger: LedgerStore;
   readonly people: PeopleStore;
   readonly groups: GroupStore;
+  readonly lifecycle: LifecycleStore;
+  readonly moderation: ModerationStore;
+  readonly network: NetworkStore;
   readonly #db: Kysely<Tables>;
   readonly #agreements = new AgreementWriter();
 
@@ -47,6 +53,9 @@ class SqlStore implements Store {
     this.ledger = new SqlLedger(db);
     this.people = new SqlPeople(db);
     this.groups = new SqlGroups(db);
+    this.lifecycle = new SqlLifecycle(db);
+    this.moderation = new SqlModeration(db);
+    this.network = new SqlNetwork(db);
   }
 
   /**
@@ -73,6 +82,7 @@ class SqlStore implements Store {
       else if (write.kind === 'standing') standings.set(`${write.contributor} ${write.workload}`, write);
       else if (write.kind === 'agreement') agreements.push(write.agreement);
       else if (write.kind === 'jobClosing') updates.push((trx) => writeJobClosing(trx, write.id));
+      else if (write.kind === 'jobPaused') updates.push((trx) => writeJobPaused(trx, write));
       else if (write.kind === 'jobEnded') updates.push((trx) => writeJobEnd(trx, write));
       else throw new Error(`unknown write ${(write satisfies never as Write).kind}`);
     }

@@ -16,18 +16,23 @@ import type {
   SiteId,
   TileRef,
 } from '../../shared/model.ts';
-import type { ChecksPolicy, JobView } from '../../shared/schemas.ts';
+import type { ChecksPolicy, JobView, Visibility } from '../../shared/schemas.ts';
 import type { Standing } from '../core/reputation.ts';
+import type { LifecycleStore } from './lifecycle.ts';
+import type { ModerationStore } from './moderation.ts';
+import type { NetworkStore } from './network.ts';
 
-/**
- * The one interface between the coordinator and its database. Everything durable goes through here; a promise that
- * resolves means: on disk. SQLite today (sqlite.ts), PostgreSQL beside it later, one test suite for both.
- */
+export { BlobMismatch, type BlobStore, BlobTooLarge } from './blob-store.ts';
+
+/** The one interface between the coordinator and its database. A promise that resolves means: on disk. One test suite for every database. */
 export interface Store {
   readonly jobs: JobStore;
   readonly ledger: LedgerStore;
   readonly people: PeopleStore;
   readonly groups: GroupStore;
+  readonly lifecycle: LifecycleStore;
+  readonly moderation: ModerationStore;
+  readonly network: NetworkStore;
   /** Applies everything in one transaction, in order, or nothing. Repeated transfers and results (same id) are ignored. */
   commit(writes: readonly Write[]): Promise<void>;
   /** A secret of this installation, made at first use and kept: `lease`, `draw`. 32 bytes. */
@@ -76,6 +81,7 @@ export type Write =
   /** Its pay has vested, or was voided. */
   | { readonly kind: 'settled'; readonly id: ResultId }
   | { readonly kind: 'jobClosing'; readonly id: JobId }
+  | { readonly kind: 'jobPaused'; readonly id: JobId; readonly paused: boolean }
   | { readonly kind: 'jobEnded'; readonly id: JobId; readonly status: Exclude<JobStatus, 'open'>; readonly atMs: number; readonly summary: JobSummary }
   | {
       readonly kind: 'standing';
@@ -110,7 +116,7 @@ export interface StoredJob {
   readonly workload: string;
   readonly version: number;
   readonly status: JobStatus;
-  readonly visibility: 'public' | 'unlisted';
+  readonly visibility: Visibility;
   readonly gallery: boolean;
   /** Null: everybody may do it alike. */
   readonly group: { readonly id: GroupId; readonly mode: GroupMode } | null;
@@ -131,8 +137,13 @@ export interface StoredJob {
   readonly closing: boolean;
   readonly createdMs: number;
   readonly endedMs: number | null;
-  /** Figures at the end of the job; null while it is open. */
+  /** Figures at its latest end; null before there was one. */
   readonly summary: JobSummary | null;
+  readonly paused: boolean;
+  /** How often it was extended. */
+  readonly extensions: number;
+  /** Since when its bytes are gone; null: they are here. */
+  readonly deletedMs: number | null;
 }
 
 export type JobSummary = Pick<JobView, 'parts' | 'contributors' | 'checksDone' | 'paidMicroCredits'>;
@@ -192,10 +203,10 @@ export interface Vesting {
 }
 
 export interface JobStore {
-  /** Writes the job and its hold in one transaction. Throws `InsufficientCredits`. */
-  create(job: StoredJob, holds: readonly Transfer[]): Promise<void>;
+  /** Writes the job, its hold and that it needs its inputs and the uploaded `files` in one transaction. Throws `InsufficientCredits`. */
+  create(job: StoredJob, holds: readonly Transfer[], files?: Readonly<Record<string, BlobHash>>): Promise<void>;
   get(id: JobId): Promise<StoredJob | undefined>;
-  /** Newest first. */
+  /** Newest first; with a visibility, those whose bytes are here. */
   list(filter: {
     readonly visibility?: 'public';
     readonly owner?: OwnerId;
@@ -217,8 +228,8 @@ export interface JobStore {
   resultsPage(contributors: readonly ContributorId[], page: { readonly before?: ResultId; readonly limit: number }): Promise<StoredResult[] | undefined>;
   /** Accepted results of any job whose pay is vesting, without inline bytes, oldest first. */
   vesting(): Promise<StoredResult[]>;
-  /** Remembers an assembled file. */
-  setFile(job: JobId, output: string, blob: BlobHash): Promise<void>;
+  /** Remembers an assembled file, unless the job was extended more often than that, opened again or deleted meanwhile. Returns whether it did. */
+  setFile(job: JobId, output: string, blob: BlobHash, extensions: number): Promise<boolean>;
   file(job: JobId, output: string): Promise<BlobHash | undefined>;
 }
 
@@ -416,24 +427,4 @@ export interface GroupStore {
   revokeInvite(id: string, atMs: number): Promise<void>;
   /** Owners whose results of a job are accepted. */
   countHelpers(job: JobId): Promise<number>;
-}
-
-/** Content-addressed bytes on disk. */
-export interface BlobStore {
-  /** Streams to a temporary file while hashing; fsyncs, then renames. Throws `BlobTooLarge`, or `BlobMismatch` when `expected` is given and wrong. */
-  put(source: AsyncIterable<Uint8Array>, options: { readonly bytesMax: number; readonly expected?: BlobHash }): Promise<{ hash: BlobHash; bytes: number }>;
-  get(hash: BlobHash): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  size(hash: BlobHash): Promise<number | undefined>;
-  /** From that byte on, 0 when it is left out. */
-  stream(hash: BlobHash, from?: number): NodeJS.ReadableStream;
-  /** Where worker threads read it. */
-  path(hash: BlobHash): string;
-}
-
-export class BlobTooLarge extends Error {
-  override readonly name = 'BlobTooLarge';
-}
-
-export class BlobMismatch extends Error {
-  override readonly name = 'BlobMismatch';
 }

@@ -54,6 +54,9 @@ export const exampleJob = (own: Partial<StoredJob> = {}): StoredJob => ({
   createdMs: 1_700_000_000_000,
   endedMs: null,
   summary: null,
+  paused: false,
+  extensions: 0,
+  deletedMs: null,
   ...own,
 });
 

@@ -19,7 +19,7 @@ const words = spec.elementWords;
 const elementAt = (element: number, part = 1): ElementRef => ({ ...tile, part, element });
 const placeAt = (element: number): Place => placeOf(job, elementAt(element));
 /** Of what cameras see first: its albedo and depth, or its normal and coverage. */
-const featureAt = (element: number): ElementRef => ({ pass: lightPasses(job.params), tile: tile.tile, part: 0, element });
+const featureAt = (element: number): ElementRef => ({ pass: lightPasses(job.params).length, tile: tile.tile, part: 0, element });
 const truthOf = (element: ElementRef): Uint32Array => recompute(loaded, job, [element]);
 const differs = (a: Uint32Array, b: Uint32Array, at = elementAt(0)): boolean => distance(job, at, a, b) > spec.tolerance.allowed;
 
@@ -69,7 +69,7 @@ describe('recompute and render', () => {
       expect(sums).toEqual(expected);
     }
     expect(albedo).not.toEqual(normal);
-    const [part] = render(loaded, job, { pass: lightPasses(job.params), tile: tile.tile }, maskOf([0]));
+    const [part] = render(loaded, job, { pass: lightPasses(job.params).length, tile: tile.tile }, maskOf([0]));
     const all = wordsOf(part!.bytes, 512 * words);
     expect(all.subarray(pixel * words, (pixel + 1) * words)).toEqual(albedo);
     expect(all.subarray((256 + pixel) * words, (257 + pixel) * words)).toEqual(normal);

@@ -9,11 +9,13 @@ import {
   type Place,
   partSamples,
   partsIn,
+  passesOfSamples,
   placeOf,
   sampleRange,
   samplesOfParts,
   tileEdge,
   tileRect,
+  tilesIn,
 } from './grid.ts';
 import { defaults, type RenderJob, type RenderParams } from './params.ts';
 
@@ -26,7 +28,7 @@ describe('samples', () => {
   test.each(counts)('%i fall into passes and parts without a gap, and never into more than 64 a part', (samples) => {
     const params = paramsOf({ samples });
     let next = 0;
-    for (let pass = 0; pass < lightPasses(params); pass++) {
+    for (const pass of lightPasses(params)) {
       expect(isFeaturePass(params, pass)).toBe(false);
       expect(partsIn(params, pass)).toBeGreaterThanOrEqual(1);
       expect(partsIn(params, pass)).toBeLessThanOrEqual(limits.partsPerTileMax);
@@ -47,7 +49,7 @@ describe('samples', () => {
   test('the pass behind those of light is one of features, of up to 16 samples in one part', () => {
     for (const samples of counts) {
       const params = paramsOf({ samples });
-      const pass = lightPasses(params);
+      const pass = lightPasses(params).length;
       expect(gridOf(params).passes).toBe(pass + 1);
       expect(isFeaturePass(params, pass)).toBe(true);
       expect(partsIn(params, pass)).toBe(1);
@@ -56,6 +58,81 @@ describe('samples', () => {
       expect(gridOf(paramsOf({ samples, layers: 'none' })).passes).toBe(pass);
     }
   });
+});
+
+describe('an extended job', () => {
+  const orders = [
+    [64, 128],
+    [20, 21, 500],
+    [1, 65536],
+    [170, 1024, 1025, 4000],
+    [16, 17, 18, 19, 20],
+  ];
+
+  test.each(orders)('keeps every pass, part and range that it had: %i, %i ...', (...counts) => {
+    for (const layers of ['all', 'none'] as const) {
+      for (let extensions = 1; extensions < counts.length; extensions++) {
+        const before = paramsOf({ layers, samples: counts[extensions - 1]!, stages: counts.slice(0, extensions - 1) });
+        const after = paramsOf({ layers, samples: counts[extensions]!, stages: counts.slice(0, extensions) });
+        const { passes, tiles } = gridOf(before);
+        expect(gridOf(after).tiles).toBe(tiles);
+        expect(gridOf(after).passes).toBeGreaterThan(passes);
+        for (let pass = 0; pass < passes; pass++) {
+          const shape = (p: RenderParams) => [
+            isFeaturePass(p, pass),
+            samplesOfParts(p, pass),
+            elementsOf(p, { pass, tile: 0 }),
+            Array.from({ length: partsIn(p, pass) }, (_, part) => sampleRange(p, pass, part)),
+          ];
+          expect(shape(after)).toEqual(shape(before));
+        }
+        expect(lightPasses(after).slice(0, lightPasses(before).length)).toEqual(lightPasses(before));
+      }
+    }
+  });
+
+  test.each(orders)('has every sample once, in order: %i, %i ...', (...counts) => {
+    const params = paramsOf({ samples: counts.at(-1)!, stages: counts.slice(0, -1) });
+    const ranges = lightPasses(params).flatMap((pass) => Array.from({ length: partsIn(params, pass) }, (_, part) => sampleRange(params, pass, part)));
+    let next = 0;
+    for (const { first, end } of ranges) {
+      expect([first, end > first, end - first <= 64]).toEqual([next, true, true]);
+      next = end;
+    }
+    expect(next).toBe(counts.at(-1));
+    expect(lightPasses(params).length + 1).toBe(gridOf(params).passes);
+  });
+
+  test('counts the passes that a number of samples takes', () => {
+    // 16 + 4, then 4 x 32 a pass.
+    const params = paramsOf({ samples: 300, stages: [20] });
+    expect([16, 20, 20 + 64, 20 + 128, 300, 20 + 3 * 128].map((samples) => passesOfSamples(params, samples))).toEqual([
+      16 / 64,
+      20 / 64,
+      1.5,
+      2,
+      1 + 280 / 128,
+      4,
+    ]);
+    expect(passesOfSamples(params, Number.POSITIVE_INFINITY)).toBe(Number.POSITIVE_INFINITY);
+    expect(passesOfSamples(paramsOf({ samples: 256 }), 96)).toBe(0.75);
+  });
+});
+
+test('the tiles of a region are those that it touches', () => {
+  const params = paramsOf({ width: 70, height: 60, frames: 2 });
+  for (const region of [
+    { x: 0, y: 0, width: 70, height: 60 },
+    { x: 15, y: 15, width: 2, height: 2 },
+    { x: 16, y: 32, width: 16, height: 1 },
+    { x: 69, y: 59, width: 1, height: 1 },
+  ]) {
+    const touched = Array.from({ length: gridOf(params).tiles }, (_, tile) => ({ tile, ...tileRect(params, tile) })).filter(
+      ({ x, y, width, height, frame }) =>
+        frame === 1 && x < region.x + region.width && region.x < x + width && y < region.y + region.height && region.y < y + height,
+    );
+    expect([...tilesIn(params, 1, region)]).toEqual(touched.map(({ tile }) => tile));
+  }
 });
 
 describe('tiles', () => {

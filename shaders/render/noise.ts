@@ -1,6 +1,6 @@
 import { decodeResult, radiancePart, type Total } from '../../shared/formats.ts';
 import { type PartMask, partsOf, type TileRef } from '../../shared/model.ts';
-import { isFeaturePass, partsIn, pixelsOf, sampleRange, samplesOfParts } from './grid.ts';
+import { isFeaturePass, passesOfSamples, pixelsOf, sampleRange } from './grid.ts';
 import { type RenderJob, settingsOf } from './params.ts';
 
 /**
@@ -62,6 +62,5 @@ export function passesWanted(job: RenderJob, at: TileRef, parts: PartMask, resul
     return sum + end - first;
   }, 0);
   const found = noiseOf(total, pixels, samples, FLOOR_SHARE * 2 ** -exposure);
-  // Every pass but a job's last has as many samples as its first.
-  return (samples * (found / noise) ** 2) / (samplesOfParts(params, 0) * partsIn(params, 0));
+  return passesOfSamples(params, samples * (found / noise) ** 2);
 }

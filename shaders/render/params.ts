@@ -4,10 +4,13 @@ import type { params } from './form.ts';
 
 /** What was ordered, with all that was left out, and the facts that `prepare.ts` finds out about it. */
 
-export type RenderParams = Static<typeof params>;
+export type RenderParams = Static<typeof params> & {
+  /** What was ordered as `samples` before a finished job was extended, ascending: it keeps the layout of its passes. Cannot be ordered itself. */
+  readonly stages?: readonly number[];
+};
 
 /** Parameters with all that was left out filled in. */
-export type RenderSettings = Required<RenderParams>;
+export type RenderSettings = Required<Static<typeof params>>;
 
 export const defaults: RenderSettings = {
   scene: 'file',

@@ -1,6 +1,6 @@
 import { decodeResult, radiancePart } from '../../shared/formats.ts';
 import { type PartMask, partsOf, type TileRef } from '../../shared/model.ts';
-import { elementsOf, isFeaturePass, pixelsOf, sampleRange, type TileRect, tileRect } from './grid.ts';
+import { elementsOf, gridOf, isFeaturePass, pixelsOf, sampleRange, type TileRect, tileRect, tilesIn } from './grid.ts';
 import type { RenderJob } from './params.ts';
 
 /** Words of an element. */
@@ -41,12 +41,14 @@ export class Picture {
   readonly #radiancePerStep: number;
   readonly #metresPerStep: number;
   readonly #tiles = new Map<number, TileSum>();
-  /** Parts that are in, by pass and tile. */
-  readonly #added = new Map<string, number>();
+  /** Parts that are in, by running number: pass x tiles + tile. */
+  readonly #added = new Map<number, number>();
+  readonly #tilesTotal: number;
 
   constructor(job: RenderJob, frame: number) {
     this.#job = job;
     this.frame = frame;
+    this.#tilesTotal = gridOf(job.params).tiles;
     this.#radiancePerStep = 2 ** (job.prepared.quantumLog2 + radiancePart.stepLog2);
     this.#metresPerStep = 2 ** job.prepared.depthLog2 * FEATURE_STEP;
   }
@@ -61,7 +63,7 @@ export class Picture {
     if (rect.frame !== this.frame) throw new RangeError(`tile ${tile.tile} is of frame ${rect.frame}, not ${this.frame}`);
     const elements = elementsOf(params, tile);
     const total = decodeResult(result, parts, elements, WORDS);
-    const key = `${tile.pass}:${tile.tile}`;
+    const key = tile.pass * this.#tilesTotal + tile.tile;
     const before = this.#added.get(key) ?? 0;
     const known = before & parts;
     if (known === parts) return;
@@ -91,7 +93,7 @@ export class Picture {
    */
   eachPixel(x: number, y: number, width: number, height: number, visit: (index: number, rgb: Float64Array, samples: number) => void): void {
     const rgb = new Float64Array(3);
-    for (const { rect, light, samples } of this.#tiles.values()) {
+    for (const { rect, light, samples } of this.#tilesIn({ x, y, width, height })) {
       if (samples === 0) continue;
       const toRadiance = this.#radiancePerStep / samples;
       eachIn(rect, { x, y, width, height }, (index, pixel) => {
@@ -101,9 +103,16 @@ export class Picture {
     }
   }
 
+  *#tilesIn(region: { x: number; y: number; width: number; height: number }): Generator<TileSum> {
+    for (const tile of tilesIn(this.#job.params, this.frame, region)) {
+      const sum = this.#tiles.get(tile);
+      if (sum) yield sum;
+    }
+  }
+
   /** The same for pixels whose features are there. */
   eachFeature(x: number, y: number, width: number, height: number, visit: (index: number, features: Features) => void): void {
-    for (const { rect, features, featureSamples } of this.#tiles.values()) {
+    for (const { rect, features, featureSamples } of this.#tilesIn({ x, y, width, height })) {
       if (!features) continue;
       const pixels = rect.width * rect.height;
       const toAlbedo = FEATURE_STEP / featureSamples;

@@ -263,7 +263,8 @@ function groupsOf(job: RenderJob, elements: readonly ElementRef[]): Group[] {
 
 /** At most `SLOTS` elements of one group, as one part. */
 function scatteredWork(job: RenderJob, frames: Uint32Array, kind: SliceKind, frame: number, elements: readonly ElementRef[]): Work {
-  const samples = samplesOfParts(job.params, elements[0]!.pass);
+  // Parts of an extended job may have more samples than those of before.
+  const samples = Math.max(...elements.map(({ pass }) => samplesOfParts(job.params, pass)));
   const head = sliceHead(job, frames, frame, kind, { x: 0, y: 0, width: 0, height: 0, firstSample: 0, partSamples: samples });
   const slice = new Uint32Array(SLICE_HEAD_WORDS + SLOTS * SLOT_WORDS);
   slice.set(head);

@@ -1,6 +1,7 @@
 import { radiancePart } from '../../shared/formats.ts';
 import type { MicroUnits, TileRef } from '../../shared/model.ts';
 import type { WorkloadSpec } from '../../shared/workload.ts';
+import { extension } from './extension.ts';
 import { elementsOf, gridOf, isFeaturePass, lightPasses, partsIn, samplesOfParts, tileRect } from './grid.ts';
 import { outputsOf } from './outputs.ts';
 import { defaults, type RenderJob, type RenderParams, type RenderPrepared, settingsOf } from './params.ts';
@@ -50,5 +51,6 @@ export const spec: WorkloadSpec<RenderParams, RenderPrepared> = {
   auditMs: (job, at) => (samplesOfParts(job.params, at.pass) * stepsPerPath(job, at)) / job.prepared.cpuStepsPerMs,
   region: (job, { tile }) => tileRect(job.params, tile),
   picture: ({ params: p }) => ({ width: p.width, height: p.height, frames: settingsOf(p).frames }),
-  adaptivePasses: ({ params: p }) => (settingsOf(p).noise > 0 ? lightPasses(p) : 0),
+  adaptivePasses: ({ params: p }) => (settingsOf(p).noise > 0 ? lightPasses(p) : []),
+  extension,
 };

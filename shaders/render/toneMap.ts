@@ -10,9 +10,9 @@ export function encodeSrgb(linear: number): number {
 /** Replaces linear radiance, 1 is white, by sRGB values, 0 to 1. */
 export type ToneMap = (rgb: Float64Array) => void;
 
-/** As the job orders it. Pages and picture files use nothing else, so they show the same. */
-export function toneMapOf(params: RenderParams): ToneMap {
-  const { toneMap, exposure } = settingsOf(params);
+/** As the job orders it, but for what `other` says. Pages and picture files use nothing else, so they show the same. */
+export function toneMapOf(params: RenderParams, other: Partial<Pick<RenderParams, 'toneMap' | 'exposure'>> = {}): ToneMap {
+  const { toneMap, exposure } = { ...settingsOf(params), ...other };
   const gain = 2 ** exposure;
   return (rgb) => {
     for (let at = 0; at < 3; at++) rgb[at] = rgb[at]! * gain;

@@ -5,6 +5,8 @@ import * as trust from './0002_trust.ts';
 import * as adaptive from './0003_adaptive.ts';
 import * as groups from './0005_groups.ts';
 import * as widget from './0006_widget.ts';
+import * as lifecycle from './0010_lifecycle.ts';
+import * as moderation from './0011_moderation.ts';
 
 /** Append-only: a released migration is never edited, the next one gets the next number. */
 const migrations: Readonly<Record<string, Migration>> = {
@@ -13,6 +15,8 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0003_adaptive': adaptive,
   '0005_groups': groups,
   '0006_widget': widget,
+  '0010_lifecycle': lifecycle,
+  '0011_moderation': moderation,
 };
 
 /** Brings a database up to date, each migration in a transaction of its own. Throws when a newer version of the project wrote it. */

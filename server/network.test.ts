@@ -1,0 +1,164 @@
+import { expect, test } from 'vitest';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../shared/limits.ts';
+import type { ResultId } from '../shared/model.ts';
+import type { Event } from './core/state.ts';
+import { Network } from './network.ts';
+import type { Store } from './store/store.ts';
+import { exampleTransfer, jobIdOf, withStore } from './store/testing.ts';
+
+/** A coordinator of which only what is counted exists. */
+class Stage {
+  now = Date.UTC(2026, 0, 1, 12);
+  readonly connected: { drill: boolean; deviceClass: string | null }[] = [];
+  readonly jobs = new Map<string, object>();
+  halted: string | null = null;
+  #listeners: ((events: readonly Event[]) => void)[] = [];
+  readonly store: Store;
+  readonly failures: string[] = [];
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  open(): Promise<Network> {
+    const { connected, jobs } = this;
+    const stage = this;
+    const state = {
+      jobs,
+      connected,
+      contributors: new Map(),
+      get halted() {
+        return stage.halted;
+      },
+    };
+    const coordinator = { state, onEvents: (listener: (events: readonly Event[]) => void) => void this.#listeners.push(listener) };
+    const log = { error: (_: object, message: string) => void this.failures.push(message) };
+    return Network.open({ store: this.store.network, coordinator: coordinator as never, clock: () => this.now, log });
+  }
+
+  join(deviceClass: string | null, count = 1, drill = false): void {
+    for (let each = 0; each < count; each++) this.connected.push({ deviceClass, drill });
+  }
+
+  accept(elements: number, more: { drawn?: number; errorBound?: number; microCredits?: bigint } = {}): void {
+    const { drawn = 0, errorBound = 0, microCredits = 0n } = more;
+    const result = { id: 'r_1' as ResultId, pass: 0, tile: 0, parts: 1 as never, hash: 'a' as never, contributor: 'x', drawn, errorBound };
+    const events: Event[] = [{ type: 'tileAccepted', job: jobIdOf(1), result, amount: { tiles: 0.5, microUnits: 30_000_000, elements } }];
+    if (microCredits > 0n) {
+      const transfer = exampleTransfer({ id: `pay/${this.now}/${Math.random()}`, kind: 'pay', microCredits });
+      events.push({ type: 'write', write: { kind: 'transfer', transfer } });
+    }
+    for (const listener of this.#listeners) listener(events);
+  }
+
+  /** Turns the clock second by second. */
+  async pass(network: Network, ms: number): Promise<void> {
+    for (const end = this.now + ms; this.now < end; this.now += SECOND_MS) network.look();
+  }
+}
+
+const withStage = (run: (stage: Stage) => Promise<void>) => withStore((store) => run(new Stage(store)));
+
+test('a row a minute and a row an hour, kept over restarts; while it does not run there is a gap', () =>
+  withStage(async (stage) => {
+    const start = stage.now;
+    let network = await stage.open();
+    stage.join('acme/x', 2);
+    stage.accept(1000, { drawn: 100, errorBound: 1e-4, microCredits: 5n });
+    await stage.pass(network, 30 * SECOND_MS);
+    stage.join('acme/x', 2);
+    await stage.pass(network, MINUTE_MS);
+    stage.accept(3000, { drawn: 100, microCredits: 2n });
+    await network.close();
+    stage.now += 10 * MINUTE_MS;
+    network = await stage.open();
+    await stage.pass(network, MINUTE_MS);
+    await network.close();
+    const fresh = await stage.open();
+    const { minutes, hours, now } = fresh.view();
+    await fresh.close();
+    expect(minutes.atMs.map((atMs) => (atMs - start) / MINUTE_MS)).toEqual([0, 1, 11, 12]);
+    expect(minutes.contributors).toEqual([3, 4, 4, 4]);
+    expect(minutes.tiles).toEqual([0.5, 0.5, 0, 0]);
+    expect(minutes.units).toEqual([30, 30, 0, 0]);
+    expect(minutes.recomputed).toEqual([0.1, 0.033333, null, null]);
+    expect(minutes.errorBound).toEqual([1e-4, 0, null, null]);
+    expect(minutes.paidMicroCredits).toEqual(['5', '2', '0', '0']);
+    expect(hours.atMs).toEqual([start]);
+    expect(hours).toMatchObject({ spanMs: HOUR_MS, tiles: [1], units: [60], recomputed: [0.05], errorBound: [2.5e-5], paidMicroCredits: ['7'] });
+    // 4000 elements, of which 200 were recomputed and 0.1 may be wrong.
+    expect(now).toMatchObject({ recomputed: 0.05, errorBound: 2.5e-5, paidMicroCredits: '7', contributors: 4 });
+    expect(stage.failures).toEqual([]);
+  }));
+
+test('old rows are dropped: minutes after a day, hours after thirty', () =>
+  withStage(async (stage) => {
+    const add = (atMs: number) =>
+      stage.store.network.add({ atMs, samples: 1, contributors: 1, tiles: 0, microUnits: 0, elements: 0, recomputed: 0, wrong: 0, microCredits: 0n });
+    const first = stage.now;
+    await add(first);
+    await add(first + DAY_MS);
+    await add(first + DAY_MS + MINUTE_MS);
+    const minutes = await stage.store.network.samples(MINUTE_MS, 0);
+    expect(minutes.map(({ atMs }) => atMs - first)).toEqual([DAY_MS, DAY_MS + MINUTE_MS]);
+    expect(await stage.store.network.samples(HOUR_MS, 0)).toHaveLength(2);
+    await add(first + 31 * DAY_MS);
+    expect((await stage.store.network.samples(HOUR_MS, 0)).map(({ atMs }) => atMs - first)).toEqual([DAY_MS, 31 * DAY_MS]);
+    // What is in memory is dropped alike.
+    stage.now = first + 31 * DAY_MS;
+    const network = await stage.open();
+    expect(network.view().minutes.atMs).toEqual([stage.now]);
+    stage.now += 2 * DAY_MS;
+    await stage.pass(network, MINUTE_MS + SECOND_MS);
+    expect(network.view().minutes.atMs).toEqual([first + 33 * DAY_MS]);
+    await network.close();
+  }));
+
+test('rates are of the last minute, and one that was asked a moment ago is kept', () =>
+  withStage(async (stage) => {
+    const network = await stage.open();
+    stage.accept(10);
+    stage.accept(10);
+    expect(network.view().now).toMatchObject({ tilesPerSecond: 1 / 60, unitsPerSecond: 1 });
+    stage.accept(10);
+    expect(network.view().now.unitsPerSecond).toBe(1);
+    stage.now += SECOND_MS;
+    expect(network.view().now.unitsPerSecond).toBe(1.5);
+    stage.now += MINUTE_MS;
+    expect(network.view().now).toMatchObject({ tilesPerSecond: 0, unitsPerSecond: 0 });
+    await network.close();
+  }));
+
+test('classes of few, without a name, or called other, are one; drills are none', () =>
+  withStage(async (stage) => {
+    const network = await stage.open();
+    stage.join('nvidia/ampere/chromium-156', 3);
+    stage.join('nvidia/ampere/dawn', 1);
+    stage.join('apple//webkit', 3);
+    stage.join('amd/rdna-3/x', 2);
+    stage.join('other//x', 5);
+    stage.join(null);
+    stage.join('liar/x/y', 9, true);
+    expect(network.view().now.classes).toEqual([
+      { name: 'nvidia/ampere', contributors: 4 },
+      { name: 'apple', contributors: 3 },
+      { name: 'other', contributors: 8 },
+    ]);
+    expect(network.view().now.contributors).toBe(15);
+    await network.close();
+  }));
+
+test('what waits, a pause, and only what has not ended since', () =>
+  withStage(async (stage) => {
+    const network = await stage.open();
+    stage.jobs.set('a', { partsTotal: 10, partsAccepted: 3, partsChecking: 2, partsLeased: 1 });
+    stage.jobs.set('b', { partsTotal: 5, partsAccepted: 0, partsChecking: 0, partsLeased: 0 });
+    stage.halted = 'Power is out.';
+    await stage.pass(network, 3 * MINUTE_MS + SECOND_MS);
+    const { now, minutes } = network.view();
+    expect(now).toMatchObject({ openJobs: 2, partsWaiting: 9, paused: 'Power is out.' });
+    expect(minutes.atMs).toHaveLength(3);
+    const later = network.view(minutes.atMs[2]);
+    expect([later.minutes.atMs, later.hours.atMs.length]).toEqual([[minutes.atMs[2]], 1]);
+    await network.close();
+  }));

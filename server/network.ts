@@ -1,0 +1,220 @@
+import { HOUR_MS, limits, MINUTE_MS, SECOND_MS } from '../shared/limits.ts';
+import type { NetworkNow, NetworkSeries, NetworkView } from '../shared/schemas.ts';
+import type { Coordinator } from './coordinator.ts';
+import type { Contributor, Event } from './core/state.ts';
+import { type NetworkSample, type NetworkStore, spans } from './store/network.ts';
+
+export interface NetworkDeps {
+  readonly store: NetworkStore;
+  readonly coordinator: Pick<Coordinator, 'state' | 'onEvents'>;
+  readonly clock: () => number;
+  readonly log: { error(fields: object, message: string): void };
+}
+
+type Counts = { -readonly [Name in keyof NetworkSample]: NetworkSample[Name] };
+type Done = Pick<NetworkSample, 'tiles' | 'microUnits'>;
+
+const CACHED_MS = SECOND_MS;
+const CLASSES_MAX = 12;
+
+const nothing = (atMs: number): Counts => ({
+  atMs,
+  samples: 0,
+  contributors: 0,
+  tiles: 0,
+  microUnits: 0,
+  elements: 0,
+  recomputed: 0,
+  wrong: 0,
+  microCredits: 0n,
+});
+
+const added = (a: NetworkSample, b: NetworkSample): NetworkSample => ({
+  atMs: a.atMs,
+  samples: a.samples + b.samples,
+  contributors: a.contributors + b.contributors,
+  tiles: a.tiles + b.tiles,
+  microUnits: a.microUnits + b.microUnits,
+  elements: a.elements + b.elements,
+  recomputed: a.recomputed + b.recomputed,
+  wrong: a.wrong + b.wrong,
+  microCredits: a.microCredits + b.microCredits,
+});
+
+/**
+ * Figures of the whole network. Counts what the coordinator reports, looks once a second at who is here, and writes one row a minute; what the
+ * page shows is kept in memory as well, so that a request reads nothing. A crash loses the minute under way.
+ */
+export class Network {
+  readonly #deps: NetworkDeps;
+  readonly #timer: NodeJS.Timeout;
+  /** Rows of each span, oldest first. */
+  readonly #series: ReadonlyMap<number, NetworkSample[]>;
+  /** What was accepted in each of the last seconds, oldest first. */
+  readonly #seconds: { readonly atMs: number; tiles: number; microUnits: number }[] = [];
+  #minute: Counts;
+  #saving: Promise<void> = Promise.resolve();
+  #cached: { readonly now: NetworkNow; readonly untilMs: number } | undefined;
+
+  private constructor(deps: NetworkDeps, series: ReadonlyMap<number, NetworkSample[]>) {
+    this.#deps = deps;
+    this.#series = series;
+    this.#minute = nothing(startOf(deps.clock(), MINUTE_MS));
+    deps.coordinator.onEvents((events) => events.forEach((event) => void this.#count(event)));
+    this.#timer = setInterval(() => this.look(), SECOND_MS);
+  }
+
+  static async open(deps: NetworkDeps): Promise<Network> {
+    const series = new Map<number, NetworkSample[]>();
+    for (const { spanMs, keptMs } of spans) series.set(spanMs, await deps.store.samples(spanMs, deps.clock() - keptMs));
+    return new Network(deps, series);
+  }
+
+  /** Once a second: how many are here, and whether a minute is over. */
+  look(): void {
+    const now = this.#deps.clock();
+    this.#turn(now);
+    this.#minute.samples++;
+    this.#minute.contributors += this.#here().length;
+  }
+
+  /** `sinceMs`: samples of spans that had ended by then are left out. */
+  view(sinceMs = 0): NetworkView {
+    const seriesOf = (spanMs: number): NetworkSeries =>
+      columnsOf(
+        spanMs,
+        (this.#series.get(spanMs) ?? []).filter(({ atMs }) => atMs + spanMs > sinceMs),
+      );
+    return { now: this.#now(), minutes: seriesOf(MINUTE_MS), hours: seriesOf(HOUR_MS) };
+  }
+
+  /** Writes the minute under way. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#save();
+    await this.#saving;
+  }
+
+  #count(event: Event): void {
+    if (event.type === 'write' && event.write.kind === 'transfer') {
+      const { kind, unit, microCredits } = event.write.transfer;
+      // Test credits and credits are never added up; nothing else is paid yet.
+      if (unit !== 'test') return;
+      if (kind === 'pay' || kind === 'audit') this.#minute.microCredits += microCredits;
+      if (kind === 'void') this.#minute.microCredits -= microCredits;
+    }
+    if (event.type !== 'tileAccepted') return;
+    const now = this.#deps.clock();
+    this.#turn(now);
+    const { amount, result } = event;
+    this.#minute.tiles += amount.tiles;
+    this.#minute.microUnits += amount.microUnits;
+    this.#minute.elements += amount.elements;
+    this.#minute.recomputed += Math.min(result.drawn, amount.elements);
+    this.#minute.wrong += result.errorBound * amount.elements;
+    const second = startOf(now, SECOND_MS);
+    const last = this.#seconds.at(-1);
+    if (last?.atMs === second) {
+      last.tiles += amount.tiles;
+      last.microUnits += amount.microUnits;
+    } else this.#seconds.push({ atMs: second, tiles: amount.tiles, microUnits: amount.microUnits });
+  }
+
+  /** Begins another minute when the clock is there. */
+  #turn(now: number): void {
+    const minute = startOf(now, MINUTE_MS);
+    if (minute !== this.#minute.atMs) {
+      this.#save();
+      this.#minute = nothing(minute);
+    }
+    while (this.#seconds[0] && this.#seconds[0].atMs <= now - MINUTE_MS) this.#seconds.shift();
+  }
+
+  #save(): void {
+    const sample = this.#minute;
+    if (sample.samples === 0 && sample.elements === 0 && sample.microCredits === 0n) return;
+    for (const { spanMs, keptMs } of spans) {
+      const rows = this.#series.get(spanMs) ?? [];
+      const atMs = startOf(sample.atMs, spanMs);
+      const last = rows.at(-1);
+      if (last?.atMs === atMs) rows[rows.length - 1] = added(last, sample);
+      else rows.push({ ...sample, atMs });
+      while (rows[0] && rows[0].atMs < atMs - keptMs) rows.shift();
+    }
+    this.#saving = this.#saving
+      .then(() => this.#deps.store.add(sample))
+      .catch((error: unknown) => this.#deps.log.error({ error: String(error) }, 'the figures of a minute could not be stored'));
+  }
+
+  /** Drills are the operator's: nothing of theirs is ever accepted. */
+  #here(): Contributor[] {
+    return this.#deps.coordinator.state.connected.filter(({ drill }) => !drill);
+  }
+
+  #now(): NetworkNow {
+    const now = this.#deps.clock();
+    if (this.#cached && now < this.#cached.untilMs) return this.#cached.now;
+    this.#turn(now);
+    const { jobs, halted } = this.#deps.coordinator.state;
+    const here = this.#here();
+    const day = (this.#series.get(MINUTE_MS) ?? []).reduce(added, this.#minute);
+    const rate = (of: keyof Done): number => this.#seconds.reduce((sum, second) => sum + second[of], 0) / (MINUTE_MS / SECOND_MS);
+    let partsWaiting = 0;
+    for (const { partsTotal, partsAccepted, partsChecking, partsLeased } of jobs.values())
+      partsWaiting += Math.max(0, partsTotal - partsAccepted - partsChecking - partsLeased);
+    const view: NetworkNow = {
+      atMs: now,
+      contributors: here.length,
+      classes: classesOf(here),
+      tilesPerSecond: rate('tiles'),
+      unitsPerSecond: rate('microUnits') / 1e6,
+      openJobs: jobs.size,
+      partsWaiting,
+      errorBound: shareOf(day, 'wrong'),
+      recomputed: shareOf(day, 'recomputed'),
+      paidMicroCredits: day.microCredits.toString(),
+      paused: halted,
+    };
+    this.#cached = { now: view, untilMs: now + CACHED_MS };
+    return view;
+  }
+}
+
+const startOf = (ms: number, spanMs: number): number => ms - (ms % spanMs);
+
+const shareOf = (sample: NetworkSample, of: 'wrong' | 'recomputed'): number | null =>
+  sample.elements === 0 ? null : Math.min(1, sample[of] / sample.elements);
+
+/** Enough digits for a plot; a page holds two thousand rows. */
+const short = (value: number): number => Number(value.toPrecision(5));
+const shortOrNull = (value: number | null): number | null => (value === null ? null : short(value));
+
+const columnsOf = (spanMs: number, rows: readonly NetworkSample[]): NetworkSeries => ({
+  spanMs,
+  atMs: rows.map(({ atMs }) => atMs),
+  contributors: rows.map(({ contributors, samples }) => short(contributors / Math.max(1, samples))),
+  tiles: rows.map(({ tiles }) => short(tiles)),
+  units: rows.map(({ microUnits }) => short(microUnits / 1e6)),
+  recomputed: rows.map((row) => shortOrNull(shareOf(row, 'recomputed'))),
+  errorBound: rows.map((row) => shortOrNull(shareOf(row, 'wrong'))),
+  paidMicroCredits: rows.map(({ microCredits }) => microCredits.toString()),
+});
+
+const OTHER = 'other';
+
+/** By maker and architecture, as devices say. A class of few would tell about the few, so it has no name. */
+function classesOf(here: readonly Contributor[]): NetworkNow['classes'] {
+  const counts = new Map<string, number>();
+  for (const { deviceClass } of here) {
+    const [vendor = '', architecture = ''] = (deviceClass ?? '').split('/');
+    const name = [vendor, architecture].filter(Boolean).join('/');
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const named = [...counts]
+    .filter(([name, count]) => name !== '' && name !== OTHER && count >= limits.classMembersMin)
+    .sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
+    .slice(0, CLASSES_MAX)
+    .map(([name, contributors]) => ({ name, contributors }));
+  const others = here.length - named.reduce((sum, { contributors }) => sum + contributors, 0);
+  return others > 0 ? [...named, { name: OTHER, contributors: others }] : named;
+}

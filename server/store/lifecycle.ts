@@ -1,0 +1,156 @@
+import { type Kysely, sql } from 'kysely';
+import type { MicroCredits } from '../../shared/credits.ts';
+import type { BlobHash, CreditUnit, JobId, ResultId } from '../../shared/model.ts';
+import type { Visibility } from '../../shared/schemas.ts';
+import { inBatches } from './batches.ts';
+import { assertCovered, heldFromJson } from './jobs.ts';
+import { postTransfers } from './ledger.ts';
+import type { Tables } from './schema.ts';
+import type { StoredJob, Transfer, Write } from './store.ts';
+
+/** What becomes of jobs after they were ordered: pauses, extensions, who may see them, and the end of their bytes. */
+export interface LifecycleStore {
+  /**
+   * Opens a job that is done again, with more to compute, and holds for it, in one transaction. `job` is as it is to be: one more extension,
+   * open, not paused. Results in `dropped` count no more; what was assembled or measured by the old order is forgotten. False when it is not
+   * done with one extension less, or deleted. Throws `InsufficientCredits`.
+   */
+  extend(job: StoredJob, holds: readonly Transfer[], dropped: readonly ResultId[]): Promise<boolean>;
+  setVisibility(job: JobId, visibility: Visibility): Promise<void>;
+  /** What a job has paid to auditors so far. */
+  spentOnAudits(job: JobId, unit: CreditUnit): Promise<MicroCredits>;
+  /** Jobs that ended before this and whose bytes are still here, oldest first. */
+  endedBefore(ms: number, limit: number): Promise<JobId[]>;
+  /**
+   * From now on the bytes of a job that has ended are not needed. Those in rows are dropped; what lay in blobs is returned, and may be needed by
+   * others. Null when it is open, unknown or deleted before.
+   */
+  forget(job: JobId, atMs: number): Promise<Forgotten | null>;
+  /** Of these, the blobs that some job or some result without a verdict needs. */
+  needed(hashes: readonly BlobHash[]): Promise<ReadonlySet<BlobHash>>;
+  /** Files of a job that were made. */
+  files(job: JobId): Promise<readonly { readonly output: string; readonly hash: BlobHash }[]>;
+}
+
+export interface Forgotten {
+  /** What it was uploaded and what was prepared from that. */
+  readonly inputs: readonly BlobHash[];
+  readonly results: readonly BlobHash[];
+  readonly files: readonly BlobHash[];
+}
+
+type Db = Kysely<Tables>;
+
+export async function writeJobPaused(trx: Db, { id, paused }: Write & { kind: 'jobPaused' }): Promise<void> {
+  const { numUpdatedRows } = await trx
+    .updateTable('jobs')
+    .set({ paused: paused ? 1 : 0 })
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
+  if (numUpdatedRows !== 1n) throw new Error(`the unknown job ${id} was paused`);
+}
+
+/** The sides of a job's results that may lie in blobs. */
+const inBlob = sql<boolean>`inline is null and state in ('committed', 'accepted')`;
+
+export class SqlLifecycle implements LifecycleStore {
+  readonly #db: Db;
+
+  constructor(db: Db) {
+    this.#db = db;
+  }
+
+  async extend(job: StoredJob, holds: readonly Transfer[], dropped: readonly ResultId[]): Promise<boolean> {
+    return this.#db.transaction().execute(async (trx) => {
+      const { numUpdatedRows } = await trx
+        .updateTable('jobs')
+        .set({
+          status: 'open',
+          paused: 0,
+          extensions: job.extensions,
+          params_json: JSON.stringify(job.params),
+          work_held: job.workHeld,
+          checks_held: job.checksHeld,
+          held_from_json: heldFromJson(job.heldFrom),
+          ended_ms: null,
+        })
+        .where('id', '=', job.id)
+        .where('status', '=', 'done')
+        .where('extensions', '=', job.extensions - 1)
+        .where('deleted_ms', 'is', null)
+        .executeTakeFirstOrThrow();
+      if (numUpdatedRows !== 1n) return false;
+      await assertCovered(trx, holds);
+      await trx.deleteFrom('job_files').where('job', '=', job.id).execute();
+      await trx.updateTable('results').set({ passes_wanted: null }).where('job', '=', job.id).where('passes_wanted', 'is not', null).execute();
+      await inBatches(dropped, async (batch) => {
+        await trx.updateTable('results').set({ state: 'discarded', inline: null }).where('id', 'in', batch).execute();
+      });
+      await postTransfers(trx, holds);
+      return true;
+    });
+  }
+
+  async setVisibility(job: JobId, visibility: Visibility): Promise<void> {
+    await this.#db.updateTable('jobs').set({ visibility }).where('id', '=', job).execute();
+  }
+
+  async spentOnAudits(job: JobId, unit: CreditUnit): Promise<MicroCredits> {
+    const { rows } = await sql<{ micro_credits: bigint }>`
+      select cast(coalesce(sum(micro_credits), 0) as bigint) as micro_credits from transfers
+      where debit = ${`job/${job}`} and unit = ${unit} and kind = 'audit'`.execute(this.#db);
+    return rows[0]?.micro_credits ?? 0n;
+  }
+
+  async endedBefore(ms: number, limit: number): Promise<JobId[]> {
+    const rows = await this.#db
+      .selectFrom('jobs')
+      .select('id')
+      .where('ended_ms', '<', ms)
+      .where('deleted_ms', 'is', null)
+      .orderBy('ended_ms')
+      .limit(limit)
+      .execute();
+    return rows.map(({ id }) => id);
+  }
+
+  async forget(job: JobId, atMs: number): Promise<Forgotten | null> {
+    return this.#db.transaction().execute(async (trx) => {
+      const { numUpdatedRows } = await trx
+        .updateTable('jobs')
+        .set({ deleted_ms: atMs })
+        .where('id', '=', job)
+        .where('status', '!=', 'open')
+        .where('deleted_ms', 'is', null)
+        .executeTakeFirstOrThrow();
+      if (numUpdatedRows !== 1n) return null;
+      const results = await trx.selectFrom('results').select('hash').where('job', '=', job).where(inBlob).execute();
+      const inputs = await trx.selectFrom('job_blobs').select('hash').where('job', '=', job).execute();
+      // Files and results keep their hashes, which the receipt names.
+      const files = await trx.selectFrom('job_files').select('hash').where('job', '=', job).execute();
+      await trx.deleteFrom('job_blobs').where('job', '=', job).execute();
+      await trx.updateTable('results').set({ inline: null, opening_inline: null }).where('job', '=', job).execute();
+      const hashesOf = (rows: readonly { readonly hash: BlobHash }[]): BlobHash[] => rows.map(({ hash }) => hash);
+      return { inputs: hashesOf(inputs), results: hashesOf(results), files: hashesOf(files) };
+    });
+  }
+
+  async needed(hashes: readonly BlobHash[]): Promise<ReadonlySet<BlobHash>> {
+    const needed = new Set<BlobHash>();
+    await inBatches(hashes, async (batch) => {
+      const list = sql.join(batch);
+      const { rows } = await sql<{ hash: BlobHash }>`
+        select hash from job_blobs where hash in (${list})
+        union select job_files.hash from job_files join jobs on jobs.id = job_files.job where jobs.deleted_ms is null and job_files.hash in (${list})
+        union select results.hash from results join jobs on jobs.id = results.job
+          where jobs.deleted_ms is null and results.inline is null and results.state in ('committed', 'accepted') and results.hash in (${list})
+        union select opening_hash as hash from results where state = 'committed' and opening_hash in (${list})`.execute(this.#db);
+      for (const { hash } of rows) needed.add(hash);
+    });
+    return needed;
+  }
+
+  async files(job: JobId): Promise<readonly { output: string; hash: BlobHash }[]> {
+    return this.#db.selectFrom('job_files').select(['output', 'hash']).where('job', '=', job).orderBy('output').execute();
+  }
+}
