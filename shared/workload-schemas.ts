@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import type { BlobHash } from './model.ts';
 
 /** What can be ordered from a coordinator, for programs that know no workload beforehand. */
 
@@ -36,3 +37,8 @@ export const workloadView = Type.Object({
 });
 export type WorkloadView = Static<typeof workloadView>;
 export type WorkloadField = WorkloadView['fields'][number];
+
+export const uploaded = Type.Object({
+  hash: Type.Unsafe<BlobHash>(Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of the file: what quotes and jobs name it by.' })),
+  bytes: Type.Integer(),
+});

@@ -15,7 +15,7 @@ export interface Call {
   readonly method?: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE';
   /** Sent as JSON. */
   readonly json?: unknown;
-  readonly body?: BodyInit;
+  readonly body?: NonNullable<RequestInit['body']>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
   /** Whether the same call twice does no more than once. So are reads, deletions, and whatever carries an idempotency key. */

@@ -49,7 +49,7 @@ const newIdempotencyKey = (): string => crypto.randomUUID();
 const LOOK_MS = 2000;
 
 const queryOf = (values: Readonly<Record<string, string | number | undefined>>): string => {
-  const given = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
+  const given = Object.entries(values).flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, String(value)]]));
   return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
 };
 

@@ -4,8 +4,10 @@ import { backoffMs, type Http, wait } from './http.ts';
 
 /** The protocol of resumable uploads, tus 1.0.0 (https://tus.io/protocols/resumable-upload): core, creation, termination. */
 
-/** So much is lost at most when a connection breaks, and so often progress is told. */
-const PIECE_BYTES = 4 * 1024 * 1024;
+/** A piece is what one request sends: as much as takes about a second, so that progress is seen and little is sent twice. */
+const PIECE_BYTES_MIN = 256 * 1024;
+const PIECE_BYTES_MAX = 8 * 1024 * 1024;
+const [QUICK_MS, SLOW_MS] = [500, 2000];
 /** Tries in a row that bring nothing. */
 const TRIES_MAX = 10;
 const TUS = { 'tus-resumable': '1.0.0' } as const;
@@ -19,6 +21,10 @@ export interface UploadOptions {
   readonly resume?: string;
   /** Told the address of a new upload. */
   readonly begun?: (address: string) => void;
+  /** Told why nothing goes on at present, and null when it does again. */
+  readonly stalled?: (why: TesseraError | null) => void;
+  /** Tries in a row that bring nothing before it gives up. Default 10, which are some two minutes. */
+  readonly triesMax?: number;
 }
 
 export interface Uploaded {
@@ -27,7 +33,7 @@ export interface Uploaded {
   readonly bytes: number;
 }
 
-const isPassing = (error: unknown): boolean =>
+const isPassing = (error: unknown): error is TesseraError =>
   error instanceof TesseraError && (error.code === 'offline' || error.code === 'busy' || error.status === 409 || error.status === 423 || error.status >= 500);
 
 /** Sends a file, going on where it was after a broken connection. Throws `TesseraError` when it is refused. */
@@ -51,8 +57,10 @@ async function create(http: Http, bytes: number, signal: AbortSignal | undefined
   return new URL(location, http.server).href;
 }
 
-async function sendAll(http: Http, address: string, file: Blob, { progress, signal, resume }: UploadOptions): Promise<Uploaded> {
+async function sendAll(http: Http, address: string, file: Blob, options: UploadOptions): Promise<Uploaded> {
+  const { progress, stalled, signal, resume, triesMax = TRIES_MAX } = options;
   let at = resume === undefined ? 0 : null;
+  let piece = PIECE_BYTES_MIN;
   for (let tries = 0; ; ) {
     try {
       if (at === null) {
@@ -62,25 +70,34 @@ async function sendAll(http: Http, address: string, file: Blob, { progress, sign
         if (hash !== null && at === file.size) return { hash: hash as BlobHash, bytes: file.size };
       }
       progress?.(at, file.size);
+      const startedMs = performance.now();
       const answer = await http.send(address, {
         method: 'PATCH',
         headers: { ...TUS, 'upload-offset': String(at), 'content-type': 'application/offset+octet-stream' },
-        body: file.slice(at, at + PIECE_BYTES),
+        body: file.slice(at, at + piece),
         signal,
       });
       at = offsetOf(answer);
+      piece = nextPiece(piece, performance.now() - startedMs);
+      if (tries > 0) stalled?.(null);
       tries = 0;
       const hash = answer.headers.get('upload-hash');
       if (hash === null) continue;
       progress?.(file.size, file.size);
       return { hash: hash as BlobHash, bytes: file.size };
     } catch (error) {
-      if (!isPassing(error) || ++tries >= TRIES_MAX) throw error;
+      if (!isPassing(error) || ++tries >= triesMax) throw error;
+      stalled?.(error);
       // How far it came is the coordinator's to say.
       at = null;
       await wait(backoffMs(tries), signal);
     }
   }
+}
+
+function nextPiece(bytes: number, tookMs: number): number {
+  if (tookMs < QUICK_MS) return Math.min(PIECE_BYTES_MAX, bytes * 2);
+  return tookMs > SLOW_MS ? Math.max(PIECE_BYTES_MIN, bytes / 2) : bytes;
 }
 
 function offsetOf(response: Response): number {

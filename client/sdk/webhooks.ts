@@ -38,7 +38,9 @@ export async function verifyWebhook(
   throw new WebhookError('The signature does not belong to this body and secret.');
 }
 
-async function verified(key: CryptoKey, signature: string, signed: Uint8Array<ArrayBuffer>): Promise<boolean> {
+type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
+async function verified(key: Key, signature: string, signed: Uint8Array<ArrayBuffer>): Promise<boolean> {
   try {
     return await crypto.subtle.verify('HMAC', key, base64(signature), signed);
   } catch {
