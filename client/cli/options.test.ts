@@ -43,9 +43,7 @@ const read = (line: string): Arguments => readArguments(line.split(' ')) as Argu
 const order = (line: string) => readOrder(read(line), workloads);
 
 test('options of the job are named like its fields, wherever they stand', () => {
-  const { workload, params, files, title, visibility } = order(
-    'submit --width 1920 a/My scene.glb'.replace(' scene', '_scene') + ' --exposure -1.5 --light none --wait',
-  );
+  const { workload, params, files, title, visibility } = order('submit --width 1920 a/My_scene.glb --exposure -1.5 --light none --wait');
   expect(workload.id).toBe('paint');
   expect(params).toEqual({ width: 1920, exposure: -1.5, light: 'none' });
   expect(files).toEqual({ model: 'a/My_scene.glb' });

@@ -61,7 +61,7 @@ describe('a job for a group', () => {
   it('that it may not name is refused beside the choice', async () => {
     const submission = new Submission(spec, form);
     submission.chooseGroup('first', 'g_1' as GroupId);
-    answer = () => new Response(JSON.stringify({ error: { code: 'bad_input', message: 'You are in no such group.', field: 'group' } }), { status: 422 });
+    answer = () => new Response(JSON.stringify({ code: 'bad_input', detail: 'You are in no such group.', field: 'group' }), { status: 422 });
     await submission.submit();
     expect(submission.errors.group).toContain('You are in no such group.');
     expect(submission.problem).toBe(null);
@@ -108,7 +108,7 @@ describe('Submission', () => {
   });
 
   it('shows a refusal beside its field, and drops it with the next change', async () => {
-    answer = () => new Response(JSON.stringify({ error: { code: 'bad_input', message: 'Not a .bin.', field: 'files.data' } }), { status: 422 });
+    answer = () => new Response(JSON.stringify({ code: 'bad_input', detail: 'Not a .bin.', field: 'files.data' }), { status: 422 });
     const submission = new Submission(spec, form);
     submission.quoteSoon();
     await wait();
@@ -119,7 +119,7 @@ describe('Submission', () => {
   });
 
   it('shows a refusal that names no field above the price', async () => {
-    answer = () => new Response(JSON.stringify({ error: { code: 'busy', message: 'Too many quotes at once.' } }), { status: 503 });
+    answer = () => new Response(JSON.stringify({ code: 'busy', detail: 'Too many quotes at once.' }), { status: 503 });
     const submission = new Submission(spec, form);
     submission.quoteSoon();
     await wait();
