@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, gzip, gzipSync } from 'node:zlib';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { defineConfig, type Plugin } from 'vite';
+import { build, defineConfig, type Plugin } from 'vite';
 
 const root = import.meta.dirname;
 
@@ -46,6 +46,21 @@ function selfContainedWidget(): Plugin {
   };
 }
 
+/** `/sdk.js`: the client of the API as one module for programs of others, under one name for ever. */
+function sdk(): Plugin {
+  return {
+    name: 'tessera:sdk',
+    async generateBundle() {
+      const entry = resolve(root, 'client/sdk/index.ts');
+      const made = await build({ configFile: false, logLevel: 'warn', build: { target: 'es2023', write: false, lib: { entry, formats: ['es'] } } });
+      const [bundle] = [made].flat();
+      const chunk = bundle && 'output' in bundle ? bundle.output[0] : undefined;
+      if (!chunk) return this.error('sdk.js was not built');
+      this.emitFile({ type: 'asset', fileName: 'sdk.js', source: chunk.code });
+    },
+  };
+}
+
 const compressible = /\.(js|mjs|css|html)$/;
 
 /** Writes every text as `.br` and `.gz` too, once and as small as it gets; the coordinator only picks the file. */
@@ -70,7 +85,7 @@ const atRoot: ReadonlySet<string> = new Set(['widget', 'service-worker']);
 export default defineConfig({
   root: resolve(root, 'client'),
   cacheDir: resolve(root, '.cache/vite'),
-  plugins: [withoutServerFaces(), svelte({ configFile: false }), selfContainedWidget(), compressed()],
+  plugins: [withoutServerFaces(), svelte({ configFile: false }), selfContainedWidget(), sdk(), compressed()],
   worker: { format: 'es', plugins: () => [withoutServerFaces()] },
   build: {
     target: 'es2023',

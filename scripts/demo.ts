@@ -1,14 +1,15 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ProgressBar } from '../client/cli/progress.ts';
+import { Tessera } from '../client/sdk/index.ts';
 import { workload, workloadIds } from '../shaders/registry.ts';
 import { formatCredits } from '../shared/credits.ts';
-import type { AccountView, JobView } from '../shared/schemas.ts';
-import { Api } from './api.ts';
+import type { AccountView, JobRequest, JobView } from '../shared/schemas.ts';
 import { type Child, startChild } from './child.ts';
 import { buildPages, root } from './pages.ts';
-import { ProgressBar } from './progress.ts';
 
 /**
  * `npm start -- --demo`: the whole way of one job with no browser and no service. A coordinator on a free port with an
@@ -44,16 +45,16 @@ export function ledgerProblem(spent: bigint, paid: bigint, earned: bigint, round
 /** The last resort of a contributor is a page, which shows two decimals. */
 const roundingOf = ({ adapter }: ContributorSays): bigint => (adapter.includes('Chromium') ? 5_000n : 0n);
 
-async function submitSample(api: Api): Promise<{ job: JobView; output: { id: string; extension: string } }> {
+async function submitSample(tessera: Tessera): Promise<{ job: JobView; output: { id: string; extension: string } }> {
   const [id] = workloadIds;
   const entry = id && workload(id);
   if (!entry) throw new Error('shaders/registry.ts lists no workload');
   const [sample] = await (await entry.samples()).samples();
   if (!sample) throw new Error(`${id} offers no sample`);
   const files: Record<string, string> = {};
-  for (const [name, bytes] of Object.entries(sample.files)) files[name] = await api.upload(new Uint8Array(bytes));
+  for (const [name, bytes] of Object.entries(sample.files)) files[name] = (await tessera.upload(new Blob([new Uint8Array(bytes)]))).hash;
   const request = { workload: id, params: sample.params, files, title: sample.title, visibility: 'unlisted' };
-  const job = await api.submit(request as Parameters<Api['submit']>[0]);
+  const job = await tessera.submit(request as JobRequest);
   const { seed, params, prepared } = job;
   const [output] = entry.spec.outputs({ id: job.id, seed, params, prepared });
   if (!output) throw new Error(`${id} offers no output`);
@@ -61,7 +62,7 @@ async function submitSample(api: Api): Promise<{ job: JobView; output: { id: str
 }
 
 /** Polls the job until it is done; rejects when a child ends before. */
-async function untilDone(api: Api, id: string, children: readonly Child[], signal: AbortSignal): Promise<JobView> {
+async function untilDone(tessera: Tessera, id: JobView['id'], children: readonly Child[], signal: AbortSignal): Promise<JobView> {
   const bar = new ProgressBar(process.stdout, 'parts');
   const gone = Promise.race(
     children.map(async (child) => {
@@ -71,7 +72,7 @@ async function untilDone(api: Api, id: string, children: readonly Child[], signa
   );
   const poll = async (): Promise<JobView> => {
     for (;;) {
-      const job = await api.job(id);
+      const job = await tessera.job(id);
       bar.update(job.parts.accepted, job.parts.total);
       if (job.status !== 'open') return job;
       await sleep(POLL_MS, undefined, { signal });
@@ -113,9 +114,9 @@ async function play(dataDir: string, children: Child[], signal: AbortSignal): Pr
   children.push(coordinator);
   const url = (await coordinator.line(/ready: (http\S+)/, READY_MS_MAX))[1] ?? '';
 
-  const api = new Api(url);
-  const granted = testGrant(await api.openSession());
-  const { job, output } = await submitSample(api);
+  const tessera = new Tessera({ server: url });
+  const granted = testGrant(await tessera.session());
+  const { job, output } = await submitSample(tessera);
   const held = formatCredits(BigInt(job.heldMicroCredits));
   console.log(`Job       ${job.title}: ${job.grid.passes * job.grid.tiles} tiles, ${held} test credits held`);
 
@@ -128,20 +129,20 @@ async function play(dataDir: string, children: Child[], signal: AbortSignal): Pr
     onErrorLine: (line) => line.startsWith('Adapter:') && console.log(line.replace('Adapter:', 'Adapter  ')),
   });
   children.push(contributor);
-  const done = await untilDone(api, job.id, children, signal);
+  const done = await untilDone(tessera, job.id, children, signal);
   const seconds = (performance.now() - startedMs) / 1000;
   if (done.status !== 'done') throw new Error(`the job ended as ${done.status}`);
 
   const picture = join(root, 'out', `${done.workload}.${output.extension}`);
   mkdirSync(join(root, 'out'), { recursive: true });
-  writeFileSync(picture, await api.file(job.id, output.id));
+  await writeFile(picture, await tessera.download(job.id, output.id));
 
   await contributor.stop();
   await contributor.exited;
   const says = JSON.parse(lines.at(-1) ?? 'null') as ContributorSays | null;
   if (!says) throw new Error(`the contributor said nothing:\n${contributor.tail()}`);
   report(done, seconds, says, picture);
-  const spent = granted - testGrant(await api.account());
+  const spent = granted - testGrant(await tessera.account());
   const problem = ledgerProblem(spent, BigInt(done.paidMicroCredits), earningsOf(says), roundingOf(says));
   if (problem) throw new Error(problem);
 }

@@ -14,7 +14,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   shaders: ['shared', 'shaders'],
   server: ['shared', 'shaders', 'server'],
   client: ['shared', 'shaders', 'client', 'scripts/verify-receipt.mjs'],
-  scripts: ['shared', 'shaders', 'scripts', 'server/main.ts', 'vite.config.ts'],
+  scripts: ['shared', 'shaders', 'scripts', 'server/main.ts', 'client/cli/progress.ts', 'client/sdk', 'vite.config.ts'],
   e2e: ['e2e', 'scripts/chromium.ts', 'scripts/child.ts', 'scripts/pages.ts'],
 };
 
@@ -43,7 +43,7 @@ const apart: readonly (readonly [string, string])[] = [
 ];
 
 /** Parts of the client that every page may use. They import no page. */
-const sharedClientFolders = new Set(['ui', 'net', 'engine', 'comfort']);
+const sharedClientFolders = new Set(['ui', 'net', 'engine', 'comfort', 'sdk']);
 
 const clientFolder = (path: string): string | null => (/^client\/[^/]+\//.test(path) ? (path.split('/')[1] ?? null) : null);
 

@@ -198,6 +198,16 @@ const probes: Readonly<Record<string, Probe>> = {
   'POST /api/uploads': {
     own: ({ visitor, credential }) => visitor.ask('POST', '/api/uploads', Buffer.from('scene'), { ...credential, 'content-type': 'application/octet-stream' }),
   },
+  'DELETE /api/uploads/:id': {
+    async own({ visitor, credential }) {
+      const begun = await visitor.ask('POST', '/api/uploads', undefined, { ...credential, 'tus-resumable': '1.0.0', 'upload-length': '5' });
+      return visitor.ask('DELETE', begun.headers.location ?? '/api/uploads/u_AAAAAAAAAAAAAAAA', undefined, { ...credential, 'tus-resumable': '1.0.0' });
+    },
+    async foreign({ visitor, credential }, other) {
+      const begun = await other.visitor.ask('POST', '/api/uploads', undefined, { ...other.credential, 'tus-resumable': '1.0.0', 'upload-length': '5' });
+      expect((await visitor.ask('DELETE', begun.headers.location!, undefined, { ...credential, 'tus-resumable': '1.0.0' })).status).toBe(404);
+    },
+  },
   'POST /api/sites': plain('POST', '/api/sites', () => ({ name: 'Park', origin: 'https://park.example', sharePercent: 0 })),
   'POST /api/groups': plain('POST', '/api/groups', () => ({ name: 'Studio' })),
   'GET /api/groups': {
@@ -252,6 +262,7 @@ const probes: Readonly<Record<string, Probe>> = {
     foreign: async (self, other) => refused(await self.visitor.ask('POST', `/api/sites/${other.site?.id}/switch`, { on: false }, self.credential)),
   },
   'GET /api/agreement': plain('GET', '/api/agreement'),
+  'GET /api/workloads': plain('GET', '/api/workloads'),
   'GET /api/sites/:id': { own: ({ visitor, credential }, other) => visitor.ask('GET', `/api/sites/${other.site?.id}`, undefined, credential) },
 };
 

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import { join } from 'node:path';
 import cookie from '@fastify/cookie';
 import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
@@ -20,6 +21,8 @@ import { Sessions } from './http/session.ts';
 import { signInRoutes } from './http/sign-in.ts';
 import { siteRoutes } from './http/sites.ts';
 import { uploadRoutes } from './http/uploads.ts';
+import { workloadRoutes } from './http/workloads.ts';
+import { Uploads } from './uploads.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -77,13 +80,21 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   });
   app.decorate('sessions', sessions);
   app.get('/healthz', async () => ({ ok: true }));
+  const { blobs, clock, randomBytes } = deps;
+  const uploads = await Uploads.open({ folder: join(config.dataDir, 'uploads'), blobs, clock, randomBytes });
+  app.addHook('onClose', () => uploads.close());
+  const ownerChanged: AppDeps['ownerChanged'] = async (from, to) => {
+    await uploads.changeOwner(from, to);
+    await deps.ownerChanged(from, to);
+  };
   await app.register(accountRoutes(deps, sessions));
-  await app.register(signInRoutes(deps, sessions));
+  await app.register(signInRoutes({ ...deps, ownerChanged }, sessions));
   await app.register(consentRoutes(deps, sessions));
   await app.register(siteRoutes(deps, sessions));
   await app.register(groupRoutes(deps, sessions));
-  await app.register(uploadRoutes(deps, sessions));
+  await app.register(uploadRoutes({ config, blobs, uploads }, sessions));
   await app.register(agreementRoutes(deps));
+  await app.register(workloadRoutes);
   await addPages(app, deps);
   return app;
 }

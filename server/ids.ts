@@ -14,6 +14,7 @@ export const newSiteId = (random: RandomBytes): SiteId => `s_${suffix(random)}` 
 export const newGroupId = (random: RandomBytes): GroupId => `g_${suffix(random)}` as GroupId;
 export const newMemberId = (random: RandomBytes): string => `m_${suffix(random)}`;
 export const newInviteId = (random: RandomBytes): string => `i_${suffix(random)}`;
+export const newUploadId = (random: RandomBytes): string => `u_${suffix(random)}`;
 export const newReportId = (random: RandomBytes): string => `rp_${suffix(random)}`;
 export const newOperatorSessionId = (random: RandomBytes): string => `op_${suffix(random)}`;
 export const newDeviceOwner = (random: RandomBytes): OwnerId => `device:${suffix(random)}` as OwnerId;

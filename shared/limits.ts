@@ -17,6 +17,7 @@ export const limits = {
 
   uploadBytesMax: 64 * MIB,
   uploadsPerOwnerHourMax: 100,
+  unfinishedUploadsPerOwnerMax: 20,
   /** Bytes that nothing refers to, such as an upload that no job has used, are deleted after this. */
   unusedBlobMsMax: DAY_MS,
   /** What a contributor may allow as a job's download, and what it allows when it says nothing. */

@@ -80,7 +80,7 @@ describe('obtainConsent', () => {
 
   it('starts anew where the contributor is unknown', async () => {
     const { asked } = world(grant(), {
-      '/api/contributors/me': json({ error: { code: 'forbidden', message: 'Unknown.' } }, 403),
+      '/api/contributors/me': json({ code: 'forbidden', detail: 'Unknown.' }, 403),
       '/api/consents': json(grant()),
     });
     await obtainConsent(['render']);

@@ -47,7 +47,7 @@ describe('groups', () => {
   });
 
   it('keep a refusal with its limit, and what was typed', async () => {
-    answers = () => ({ status: 429, body: { error: { code: 'too_many', message: 'You have made as many groups as one can.', limit: '20 groups' } } });
+    answers = () => ({ status: 429, body: { code: 'too_many', detail: 'You have made as many groups as one can.', limit: '20 groups' } });
     const groups = new Groups();
     groups.name = 'One more';
     expect(await groups.make()).toBe(false);

@@ -11,6 +11,7 @@ export class Attachment {
   #share = $state(0);
   #hash = $state<BlobHash | null>(null);
   #error = $state.raw<ApiError | null>(null);
+  #stalled = $state.raw<ApiError | null>(null);
 
   constructor(file: File) {
     this.name = file.name;
@@ -27,6 +28,10 @@ export class Attachment {
   get error(): ApiError | null {
     return this.#error;
   }
+  /** Why nothing goes on at present; it does by itself. */
+  get stalled(): ApiError | null {
+    return this.#stalled;
+  }
 
   /** Resolves when it is stored, refused or cancelled. */
   async send(): Promise<void> {
@@ -34,8 +39,13 @@ export class Attachment {
     try {
       const { hash } = await upload(
         this.#file,
-        (share) => {
-          this.#share = share;
+        {
+          progress: (share) => {
+            this.#share = share;
+          },
+          stalled: (why) => {
+            this.#stalled = why;
+          },
         },
         this.#abort.signal,
       );

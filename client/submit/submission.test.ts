@@ -19,25 +19,13 @@ const quote = { tiles: 4, passes: 1, units: 1, workMicroCredits: '900', checksMi
 const asked: { path: string; body: { params: unknown; checks: unknown; files: unknown } }[] = [];
 let answer: () => Response | Promise<Response>;
 
-/** What XMLHttpRequest needs to be for an upload that succeeds at once. */
-class UploadedAtOnce {
-  upload = { onprogress: null };
-  status = 200;
-  response = { hash: 'a'.repeat(64), bytes: 3 };
-  onload: (() => void) | null = null;
-  open() {}
-  setRequestHeader() {}
-  abort() {}
-  send() {
-    queueMicrotask(() => this.onload?.());
-  }
-}
+// Every file is there as soon as it is chosen.
+vi.mock('../net/upload.ts', () => ({ upload: async () => ({ hash: 'a'.repeat(64), bytes: 3 }) }));
 
 beforeEach(() => {
   vi.useFakeTimers();
   asked.length = 0;
   answer = () => new Response(JSON.stringify(quote));
-  vi.stubGlobal('XMLHttpRequest', UploadedAtOnce);
   vi.stubGlobal('fetch', async (path: string, init: RequestInit) => {
     asked.push({ path, body: JSON.parse(String(init.body)) });
     return answer();
@@ -73,7 +61,7 @@ describe('a job for a group', () => {
   it('that it may not name is refused beside the choice', async () => {
     const submission = new Submission(spec, form);
     submission.chooseGroup('first', 'g_1' as GroupId);
-    answer = () => new Response(JSON.stringify({ error: { code: 'bad_input', message: 'You are in no such group.', field: 'group' } }), { status: 422 });
+    answer = () => new Response(JSON.stringify({ code: 'bad_input', detail: 'You are in no such group.', field: 'group' }), { status: 422 });
     await submission.submit();
     expect(submission.errors.group).toContain('You are in no such group.');
     expect(submission.problem).toBe(null);
@@ -120,7 +108,7 @@ describe('Submission', () => {
   });
 
   it('shows a refusal beside its field, and drops it with the next change', async () => {
-    answer = () => new Response(JSON.stringify({ error: { code: 'bad_input', message: 'Not a .bin.', field: 'files.data' } }), { status: 422 });
+    answer = () => new Response(JSON.stringify({ code: 'bad_input', detail: 'Not a .bin.', field: 'files.data' }), { status: 422 });
     const submission = new Submission(spec, form);
     submission.quoteSoon();
     await wait();
@@ -131,7 +119,7 @@ describe('Submission', () => {
   });
 
   it('shows a refusal that names no field above the price', async () => {
-    answer = () => new Response(JSON.stringify({ error: { code: 'busy', message: 'Too many quotes at once.' } }), { status: 503 });
+    answer = () => new Response(JSON.stringify({ code: 'busy', detail: 'Too many quotes at once.' }), { status: 503 });
     const submission = new Submission(spec, form);
     submission.quoteSoon();
     await wait();

@@ -16,15 +16,18 @@ export class HttpError extends Error {
   readonly code: ErrorCode;
   readonly field: string | undefined;
   readonly limit: string | undefined;
+  /** In place of the one that goes with the code, where a protocol has another. */
+  readonly status: number | undefined;
   /** When it is worth trying again. */
   readonly retryAfterS: number | undefined;
 
-  constructor(code: ErrorCode, message: string, field?: string, limit?: string, retryAfterS?: number) {
+  constructor(code: ErrorCode, message: string, field?: string, limit?: string, more: { readonly status?: number; readonly retryAfterS?: number } = {}) {
     super(message);
     this.code = code;
     this.field = field;
     this.limit = limit;
-    this.retryAfterS = retryAfterS;
+    this.status = more.status;
+    this.retryAfterS = more.retryAfterS;
   }
 }
 
@@ -56,7 +59,7 @@ function answer(code: ErrorCode, detail: string, field?: string, limit?: string,
 
 /** What an error is answered with; undefined for one that nobody expected. */
 function expected(error: unknown): Problem | undefined {
-  if (error instanceof HttpError) return answer(error.code, error.message, error.field, error.limit);
+  if (error instanceof HttpError) return answer(error.code, error.message, error.field, error.limit, error.status);
   if (error instanceof InputError) return answer('bad_input', error.message, error.field, error.limit, WRONG_CONTENT);
   if (error instanceof JobError) return answer(error.code, error.message);
   if (error instanceof InsufficientCredits) {

@@ -41,6 +41,7 @@ export async function addPages(app: FastifyInstance, { store, clientFolder = def
       app.get(page, async (_request, reply) => plainText(reply, 503, NOT_BUILT));
     return;
   }
+  const shared = new Set(['widget.js', 'sdk.js'].map((file) => join(clientFolder, file)));
   await app.register(fastifyStatic, {
     root: clientFolder,
     index: false,
@@ -53,8 +54,8 @@ export async function addPages(app: FastifyInstance, { store, clientFolder = def
       const isHashed = relative(clientFolder, path).startsWith(`assets${sep}`);
       reply.header('cache-control', isHashed ? IMMUTABLE : 'no-cache');
       if (isHashed) reply.header('cross-origin-embedder-policy', EMBEDDED);
-      // Any page may embed it, also as a module, which browsers load by the rules of CORS.
-      if (path === join(clientFolder, 'widget.js')) reply.header('cross-origin-resource-policy', 'cross-origin').header('access-control-allow-origin', '*');
+      // Any page may embed these, also as modules, which browsers load by the rules of CORS.
+      if (shared.has(path)) reply.header('cross-origin-resource-policy', 'cross-origin').header('access-control-allow-origin', '*');
     },
   });
   for (const page of pages) app.get(page, async (_request, reply) => reply.sendFile('index.html'));

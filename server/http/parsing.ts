@@ -32,7 +32,9 @@ export function addParsers(app: FastifyInstance): void {
     else parseJson(request, body, done);
   });
   // A route that stops reading half-way must still be able to answer, so leaving the loop does not close the connection.
-  app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload.iterator({ destroyOnReturn: false })));
+  app.addContentTypeParser(['application/octet-stream', 'application/offset+octet-stream'], (_request, payload, done) =>
+    done(null, payload.iterator({ destroyOnReturn: false })),
+  );
   // The rest of a body that was refused is read and dropped: a client that is still sending could not hear the answer.
   app.addHook('onResponse', async ({ raw }) => void raw.resume());
 }

@@ -120,7 +120,8 @@ export class Visitor {
     const isJson = /^application\/(problem\+)?json/.test(String(response.headers['content-type']));
     return {
       status: response.statusCode,
-      body: (isJson ? response.json() : undefined) as Body,
+      // An answer to HEAD has a type and no body.
+      body: (isJson && response.payload !== '' ? response.json() : undefined) as Body,
       text: response.payload,
       headers: response.headers as Record<string, string | undefined>,
     };

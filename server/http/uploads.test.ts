@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { Upload as Tus } from 'tus-js-client';
 import { expect, test } from 'vitest';
 import { limits, MIB } from '../../shared/limits.ts';
 import type { BlobHash } from '../../shared/model.ts';
@@ -70,4 +71,106 @@ test('uploads of one owner are capped by the hour', () =>
     const bob = new Visitor(test);
     await bob.start();
     expect((await upload(bob, Buffer.from('x'))).status).toBe(200);
+  }));
+
+const tus = { 'tus-resumable': '1.0.0' };
+const offsetType = { 'content-type': 'application/offset+octet-stream' };
+
+async function begun(visitor: Visitor, length: number, more: Readonly<Record<string, string>> = {}): Promise<string> {
+  const { status, headers } = await visitor.ask('POST', '/api/uploads', undefined, { ...tus, 'upload-length': String(length), ...more });
+  expect(status).toBe(201);
+  return headers.location!;
+}
+
+test('tus: an upload is begun, sent in two pieces, asked about and taken back', () =>
+  withApp(async (test) => {
+    const ada = new Visitor(test);
+    await ada.start();
+    const bytes = Buffer.from('a scene in two pieces');
+    const place = await begun(ada, bytes.length);
+    const first = await ada.ask('PATCH' as never, place, bytes.subarray(0, 7), { ...tus, ...offsetType, 'upload-offset': '0' });
+    expect([first.status, first.headers['upload-offset'], first.headers['tus-resumable']]).toEqual([204, '7', '1.0.0']);
+    const state = await ada.ask('HEAD', place, undefined, tus);
+    expect([state.status, state.headers['upload-offset'], state.headers['upload-length'], state.headers['cache-control']]).toEqual([
+      200,
+      '7',
+      '21',
+      'no-store',
+    ]);
+    expect(Date.parse(state.headers['upload-expires']!)).toBe(test.now.ms + 24 * 3_600_000);
+    const last = await ada.ask('PATCH' as never, place, bytes.subarray(7), { ...tus, ...offsetType, 'upload-offset': '7' });
+    expect([last.status, last.headers['upload-hash']]).toEqual([204, createHash('sha256').update(bytes).digest('hex')]);
+    expect(await test.blobs.get(last.headers['upload-hash'] as BlobHash)).toEqual(new Uint8Array(bytes));
+    expect((await ada.ask('DELETE', place, undefined, tus)).status).toBe(204);
+    expect((await ada.ask('HEAD', place, undefined, tus)).status).toBe(404);
+  }));
+
+test('tus: refusals have the protocol’s status and name the header', () =>
+  withApp(async (test) => {
+    const [ada, bob] = [new Visitor(test), new Visitor(test)];
+    await ada.start();
+    await bob.start();
+    const place = await begun(ada, 10);
+    const patch = (visitor: Visitor, headers: Readonly<Record<string, string>>, bytes = Buffer.from('12345')) =>
+      visitor.ask('PATCH' as never, place, bytes, { ...tus, ...offsetType, 'upload-offset': '0', ...headers });
+    const told = async (reply: ReturnType<typeof patch>) => {
+      const { status, body } = await reply;
+      return [status, body.code, body.field];
+    };
+    expect(await told(patch(ada, { 'tus-resumable': '0.2.2' }))).toEqual([412, 'bad_input', 'Tus-Resumable']);
+    expect(await told(patch(ada, { 'content-type': 'application/octet-stream' }))).toEqual([415, 'bad_input', 'Content-Type']);
+    expect(await told(patch(ada, { 'upload-offset': '-1' }))).toEqual([400, 'bad_input', 'Upload-Offset']);
+    expect(await told(patch(ada, { 'upload-offset': '3' }))).toEqual([409, 'conflict', 'Upload-Offset']);
+    expect(await told(patch(ada, { 'upload-checksum': 'md5 xxxx' }))).toEqual([400, 'bad_input', 'Upload-Checksum']);
+    expect(await told(patch(ada, { 'upload-checksum': `sha256 ${Buffer.alloc(32).toString('base64')}` }))).toEqual([460, 'bad_input', 'Upload-Checksum']);
+    expect(await told(patch(ada, {}, Buffer.alloc(11)))).toEqual([413, 'too_large', 'Upload-Length']);
+    expect(await told(patch(bob, {}))).toEqual([404, 'not_found', undefined]);
+    expect((await bob.ask('DELETE', place, undefined, tus)).status).toBe(404);
+    const begin = (headers: Readonly<Record<string, string>>) => ada.ask('POST', '/api/uploads', undefined, { ...tus, ...headers });
+    expect(await told(begin({}))).toEqual([400, 'bad_input', 'Upload-Length']);
+    expect((await begin({ 'upload-length': String(limits.uploadBytesMax + 1) })).status).toBe(413);
+    expect(await told(begin({ 'upload-length': '5', 'upload-metadata': 'hash bm90IGEgaGFzaA==' }))).toEqual([400, 'bad_input', 'Upload-Metadata']);
+    expect((await new Visitor(test).ask('POST', '/api/uploads', undefined, { ...tus, 'upload-length': '5' })).status).toBe(401);
+  }));
+
+test('tus: a file that lies about its hash is refused at its end, and is nowhere', () =>
+  withApp(async (test) => {
+    const ada = new Visitor(test);
+    await ada.start();
+    const lie = Buffer.from('0'.repeat(64)).toString('base64');
+    const place = await begun(ada, 5, { 'upload-metadata': `filename eC5nbGI=,hash ${lie}` });
+    const refused = await ada.ask('PATCH' as never, place, Buffer.from('12345'), { ...tus, ...offsetType, 'upload-offset': '0' });
+    expect([refused.status, refused.body.field]).toEqual([422, 'hash']);
+    expect((await ada.ask('HEAD', place, undefined, tus)).status).toBe(404);
+  }));
+
+test('tus: the client of the protocol’s authors goes on after its connection was cut', () =>
+  withApp(async (test) => {
+    const origin = await test.app.listen({ port: 0, host: '127.0.0.1' });
+    const session = await fetch(`${origin}/api/session`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
+    const cookie = session.headers.getSetCookie()[0]!.split(';')[0]!;
+    // Closes the connection of the second piece after a part of it, once.
+    let cuts = 0;
+    test.app.server.on('request', (message) => {
+      if (message.method !== 'PATCH' || message.headers['upload-offset'] !== '300000' || cuts > 0) return;
+      cuts++;
+      message.once('data', () => message.socket.destroy());
+    });
+    const bytes = Buffer.from(Array.from({ length: 900_000 }, (_, index) => (index * 7) % 251));
+    const offsets: number[] = [];
+    const hash = await new Promise<string | undefined>((resolve, reject) => {
+      const sending = new Tus(bytes, {
+        endpoint: `${origin}/api/uploads`,
+        headers: { cookie },
+        chunkSize: 300_000,
+        retryDelays: [50, 100, 200],
+        onChunkComplete: (_size, accepted) => offsets.push(accepted),
+        onError: reject,
+        onSuccess: ({ lastResponse }) => resolve(lastResponse.getHeader('upload-hash')),
+      });
+      sending.start();
+    });
+    expect([cuts, hash]).toEqual([1, createHash('sha256').update(bytes).digest('hex')]);
+    expect(offsets.at(-1)).toBe(900_000);
+    expect(await test.blobs.get(hash as BlobHash)).toEqual(new Uint8Array(bytes));
   }));

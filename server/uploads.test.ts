@@ -1,0 +1,175 @@
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { limits, MIB } from '../shared/limits.ts';
+import type { OwnerId } from '../shared/model.ts';
+import { openBlobStore } from './store/blobs.ts';
+import type { BlobStore } from './store/store.ts';
+import { temporaryFolder } from './store/testing.ts';
+import { UPLOAD_MS_MAX, UploadError, Uploads } from './uploads.ts';
+
+const [ada, bob] = ['device:ada' as OwnerId, 'device:bob' as OwnerId];
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+let folder: ReturnType<typeof temporaryFolder>;
+let blobs: BlobStore;
+let now: number;
+let uploads: Uploads;
+
+const open = (): Promise<Uploads> => Uploads.open({ folder: join(folder.path, 'uploads'), blobs, clock: () => now, randomBytes });
+const filesHere = (): string[] => readdirSync(join(folder.path, 'uploads')).sort();
+
+beforeEach(async () => {
+  now = Date.UTC(2026, 0, 1);
+  folder = temporaryFolder();
+  blobs = openBlobStore(join(folder.path, 'blobs'));
+  uploads = await open();
+});
+afterEach(() => {
+  uploads.close();
+  folder.remove();
+});
+
+async function* pieces(bytes: Uint8Array, failAt = Number.POSITIVE_INFINITY): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; at += 1000) {
+    if (at >= failAt) throw new Error('the connection broke');
+    yield bytes.subarray(at, at + 1000);
+  }
+}
+const why = async (act: Promise<unknown>): Promise<string> => {
+  const error = await act.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  return error instanceof UploadError ? error.why : String(error);
+};
+
+test('what came before the connection broke counts, also after a restart, and the whole is a blob', async () => {
+  const bytes = randomBytes(10_500);
+  const { id } = await uploads.create(ada, bytes.byteLength, null);
+  await expect(uploads.append(ada, id, 0, pieces(bytes, 4000))).rejects.toThrow('the connection broke');
+  expect(uploads.get(ada, id)).toMatchObject({ offset: 4000, hash: null });
+  uploads.close();
+  uploads = await open();
+  const { offset } = uploads.get(ada, id);
+  const done = await uploads.append(ada, id, offset, pieces(bytes.subarray(offset)));
+  expect(done).toMatchObject({ offset: bytes.byteLength, hash: sha256(bytes) });
+  expect(await blobs.get(done.hash!)).toEqual(new Uint8Array(bytes));
+  expect(filesHere()).toEqual([`${id}.json`]);
+  // Who did not hear the answer asks again, and sends nothing.
+  uploads.close();
+  uploads = await open();
+  expect(uploads.get(ada, id)).toMatchObject({ offset: bytes.byteLength, hash: done.hash });
+  expect(await uploads.append(ada, id, bytes.byteLength, pieces(new Uint8Array()))).toMatchObject({ hash: done.hash });
+});
+
+test('bytes beyond what was told to be here are cut off, whatever they are', async () => {
+  const bytes = randomBytes(3000);
+  const { id } = await uploads.create(ada, 3000, null);
+  await uploads.append(ada, id, 0, pieces(bytes.subarray(0, 1000)));
+  writeFileSync(join(folder.path, 'uploads', `${id}.part`), Buffer.concat([bytes.subarray(0, 1000), Buffer.alloc(5000, 7)]));
+  uploads.close();
+  uploads = await open();
+  expect((await uploads.append(ada, id, 1000, pieces(bytes.subarray(1000)))).hash).toBe(sha256(bytes));
+});
+
+test('killed in the middle, it goes on where it said that it was', { timeout: 60_000 }, async () => {
+  // The writer has a real clock.
+  now = Date.now();
+  const length = 60 * MIB;
+  const { id } = await uploads.create('device:writer' as OwnerId, length, null);
+  let told = 0;
+  for (const lines of [30, 60]) {
+    uploads.close();
+    const child = spawn(execPath, [join(import.meta.dirname, 'uploads.writer.ts'), folder.path, id], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = new Promise((resolve) => child.once('exit', (_code, signal) => resolve(signal)));
+    let count = 0;
+    for await (const line of createInterface({ input: child.stdout })) {
+      told = Number(line);
+      if (++count === lines) child.kill('SIGKILL');
+    }
+    expect(await ended).toBe('SIGKILL');
+    uploads = await open();
+    expect(uploads.get('device:writer' as OwnerId, id).offset).toBeGreaterThanOrEqual(told);
+    expect(told).toBeGreaterThan(0);
+  }
+  const piece = 256 * 1024;
+  const whole = Buffer.concat(Array.from({ length: length / piece }, (_, at) => Buffer.alloc(piece, at)));
+  const { offset } = uploads.get('device:writer' as OwnerId, id);
+  const { hash } = await uploads.append('device:writer' as OwnerId, id, offset, pieces(whole.subarray(offset)));
+  expect(hash).toBe(sha256(whole));
+});
+
+test('an upload is its owner’s, in one place, and one sender’s at a time', async () => {
+  const { id } = await uploads.create(ada, 2000, null);
+  expect(await why(uploads.append(bob, id, 0, pieces(new Uint8Array(10))))).toBe('unknown');
+  expect(await why(uploads.remove(bob, id))).toBe('unknown');
+  expect(() => uploads.get(ada, 'u_0123456789abcdef')).toThrow(UploadError);
+  expect(await why(uploads.append(ada, id, 5, pieces(new Uint8Array(10))))).toBe('elsewhere');
+  expect(await why(uploads.append(ada, id, 0, pieces(new Uint8Array(2001))))).toBe('tooLong');
+  expect(uploads.get(ada, id).offset).toBe(0);
+  let go = (): void => undefined;
+  const gate = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  async function* slow() {
+    yield new Uint8Array(10);
+    await gate;
+  }
+  const first = uploads.append(ada, id, 0, slow());
+  expect(await why(uploads.append(ada, id, 0, pieces(new Uint8Array(10))))).toBe('busy');
+  expect(await why(uploads.remove(ada, id))).toBe('busy');
+  go();
+  expect((await first).offset).toBe(10);
+  await uploads.changeOwner(ada, bob);
+  expect(uploads.get(bob, id).offset).toBe(10);
+  await uploads.remove(bob, id);
+  expect(filesHere()).toEqual([]);
+});
+
+test('with a checksum nothing counts unless all of it is right', async () => {
+  const bytes = randomBytes(2000);
+  const digest = createHash('sha256').update(bytes).digest();
+  const { id } = await uploads.create(ada, 4000, null);
+  expect(await why(uploads.append(ada, id, 0, pieces(bytes.subarray(1)), digest))).toBe('checksum');
+  await expect(uploads.append(ada, id, 0, pieces(bytes, 1000), digest)).rejects.toThrow('broke');
+  expect(uploads.get(ada, id).offset).toBe(0);
+  expect((await uploads.append(ada, id, 0, pieces(bytes), digest)).offset).toBe(2000);
+});
+
+test('a file that is not what was announced is gone at its end', async () => {
+  const bytes = randomBytes(2000);
+  const { id } = await uploads.create(ada, 2000, sha256(randomBytes(1)) as never);
+  await expect(uploads.append(ada, id, 0, pieces(bytes))).rejects.toThrow(sha256(bytes));
+  expect(await why(Promise.resolve().then(() => uploads.get(ada, id)))).toBe('unknown');
+  expect(filesHere()).toEqual([]);
+  expect(await blobs.size(sha256(bytes) as never)).toBeUndefined();
+});
+
+test('what rests for a day is removed, and so is what is no upload', async () => {
+  const kept = await uploads.create(ada, 10, null);
+  now += UPLOAD_MS_MAX - 1;
+  const fresh = await uploads.create(ada, 10, null);
+  await uploads.sweep();
+  expect(filesHere()).toHaveLength(4);
+  now += 1;
+  await uploads.sweep();
+  expect(filesHere()).toEqual([`${fresh.id}.json`, `${fresh.id}.part`]);
+  expect(() => uploads.get(ada, kept.id)).toThrow(UploadError);
+  uploads.close();
+  for (const name of ['u_aaaaaaaaaaaaaaaa.part', 'u_bbbbbbbbbbbbbbbb.json', `${fresh.id}.json.new`])
+    writeFileSync(join(folder.path, 'uploads', name), '{"id": "u_bbbbbbbbbbbbbbbb", "owner":');
+  uploads = await open();
+  expect(filesHere()).toEqual([`${fresh.id}.json`, `${fresh.id}.part`]);
+  expect(statSync(join(folder.path, 'uploads', `${fresh.id}.part`)).mode & 0o777).toBe(0o600);
+});
+
+test('unfinished ones of one owner are capped', async () => {
+  for (let count = 0; count < limits.unfinishedUploadsPerOwnerMax; count++) await uploads.create(ada, 1, null);
+  expect(await why(uploads.create(ada, 1, null))).toBe('tooMany');
+  await uploads.create(bob, 1, null);
+});
