@@ -14,10 +14,10 @@ export interface BenchCoordinator {
 }
 
 /** `npm start` on a data folder of its own: builds the pages if they changed, and answers under `app.localhost`, a site of its own. */
-export async function startCoordinator(port: number): Promise<BenchCoordinator> {
+export async function startCoordinator(port: number, more: Readonly<Record<string, string>> = {}): Promise<BenchCoordinator> {
   const dataDir = mkdtempSync(join(tmpdir(), 'tessera-web-bench-'));
   const url = `http://app.localhost:${port}`;
-  const env = { ...process.env, HOST: '127.0.0.1', PORT: String(port), PUBLIC_ORIGIN: url, DATA_DIR: dataDir, GALLERY: 'on', LOG_LEVEL: 'warn' };
+  const env = { ...process.env, HOST: '127.0.0.1', PORT: String(port), PUBLIC_ORIGIN: url, DATA_DIR: dataDir, GALLERY: 'on', LOG_LEVEL: 'warn', ...more };
   const child = spawn(process.execPath, ['scripts/start.ts'], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const close = async (): Promise<void> => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import type { Browser, CDPSession, Page } from 'playwright';
-import { workload } from '../../shaders/registry.ts';
+import { workload, workloadIds } from '../../shaders/registry.ts';
 import type { JobView } from '../../shared/schemas.ts';
 import { Tessera } from '../sdk/index.ts';
 import { startFiller } from './filler.ts';
@@ -11,7 +12,7 @@ import { startFiller } from './filler.ts';
 export const fillerKey = randomBytes(24).toString('base64url');
 
 /** Orders that change the size of a job without a file. The sample of every workload is small enough to say them all. */
-export interface Order {
+interface Order {
   readonly workload: string;
   readonly params: object;
 }
@@ -55,14 +56,14 @@ const jobOf = async (origin: string, id: string): Promise<JobView> => (await fet
 
 const quantile = (sorted: readonly number[], q: number): number => sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)]!;
 
-export interface Painting {
+interface Painting {
   readonly p95Ms: number;
   readonly medianMs: number;
   readonly tiles: number;
 }
 
 /** Milliseconds from hearing of an acceptance to the frame that shows it, over the tiles of a job of one pass; at most one result in `restMs`. */
-export async function paintingOf(browser: Browser, url: string, local: string, order: Order, restMs: number): Promise<Painting> {
+async function paintingOf(browser: Browser, url: string, local: string, order: Order, restMs: number): Promise<Painting> {
   const job = await submit(local, order);
   const spec = workload(job.workload)!.spec;
   const context = await browser.newContext();
@@ -92,7 +93,7 @@ export async function paintingOf(browser: Browser, url: string, local: string, o
   }
 }
 
-export interface Memory {
+interface Memory {
   /** MiB of JavaScript, buffers included, after a garbage collection, at a tenth and at the end of the results. */
   readonly earlyMib: number;
   readonly lateMib: number;
@@ -101,7 +102,7 @@ export interface Memory {
 }
 
 /** What the page holds once a tenth of the results are painted, and once all are. */
-export async function memoryOf(browser: Browser, url: string, local: string, order: Order): Promise<Memory> {
+async function memoryOf(browser: Browser, url: string, local: string, order: Order): Promise<Memory> {
   const job = await submit(local, order);
   const total = job.parts.total;
   const context = await browser.newContext();
@@ -130,4 +131,30 @@ async function heapOf(session: CDPSession, page: Page): Promise<number> {
   await session.send('HeapProfiler.collectGarbage');
   const { usedSize, backingStorageSize = 0 } = (await session.send('Runtime.getHeapUsage')) as { usedSize: number; backingStorageSize?: number };
   return (usedSize + backingStorageSize) / MIB;
+}
+
+/** Rest between results where it is measured how soon each is seen: some forty a second, as from a dozen fast GPUs. */
+const REST_MS = 10;
+
+/** `local`: the coordinator under a name that every resolver knows. */
+export async function watchingOf(browser: Browser, url: string, local: string) {
+  const [id] = workloadIds;
+  const defaults = id && (workload(id)?.spec.defaults as Readonly<Record<string, unknown>> | undefined);
+  if (!id || !defaults) throw new Error('shaders/registry.ts lists no workload');
+  // The built-in scene needs no file. One pass of many tiles; then forty small tiles in as many passes as can be ordered.
+  const order = (size: object): Order => ({ workload: id, params: { ...defaults, scene: 'cornell', bounces: 0, layers: 'none', ...size } });
+  const painting = await paintingOf(browser, url, local, order({ width: 1280, height: 1024, samples: 1 }), REST_MS);
+  const memory = await memoryOf(browser, url, local, order({ width: 256, height: 160, samples: 65_536 }));
+  return {
+    figures: {
+      accept_to_paint_ms_p95: painting.p95Ms,
+      watch_heap_growth_mib: memory.lateMib - memory.earlyMib,
+      watch_heap_mib: memory.lateMib,
+      watch_results: memory.results,
+    },
+    notes: [
+      `accept_to_paint_ms_p95: from the moment at which a contributor hears that its result is accepted (the coordinator tells it and the page in one go) to the animation frame after the canvas was drawn, over ${painting.tiles} tiles of 64 x 64 pixels, of a contributor that computes nothing (its results are one grey) on the same machine, which has ${availableParallelism()} cores for coordinator, contributor and browser; median ${painting.medianMs.toFixed(0)} ms. Left out: the network, and the compositor after that frame. It could be gamed by painting something else early; a result is fetched, summed and drawn by the workload's own view.`,
+      `watch_heap_growth_mib: JavaScript and buffers of the Watch page after a garbage collection, at ${memory.results} results less at a tenth of them, ${memory.perSecond.toFixed(0)} a second; at the end they are watch_heap_mib. Canvases and the compositor are not counted. It could be gamed by dropping what was painted; the finished picture is looked at by the stories in e2e.`,
+    ],
+  };
 }
