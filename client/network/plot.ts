@@ -7,6 +7,8 @@ import { tickOf } from './series.ts';
 export interface PlotOptions {
   readonly height: number;
   readonly format: (value: number) => string;
+  /** Seconds that the plot spans at least, however little there is to show. */
+  readonly spanSecondsMin: number;
   /** Told which point is under the pointer; null for none. */
   readonly point: (index: number | null) => void;
 }
@@ -23,8 +25,10 @@ export interface Plot {
 /** Room for labels such as `1,234`, and under the plot for a time. */
 const AXIS_PX = 56;
 const TIME_AXIS_PX = 28;
+/** So few make no line that could be seen. */
+const FEW = 10;
 
-export default function drawPlot(element: HTMLElement, { height, format, point }: PlotOptions): Plot {
+export default function drawPlot(element: HTMLElement, { height, format, spanSecondsMin, point }: PlotOptions): Plot {
   // A canvas knows no custom properties: elements of the page's style resolve them.
   const colour = (name: string): string => {
     element.style.color = `var(--${name})`;
@@ -42,12 +46,20 @@ export default function drawPlot(element: HTMLElement, { height, format, point }
       padding: [8, 20, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
-      scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
+      scales: {
+        x: {
+          range(_, min, max) {
+            const end = max ?? Date.now() / SECOND_MS;
+            return [Math.min(min ?? end, end - spanSecondsMin), end];
+          },
+        },
+        y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
+      },
       axes: [
         { ...axis, size: TIME_AXIS_PX, space: 64, values: (_, splits, __, ___, step) => splits.map((at) => tickOf(at * SECOND_MS, step * SECOND_MS)) },
         { ...axis, size: AXIS_PX, space: 36, values: (_, splits) => splits.map(format) },
       ],
-      series: [{}, { stroke: () => colour('accent'), width: 1.5, points: { show: false }, spanGaps: false }],
+      series: [{}, { stroke: () => colour('accent'), width: 1.5, points: { show: ({ data }) => (data[0]?.length ?? 0) < FEW, size: 5 }, spanGaps: false }],
       hooks: { setCursor: [({ cursor }) => point(cursor.idx ?? null)] },
     },
     [[], []],
