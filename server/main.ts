@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { workload } from '../shaders/registry.ts';
 import { HOUR_MS, limits, MINUTE_MS } from '../shared/limits.ts';
-import type { SiteId } from '../shared/model.ts';
+import type { JobId, SiteId } from '../shared/model.ts';
 import { announcement } from './announcement.ts';
 import { buildApp } from './app.ts';
 import { type Certificate, givenCertificate, lanAddresses, ownCertificate } from './certificate.ts';
@@ -130,7 +130,14 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   const viewers = serveViewers(io, { jobs, coordinator, ownerOf, log });
   lifecycle.onChange(viewers.changed);
   leftGroup = viewers.leftGroup;
-  const operating = await Operating.open({ store, coordinator, moderation, suspensions, jobGone: viewers.jobGone, clock });
+  // What is taken down is not kept. A job whose last results are being judged is swept later.
+  const jobGone = (job: JobId): void => {
+    viewers.jobGone(job);
+    void retention
+      .forget(job)
+      .catch((error: unknown) => log.error({ error: String(error), job }, 'the bytes of a job that was taken down could not be deleted'));
+  };
+  const operating = await Operating.open({ store, coordinator, moderation, suspensions, jobGone, clock });
   const network = await Network.open({ store: store.network, coordinator, clock, log });
   await app.register(operatorRoutes({ operating, config, store, clock, randomBytes, isSuspended }));
   await app.register(reportRoutes({ store, clock, randomBytes, jobs, sessions: app.sessions }));

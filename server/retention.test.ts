@@ -92,6 +92,16 @@ describe('retention', () => {
     expect(await store.jobs.list({ visibility: 'public', limit: 10 })).toEqual([]);
   });
 
+  it('is over at once for what the operator has taken down, once it has ended', async () => {
+    await ordered(1, ['scene']);
+    await finished(2, ['other']);
+    const takenDown = (number: number) =>
+      ({ kind: 'jobDecided', decision: { job: jobIdOf(number), hidden: true, takenDownMs: now, reason: 'Known.' }, atMs: now }) as const;
+    await store.moderation.act([], [takenDown(1), takenDown(2)]);
+    await retention.sweep();
+    expect(['scene', 'other', 'result 2', 'file 2'].map(isHere)).toEqual([true, false, false, false]);
+  });
+
   it('never takes what is open, however old, nor what another job shares', async () => {
     await ordered(1, ['scene'], ['model']);
     await finished(2, ['scene', 'own'], ['model']);

@@ -19,7 +19,7 @@ export interface LifecycleStore {
   setVisibility(job: JobId, visibility: Visibility): Promise<void>;
   /** What a job has paid to auditors so far. */
   spentOnAudits(job: JobId, unit: CreditUnit): Promise<MicroCredits>;
-  /** Jobs that ended before this and whose bytes are still here, oldest first. */
+  /** Jobs that ended before this, or were taken down, and whose bytes are still here, oldest first. */
   endedBefore(ms: number, limit: number): Promise<JobId[]>;
   /**
    * From now on the bytes of a job that has ended are not needed. Those in rows are dropped; what lay in blobs is returned, and may be needed by
@@ -106,8 +106,9 @@ export class SqlLifecycle implements LifecycleStore {
     const rows = await this.#db
       .selectFrom('jobs')
       .select('id')
-      .where('ended_ms', '<', ms)
+      .where('ended_ms', 'is not', null)
       .where('deleted_ms', 'is', null)
+      .where((eb) => eb.or([eb('ended_ms', '<', ms), eb('id', 'in', eb.selectFrom('job_decisions').select('job').where('taken_down_ms', 'is not', null))]))
       .orderBy('ended_ms')
       .limit(limit)
       .execute();
