@@ -261,9 +261,13 @@ describe('LiveJob', () => {
     expect([live.book?.partsPerTile, live.book?.parts(0)]).toEqual([2, 1]);
     const rebuild = vi.spyOn(live, 'rebuild');
     hears.progress(job({ extensions: 1, grid: { passes: 3, tiles: 4 } }));
+    world.accepted.push({ ...result('r_2', 0), pass: 2 });
+    hears.accepted({ ...result('r_2', 0), pass: 2 });
+    expect(live.mosaic?.shows({ pass: 2, tile: 0 })).toBe(false);
     await vi.advanceTimersByTimeAsync(1000);
     expect(rebuild).toHaveBeenCalledOnce();
-    expect([live.book?.partsPerTile, live.book?.parts(0)]).toEqual([3, 1]);
+    expect(world.painted).toEqual(['r_1', 'r_2']);
+    expect([live.book?.partsPerTile, live.book?.parts(0)]).toEqual([3, 2]);
     live.close();
   });
 

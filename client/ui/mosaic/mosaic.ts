@@ -54,8 +54,9 @@ export class Mosaic {
     this.#painter = this.layout.paints && view ? view.createPainter(job, this.outlines.frame) : null;
   }
 
-  /** Whether results of this tile show here: others need not be fetched. */
+  /** Whether results of this tile show here: others need not be fetched. Passes that the job got since are for the next mosaic. */
   shows(at: TileRef): boolean {
+    if (at.pass >= this.layout.passes) return false;
     return this.#painter ? this.#painter.shows(at) : this.layout.region(at).frame === this.outlines.frame;
   }
 
