@@ -51,7 +51,7 @@ describe('drawing', () => {
   };
 
   /** Rectangles that are filled and words that are written. */
-  function drawn(scene: Partial<Scene>): { rects: number[][]; words: string[] } {
+  function drawn(scene: Partial<Scene>, wordWidth = 30): { rects: number[][]; words: string[] } {
     const [rects, words]: [number[][], string[]] = [[], []];
     const context = new Proxy({} as Record<string, unknown>, {
       get: (target, name: string) =>
@@ -60,7 +60,7 @@ describe('drawing', () => {
           : name === 'fillText'
             ? (word: string) => words.push(word)
             : name === 'measureText'
-              ? () => ({ width: 30 })
+              ? () => ({ width: wordWidth })
               : (target[name] ?? (() => undefined)),
       set: () => true,
     });
@@ -79,6 +79,8 @@ describe('drawing', () => {
     expect(drawn({ facet: 'bound' }).words).toEqual(Array(4).fill('1 in 10K'));
     expect(drawn({ facet: 'state' }).words).toEqual(Array(4).fill(stateSigns.accepted.word));
   });
+
+  it('writes no word that does not fit', () => expect(drawn({}, 110).words).toEqual([]));
 
   it('scales tiles to the frame', () => {
     const { rects } = drawn({ shown: { x: 0.5, y: 0.5, width: 0.25, height: 0.5 } });

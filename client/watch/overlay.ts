@@ -85,6 +85,7 @@ function noteOf(scene: Scene, tile: number, sign: Sign): string {
 /** Edges in pixels of the screen from which on a tile has room for a mark, and for letters. */
 const MARK_FROM = 7;
 const NOTE_FROM = 56;
+const PLATE_FROM = 14;
 
 /** Draws the tiles that are shown. `width` and `height`: of the canvas as it is seen. */
 export function drawTiles(context: CanvasRenderingContext2D, scene: Scene, tones: Tones, width: number, height: number): void {
@@ -102,22 +103,32 @@ export function drawTiles(context: CanvasRenderingContext2D, scene: Scene, tones
     };
     if (rect.x > width || rect.y > height || rect.x + rect.width < 0 || rect.y + rect.height < 0) continue;
     const sign = signOf(scene, tile);
-    drawSign(context, rect, sign, tones);
+    drawSign(context, rect, sign, tones, PLATE);
     if (Math.min(rect.width, rect.height) >= NOTE_FROM) drawNote(context, rect, noteOf(scene, tile, sign), tones);
   }
 }
 
-export function drawSign(context: CanvasRenderingContext2D, rect: Rect, { tone, opacity, mark }: Sign, tones: Tones): void {
+/** Behind marks and letters, because a picture may have any colour. */
+const PLATE = 0.75;
+
+/** `plate`: opacity of what lies behind the mark. */
+export function drawSign(context: CanvasRenderingContext2D, rect: Rect, { tone, opacity, mark }: Sign, tones: Tones, plate = 0): void {
   const { x, y, width, height } = rect;
   context.globalAlpha = opacity;
   context.fillStyle = tones[tone];
   context.fillRect(x, y, width, height);
   context.globalAlpha = 1;
   if (mark === 'none' || Math.min(width, height) < MARK_FROM) return;
+  const size = Math.min(width, height, 24);
+  if (plate > 0 && size >= PLATE_FROM) {
+    context.globalAlpha = plate;
+    context.fillStyle = tones.surface;
+    context.fillRect(x, y, size, size);
+    context.globalAlpha = 1;
+  }
   context.strokeStyle = tones.text;
   context.fillStyle = tones.text;
   context.lineWidth = 1.5;
-  const size = Math.min(width, height, 24);
   const [left, top] = [x + 2, y + 2];
   const edge = size - 4;
   context.beginPath();
@@ -146,13 +157,15 @@ const NOTE_PAD_PX = 3;
 function drawNote(context: CanvasRenderingContext2D, { x, y, width, height }: Rect, note: string, tones: Tones): void {
   if (note === '') return;
   context.font = `${NOTE_FONT_PX}px system-ui, sans-serif`;
-  const room = Math.min(width - 2 * NOTE_PAD_PX, context.measureText(note).width);
-  context.globalAlpha = 0.8;
+  const room = context.measureText(note).width;
+  // Its mark says the same.
+  if (room > width - 4 * NOTE_PAD_PX) return;
+  context.globalAlpha = PLATE;
   context.fillStyle = tones.surface;
   context.fillRect(x + NOTE_PAD_PX, y + height - NOTE_FONT_PX - 3 * NOTE_PAD_PX, room + 2 * NOTE_PAD_PX, NOTE_FONT_PX + 2 * NOTE_PAD_PX);
   context.globalAlpha = 1;
   context.fillStyle = tones.text;
-  context.fillText(note, x + 2 * NOTE_PAD_PX, y + height - 2 * NOTE_PAD_PX - 1, width - 4 * NOTE_PAD_PX);
+  context.fillText(note, x + 2 * NOTE_PAD_PX, y + height - 2 * NOTE_PAD_PX - 1);
 }
 
 /** The tones as the canvas can use them, in the theme that is on. */

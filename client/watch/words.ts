@@ -55,8 +55,11 @@ export function visibilityWords({ visibility, group }: JobView): string {
 }
 
 /** Who sees the scene, whatever the visibility is. */
-export const contributorsSee = ({ group }: JobView): string =>
-  `While it renders, ${group?.mode === 'only' ? `members of ${group.name}` : 'contributors'} whose device takes a tile receive the whole scene and the title, but not who you are. No setting keeps the scene from those who compute it.`;
+export function contributorsSee({ group, status }: JobView): string {
+  const who = group?.mode === 'only' ? `members of ${group.name}` : 'contributors';
+  const get = status === 'open' ? 'receive' : 'have received';
+  return `${status === 'open' ? 'While it renders, ' : ''}${who} whose device ${status === 'open' ? 'takes' : 'took'} a tile ${get} the whole scene and the title, but not who you are. No setting keeps the scene from those who compute it.`;
+}
 
 /** How long bytes are kept; empty while the job is open. */
 export function keptWords({ keptUntilMs, deletedMs, mine }: JobView): string {

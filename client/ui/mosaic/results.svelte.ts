@@ -37,7 +37,7 @@ class Columns {
   }
 }
 
-/** The accepted results of a job by tile, as they come and, rarely, go. About 140 bytes each. */
+/** The accepted results of a job by tile, as they come and, rarely, go. 170 bytes each with all else that a page keeps (`memory.test.ts`). */
 export class Results {
   /** A result's row. A result that goes leaves its row behind, unlinked: that is rare. */
   readonly #rows = new Map<ResultId, number>();
