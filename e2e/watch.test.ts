@@ -75,6 +75,19 @@ test('a requester watches, pauses, hides, extends and deletes a job', { timeout:
   await page.keyboard.press('0');
   await page.getByText('1.0×').waitFor();
 
+  // By wheel and drag, and back by a button.
+  await picture.hover();
+  await page.mouse.wheel(0, -300);
+  await page.getByText('2.0×').waitFor();
+  const left = (): Promise<number> => sheet.evaluate((element) => Number.parseFloat(element.style.left));
+  const before = await left();
+  await page.mouse.down();
+  await page.mouse.move(0, 0, { steps: 4 });
+  await page.mouse.up();
+  expect(await left()).toBeLessThan(before);
+  await press(page, 'Fit');
+  await page.getByText('1.0×').waitFor();
+
   // What every tile tells.
   await page.getByLabel('Tiles').check();
   await page.getByRole('list', { name: 'What the signs mean' }).getByText('Being checked').waitFor();
