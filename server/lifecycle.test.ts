@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -150,12 +150,6 @@ class Contributor {
     }
   }
 }
-
-/** All files of the blob store. */
-const blobs = (): string[] =>
-  readdirSync(join(folder, 'blobs'))
-    .filter((name) => name.length === 2)
-    .flatMap((name) => readdirSync(join(folder, 'blobs', name)));
 
 const isHere = (hash: string): boolean => existsSync(join(folder, 'blobs', hash.slice(0, 2), hash));
 
@@ -363,20 +357,13 @@ describe('a private job', () => {
 describe('a deleted job', () => {
   it('leaves its figures and its receipt to its requester, and no bytes; what another job needs stays', async () => {
     const [requester, other, stranger] = [await Visitor.start(), await Visitor.start(), await Visitor.start()];
-    // 64 pixels wide tiles: results too large for their rows.
-    const large = { params: { ...params, width: 256, height: 256, samples: 1 }, seed: 15 };
-    const job = await requester.order(large);
-    const contributor = await Contributor.join();
-    expect((await requester.call('DELETE', `/api/jobs/${job.id}`)).status).toBe(409);
-    await contributor.work();
-    const [input] = contributor.briefs.get(job.id)!.inputs;
-    contributor.socket.disconnect();
-    await requester.call('POST', `/api/jobs/${job.id}/cancel`, {});
     // Ordered by somebody else at the same time, of the same scene.
-    const theirs = await other.order({ params: { ...large.params, width: 32, height: 32 }, seed: 16 });
-    const mine = await requester.order({ params: { ...large.params, width: 32, height: 32 }, seed: 17 });
+    const theirs = await other.order({ seed: 16 });
+    const mine = await requester.order({ seed: 17 });
+    expect((await requester.call('DELETE', `/api/jobs/${mine.id}`)).status).toBe(409);
     const worker = await Contributor.join();
     await worker.finish();
+    const [input] = worker.briefs.get(mine.id)!.inputs;
     const png = hashOf(await requester.file(mine.id, 'png'));
     expect([isHere(png), isHere(input!.hash)]).toEqual([true, true]);
     const { body: before } = await requester.call<Receipt>('GET', `/api/jobs/${mine.id}/receipt`);
@@ -399,9 +386,6 @@ describe('a deleted job', () => {
     // The other's is whole, until it goes too.
     expect((await other.file(theirs.id, 'png')).byteLength).toBeGreaterThan(0);
     await other.call('DELETE', `/api/jobs/${theirs.id}`);
-    expect(isHere(input!.hash)).toBe(true);
-    await requester.call('DELETE', `/api/jobs/${job.id}`);
-    expect(blobs().length).toBeGreaterThan(0);
     worker.socket.disconnect();
   }, 60_000);
 });

@@ -27,7 +27,9 @@ export function drawFacts(live: LiveJob): FactListener {
     },
     part({ job, at, part, bytes }) {
       const words = workload(job.workload)?.spec.elementWords;
-      if (isShown(job.id) && words) void live.mosaic?.add(at, maskOf([part]), encodeResult([{ part, bytes }], bytes.byteLength / 4 / words, words));
+      // Layers that nobody looks at would only take memory.
+      if (isShown(job.id) && words && live.mosaic?.shows(at))
+        void live.mosaic.add(at, maskOf([part]), encodeResult([{ part, bytes }], bytes.byteLength / 4 / words, words));
     },
   };
 }

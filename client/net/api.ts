@@ -8,10 +8,13 @@ import type {
   ConsentView,
   ContributorView,
   ErrorCode,
+  ExtensionQuote,
+  ExtensionRequest,
   GroupDetails,
   GroupView,
   HistoryPage,
   InviteLook,
+  JobFile,
   JobRequest,
   JobView,
   MadeInvite,
@@ -26,6 +29,7 @@ import type {
   SiteRequest,
   SiteView,
   StatementRow,
+  Visibility,
 } from '../../shared/schemas.ts';
 
 /** A refusal by the coordinator, or `offline` when no answer came at all. */
@@ -130,6 +134,12 @@ export const api = {
   network: (sinceMs?: number) => call<NetworkView>('GET', `/api/network${sinceMs === undefined ? '' : `?since=${sinceMs}`}`),
   job: (id: JobId) => call<JobView>('GET', `/api/jobs/${id}`),
   cancelJob: (id: JobId) => call<JobView>('POST', `/api/jobs/${id}/cancel`, {}),
+  pauseJob: (id: JobId, paused: boolean) => call<JobView>('POST', `/api/jobs/${id}/${paused ? 'pause' : 'resume'}`, {}),
+  quoteExtension: (id: JobId, body: ExtensionRequest, signal: AbortSignal) => call<ExtensionQuote>('POST', `/api/jobs/${id}/extend/quote`, body, signal),
+  extendJob: (id: JobId, body: ExtensionRequest) => call<JobView>('POST', `/api/jobs/${id}/extend`, body),
+  showJob: (id: JobId, visibility: Visibility) => call<JobView>('POST', `/api/jobs/${id}/visibility`, { visibility }),
+  deleteJob: (id: JobId) => call<JobView>('DELETE', `/api/jobs/${id}`),
+  files: async (id: JobId) => (await call<{ files: JobFile[] }>('GET', `/api/jobs/${id}/files`)).files,
   results: async (id: JobId) => (await call<{ results: AcceptedView[] }>('GET', `/api/jobs/${id}/results`)).results,
   resultBytes: async (job: JobId, result: ResultId, signal: AbortSignal) =>
     new Uint8Array(await (await request(`/api/jobs/${job}/results/${result}`, { signal })).arrayBuffer()),
@@ -158,5 +168,6 @@ export const api = {
 
 export const receiptUrl = (job: JobId): string => `/api/jobs/${job}/receipt`;
 
-/** Address of an assembled output, for links and images. */
-export const outputUrl = (job: JobId, output: string): string => `/api/jobs/${job}/files/${output}`;
+/** Address of an assembled output, for links and images. An extended job has other files: browsers keep images by their address. */
+export const outputUrl = (job: JobId, output: string, extensions = 0): string =>
+  `/api/jobs/${job}/files/${output}${extensions > 0 ? `?extensions=${extensions}` : ''}`;

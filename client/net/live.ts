@@ -8,12 +8,16 @@ export interface JobListener {
   /** After every connection and reconnection: the job as it is now with all accepted results. */
   snapshot(job: JobView, accepted: readonly AcceptedView[]): void;
   leased(at: TileRef, parts: PartMask): void;
+  /** Handed in, without a verdict yet. */
+  checking(at: TileRef, parts: PartMask): void;
   accepted(result: AcceptedView): void;
   /** `drill`: the operator's own test of the checks made it. */
   refuted(at: TileRef, parts: PartMask, drill: boolean): void;
   /** An accepted result counts no more. */
   revoked(result: ResultId, at: TileRef, parts: PartMask): void;
   progress(job: JobView): void;
+  /** The job is not there any more for whoever watches here. */
+  gone(): void;
   connected(yes: boolean): void;
   /** Nobody may look at it any more; asking again tells why. */
   gone(): void;
@@ -31,6 +35,7 @@ function each(job: JobId, tell: (listener: JobListener) => void): void {
 function ask(job: JobId): void {
   socket?.emit('watch', { job }, (ack: Ack<{ job: JobView; accepted: readonly AcceptedView[] }>) => {
     if ('data' in ack) each(job, (listener) => listener.snapshot(ack.data.job, ack.data.accepted));
+    else if (ack.error.code === 'not_found') each(job, (listener) => listener.gone());
   });
 }
 
@@ -46,6 +51,7 @@ function connect(): WatchSocket {
   made.on('disconnect', () => tellAll(false));
   made.on('connect_error', () => tellAll(false));
   made.on('tile:leased', ({ job, at, parts }) => each(job, (listener) => listener.leased(at, parts)));
+  made.on('tile:checking', ({ job, at, parts }) => each(job, (listener) => listener.checking(at, parts)));
   made.on('tile:accepted', ({ job, result }) => each(job, (listener) => listener.accepted(result)));
   made.on('tile:refuted', ({ job, at, parts, drill }) => each(job, (listener) => listener.refuted(at, parts, drill)));
   made.on('tile:revoked', ({ job, result, at, parts }) => each(job, (listener) => listener.revoked(result, at, parts)));

@@ -4,10 +4,15 @@ import type { AcceptedView } from '../../shared/schemas.ts';
 const FETCHES_IN_FLIGHT_MAX = 6;
 const ATTEMPTS_MAX = 3;
 
+/** What has to be known of a result to fetch it and to put it into its place. */
+export type WantedResult = Pick<AcceptedView, 'id' | 'pass' | 'tile' | 'parts'>;
+
 export interface QueueOptions {
-  readonly fetch: (result: AcceptedView, signal: AbortSignal) => Promise<Uint8Array>;
+  readonly fetch: (result: WantedResult, signal: AbortSignal) => Promise<Uint8Array>;
   /** Awaited before the next fetch in this slot, so that a hidden tab, which does not paint, does not fetch either. */
-  readonly arrived: (result: AcceptedView, bytes: Uint8Array) => Promise<void>;
+  readonly arrived: (result: WantedResult, bytes: Uint8Array) => Promise<void>;
+  /** It could not be fetched; whoever knows of it still may ask again. */
+  readonly failed: (result: WantedResult) => void;
   /** Stop fetching after this many bytes, for pages where the picture is not what the visitor came for. */
   readonly bytesMax?: number;
   readonly full?: () => void;
@@ -15,12 +20,11 @@ export interface QueueOptions {
 
 /**
  * Fetches the bytes of accepted results, at most six at a time, earlier passes first: the whole picture appears coarse
- * before any of it is refined. A result that cannot be fetched three times is left out; a later snapshot names it again.
+ * before any of it is refined. A result that cannot be fetched three times is left out. Nothing is kept of what has arrived.
  */
 export class ResultQueue {
   readonly #options: QueueOptions;
-  readonly #known = new Set<string>();
-  readonly #waiting = new Map<number, AcceptedView[]>();
+  readonly #waiting = new Map<number, WantedResult[]>();
   readonly #abort = new AbortController();
   #inFlight = 0;
   #bytes = 0;
@@ -29,10 +33,11 @@ export class ResultQueue {
     this.#options = options;
   }
 
-  add(result: AcceptedView): void {
-    if (this.#known.has(result.id)) return;
-    this.#known.add(result.id);
-    this.#push(result);
+  /** Whoever adds sees to it that nothing is added twice. */
+  add(result: WantedResult): void {
+    const pass = this.#waiting.get(result.pass);
+    if (pass) pass.push(result);
+    else this.#waiting.set(result.pass, [result]);
     this.#pump();
   }
 
@@ -41,13 +46,7 @@ export class ResultQueue {
     this.#waiting.clear();
   }
 
-  #push(result: AcceptedView): void {
-    const pass = this.#waiting.get(result.pass);
-    if (pass) pass.push(result);
-    else this.#waiting.set(result.pass, [result]);
-  }
-
-  #next(): AcceptedView | undefined {
+  #next(): WantedResult | undefined {
     const pass = Math.min(...this.#waiting.keys());
     const bucket = this.#waiting.get(pass);
     const result = bucket?.shift();
@@ -67,7 +66,7 @@ export class ResultQueue {
     }
   }
 
-  async #fetch(result: AcceptedView): Promise<void> {
+  async #fetch(result: WantedResult): Promise<void> {
     this.#inFlight++;
     try {
       const bytes = await this.#attempt(result);
@@ -75,14 +74,14 @@ export class ResultQueue {
       if (bytes) {
         this.#bytes += bytes.byteLength;
         await this.#options.arrived(result, bytes);
-      } else this.#known.delete(result.id);
+      } else this.#options.failed(result);
     } finally {
       this.#inFlight--;
       if (!this.#abort.signal.aborted) this.#pump();
     }
   }
 
-  async #attempt(result: AcceptedView): Promise<Uint8Array | null> {
+  async #attempt(result: WantedResult): Promise<Uint8Array | null> {
     for (let attempt = 1; attempt <= ATTEMPTS_MAX && !this.#abort.signal.aborted; attempt++) {
       try {
         const bytes = await this.#options.fetch(result, this.#abort.signal);

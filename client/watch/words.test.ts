@@ -1,6 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import type { AcceptedView, JobView } from '../../shared/schemas.ts';
-import { announcement, certaintyLine, checkedBy, costLine, groupLine, progressLine, resultLine, wrongLine } from './words.ts';
+import {
+  announcement,
+  certaintyLine,
+  checkedBy,
+  contributorsSee,
+  costLine,
+  groupLine,
+  keptWords,
+  paidShare,
+  progressLine,
+  refundWords,
+  resultLine,
+  visibilityName,
+  visibilityWords,
+  wrongLine,
+} from './words.ts';
 
 const job = (over: object): JobView =>
   ({
@@ -23,13 +38,25 @@ describe('progressLine', () => {
     expect(progressLine(job({}))).toBe('41 % done. About 3 min 20 s left.');
   });
 
+  it('tells both times where they are known', () => {
+    expect(progressLine(job({ secondsLeftP95: 500 }))).toBe('41 % done. About 3 min 20 s left, with 95 % certainty less than 8 min 20 s.');
+    expect(progressLine(job({ secondsLeftP95: null }))).toBe('41 % done. About 3 min 20 s left.');
+  });
+
+  it('tells of a pause, and of what still goes on', () => {
+    expect(progressLine(job({ paused: true }))).toBe('41 % done. Paused: nothing new is given out. What is under way is finished and paid.');
+    const still = { total: 100, accepted: 41, checking: 0, leased: 0 };
+    expect(progressLine(job({ paused: true, parts: still }))).toBe('41 % done. Paused: nothing new is given out.');
+  });
+
   it('does not guess when nobody works', () => {
     expect(progressLine(job({ secondsLeft: null }))).toBe('41 % done. Nobody works on it at present; it goes on when somebody does.');
   });
 
   it('tells how it ended', () => {
     expect(progressLine(job({ status: 'done', endedMs: 66_000 }))).toBe('Done by 3 contributors, 1 min 5 s after it was submitted.');
-    expect(progressLine(job({ status: 'cancelled', endedMs: 66_000 }))).toContain('Cancelled at 41 %');
+    expect(progressLine(job({ status: 'cancelled', endedMs: 66_000 }))).toBe('Cancelled at 41 %. 1.18 test credits came back.');
+    expect(progressLine(job({ status: 'cancelled', endedMs: 66_000, heldMicroCredits: '820000' }))).toContain('Nothing was left');
   });
 });
 
@@ -82,4 +109,28 @@ it('announces only every ten percent', () => {
   const at = (accepted: number) => announcement(job({ parts: { total: 100, accepted, checking: 0, leased: 0 } }));
   expect(at(41)).toBe(at(49));
   expect(at(49)).not.toBe(at(50));
+});
+
+it('says what cancelling gives back', () => {
+  expect(refundWords(job({}))).toContain('Up to 1.18 test credits come back');
+  expect(refundWords(job({ group: { name: 'Studio', mode: 'only' } }))).toContain('Nothing is held');
+  expect(paidShare(job({}))).toBe(0.41);
+  expect(paidShare(job({ heldMicroCredits: '0', paidMicroCredits: '0' }))).toBe(0);
+});
+
+it('says who sees the page, and that contributors see the scene either way', () => {
+  expect(visibilityWords(job({ visibility: 'private' }))).toContain('Only you');
+  expect(visibilityWords(job({ visibility: 'unlisted' }))).toContain('link');
+  expect(visibilityWords(job({ visibility: 'public' }))).toContain('gallery');
+  const group = { group: { id: 'g_1', name: 'Studio', mode: 'only' } };
+  expect([visibilityWords(job(group)), visibilityName(job(group))]).toEqual([expect.stringContaining('members of Studio'), 'only Studio']);
+  expect(contributorsSee(job({ visibility: 'private' }))).toMatch(/contributors .* receive the whole scene/);
+  expect(contributorsSee(job(group))).toContain('members of Studio');
+});
+
+it('says until when bytes are kept, or since when they are gone', () => {
+  const at = Date.UTC(2026, 10, 12, 12);
+  expect(keptWords(job({ keptUntilMs: null, deletedMs: null }))).toBe('');
+  expect(keptWords(job({ keptUntilMs: at, deletedMs: null }))).toContain('kept until Nov 12, 2026');
+  expect(keptWords(job({ keptUntilMs: null, deletedMs: at, mine: true }))).toContain('deleted on Nov 12, 2026');
 });

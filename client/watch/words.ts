@@ -1,5 +1,5 @@
 import type { AcceptedView, ChecksDone, JobView } from '../../shared/schemas.ts';
-import { count, credits, duration, oneIn, percent, plural } from '../ui/format.ts';
+import { count, credits, day, duration, oneIn, percent, plural, testCredits } from '../ui/format.ts';
 
 export const acceptedShare = ({ parts }: JobView): number => parts.accepted / Math.max(1, parts.total);
 
@@ -13,13 +13,60 @@ export function groupLine({ group, parts, grid, status }: JobView): string {
   return `${by}${status === 'open' && members > 0 ? ' so far' : ''}. Only the group sees it, and nobody pays.`;
 }
 
+/** Micro-credits that are held and not paid. */
+const unspent = (job: JobView): bigint => BigInt(job.heldMicroCredits) - BigInt(job.paidMicroCredits);
+
+/** What cancelling now would give back, at least: what is under way is taken back, what is being checked may still be paid. */
+export const refundWords = (job: JobView): string =>
+  job.group?.mode === 'only'
+    ? 'Nothing is held. What is accepted stays here.'
+    : `Up to ${testCredits(unspent(job))} come back: all but what is accepted, or accepted of what is being checked. What is accepted stays here.`;
+
+/** Half of all such jobs are done by the first, 95 of 100 by the second. */
+function timeLeft({ secondsLeft, ...job }: JobView & { readonly secondsLeftP95?: number | null }): string {
+  if (secondsLeft === null) return 'Nobody works on it at present; it goes on when somebody does.';
+  const late = job.secondsLeftP95 ?? null;
+  return `About ${duration(secondsLeft)} left${late === null ? '' : `, with 95 % certainty less than ${duration(late)}`}.`;
+}
+
 /** One line under the picture. */
 export function progressLine(job: JobView): string {
   if (job.status === 'done')
     return `Done by ${plural(job.contributors, 'contributor')}, ${duration(((job.endedMs ?? job.createdMs) - job.createdMs) / 1000)} after it was submitted.`;
-  if (job.status === 'cancelled') return `Cancelled at ${percent(acceptedShare(job))}. What was not used came back.`;
-  const left = job.secondsLeft === null ? 'Nobody works on it at present; it goes on when somebody does.' : `About ${duration(job.secondsLeft)} left.`;
-  return `${percent(acceptedShare(job))} done. ${left}`;
+  if (job.status === 'cancelled') {
+    const back = unspent(job) > 0n ? `${testCredits(unspent(job))} came back.` : 'Nothing was left to come back.';
+    return `Cancelled at ${percent(acceptedShare(job))}. ${job.group?.mode === 'only' ? 'Nothing was held.' : back}`;
+  }
+  const underWay = job.parts.leased + job.parts.checking > 0 ? ' What is under way is finished and paid.' : '';
+  return `${percent(acceptedShare(job))} done. ${job.paused ? `Paused: nothing new is given out.${underWay}` : timeLeft(job)}`;
+}
+
+/** Of what is held. */
+export const paidShare = (job: JobView): number => Number(BigInt(job.paidMicroCredits)) / Math.max(1, Number(BigInt(job.heldMicroCredits)));
+
+export const visibilityName = ({ visibility, group }: JobView): string =>
+  group?.mode === 'only' ? `only ${group.name}` : { public: 'public', unlisted: 'unlisted', private: 'private' }[visibility];
+
+/** Who sees the page. */
+export function visibilityWords({ visibility, group }: JobView): string {
+  if (group?.mode === 'only') return `Only members of ${group.name} and its requester see this page, its results and its files.`;
+  if (visibility === 'private') return 'Only you see this page, its results, files and receipt. For everybody else there is no such job.';
+  return visibility === 'public' ? 'It is listed in the gallery: everybody sees it.' : 'It is not listed: whoever has the link sees it.';
+}
+
+/** Who sees the scene, whatever the visibility is. */
+export function contributorsSee({ group, status }: JobView): string {
+  const who = group?.mode === 'only' ? `members of ${group.name}` : 'contributors';
+  const get = status === 'open' ? 'receive' : 'have received';
+  return `${status === 'open' ? 'While it renders, ' : ''}${who} whose device ${status === 'open' ? 'takes' : 'took'} a tile ${get} the whole scene and the title, but not who you are. No setting keeps the scene from those who compute it.`;
+}
+
+/** How long bytes are kept; empty while the job is open. */
+export function keptWords({ keptUntilMs, deletedMs, mine }: JobView): string {
+  if (deletedMs !== null)
+    return `Its results, files and scene were deleted on ${day(deletedMs)}. Figures and the receipt stay${mine ? ', for you alone if you deleted it' : ''}.`;
+  if (keptUntilMs === null) return '';
+  return `Results, files and the scene are kept until ${day(keptUntilMs)}, then deleted. Figures and the receipt stay.`;
 }
 
 export const costLine = (job: JobView): string =>
@@ -55,7 +102,7 @@ export function wrongLine({ status, checksDone: { refuted, revoked } }: JobView)
 }
 
 /** One accepted result, for who looks at its tile. */
-export const resultLine = ({ pass, contributor, drawn, errorBound }: AcceptedView, passes: number): string => {
+export const resultLine = ({ pass, contributor, drawn, errorBound }: Omit<AcceptedView, 'hash'>, passes: number): string => {
   const bound = errorBound === 0 ? 'none expected to be wrong' : `at most ${oneIn(errorBound)} expected to be wrong`;
   return `${passes > 1 ? `Pass ${pass}, by` : 'By'} ${contributor}: ${plural(drawn, 'value')} computed again, ${bound}.`;
 };

@@ -222,6 +222,29 @@ describe('single elements', () => {
     });
   }
 
+  test('of an extended job are recomputed as run sums them, whose parts have more samples than those of before', async () => {
+    const made = testScenes.cornell!();
+    // A pass of 16 and 4 samples, and behind that of features passes of 4 x 32.
+    const { layers } = made.job.params;
+    const extended: RenderJob = { ...made.job, params: { ...made.job.params, ...odd, stages: [20] } };
+    const later = layers === 'none' ? 1 : 2;
+    const mixed = [
+      { pass: 0, tile: 7 },
+      { pass: later, tile: 7 },
+      { pass: later + 1, tile: 19 },
+      { pass: 0, tile: 19 },
+    ];
+    const elements = Array.from({ length: 60 }, (_, index) => {
+      const tile = mixed[index % mixed.length]!;
+      return { ...tile, part: rng.below(spec.parts(extended, tile)), element: rng.below(spec.elements(extended, tile)) };
+    });
+    const runner = await opened({ ...made, job: extended });
+    const recomputed = values(await runner.recompute(elements, patient, never), elements);
+    expect(recomputed).toEqual(await ran(runner, extended, elements));
+    expect(compared(extended, mixed[0]!, recomputed, recompute(load(extended, { scene: made.packed }), extended, elements)).differing).toBe(0);
+    runner.dispose();
+  });
+
   const scene = testScenes.cornell!();
   const job: RenderJob = { ...scene.job, params: { ...scene.job.params, ...odd, bounces: 0 } };
 

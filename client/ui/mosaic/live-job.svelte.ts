@@ -1,13 +1,14 @@
 import { workload } from '../../../shaders/registry.ts';
 import type { JobContext, JobId, ResultId, TileRef } from '../../../shared/model.ts';
 import type { AcceptedView, JobView } from '../../../shared/schemas.ts';
-import type { Output, WorkloadSpec } from '../../../shared/workload.ts';
+import type { Look, LookControl, Output, WorkloadSpec } from '../../../shared/workload.ts';
 import { type ApiError, api, asApiError } from '../../net/api.ts';
 import type { JobListener } from '../../net/live.ts';
 import { ResultQueue } from '../../net/result-queue.ts';
 import { Mosaic } from './mosaic.ts';
 import { pictureUrl } from './picture-url.ts';
-import { Results } from './results.svelte.ts';
+import { type KnownResult, Results } from './results.svelte.ts';
+import { TileBook } from './tile-book.svelte.ts';
 
 const contextOf = ({ id, seed, params, prepared }: JobView): JobContext => ({ id, seed, params, prepared });
 
@@ -39,6 +40,9 @@ export class LiveJob {
   #full = $state(false);
   #frame = $state(0);
   #drills = $state(0);
+  #book = $state.raw<TileBook | null>(null);
+  #looks = $state.raw<readonly LookControl[]>([]);
+  #look: Look = {};
   #queue: ResultQueue | null = null;
   #unwatch: Promise<() => void> | null = null;
   #beforeGap: readonly ResultId[] = [];
@@ -58,6 +62,7 @@ export class LiveJob {
     return this.#job;
   }
   set job(job: JobView) {
+    this.#learn(job);
     this.#job = job;
   }
   get mosaic(): Mosaic | null {
@@ -77,6 +82,14 @@ export class LiveJob {
   /** Results of the operator's drill that were found out since the page was opened. */
   get drills(): number {
     return this.#drills;
+  }
+  /** What is known of every tile; null until the job is. */
+  get book(): TileBook | null {
+    return this.#book;
+  }
+  /** What can be changed about how results look, with what it is as ordered; none where nothing is painted. */
+  get looks(): readonly LookControl[] {
+    return this.#looks;
   }
   /** Files that there are once it is done. */
   get outputs(): readonly Output[] {
@@ -108,7 +121,15 @@ export class LiveJob {
   /** The results of a finished job, which is shown as one file and so was opened without them. */
   async learnResults(): Promise<void> {
     if (this.#job?.status !== 'done' || this.results.count > 0) return;
-    for (const result of await api.results(this.id)) this.results.add(result);
+    for (const result of await api.results(this.id)) this.#know(result);
+  }
+
+  /** How results look from now on. What a finished job shows as one file is painted from its results then. */
+  async setLook(look: Look): Promise<void> {
+    this.#look = look;
+    if (this.#asFile) return this.rebuild();
+    this.#mosaic?.setLook(look);
+    for (const result of this.results.all()) this.#offer(result);
   }
 
   /** From now on news come this way. */
@@ -145,6 +166,8 @@ export class LiveJob {
     if (this.#closed) return;
     this.#queue?.close();
     this.#mosaic?.close();
+    this.#looks = view && !this.#closed ? view.looks(contextOf(job)) : [];
+    this.#renewBook(entry.spec, job);
     const mosaic = new Mosaic(entry.spec, contextOf(job), job.grid, view, {
       frame: this.#frame,
       spoiled: () => this.#rebuildSoon(),
@@ -153,14 +176,18 @@ export class LiveJob {
     this.#queue = new ResultQueue({
       fetch: (result, signal) => api.resultBytes(job.id, result.id, signal),
       arrived: (result, bytes) => mosaic.add(result, result.parts, bytes),
+      failed: ({ id }) => this.results.unclaim(id),
       full: () => {
         this.#full = true;
       },
       ...(this.#bytesMax === undefined ? {} : { bytesMax: this.#bytesMax }),
     });
     this.#mosaic = mosaic;
-    // The file is of the first frame.
-    const url = this.#frame === 0 ? pictureUrl(contextOf(job), job.status, entry.spec) : null;
+    this.results.unclaimAll();
+    const isPlain = Object.keys(this.#look).length === 0;
+    if (!isPlain) mosaic.setLook(this.#look);
+    // The file is of the first frame, and looks as ordered.
+    const url = isPlain && this.#frame === 0 ? pictureUrl(job, entry.spec) : null;
     this.#asFile = url !== null && (await this.#showFile(mosaic, url));
     if (this.#asFile) return;
     this.#take(await api.results(job.id));
@@ -186,6 +213,15 @@ export class LiveJob {
     }
   }
 
+  /** A job that was extended has more parts; what is known of its tiles stays where it is the same. */
+  #renewBook(spec: WorkloadSpec, job: JobView): void {
+    let parts = 0;
+    for (let pass = 0; pass < job.grid.passes; pass++) parts += spec.parts(contextOf(job), { pass, tile: 0 });
+    if (this.#book?.partsPerTile === parts) return;
+    this.#book = new TileBook(job.grid.tiles, parts);
+    for (const result of this.results.all()) this.#book.accept(result);
+  }
+
   #rebuildSoon(): void {
     clearTimeout(this.#rebuilding);
     // Without a picture nobody waits for this: what went wrong then shows at the next look.
@@ -204,6 +240,7 @@ export class LiveJob {
   #revoked(id: ResultId): void {
     const result = this.results.remove(id);
     if (!result) return;
+    this.#book?.revoke(result);
     this.#mosaic?.outlines.markWrong(result, result.parts, false);
     this.#mosaic?.outlines.cover('refusal', result);
     this.#rebuildSoon();
@@ -211,17 +248,30 @@ export class LiveJob {
 
   #take(results: readonly AcceptedView[]): void {
     for (const result of results) {
-      this.results.add(result);
+      this.#know(result);
       this.#mosaic?.outlines.mend(result, result.parts);
-      if (!this.#mosaic?.shows(result)) continue;
-      if (this.#mosaic.layout.paints) this.#queue?.add(result);
-      else void this.#mosaic.add(result, result.parts, null);
+      this.#offer(result);
     }
+  }
+
+  #know(result: AcceptedView): void {
+    if (this.results.add(result)) this.#book?.accept(result);
+  }
+
+  /** Has it painted, once, if it shows. */
+  #offer(result: KnownResult): void {
+    if (!this.#mosaic?.shows(result) || !this.results.claim(result.id)) return;
+    const { id, pass, tile, parts } = result;
+    if (this.#mosaic.layout.paints) this.#queue?.add({ id, pass, tile, parts });
+    else void this.#mosaic.add(result, parts, null);
   }
 
   /** Viewers' sockets have no account, so whose job it is comes from HTTP alone. */
   #learn(job: JobView): void {
-    this.#job = { ...job, mine: this.#job?.mine ?? false };
+    const before = this.#job;
+    this.#job = { ...job, mine: before?.mine ?? false };
+    // Extended: it has other passes.
+    if (before && before.extensions !== job.extensions) this.#rebuildSoon();
   }
 
   #stopListening(): void {
@@ -248,17 +298,29 @@ export class LiveJob {
       this.#learn(job);
       if (!this.#asFile) this.#reconcile(accepted);
     },
-    leased: (at) => this.#mosaic?.outlines.lease(at, performance.now()),
+    leased: (at) => {
+      this.#mosaic?.outlines.lease(at, performance.now());
+      this.#book?.lease(at.tile, performance.now());
+    },
+    checking: (at) => {
+      this.#mosaic?.outlines.release(at, performance.now());
+      this.#book?.check(at.tile, performance.now());
+    },
     accepted: (result) => this.#take([result]),
     refuted: (at, parts, drill) => {
       if (drill) this.#drills++;
+      this.#book?.refute(at.tile);
       this.#mosaic?.outlines.release(at, performance.now());
       this.#mosaic?.outlines.markWrong(at, parts, drill);
       this.#mosaic?.outlines.cover('refusal', at);
     },
     revoked: (id) => this.#revoked(id),
     progress: (job) => this.#learn(job),
-    gone: () => void this.open(),
+    // Asked again, it is not there, or its requester is told why.
+    gone: () => {
+      this.#queue?.close();
+      void this.open();
+    },
     connected: (yes) => {
       if (!yes && this.#connected) this.#beforeGap = this.results.ids;
       this.#connected = yes;

@@ -34,12 +34,18 @@ vi.mock('../../../shaders/registry.ts', () => ({
       picture: () => ({ width: 20, height: 10, frames: 2 }),
       region: (_: unknown, { tile }: { tile: number }) => ({ x: (tile % 2) * 10, y: 0, width: 10, height: 10, frame: Math.floor(tile / 2) }),
       outputs: () => world.outputs,
+      parts: () => 1,
     } as unknown as WorkloadEntry['spec'],
     view: async () => ({
+      looks: () => [{ kind: 'choice', name: 'layer', label: 'Layer', options: [], value: 'first' }],
       createPainter: (_, frame) => {
         world.painted = [];
+        let layer: unknown = 'first';
         return {
-          shows: ({ tile }) => Math.floor(tile / 2) === frame,
+          shows: ({ tile, pass }) => Math.floor(tile / 2) === frame && (pass === 1) === (layer === 'second'),
+          setLook: (look) => {
+            layer = look.layer;
+          },
           add: ({ tile }, _parts, result) => {
             world.painted.push(new TextDecoder().decode(result));
             return { x: (tile % 2) * 10, y: 0, width: 10, height: 10 };
@@ -54,7 +60,8 @@ vi.mock('../../../shaders/registry.ts', () => ({
 const id = 'j_AAAAAAAAAAAAAAAA' as JobId;
 const result = (name: string, tile: number): AcceptedView =>
   ({ id: name as ResultId, pass: 0, tile, parts: 1 as PartMask, contributor: 'a1b2c3', drawn: 64, errorBound: 1e-4 }) as AcceptedView;
-const job = (over: object = {}): JobView => ({ id, workload: 'x', status: 'open', grid: { passes: 1, tiles: 4 }, mine: true, ...over }) as JobView;
+const job = (over: object = {}): JobView =>
+  ({ id, workload: 'x', status: 'open', grid: { passes: 2, tiles: 4 }, mine: true, extensions: 0, deletedMs: null, ...over }) as JobView;
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -214,6 +221,77 @@ describe('LiveJob', () => {
     world.accepted = [result('r_1', 0)];
     await live.learnResults();
     expect(live.results.of(0)).toHaveLength(1);
+    live.close();
+  });
+
+  it('fetches the results of another layer when it is looked at, once, and paints over what was there', async () => {
+    const { live, hears } = await open(result('r_1', 0), { ...result('r_2', 1), pass: 1 });
+    expect([world.painted, live.looks.map(({ name }) => name)]).toEqual([['r_1'], ['layer']]);
+    await live.setLook({ layer: 'second' });
+    await vi.advanceTimersByTimeAsync(200);
+    expect(world.painted).toEqual(['r_1', 'r_2']);
+    hears.accepted(result('r_3', 1));
+    await live.setLook({ layer: 'first' });
+    await live.setLook({ layer: 'second' });
+    await vi.advanceTimersByTimeAsync(200);
+    expect(world.painted).toEqual(['r_1', 'r_2', 'r_3']);
+    live.close();
+  });
+
+  it('paints a finished job from its results once it is looked at otherwise than as a file', async () => {
+    vi.stubGlobal(
+      'Image',
+      class {
+        src = '';
+        async decode() {}
+      },
+    );
+    world.job = job({ status: 'done' });
+    world.outputs = [{ id: 'still', title: '', mediaType: 'image/png', extension: 'png' }];
+    const { live } = await open(result('r_1', 0));
+    expect(world.painted).toEqual([]);
+    await live.setLook({ layer: 'first' });
+    await vi.advanceTimersByTimeAsync(200);
+    expect(world.painted).toEqual(['r_1']);
+    live.close();
+  });
+
+  it('has other passes after an extension, and keeps what is known of its tiles', async () => {
+    const { live, hears } = await open(result('r_1', 0));
+    expect([live.book?.partsPerTile, live.book?.parts(0)]).toEqual([2, 1]);
+    const rebuild = vi.spyOn(live, 'rebuild');
+    hears.progress(job({ extensions: 1, grid: { passes: 3, tiles: 4 } }));
+    world.accepted.push({ ...result('r_2', 0), pass: 2 });
+    hears.accepted({ ...result('r_2', 0), pass: 2 });
+    expect(live.mosaic?.shows({ pass: 2, tile: 0 })).toBe(false);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(rebuild).toHaveBeenCalledOnce();
+    expect(world.painted).toEqual(['r_1', 'r_2']);
+    expect([live.book?.partsPerTile, live.book?.parts(0)]).toEqual([3, 2]);
+    live.close();
+  });
+
+  it('is gone for whoever may not see it any more', async () => {
+    const { live, hears } = await open(result('r_1', 0));
+    hears.gone();
+    expect(live.error).toMatchObject({ code: 'not_found' });
+    live.close();
+  });
+
+  it('tells of every tile how far it is', async () => {
+    const { live, hears } = await open(result('r_1', 0));
+    const state = (tile: number) => live.book?.state(tile, performance.now(), false);
+    hears.leased({ pass: 0, tile: 1 }, 1 as PartMask);
+    expect([0, 1, 2].map(state)).toEqual(['partly', 'leased', 'waiting']);
+    hears.checking({ pass: 0, tile: 1 }, 1 as PartMask);
+    expect(state(1)).toBe('checking');
+    hears.refuted({ pass: 0, tile: 1 }, 1 as PartMask, false);
+    expect(state(1)).toBe('refuted');
+    hears.accepted(result('r_2', 1));
+    hears.accepted({ ...result('r_3', 1), pass: 1 });
+    expect([state(1), live.book?.drawn(1), live.book?.errorBound(1)]).toEqual(['accepted', 128, 1e-4]);
+    hears.revoked('r_2' as ResultId, { pass: 0, tile: 1 }, 1 as PartMask);
+    expect([state(1), live.book?.drawn(1)]).toEqual(['refuted', 64]);
     live.close();
   });
 });

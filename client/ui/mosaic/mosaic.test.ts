@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { limits } from '../../../shared/limits.ts';
 import { fullMask, type JobContext, maskOf } from '../../../shared/model.ts';
-import type { Painter, WorkloadSpec } from '../../../shared/workload.ts';
+import type { Painter, WorkloadSpec, WorkloadView } from '../../../shared/workload.ts';
 import { type Layout, layoutOf, PAINT_PIXELS_MAX, pathOf, tileAt, tilesOf } from './layout.ts';
 import { Mosaic } from './mosaic.ts';
 import { Outlines } from './outlines.svelte.ts';
@@ -13,6 +13,7 @@ const spec = (picture: { width: number; height: number } | null, frames = 1) =>
     picture: () => picture && { ...picture, frames },
     region: (_: JobContext, { tile }: { tile: number }) => (picture ? { x: (tile % 2) * 10, y: 0, width: 10, height: 10, frame: Math.floor(tile / 2) } : null),
   }) as unknown as WorkloadSpec;
+const view = (createPainter: WorkloadView<unknown, unknown>['createPainter']): WorkloadView<unknown, unknown> => ({ looks: () => [], createPainter });
 const at = (tile: number, pass = 0) => ({ pass, tile });
 
 describe('layoutOf', () => {
@@ -168,12 +169,19 @@ describe('Mosaic', () => {
       clock += msPerTile;
       return { x: tile.tile * 10, y: 0, width: 10, height: 10 };
     });
-    const painter = { add, shows: ({ tile }: { tile: number }) => tile < 2, pixels: () => new Uint8ClampedArray(400) } as unknown as Painter;
+    const setLook = vi.fn();
+    const painter = { add, setLook, shows: ({ tile }: { tile: number }) => tile < 2, pixels: () => new Uint8ClampedArray(400) } as unknown as Painter;
     const put = vi.fn();
     const spoiled = vi.fn();
-    const mosaic = new Mosaic(spec({ width: 20, height: 10 }), job, { passes: 1, tiles: 2 }, { createPainter: () => painter }, { spoiled });
+    const mosaic = new Mosaic(
+      spec({ width: 20, height: 10 }),
+      job,
+      { passes: 1, tiles: 2 },
+      view(() => painter),
+      { spoiled },
+    );
     mosaic.attach({ getContext: () => ({ putImageData: put }) } as unknown as HTMLCanvasElement);
-    return { mosaic, add, put, spoiled };
+    return { mosaic, add, put, spoiled, setLook };
   }
   const bytes = new Uint8Array(1);
 
@@ -184,6 +192,20 @@ describe('Mosaic', () => {
     nextFrame();
     await painted;
     expect(put).toHaveBeenCalledExactlyOnceWith(expect.anything(), 10, 0);
+  });
+
+  it('draws anew with another look, a few tiles in every frame, and goes on where it was', () => {
+    const { mosaic, put, setLook } = make();
+    put.mockImplementation(() => (clock += 10));
+    mosaic.setLook({ exposure: 1 });
+    expect([setLook.mock.calls, put.mock.calls.length]).toEqual([[[{ exposure: 1 }]], 0]);
+    nextFrame();
+    expect(put.mock.calls.map((call) => (call as unknown[])[1])).toEqual([0]);
+    mosaic.setLook({ exposure: 2 });
+    nextFrame();
+    nextFrame();
+    nextFrame();
+    expect(put.mock.calls.map((call) => (call as unknown[])[1])).toEqual([0, 10, 0]);
   });
 
   it('paints no part twice: early from the own GPU, then as the accepted total', () => {
@@ -216,7 +238,7 @@ describe('Mosaic', () => {
 
     const createPainter = vi.fn();
     const film = spec({ width: 20, height: 10 }, 2);
-    const second = new Mosaic(film, job, { passes: 1, tiles: 4 }, { createPainter }, { frame: 1 });
+    const second = new Mosaic(film, job, { passes: 1, tiles: 4 }, view(createPainter), { frame: 1 });
     expect(createPainter).toHaveBeenCalledExactlyOnceWith(job, 1);
     expect(second.outlines.frame).toBe(1);
     const map = new Mosaic(film, job, { passes: 1, tiles: 4 }, null, { frame: 1, outlines: second.outlines });

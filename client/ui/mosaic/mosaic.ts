@@ -1,5 +1,5 @@
 import { type JobContext, type PartMask, type TileRef, withoutParts } from '../../../shared/model.ts';
-import type { Painter, TileGrid, WorkloadSpec, WorkloadView } from '../../../shared/workload.ts';
+import type { Look, Painter, TileGrid, WorkloadSpec, WorkloadView } from '../../../shared/workload.ts';
 import { type Layout, layoutOf, type Rect } from './layout.ts';
 import { Outlines } from './outlines.svelte.ts';
 
@@ -33,9 +33,12 @@ export class Mosaic {
   readonly outlines: Outlines;
   readonly #painter: Painter | null;
   readonly #spoiled: (() => void) | undefined;
-  /** By pass and tile: which parts are in the picture. Parts may come twice, early from one's own GPU and again in an accepted total. */
-  readonly #painted = new Map<string, { readonly at: TileRef; readonly parts: PartMask }>();
-  readonly #arrived = new Set<number>();
+  /** By running number: which parts are in the picture. Parts may come twice, early from one's own GPU and again in an accepted total. */
+  readonly #painted: Uint32Array;
+  readonly #arrived: Uint8Array;
+  #isEmpty = true;
+  /** Tiles of the frame that are drawn anew after a change of the look: where to go on, and how many are left. */
+  readonly #sweep = { next: 0, left: 0 };
   #queue: Pending[] = [];
   #context: CanvasRenderingContext2D | null = null;
   #image: CanvasImageSource | null = null;
@@ -46,11 +49,14 @@ export class Mosaic {
     this.outlines = options.outlines ?? new Outlines(this.layout);
     this.outlines.frame = options.frame ?? 0;
     this.#spoiled = options.spoiled;
+    this.#painted = new Uint32Array(grid.passes * grid.tiles);
+    this.#arrived = new Uint8Array(grid.tiles);
     this.#painter = this.layout.paints && view ? view.createPainter(job, this.outlines.frame) : null;
   }
 
-  /** Whether results of this tile show here: others need not be fetched. */
+  /** Whether results of this tile show here: others need not be fetched. Passes that the job got since are for the next mosaic. */
   shows(at: TileRef): boolean {
+    if (at.pass >= this.layout.passes) return false;
     return this.#painter ? this.#painter.shows(at) : this.layout.region(at).frame === this.outlines.frame;
   }
 
@@ -59,8 +65,14 @@ export class Mosaic {
     canvas.height = Math.max(1, Math.round(this.layout.height * this.#scale));
     this.#context = canvas.getContext('2d');
     if (this.#image) this.showImage(this.#image);
-    else if (this.#painter && this.#painted.size > 0) this.#draw({ x: 0, y: 0, width: this.layout.width, height: this.layout.height });
-    else for (const { at } of this.#painted.values()) this.#drawCell(this.layout.region(at));
+    else if (this.#painter && !this.#isEmpty) this.#drawAll();
+    else for (const [number, parts] of this.#painted.entries()) if (parts !== 0) this.#drawCell(this.layout.region(this.#refOf(number)));
+  }
+
+  /** How results look from now on. What is there is drawn anew, some tiles in every animation frame. */
+  setLook(look: Look): void {
+    this.#painter?.setLook(look);
+    if (this.#painter) this.#drawAll();
   }
 
   /** Resolves when the parts are on the canvas, so that whoever fetches does not run ahead of the screen. */
@@ -107,14 +119,34 @@ export class Mosaic {
       done++;
     }
     this.#queue.splice(0, done);
-    if (this.#queue.length > 0) this.#schedule();
+    this.#drawSome(until);
+    if (this.#queue.length > 0 || this.#sweep.left > 0) this.#schedule();
+  }
+
+  /** While a slider moves this comes again and again: every tile gets its turn, because it goes on where it was. */
+  #drawAll(): void {
+    this.#sweep.left = this.layout.tiles / this.layout.frames;
+    this.#schedule();
+  }
+
+  #drawSome(until: number): void {
+    const { tiles, frames } = this.layout;
+    const count = tiles / frames;
+    while (this.#sweep.left > 0 && performance.now() <= until) {
+      this.#draw(this.layout.region({ pass: 0, tile: this.outlines.frame * count + (this.#sweep.next++ % count) }));
+      this.#sweep.left--;
+    }
+  }
+
+  #refOf(number: number): TileRef {
+    return { pass: Math.floor(number / this.layout.tiles), tile: number % this.layout.tiles };
   }
 
   #paintOne({ at, parts, result }: Pending): void {
     this.outlines.release(at, performance.now());
-    if (!this.shows(at)) return;
-    const key = `${at.pass}:${at.tile}`;
-    const before = this.#painted.get(key)?.parts ?? (0 as PartMask);
+    if (this.layout.region(at).frame !== this.outlines.frame) return;
+    const number = at.pass * this.layout.tiles + at.tile;
+    const before = (this.#painted[number] ?? 0) as PartMask;
     const fresh = withoutParts(parts, before);
     if (fresh === 0) return;
     // A total cannot be taken apart, and the painter cannot subtract.
@@ -122,11 +154,12 @@ export class Mosaic {
       this.#spoiled?.();
       return;
     }
-    this.#painted.set(key, { at, parts: (before | fresh) as PartMask });
+    this.#painted[number] = before | fresh;
+    this.#isEmpty = false;
     if (this.#painter && result) this.#draw(this.#painter.add(at, parts, result));
     else if (!this.#painter && before === 0) this.#drawCell(this.layout.region(at));
-    if (!this.#arrived.has(at.tile)) this.outlines.cover('arrival', at);
-    this.#arrived.add(at.tile);
+    if (this.#arrived[at.tile] === 0) this.outlines.cover('arrival', at);
+    this.#arrived[at.tile] = 1;
   }
 
   #draw({ x, y, width, height }: Rect): void {
