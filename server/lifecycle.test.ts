@@ -12,7 +12,7 @@ import { encodeResult, toHex } from '../shared/formats.ts';
 import { limits } from '../shared/limits.ts';
 import { type Ack, type HandedIn, type JobBrief, namespaces, PROTOCOL_VERSION, type Work } from '../shared/protocol.ts';
 import { type Receipt, receiptProblems } from '../shared/receipt.ts';
-import type { AcceptedView, AccountView, ConsentGrant, ErrorBody, ExtensionQuote, JobView } from '../shared/schemas.ts';
+import type { AcceptedView, AccountView, ConsentGrant, ExtensionQuote, JobView, Problem } from '../shared/schemas.ts';
 import { main } from './main.ts';
 import { openSqliteStore } from './store/sqlite.ts';
 
@@ -50,11 +50,11 @@ afterAll(async () => {
 class Visitor {
   cookie = '';
 
-  async call<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T & Partial<ErrorBody> }> {
+  async call<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T & Partial<Pick<Problem, 'field'>> }> {
     const headers = { cookie: this.cookie, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
     const response = await fetch(running.url + path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
     this.cookie = response.headers.get('set-cookie')?.split(';')[0] ?? this.cookie;
-    return { status: response.status, body: (await response.json().catch(() => ({}))) as T & Partial<ErrorBody> };
+    return { status: response.status, body: (await response.json().catch(() => ({}))) as T & Partial<Pick<Problem, 'field'>> };
   }
 
   static async start(): Promise<Visitor> {
@@ -202,7 +202,7 @@ describe('an extension', () => {
       [{}, 400, 'params'],
     ] as const) {
       const refused = await requester.call('POST', `/api/jobs/${job.id}/extend`, body);
-      expect([refused.status, refused.body.error?.field], JSON.stringify(body)).toEqual([status, field]);
+      expect([refused.status, refused.body.field], JSON.stringify(body)).toEqual([status, field]);
     }
     const stranger = await Visitor.start();
     for (const path of ['extend', 'extend/quote']) {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { JobId, PartMask, ResultId } from '../../../shared/model.ts';
 import type { AcceptedView, JobView } from '../../../shared/schemas.ts';
 import type { Output, WorkloadEntry } from '../../../shared/workload.ts';
+import { ApiError } from '../../net/api.ts';
 import { LiveJob } from './live-job.svelte.ts';
 
 type Listener = import('../../net/live.ts').JobListener;
@@ -13,6 +14,8 @@ const world = vi.hoisted(() => ({
   job: {} as unknown,
   outputs: [] as Output[],
   painted: [] as string[],
+  /** What asking for the job is answered with, in place of the job. */
+  refusal: null as Error | null,
 }));
 vi.mock('../../net/live.ts', () => ({
   watchJob: (_: string, listener: Listener) => {
@@ -23,7 +26,10 @@ vi.mock('../../net/live.ts', () => ({
 vi.mock('../../net/api.ts', async (original) => ({
   ...(await original<object>()),
   api: {
-    job: async () => world.job,
+    job: async () => {
+      if (world.refusal) throw world.refusal;
+      return world.job;
+    },
     results: async () => [...world.accepted],
     resultBytes: async (_: string, id: string) => new TextEncoder().encode(id),
   },
@@ -67,7 +73,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   vi.stubGlobal('requestAnimationFrame', (run: () => void) => setTimeout(run, 16));
   vi.stubGlobal('cancelAnimationFrame', () => undefined);
-  Object.assign(world, { listener: null, accepted: [], job: job(), outputs: [], painted: [] });
+  Object.assign(world, { listener: null, accepted: [], job: job(), outputs: [], painted: [], refusal: null });
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -273,7 +279,9 @@ describe('LiveJob', () => {
 
   it('is gone for whoever may not see it any more', async () => {
     const { live, hears } = await open(result('r_1', 0));
+    world.refusal = new ApiError('not_found', 'There is no such job.');
     hears.gone();
+    await vi.advanceTimersByTimeAsync(100);
     expect(live.error).toMatchObject({ code: 'not_found' });
     live.close();
   });
