@@ -244,7 +244,11 @@ describe('an extension', () => {
     const picture = await requester.file(job.id, 'png');
     expect(picture.equals(first)).toBe(false);
     expect(picture.equals(await requester.file(atOnce.id, 'png'))).toBe(true);
-    expect((await requester.call<{ files: object[] }>('GET', `/api/jobs/${job.id}/files`)).body.files).toEqual([{ output: 'png', bytes: picture.byteLength }]);
+    expect((await requester.call<{ files: object[] }>('GET', `/api/jobs/${job.id}/files`)).body.files).toMatchObject([
+      { output: 'png', extension: 'png', bytes: picture.byteLength },
+      { output: 'png16', bytes: null },
+      { output: 'exr', bytes: null },
+    ]);
 
     const { body: receipt } = await requester.call<Receipt>('GET', `/api/jobs/${job.id}/receipt`);
     expect(

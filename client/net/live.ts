@@ -16,10 +16,8 @@ export interface JobListener {
   /** An accepted result counts no more. */
   revoked(result: ResultId, at: TileRef, parts: PartMask): void;
   progress(job: JobView): void;
-  /** The job is not there any more for whoever watches here. */
-  gone(): void;
   connected(yes: boolean): void;
-  /** Nobody may look at it any more; asking again tells why. */
+  /** The job is not there any more for whoever watches here; asking again tells its requester why. */
   gone(): void;
 }
 
