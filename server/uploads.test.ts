@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { createInterface } from 'node:readline';
@@ -52,10 +52,10 @@ test('what came before the connection broke counts, also after a restart, and th
   const bytes = randomBytes(10_500);
   const { id } = await uploads.create(ada, bytes.byteLength, null);
   await expect(uploads.append(ada, id, 0, pieces(bytes, 4000))).rejects.toThrow('the connection broke');
-  expect(uploads.get(ada, id)).toMatchObject({ offset: 4000, hash: null });
+  expect(await uploads.get(ada, id)).toMatchObject({ offset: 4000, hash: null });
   uploads.close();
   uploads = await open();
-  const { offset } = uploads.get(ada, id);
+  const { offset } = await uploads.get(ada, id);
   const done = await uploads.append(ada, id, offset, pieces(bytes.subarray(offset)));
   expect(done).toMatchObject({ offset: bytes.byteLength, hash: sha256(bytes) });
   expect(await blobs.get(done.hash!)).toEqual(new Uint8Array(bytes));
@@ -63,7 +63,7 @@ test('what came before the connection broke counts, also after a restart, and th
   // Who did not hear the answer asks again, and sends nothing.
   uploads.close();
   uploads = await open();
-  expect(uploads.get(ada, id)).toMatchObject({ offset: bytes.byteLength, hash: done.hash });
+  expect(await uploads.get(ada, id)).toMatchObject({ offset: bytes.byteLength, hash: done.hash });
   expect(await uploads.append(ada, id, bytes.byteLength, pieces(new Uint8Array()))).toMatchObject({ hash: done.hash });
 });
 
@@ -94,24 +94,52 @@ test('killed in the middle, it goes on where it said that it was', { timeout: 60
     }
     expect(await ended).toBe('SIGKILL');
     uploads = await open();
-    expect(uploads.get('device:writer' as OwnerId, id).offset).toBeGreaterThanOrEqual(told);
+    expect((await uploads.get('device:writer' as OwnerId, id)).offset).toBeGreaterThanOrEqual(told);
     expect(told).toBeGreaterThan(0);
   }
   const piece = 256 * 1024;
   const whole = Buffer.concat(Array.from({ length: length / piece }, (_, at) => Buffer.alloc(piece, at)));
-  const { offset } = uploads.get('device:writer' as OwnerId, id);
+  const { offset } = await uploads.get('device:writer' as OwnerId, id);
   const { hash } = await uploads.append('device:writer' as OwnerId, id, offset, pieces(whole.subarray(offset)));
   expect(hash).toBe(sha256(whole));
+});
+
+test('whole when the process ended, it becomes a blob before anybody is told that all is here', async () => {
+  const bytes = randomBytes(2000);
+  const { id } = await uploads.create(ada, 2000, null, 'filename eA==');
+  await uploads.append(ada, id, 0, pieces(bytes.subarray(0, 1000)));
+  uploads.close();
+  const place = join(folder.path, 'uploads', id);
+  writeFileSync(`${place}.part`, bytes);
+  const noted = JSON.parse(readFileSync(`${place}.json`, 'utf8')) as object;
+  writeFileSync(`${place}.json`, JSON.stringify({ ...noted, offset: 2000 }));
+  uploads = await open();
+  expect(await uploads.get(ada, id)).toMatchObject({ offset: 2000, hash: sha256(bytes), metadata: 'filename eA==' });
+  expect(await blobs.get(sha256(bytes) as never)).toEqual(new Uint8Array(bytes));
+});
+
+test('who signs in while it is sent takes it along', async () => {
+  const bytes = randomBytes(3000);
+  const { id } = await uploads.create(ada, 3000, null);
+  async function* signingIn() {
+    yield bytes.subarray(0, 1500);
+    void uploads.changeOwner(ada, bob);
+    yield bytes.subarray(1500);
+  }
+  await uploads.append(ada, id, 0, signingIn());
+  uploads.close();
+  uploads = await open();
+  expect(await uploads.get(bob, id)).toMatchObject({ hash: sha256(bytes) });
 });
 
 test('an upload is its owner’s, in one place, and one sender’s at a time', async () => {
   const { id } = await uploads.create(ada, 2000, null);
   expect(await why(uploads.append(bob, id, 0, pieces(new Uint8Array(10))))).toBe('unknown');
   expect(await why(uploads.remove(bob, id))).toBe('unknown');
-  expect(() => uploads.get(ada, 'u_0123456789abcdef')).toThrow(UploadError);
+  expect(await why(uploads.get(ada, 'u_0123456789abcdef'))).toBe('unknown');
   expect(await why(uploads.append(ada, id, 5, pieces(new Uint8Array(10))))).toBe('elsewhere');
   expect(await why(uploads.append(ada, id, 0, pieces(new Uint8Array(2001))))).toBe('tooLong');
-  expect(uploads.get(ada, id).offset).toBe(0);
+  expect((await uploads.get(ada, id)).offset).toBe(0);
   let go = (): void => undefined;
   const gate = new Promise<void>((resolve) => {
     go = resolve;
@@ -126,7 +154,7 @@ test('an upload is its owner’s, in one place, and one sender’s at a time', a
   go();
   expect((await first).offset).toBe(10);
   await uploads.changeOwner(ada, bob);
-  expect(uploads.get(bob, id).offset).toBe(10);
+  expect((await uploads.get(bob, id)).offset).toBe(10);
   await uploads.remove(bob, id);
   expect(filesHere()).toEqual([]);
 });
@@ -137,7 +165,7 @@ test('with a checksum nothing counts unless all of it is right', async () => {
   const { id } = await uploads.create(ada, 4000, null);
   expect(await why(uploads.append(ada, id, 0, pieces(bytes.subarray(1)), digest))).toBe('checksum');
   await expect(uploads.append(ada, id, 0, pieces(bytes, 1000), digest)).rejects.toThrow('broke');
-  expect(uploads.get(ada, id).offset).toBe(0);
+  expect((await uploads.get(ada, id)).offset).toBe(0);
   expect((await uploads.append(ada, id, 0, pieces(bytes), digest)).offset).toBe(2000);
 });
 
@@ -145,7 +173,7 @@ test('a file that is not what was announced is gone at its end', async () => {
   const bytes = randomBytes(2000);
   const { id } = await uploads.create(ada, 2000, sha256(randomBytes(1)) as never);
   await expect(uploads.append(ada, id, 0, pieces(bytes))).rejects.toThrow(sha256(bytes));
-  expect(await why(Promise.resolve().then(() => uploads.get(ada, id)))).toBe('unknown');
+  expect(await why(uploads.get(ada, id))).toBe('unknown');
   expect(filesHere()).toEqual([]);
   expect(await blobs.size(sha256(bytes) as never)).toBeUndefined();
 });
@@ -159,7 +187,7 @@ test('what rests for a day is removed, and so is what is no upload', async () =>
   now += 1;
   await uploads.sweep();
   expect(filesHere()).toEqual([`${fresh.id}.json`, `${fresh.id}.part`]);
-  expect(() => uploads.get(ada, kept.id)).toThrow(UploadError);
+  expect(await why(uploads.get(ada, kept.id))).toBe('unknown');
   uploads.close();
   for (const name of ['u_aaaaaaaaaaaaaaaa.part', 'u_bbbbbbbbbbbbbbbb.json', `${fresh.id}.json.new`])
     writeFileSync(join(folder.path, 'uploads', name), '{"id": "u_bbbbbbbbbbbbbbbb", "owner":');

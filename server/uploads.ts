@@ -8,7 +8,7 @@ import { DAY_MS, HOUR_MS, limits, MIB } from '../shared/limits.ts';
 import type { BlobHash, OwnerId } from '../shared/model.ts';
 import { blobHash } from '../shared/schemas.ts';
 import { newUploadId } from './ids.ts';
-import { BlobBanned } from './store/blobs.ts';
+import { BlobBanned, synchronise } from './store/blobs.ts';
 import { BlobMismatch, type BlobStore } from './store/store.ts';
 
 /** How long an upload may rest before it is removed. */
@@ -26,6 +26,8 @@ const particulars = Type.Object({
   offset: Type.Integer({ minimum: 0 }),
   /** What its sender says that the whole will be. */
   expected: Type.Union([blobHash, Type.Null()]),
+  /** What its sender says of it, as it came. */
+  metadata: Type.Union([Type.String({ maxLength: limits.uploadMetadataCharsMax }), Type.Null()]),
   /** Of the whole, once it is a blob. */
   hash: Type.Union([blobHash, Type.Null()]),
   touchedMs: Type.Number(),
@@ -35,6 +37,7 @@ export interface Upload {
   readonly id: string;
   readonly length: number;
   readonly offset: number;
+  readonly metadata: string | null;
   readonly hash: BlobHash | null;
   readonly expiresMs: number;
 }
@@ -58,9 +61,12 @@ interface State {
   readonly length: number;
   offset: number;
   readonly expected: BlobHash | null;
+  readonly metadata: string | null;
   hash: BlobHash | null;
   touchedMs: number;
   busy: boolean;
+  /** Particulars are written one after the other. */
+  noted: Promise<void>;
 }
 
 export interface UploadsDeps {
@@ -99,7 +105,8 @@ export class Uploads {
     for (const name of names) {
       if (!name.endsWith('.json')) continue;
       const read = parsed(await readFile(join(deps.folder, name), 'utf8'));
-      if (Value.Check(particulars, read) && `${read.id}.json` === name) uploads.set(read.id, { ...read, owner: read.owner as OwnerId, busy: false });
+      if (Value.Check(particulars, read) && `${read.id}.json` === name)
+        uploads.set(read.id, { ...read, owner: read.owner as OwnerId, busy: false, noted: Promise.resolve() });
     }
     // A half-written file of particulars, or bytes whose particulars are gone.
     for (const name of names) if (!uploads.has(name.replace(/\.(json|part)$/, ''))) await rm(join(deps.folder, name), { force: true });
@@ -113,11 +120,12 @@ export class Uploads {
   }
 
   /** Throws `UploadError` when the owner has too many unfinished ones. */
-  async create(owner: OwnerId, length: number, expected: BlobHash | null): Promise<Upload> {
+  async create(owner: OwnerId, length: number, expected: BlobHash | null, metadata: string | null = null): Promise<Upload> {
     const unfinished = [...this.#uploads.values()].filter((each) => each.owner === owner && each.hash === null).length;
     if (unfinished >= limits.unfinishedUploadsPerOwnerMax) throw new UploadError('tooMany', 'Too many uploads are unfinished. Finish or delete one.');
     const id = newUploadId(this.#deps.randomBytes);
-    const state: State = { id, owner, length, offset: 0, expected, hash: null, touchedMs: this.#deps.clock(), busy: false };
+    const touchedMs = this.#deps.clock();
+    const state: State = { id, owner, length, offset: 0, expected, metadata, hash: null, touchedMs, busy: false, noted: Promise.resolve() };
     this.#uploads.set(id, state);
     try {
       await (await open(this.#partOf(id), 'wx', 0o600)).close();
@@ -129,9 +137,10 @@ export class Uploads {
     return this.#view(state);
   }
 
-  /** Throws `UploadError` when it is not there for this owner. */
-  get(owner: OwnerId, id: string): Upload {
-    return this.#view(this.#own(owner, id));
+  /** Throws `UploadError` when it is not there for this owner. One that was whole when the process ended becomes a blob first. */
+  async get(owner: OwnerId, id: string): Promise<Upload> {
+    const { offset, length, hash, busy } = this.#own(owner, id);
+    return offset === length && hash === null && !busy ? this.append(owner, id, offset, none()) : this.#view(this.#own(owner, id));
   }
 
   /**
@@ -183,7 +192,7 @@ export class Uploads {
       for await (const chunk of source) {
         if (end + chunk.byteLength > state.length) throw new UploadError('tooLong', `The upload was announced with ${state.length} bytes.`);
         hash.update(chunk);
-        await file.write(chunk, 0, chunk.byteLength, end);
+        for (let at = 0; at < chunk.byteLength; ) at += (await file.write(chunk, at, chunk.byteLength - at, end + at)).bytesWritten;
         end += chunk.byteLength;
         // With a checksum nothing counts before all of it has come.
         if (sha256 === undefined && end - state.offset >= DURABLE_EVERY_BYTES) await this.#reach(state, file, end);
@@ -238,7 +247,12 @@ export class Uploads {
     return join(this.#deps.folder, `${id}.json`);
   }
 
-  async #note({ busy: _, ...state }: State): Promise<void> {
+  #note(state: State): Promise<void> {
+    state.noted = state.noted.catch(() => undefined).then(() => this.#write(state));
+    return state.noted;
+  }
+
+  async #write({ busy: _, noted: __, ...state }: State): Promise<void> {
     const path = this.#noteOf(state.id);
     const file = await open(`${path}.new`, 'w', 0o600);
     try {
@@ -248,6 +262,7 @@ export class Uploads {
       await file.close();
     }
     await rename(`${path}.new`, path);
+    await synchronise(this.#deps.folder);
   }
 
   async #forget({ id }: State): Promise<void> {
@@ -256,10 +271,12 @@ export class Uploads {
     await rm(this.#partOf(id), { force: true });
   }
 
-  #view({ id, length, offset, hash, touchedMs }: State): Upload {
-    return { id, length, offset, hash, expiresMs: touchedMs + UPLOAD_MS_MAX };
+  #view({ id, length, offset, metadata, hash, touchedMs }: State): Upload {
+    return { id, length, offset, metadata, hash, expiresMs: touchedMs + UPLOAD_MS_MAX };
   }
 }
+
+async function* none(): AsyncGenerator<Uint8Array> {}
 
 /** Null for what is no JSON: it is no upload of ours. */
 function parsed(text: string): unknown {

@@ -13,12 +13,12 @@ const PIECE_BYTES = 256 * 1024;
 const owner = 'device:writer' as OwnerId;
 
 const uploads = await Uploads.open({ folder: join(folder, 'uploads'), blobs: openBlobStore(join(folder, 'blobs')), clock: Date.now, randomBytes });
-const { offset, length } = uploads.get(owner, id);
+const { offset, length } = await uploads.get(owner, id);
 
 async function* bytes() {
   for (let at = offset; at < length; at += PIECE_BYTES) {
     yield Buffer.alloc(Math.min(PIECE_BYTES, length - at), at / PIECE_BYTES);
-    console.log(uploads.get(owner, id).offset);
+    console.log((await uploads.get(owner, id)).offset);
     // Time to be killed in.
     await sleep(3);
   }

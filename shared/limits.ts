@@ -18,6 +18,9 @@ export const limits = {
   uploadBytesMax: 64 * MIB,
   uploadsPerOwnerHourMax: 100,
   unfinishedUploadsPerOwnerMax: 20,
+  uploadMetadataCharsMax: 2000,
+  /** An upload that brings nothing for so long is taken for dead. */
+  uploadStallMsMax: 30 * SECOND_MS,
   /** Bytes that nothing refers to, such as an upload that no job has used, are deleted after this. */
   unusedBlobMsMax: DAY_MS,
   /** What a contributor may allow as a job's download, and what it allows when it says nothing. */

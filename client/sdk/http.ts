@@ -43,7 +43,9 @@ export function wait(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-const isPassing = ({ code, status }: TesseraError): boolean => code === 'offline' || status === 429 || status === 502 || status === 503 || status === 504;
+/** Locked, too many requests, bad gateway, unavailable, gateway timeout. */
+const passing: ReadonlySet<number> = new Set([423, 429, 502, 503, 504]);
+const isPassing = ({ code, status }: TesseraError): boolean => code === 'offline' || passing.has(status);
 
 /** Calls one coordinator: credentials, errors as `TesseraError`, and patience with what passes. */
 export class Http {

@@ -87,7 +87,7 @@ test('tus: an upload is begun, sent in two pieces, asked about and taken back', 
     const ada = new Visitor(test);
     await ada.start();
     const bytes = Buffer.from('a scene in two pieces');
-    const place = await begun(ada, bytes.length);
+    const place = await begun(ada, bytes.length, { 'upload-metadata': 'filename eC5nbGI=' });
     const first = await ada.ask('PATCH' as never, place, bytes.subarray(0, 7), { ...tus, ...offsetType, 'upload-offset': '0' });
     expect([first.status, first.headers['upload-offset'], first.headers['tus-resumable']]).toEqual([204, '7', '1.0.0']);
     const state = await ada.ask('HEAD', place, undefined, tus);
@@ -142,6 +142,19 @@ test('tus: a file that lies about its hash is refused at its end, and is nowhere
     const refused = await ada.ask('PATCH' as never, place, Buffer.from('12345'), { ...tus, ...offsetType, 'upload-offset': '0' });
     expect([refused.status, refused.body.field]).toEqual([422, 'hash']);
     expect((await ada.ask('HEAD', place, undefined, tus)).status).toBe(404);
+  }));
+
+test('tus: a creation whose bytes are refused leaves nothing, and one that is whole is a file', () =>
+  withApp(async (test) => {
+    const ada = new Visitor(test);
+    await ada.start();
+    const begin = (bytes: Buffer, more: Readonly<Record<string, string>> = {}) =>
+      ada.ask('POST', '/api/uploads', bytes, { ...tus, ...offsetType, 'upload-length': '5', ...more });
+    for (let round = 0; round < limits.unfinishedUploadsPerOwnerMax + 1; round++) expect((await begin(Buffer.alloc(6))).status).toBe(413);
+    const whole = await begin(Buffer.from('12345'));
+    expect([whole.status, whole.headers['upload-hash']]).toEqual([201, createHash('sha256').update('12345').digest('hex')]);
+    const empty = await ada.ask('POST', '/api/uploads', undefined, { ...tus, 'upload-length': '0' });
+    expect([empty.status, empty.headers['upload-hash']]).toEqual([201, createHash('sha256').digest('hex')]);
   }));
 
 test('tus: the client of the protocol’s authors goes on after its connection was cut', () =>

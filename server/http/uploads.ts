@@ -16,6 +16,7 @@ const FREE_BYTES_MIN = 512 * MIB;
 const TUS_VERSION = '1.0.0';
 const OFFSET_TYPE = 'application/offset+octet-stream';
 const RETRY_AFTER_S = 1;
+const WRONG_VERSION = 412;
 
 const tooLarge = (): HttpError => new HttpError('too_large', 'The file is too large.', undefined, `at most ${limits.uploadBytesMax / MIB} MiB`);
 
@@ -36,11 +37,18 @@ function integerOf(request: FastifyRequest, name: string): number {
   return Number(text);
 }
 
-/** `Upload-Metadata: key base64,key base64`. Of all that clients like to say only the hash matters here. */
-function announcedHash({ headers }: FastifyRequest): BlobHash | null {
+/** `Upload-Metadata: key base64,key base64`: given back as it came. */
+function metadataOf({ headers }: FastifyRequest): string | null {
   const text = headers['upload-metadata'];
-  if (typeof text !== 'string') return null;
-  const value = /(?:^|,)\s*hash ([A-Za-z0-9+/=]{1,200})\s*(?:,|$)/.exec(text)?.[1];
+  if (typeof text !== 'string' || text === '') return null;
+  const most = limits.uploadMetadataCharsMax;
+  if (text.length > most) throw new HttpError('bad_input', 'Upload-Metadata is too long.', 'Upload-Metadata', `at most ${most} characters`);
+  return text;
+}
+
+/** Of all that clients like to say only the hash matters here. */
+function announcedHash(metadata: string | null): BlobHash | null {
+  const value = /(?:^|,)\s*hash ([A-Za-z0-9+/=]{1,200})\s*(?:,|$)/.exec(metadata ?? '')?.[1];
   if (value === undefined) return null;
   const hash = Buffer.from(value, 'base64').toString('latin1').toLowerCase();
   if (!/^[0-9a-f]{64}$/.test(hash))
@@ -91,7 +99,7 @@ export const uploadRoutes =
     async function speaker(request: FastifyRequest): Promise<OwnerId> {
       const { owner } = await sessions.require(request);
       if (request.headers['tus-resumable'] !== TUS_VERSION)
-        throw new HttpError('bad_input', `This needs the header Tus-Resumable: ${TUS_VERSION}.`, 'Tus-Resumable', TUS_VERSION, { status: 412 });
+        throw new HttpError('bad_input', `This needs the header Tus-Resumable: ${TUS_VERSION}.`, 'Tus-Resumable', TUS_VERSION, { status: WRONG_VERSION });
       return owner;
     }
 
@@ -99,19 +107,32 @@ export const uploadRoutes =
       throw error instanceof UploadError ? refusals[error.why](error.message) : error;
     };
 
-    const describe = (reply: FastifyReply, { offset, length, hash, expiresMs }: Upload): FastifyReply =>
+    const describe = (reply: FastifyReply, { offset, length, metadata, hash, expiresMs }: Upload): FastifyReply =>
       reply.headers({
         'upload-offset': offset,
         'upload-length': length,
         'upload-expires': new Date(expiresMs).toUTCString(),
         'cache-control': 'no-store',
         ...(hash === null ? {} : { 'upload-hash': hash }),
+        ...(metadata === null ? {} : { 'upload-metadata': metadata }),
       });
 
-    const bytesOf = (request: FastifyRequest): AsyncIterable<Uint8Array> => request.body as AsyncIterable<Uint8Array>;
+    /** A sender that has vanished would hold the upload for as long as its connection seems to live. */
+    async function* bytesOf(request: FastifyRequest): AsyncGenerator<Uint8Array> {
+      const stalled = setTimeout(() => request.raw.destroy(), limits.uploadStallMsMax);
+      try {
+        for await (const chunk of request.body as AsyncIterable<Uint8Array>) {
+          stalled.refresh();
+          yield chunk;
+        }
+      } finally {
+        clearTimeout(stalled);
+      }
+    }
 
     app.addHook('onSend', async (request, reply) => {
       if (request.headers['tus-resumable'] !== undefined) reply.header('tus-resumable', TUS_VERSION);
+      if (reply.statusCode === WRONG_VERSION) reply.header('tus-version', TUS_VERSION);
     });
 
     const sending = {
@@ -143,10 +164,18 @@ export const uploadRoutes =
       if (length > limits.uploadBytesMax) throw tooLarge();
       await refuseTooMany(request);
       await refuseWithoutRoom();
-      let upload = await uploads.create(owner, length, announcedHash(request)).catch(refused);
+      const metadata = metadataOf(request);
+      let upload = await uploads.create(owner, length, announcedHash(metadata), metadata).catch(refused);
       // An empty file is complete as soon as it has begun.
       const hasBody = request.headers['content-type'] === OFFSET_TYPE;
-      if (hasBody || length === 0) upload = await uploads.append(owner, upload.id, 0, hasBody ? bytesOf(request) : none(), checksumOf(request)).catch(refused);
+      if (hasBody || length === 0) {
+        const { id } = upload;
+        upload = await uploads.append(owner, id, 0, hasBody ? bytesOf(request) : none(), checksumOf(request)).catch(async (error: unknown) => {
+          // Nobody has been told where it is.
+          await uploads.remove(owner, id).catch(() => undefined);
+          return refused(error);
+        });
+      }
       return describe(reply.code(201).header('location', `/api/uploads/${upload.id}`), upload).send();
     }
 
@@ -154,7 +183,7 @@ export const uploadRoutes =
     app.head('/api/uploads/:upload', { config: { scope: 'jobs:write' }, schema: asking }, async (request, reply) => {
       const owner = await speaker(request);
       try {
-        return describe(reply, uploads.get(owner, request.params.upload)).send();
+        return describe(reply, await uploads.get(owner, request.params.upload)).send();
       } catch (error) {
         return refused(error);
       }

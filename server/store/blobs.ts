@@ -166,7 +166,7 @@ async function writeHashed(source: AsyncIterable<Uint8Array>, path: string, byte
   }
 }
 
-async function synchronise(folder: string): Promise<void> {
+export async function synchronise(folder: string): Promise<void> {
   // Windows has no such call for folders.
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
