@@ -41,12 +41,23 @@ function retryAfterOf(header: string | null): number | null {
   return Number.isFinite(ms) ? Math.max(0, ms) : null;
 }
 
+/** Of answers without a body, as those to HEAD. */
+const codes: Readonly<Record<number, ErrorCode>> = {
+  400: 'bad_input',
+  401: 'signed_out',
+  403: 'forbidden',
+  404: 'not_found',
+  409: 'conflict',
+  429: 'too_many',
+  503: 'busy',
+};
+
 /** What an answer that is not 2xx says. A proxy's page still gives a readable sentence. */
 export async function errorOf(response: Response): Promise<TesseraError> {
   const body: unknown = await response.json().catch(() => null);
   const { status } = response;
   const retryAfterMs = retryAfterOf(response.headers.get('retry-after'));
-  if (!isProblem(body)) return new TesseraError('internal', `The coordinator answered with status ${status}.`, { status, retryAfterMs });
+  if (!isProblem(body)) return new TesseraError(codes[status] ?? 'internal', `The coordinator answered with status ${status}.`, { status, retryAfterMs });
   const { code, detail, field, limit } = body;
   return new TesseraError(code, detail, { status, field, limit, retryAfterMs });
 }
