@@ -49,7 +49,9 @@ export class Watching {
 
   constructor({ jobs, coordinator }: WatchingDeps) {
     this.#jobs = jobs;
-    coordinator.onEvents((events) => events.forEach((event) => this.#hear(event)));
+    coordinator.onEvents((events) => {
+      for (const event of events) this.#hear(event);
+    });
     this.#timer = setInterval(() => {
       for (const job of this.#changed) void this.#show(job, 'progress');
       this.#changed.clear();

@@ -31,6 +31,7 @@ export class EventStream implements Viewer {
   /** What happens while the past is still being sent; null once that is done. */
   #later: { text: string; isEnd: boolean }[] | null = [];
   #laterBytes = 0;
+  #isOver = false;
   #wanted: () => void = () => undefined;
 
   constructor(viewer: Pick<EventStream, 'job' | 'owner' | 'address'>) {
@@ -46,26 +47,29 @@ export class EventStream implements Viewer {
   async begin(past: Iterable<string>): Promise<void> {
     for (const text of past) {
       if (this.body.destroyed) return;
-      if (!this.body.push(text) && !(await this.#drained())) return this.gone();
+      if (this.body.push(text) || (await this.#drained())) continue;
+      this.gone();
+      return;
     }
     const later = this.#later ?? [];
     this.#later = null;
+    this.#laterBytes = 0;
     for (const { text, isEnd } of later) this.send(text, isEnd);
   }
 
   /** Something that happens now. A reader for whom too much waits is closed. With `isEnd` nothing follows. */
   send(text: string, isEnd = false): void {
-    if (this.body.destroyed || this.body.readableEnded) return;
+    if (this.#isOver || this.body.destroyed) return;
     const bytes = Buffer.byteLength(text);
-    if (this.body.readableLength + this.#laterBytes + bytes > limits.eventStreamWaitingBytesMax) return this.gone();
-    if (this.#later) {
+    if (this.body.readableLength + this.#laterBytes + bytes > limits.eventStreamWaitingBytesMax) {
+      this.gone();
+    } else if (this.#later) {
       this.#later.push({ text, isEnd });
       this.#laterBytes += bytes;
-      return;
+    } else {
+      this.body.push(text);
+      if (isEnd) this.end();
     }
-    this.#laterBytes = 0;
-    this.body.push(text);
-    if (isEnd) this.end();
   }
 
   /** A comment, so that nobody on the way takes the connection for dead. */
@@ -75,7 +79,9 @@ export class EventStream implements Viewer {
 
   /** Closes it after what was sent. */
   end(): void {
-    if (!this.body.destroyed) this.body.push(null);
+    if (this.#isOver || this.body.destroyed) return;
+    this.#isOver = true;
+    this.body.push(null);
   }
 
   gone(): void {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
@@ -26,8 +27,8 @@ const schema = {
     'job and the results accepted since Last-Event-ID; each is told at least once.',
   params: Type.Object({ job: schemas.jobId }),
   response: {
-    200: { description: 'A stream of events', content: { 'text/event-stream': { schema: Type.String() } } },
-    204: Type.Null({ description: 'Everything was told before: do not connect again.' }),
+    200: { description: 'A stream of events', content: { 'text/event-stream': { schema: Type.Unsafe<Readable>(Type.String()) } } },
+    204: Type.Unsafe<undefined>(Type.Null({ description: 'Everything was told before: do not connect again.' })),
   },
 };
 
