@@ -23,6 +23,7 @@ import { openBlobStore } from './store/blobs.ts';
 import { openSqliteStore } from './store/sqlite.ts';
 import type { BlobStore, Store, StoredJob } from './store/store.ts';
 import { temporaryFolder } from './store/testing.ts';
+import { Watching } from './watching.ts';
 
 /**
  * A coordinator with real sockets, store and core around a workload whose values are a formula: what contributors, auditors and
@@ -132,11 +133,12 @@ export class World {
       randomBytes,
       log,
     });
-    const viewers = serveViewers(sockets, { jobs: noJobs, coordinator, ownerOf: async () => undefined, log });
+    const watching = new Watching({ jobs: noJobs, coordinator });
+    serveViewers(sockets, { jobs: noJobs, watching, ownerOf: async () => undefined, log });
     await app.listen({ host: '127.0.0.1', port: 0 });
     this.#server = app;
     this.#stop = async () => {
-      viewers.close();
+      watching.close();
       await sockets.close();
       await app.close();
       await coordinator.close();

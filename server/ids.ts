@@ -16,6 +16,7 @@ export const newMemberId = (random: RandomBytes): string => `m_${suffix(random)}
 export const newInviteId = (random: RandomBytes): string => `i_${suffix(random)}`;
 export const newUploadId = (random: RandomBytes): string => `u_${suffix(random)}`;
 export const newReportId = (random: RandomBytes): string => `rp_${suffix(random)}`;
+export const newWebhookId = (random: RandomBytes): string => `wh_${suffix(random)}`;
 export const newOperatorSessionId = (random: RandomBytes): string => `op_${suffix(random)}`;
 export const newDeviceOwner = (random: RandomBytes): OwnerId => `device:${suffix(random)}` as OwnerId;
 export const walletOwner = (address: string): OwnerId => `wallet:${address}` as OwnerId;

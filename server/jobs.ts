@@ -59,6 +59,13 @@ export interface Orderer {
   readonly gallery: boolean;
 }
 
+/** A result that was accepted; or, with null, one that was not, or is not any more. */
+export interface Told {
+  readonly atMs: number;
+  readonly accepted: AcceptedView | null;
+  readonly result: ResultId;
+}
+
 const PREPARED_MAX = 32;
 
 /** Jobs as requesters see them: quote, submit, look, cancel, download. */
@@ -254,6 +261,16 @@ export class Jobs {
   async accepted(id: JobId, owner: OwnerId | undefined): Promise<AcceptedView[]> {
     const { deletedMs } = await this.visible(id, owner);
     return deletedMs === null ? (await this.#acceptedResults(id)).map(acceptedView) : [];
+  }
+
+  /** What was decided about results of a job since then, in that order: from the beginning (null), all that are accepted. */
+  async told(id: JobId, owner: OwnerId | undefined, sinceMs: number | null): Promise<Told[]> {
+    const { deletedMs } = await this.visible(id, owner);
+    if (deletedMs !== null) return [];
+    const accepted = (await this.#acceptedResults(id)).map((result) => ({ atMs: result.decidedMs ?? 0, accepted: acceptedView(result), result: result.id }));
+    const dropped = sinceMs === null ? [] : await this.#deps.store.lifecycle.droppedSince(id, sinceMs);
+    const all = [...accepted, ...dropped.map(({ id: result, atMs }) => ({ atMs, accepted: null, result }))];
+    return all.filter(({ atMs }) => sinceMs === null || atMs >= sinceMs).sort((a, b) => a.atMs - b.atMs);
   }
 
   async resultBytes(id: JobId, result: ResultId, owner: OwnerId | undefined): Promise<Uint8Array> {

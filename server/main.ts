@@ -12,8 +12,10 @@ import { type Certificate, givenCertificate, lanAddresses, ownCertificate } from
 import { Pool } from './checks/pool.ts';
 import { type Config, readConfig, readOrExit } from './config.ts';
 import { Coordinator } from './coordinator.ts';
+import { Delivering } from './delivering.ts';
 import { Gallery } from './gallery.ts';
 import { blobRoutes } from './http/blobs.ts';
+import { eventRoutes } from './http/events.ts';
 import { jobRoutes } from './http/jobs.ts';
 import { lifecycleRoutes } from './http/lifecycle.ts';
 import { networkRoutes } from './http/network.ts';
@@ -21,12 +23,14 @@ import { operatorRoutes } from './http/operator.ts';
 import { receiptRoutes } from './http/receipts.ts';
 import { reportRoutes } from './http/reports.ts';
 import { isOwnOrigin } from './http/security.ts';
+import { webhookRoutes } from './http/webhooks.ts';
 import { Jobs } from './jobs.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { Moderation } from './moderation.ts';
 import { Network } from './network.ts';
 import { Operating } from './operating.ts';
-import { isLocalName, readProof } from './proof.ts';
+import { ask, isLocalName } from './outbound.ts';
+import { readProof } from './proof.ts';
 import { Retention } from './retention.ts';
 import { createSockets } from './sockets/connect.ts';
 import { serveContributors } from './sockets/contribute.ts';
@@ -35,6 +39,8 @@ import { serveViewers } from './sockets/watch.ts';
 import { openBlobStore } from './store/blobs.ts';
 import { openSqliteStore } from './store/sqlite.ts';
 import { Suspensions } from './suspensions.ts';
+import { Watching } from './watching.ts';
+import { Webhooks } from './webhooks.ts';
 
 const CHECK_TIMEOUT_MS = MINUTE_MS;
 const CHECK_HEAP_MIB = 2048;
@@ -68,7 +74,6 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   });
   const assembling = new Pool({ threads: 1, timeoutMs: limits.prepareMsMax, heapMib: limits.prepareHeapMibMax, queuedMax: PREPARE_QUEUED_MAX });
   const clock = Date.now;
-  let leftGroup: ReturnType<typeof serveViewers>['leftGroup'] = () => undefined;
   let endConsent: (consent: Parameters<ReturnType<typeof serveContributors>['endConsent']>[0]) => void = () => undefined;
 
   let endSite: ReturnType<typeof serveContributors>['endSite'] = () => undefined;
@@ -96,7 +101,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
     },
     groupsChanged: async (owner, left) => {
       await coordinator.setGroups(owner, await store.groups.idsOf(owner));
-      if (left !== null) leftGroup(owner, left);
+      if (left !== null) await watching.leftGroup(owner);
     },
     isSuspended,
     siteEnded: (site, reason) => endSite(site, reason),
@@ -120,19 +125,24 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   const jobs = new Jobs({ store, blobs, coordinator, preparing, assembling, moderation, ratePerUnit, retentionMs, clock, randomBytes });
   const retention = new Retention({ store, blobs, retentionMs, clock, log });
   const lifecycle = new Lifecycle({ store, blobs, coordinator, jobs, retention, clock });
+  const watching = new Watching({ jobs, coordinator });
+  lifecycle.onChange((job) => void watching.changed(job));
+  const delivering = new Delivering({ store, ask: (url, request, { signal }) => ask(url, request, { allowsLocal, signal }), clock, randomBytes, log });
+  coordinator.onEvents(delivering.heard);
+  const webhooks = new Webhooks({ store, delivering, allowsLocal, clock, randomBytes });
   await app.register(jobRoutes({ jobs, blobs, ownerOf: app.sessions.ownerOf }));
   await app.register(lifecycleRoutes({ lifecycle, ownerOf: app.sessions.ownerOf }));
   await app.register(blobRoutes({ blobs, coordinator, clock }));
+  await app.register(eventRoutes({ jobs, watching, ownerOf: app.sessions.ownerOf }));
+  await app.register(webhookRoutes({ webhooks, ownerOf: app.sessions.ownerOf }));
   await app.register(receiptRoutes({ store, jobs, ownerOf: app.sessions.ownerOf, clock }));
   const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host));
   ({ endConsent, endSite } = serveContributors(io, { store, blobs, coordinator, config, networkKey, isSuspended, clock, randomBytes, log }));
   const ownerOf = (cookies: string | undefined) => app.sessions.ownerOfCookies(app.parseCookie(cookies ?? ''));
-  const viewers = serveViewers(io, { jobs, coordinator, ownerOf, log });
-  lifecycle.onChange(viewers.changed);
-  leftGroup = viewers.leftGroup;
+  serveViewers(io, { jobs, watching, ownerOf, log });
   // What is taken down is not kept. A job whose last results are being judged is swept later.
   const jobGone = (job: JobId): void => {
-    viewers.jobGone(job);
+    watching.jobGone(job);
     void retention
       .forget(job)
       .catch((error: unknown) => log.error({ error: String(error), job }, 'the bytes of a job that was taken down could not be deleted'));
@@ -147,6 +157,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   await app.listen({ host: config.host, port: config.port });
   void gallery?.refill();
   retention.start();
+  delivering.wake();
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.port;
   const scheme = certificate === null ? 'http' : 'https';
@@ -167,11 +178,12 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
       await gallery?.close();
       await retention.close();
       suspensions.close();
-      viewers.close();
+      watching.close();
       const late = setTimeout(() => app.server.closeAllConnections(), ANSWER_MS_MAX);
       await io.close();
       await app.close();
       clearTimeout(late);
+      await delivering.close();
       await network.close();
       await coordinator.close();
       await Promise.all([checks.close(), preparing.close(), assembling.close()]);

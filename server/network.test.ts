@@ -43,7 +43,7 @@ class Stage {
   accept(elements: number, more: { drawn?: number; errorBound?: number; microCredits?: bigint } = {}): void {
     const { drawn = 0, errorBound = 0, microCredits = 0n } = more;
     const result = { id: 'r_1' as ResultId, pass: 0, tile: 0, parts: 1 as never, hash: 'a' as never, contributor: 'x', drawn, errorBound };
-    const events: Event[] = [{ type: 'tileAccepted', job: jobIdOf(1), result, amount: { tiles: 0.5, microUnits: 30_000_000, elements } }];
+    const events: Event[] = [{ type: 'tileAccepted', job: jobIdOf(1), result, amount: { tiles: 0.5, microUnits: 30_000_000, elements }, atMs: 0 }];
     if (microCredits > 0n) {
       const transfer = exampleTransfer({ id: `pay/${this.now}/${Math.random()}`, kind: 'pay', microCredits });
       events.push({ type: 'write', write: { kind: 'transfer', transfer } });

@@ -98,6 +98,32 @@ export const limits = {
   /** Rows in one page of the operator's tables. */
   operatorRowsMax: 100,
 
+  webhooksPerOwnerMax: 10,
+  webhookUrlCharsMax: 500,
+  /** Of one attempt, from the look-up of the name to the end of the answer. */
+  webhookAttemptMsMax: 10 * SECOND_MS,
+  /** Of an answer; the rest is not read. */
+  webhookAnswerBytesMax: 4 * KIB,
+  /** Attempts under way: in all, and at one host. */
+  webhookAttemptsMax: 16,
+  webhookAttemptsPerHostMax: 2,
+  /** A delivery is tried again for so long. */
+  webhookRetryMsMax: DAY_MS,
+  /** A webhook is disabled after so many failures in a row, once they last so long: an outage of some hours disables none. */
+  webhookFailuresMax: 20,
+  webhookFailingMsMax: DAY_MS,
+  webhookDeliveriesMsMax: 30 * DAY_MS,
+  webhookTestsPerMinuteMax: 6,
+
+  /** Server-sent events: streams that are open at a time. */
+  eventStreamsMax: 2000,
+  eventStreamsPerAddressMax: 16,
+  eventStreamsPerOwnerMax: 16,
+  /** Bytes that may wait for a reader, and for how long the reader of what there was before may take nothing. */
+  eventStreamWaitingBytesMax: MIB,
+  eventStreamStallMsMax: 30 * SECOND_MS,
+  eventStreamHeartbeatMs: 15 * SECOND_MS,
+
   /** Device classes of fewer contributors are not named in public. */
   classMembersMin: 3,
   networkMinutesMsMax: DAY_MS,

@@ -12,6 +12,7 @@ export * from './lifecycle-schemas.ts';
 export * from './moderation-schemas.ts';
 export * from './network-schemas.ts';
 export * from './site-schemas.ts';
+export * from './webhook-schemas.ts';
 export * from './workload-schemas.ts';
 
 /** One schema for everything that crosses a wire; the types derive from it. Amounts of credits travel as decimal strings of micro-credits. */

@@ -3,7 +3,7 @@ import { countParts, type PartMask, type ResultId } from '../../shared/model.ts'
 import { adaptivePassesOf, measured, noteAccepted } from './adaptive.ts';
 import { answer, expireAudits, giveUpAudit, prevailingAuditor } from './audits.ts';
 import { TileBlocks } from './blocks.ts';
-import { endJobIfOver } from './ending.ts';
+import { endJobIfOver, milestoneOf } from './ending.ts';
 import { inputBytesOf } from './fetching.ts';
 import { cancelJob, forgetEnded, leastGranted, setPaused } from './lifecycle.ts';
 import { countMembers, prefer, recordNameOf, requesterTag, setGroups } from './offer.ts';
@@ -142,6 +142,7 @@ function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Comm
       return partsPlanned - blocks.waived;
     },
     partsAccepted: 0,
+    milestone: 0,
     partsChecking: 0,
     partsLeased: 0,
     paid: alreadyPaid,
@@ -164,6 +165,7 @@ function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Comm
   };
   state.jobs.set(stored.id, job);
   const events = results.flatMap((result) => reloadResult(state, job, result, now));
+  job.milestone = milestoneOf(job);
   job.paidForAudits = job.paid - workPaid(job, results);
   return [...forgotten, ...events, ...endJobIfOver(state, job, now), ...wakeIdle(state)];
 }

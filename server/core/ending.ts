@@ -5,10 +5,10 @@ import type { JobSummary, StoredJob } from '../store/store.ts';
 import { refunds } from './ledger.ts';
 import type { Event, Job, State } from './state.ts';
 
-/** Over: every part that is not waived is accepted, or it was cancelled and nothing waits for a verdict. Releases the rest of the hold. */
+/** Over: every part that is not waived is accepted, or it was cancelled and nothing waits for a verdict. Releases the rest of the hold. Before that, tells how far it is. */
 export function endJobIfOver(state: State, job: Job, now: number): Event[] {
   const finished = job.partsAccepted === job.partsTotal;
-  if (job.undecided > 0 || !(finished || job.closing) || !state.jobs.has(job.stored.id)) return [];
+  if (job.undecided > 0 || !(finished || job.closing) || !state.jobs.has(job.stored.id)) return progressed(job, now);
   const id = job.stored.id;
   const left = job.stored.workHeld + job.stored.checksHeld - job.paid;
   state.jobs.delete(id);
@@ -20,8 +20,31 @@ export function endJobIfOver(state: State, job: Job, now: number): Event[] {
   ];
 }
 
+/** Percent of a job at which its requester may be told how far it is. */
+const MILESTONES = [75, 50, 25];
+
+/** The last milestone that a job has reached, or 0. */
+export const milestoneOf = ({ partsAccepted, partsTotal }: Pick<Job, 'partsAccepted' | 'partsTotal'>): number =>
+  MILESTONES.find((percent) => partsAccepted * 100 >= percent * partsTotal) ?? 0;
+
+/** A milestone is written once: also when a result is taken back and computed again. */
+function progressed(job: Job, now: number): Event[] {
+  const percent = milestoneOf(job);
+  if (job.closing || job.partsAccepted === job.partsTotal || percent <= job.milestone) return [];
+  job.milestone = percent;
+  return [{ type: 'write', write: { kind: 'jobProgress', id: job.stored.id, percent, atMs: now, parts: partsOf(job) } }];
+}
+
+const partsOf = (job: Job): JobSummary['parts'] => ({
+  total: job.partsTotal,
+  accepted: job.partsAccepted,
+  checking: job.partsChecking,
+  leased: job.partsLeased,
+  waived: job.blocks.waived,
+});
+
 const summaryOf = (job: Job): JobSummary => ({
-  parts: { total: job.partsTotal, accepted: job.partsAccepted, checking: job.partsChecking, leased: job.partsLeased, waived: job.blocks.waived },
+  parts: partsOf(job),
   contributors: job.contributors.size,
   checksDone: {
     ...job.elements,

@@ -96,6 +96,8 @@ export interface Job {
   /** Counted in parts, without those that are waived: it goes down, and up again when an accepted result is taken back. */
   readonly partsTotal: number;
   partsAccepted: number;
+  /** Percent of the last milestone that was written. */
+  milestone: number;
   partsChecking: number;
   partsLeased: number;
   paid: MicroCredits;
@@ -358,8 +360,8 @@ export type Event =
   | { readonly type: 'workAvailable'; readonly contributors: readonly ContributorId[] }
   | { readonly type: 'tileLeased'; readonly job: JobId; readonly at: TileRef; readonly parts: PartMask }
   | { readonly type: 'tileChecking'; readonly job: JobId; readonly at: TileRef; readonly parts: PartMask }
-  | { readonly type: 'tileAccepted'; readonly job: JobId; readonly result: AcceptedView; readonly amount: WorkAmount }
-  | { readonly type: 'tileRevoked'; readonly job: JobId; readonly result: ResultId; readonly at: TileRef; readonly parts: PartMask }
+  | { readonly type: 'tileAccepted'; readonly job: JobId; readonly result: AcceptedView; readonly amount: WorkAmount; readonly atMs: number }
+  | { readonly type: 'tileRevoked'; readonly job: JobId; readonly result: ResultId; readonly at: TileRef; readonly parts: PartMask; readonly atMs: number }
   | { readonly type: 'tileRefuted'; readonly job: JobId; readonly at: TileRef; readonly parts: PartMask; readonly drill: boolean }
   | { readonly type: 'jobEnded'; readonly job: JobId; readonly summary: JobSummary };
 

@@ -200,7 +200,7 @@ export function accept(state: State, job: Job, pending: PendingResult, now: numb
   events.push(...pending.agreements.map((agreement): Event => ({ type: 'write', write: { kind: 'agreement', agreement } })));
   const { context, spec } = job;
   const done = { tiles: count / spec.parts(context, stored.at), microUnits: count * spec.work(context, stored.at), elements: size };
-  events.push(...noteAccepted(state, job, accepted), { type: 'tileAccepted', job: stored.job, result: acceptedView(accepted), amount: done });
+  events.push(...noteAccepted(state, job, accepted), { type: 'tileAccepted', job: stored.job, result: acceptedView(accepted), amount: done, atMs: now });
   events.push(verdictEvent(pending, owner, 'accepted', amount, 0n, reasonToAccept(pending, contributor)));
   return events;
 }

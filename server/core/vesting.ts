@@ -56,6 +56,6 @@ function revoke(state: State, result: VestingResult, now: number): Event[] {
   return [
     ...transfers,
     { type: 'write', write: { kind: 'verdict', id: result.id, state: 'discarded', errorBound: 0, vesting: null, evidence: result.evidence, atMs: now } },
-    { type: 'tileRevoked', job: result.job, result: result.id, at: result.at, parts: result.parts },
+    { type: 'tileRevoked', job: result.job, result: result.id, at: result.at, parts: result.parts, atMs: now },
   ];
 }

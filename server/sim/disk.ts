@@ -38,6 +38,7 @@ export class Disk {
         return;
       case 'jobClosing':
       case 'jobPaused':
+      case 'jobProgress':
       // A measurement that nothing reads to decide.
       case 'agreement':
         return;

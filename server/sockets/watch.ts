@@ -1,15 +1,14 @@
-import type { Server, Socket } from 'socket.io';
-import type { GroupId, JobId, OwnerId } from '../../shared/model.ts';
+import type { Server } from 'socket.io';
+import type { JobId, OwnerId } from '../../shared/model.ts';
 import { namespaces } from '../../shared/protocol.ts';
 import { type AcceptedView, type JobView, watchRequest } from '../../shared/schemas.ts';
-import type { Coordinator } from '../coordinator.ts';
-import type { Event } from '../core/state.ts';
 import { JobError, type Jobs } from '../jobs.ts';
+import type { News, Viewer, Watching } from '../watching.ts';
 import { commandsOf, Refusal } from './connect.ts';
 
-/** Progress goes out at most this often a job. */
-const PROGRESS_MS = 500;
 const WATCHED_PER_SOCKET_MAX = 16;
+const ROOM = 'job:';
+const room = (job: JobId): string => `${ROOM}${job}`;
 
 /**
  * The edge for pages that look at jobs. Public and unlisted jobs alike: whoever has the id may watch. Private jobs need their requester's session, jobs
@@ -19,43 +18,30 @@ export function serveViewers(
   io: Server,
   deps: {
     readonly jobs: Jobs;
-    readonly coordinator: Coordinator;
+    readonly watching: Watching;
     /** Whose session a cookie header names; undefined for none. */
     readonly ownerOf: (cookies: string | undefined) => Promise<OwnerId | undefined>;
     readonly log: { error(fields: object, message: string): void };
   },
-): { close(): void; leftGroup(owner: OwnerId, group: GroupId): void; changed(job: JobId): void; jobGone(job: JobId): void } {
+): void {
   const space = io.of(namespaces.watch);
-  const changed = new Set<JobId>();
-  const room = (job: JobId): string => `job:${job}`;
 
-  const show = (event: Event): void => {
-    if (event.type === 'tileChecking') space.to(room(event.job)).emit('tile:checking', { job: event.job, at: event.at, parts: event.parts });
-    if (event.type === 'tileLeased') space.to(room(event.job)).emit('tile:leased', { job: event.job, at: event.at, parts: event.parts });
-    if (event.type === 'tileRefuted') space.to(room(event.job)).emit('tile:refuted', { job: event.job, at: event.at, parts: event.parts, drill: event.drill });
-    if (event.type === 'tileRevoked')
-      space.to(room(event.job)).emit('tile:revoked', { job: event.job, result: event.result, at: event.at, parts: event.parts });
-    if (event.type === 'tileAccepted') space.to(room(event.job)).emit('tile:accepted', { job: event.job, result: event.result });
-    if (
-      event.type === 'tileLeased' ||
-      event.type === 'tileRefuted' ||
-      event.type === 'tileRevoked' ||
-      event.type === 'tileAccepted' ||
-      event.type === 'tileChecking'
-    )
-      changed.add(event.job);
-    if (event.type === 'jobEnded') void tell(event.job, 'job:ended');
-  };
-  const tell = async (job: JobId, name: 'job:progress' | 'job:ended'): Promise<void> => {
-    if (!space.adapter.rooms.has(room(job))) return;
-    const view = await deps.jobs.shown(job).catch(() => undefined);
-    if (view) space.to(room(job)).emit(name, view);
-  };
-  deps.coordinator.onEvents((events) => events.forEach(show));
-  const timer = setInterval(() => {
-    for (const job of changed) void tell(job, 'job:progress');
-    changed.clear();
-  }, PROGRESS_MS);
+  deps.watching.add({
+    watches: (job) => space.adapter.rooms.has(room(job)),
+    tell: (news) => void space.to(room(news.job)).emit(...messageOf(news)),
+    *viewers(): Iterable<Viewer> {
+      for (const socket of space.sockets.values())
+        for (const name of socket.rooms) {
+          if (!name.startsWith(ROOM)) continue;
+          const job = name.slice(ROOM.length) as JobId;
+          const gone = (): void => {
+            void socket.leave(name);
+            socket.emit('job:gone', { job });
+          };
+          yield { job, owner: socket.data.owner, gone };
+        }
+    },
+  });
 
   space.on('connection', (socket) => {
     const on = commandsOf(socket, deps.log);
@@ -79,37 +65,28 @@ export function serveViewers(
       return null;
     });
   });
-  /** Whoever may not see the job any more hears nothing more of it. */
-  const cut = async (socket: Socket, job: JobId): Promise<void> => {
-    const gone = await deps.jobs.visible(job, socket.data.owner).then(
-      () => false,
-      (error: unknown) => error instanceof JobError && error.code === 'not_found',
-    );
-    if (!gone) return;
-    await socket.leave(room(job));
-    socket.emit('job:gone', { job });
-  };
-  return {
-    close: () => clearInterval(timer),
-    /** Something was done with a job by its requester. */
-    changed(job) {
-      const watching = [...space.sockets.values()].filter((socket) => socket.rooms.has(room(job)));
-      void Promise.all(watching.map((socket) => cut(socket, job))).then(() => tell(job, 'job:progress'));
-    },
-    jobGone(job) {
-      space.to(room(job)).emit('job:gone', { job });
-      space.in(room(job)).socketsLeave(room(job));
-    },
-    leftGroup(owner, group) {
-      for (const socket of space.sockets.values()) {
-        if (socket.data.owner !== owner) continue;
-        for (const name of socket.rooms) {
-          const job = name.startsWith('job:') ? deps.coordinator.openJob(name.slice('job:'.length) as JobId)?.stored : undefined;
-          if (job?.group?.id === group && job.group.mode === 'only' && job.owner !== owner) void socket.leave(name);
-        }
-      }
-    },
-  };
+}
+
+function messageOf(news: News): [name: string, message: unknown] {
+  const { type, job } = news;
+  switch (type) {
+    case 'tileLeased':
+      return ['tile:leased', { job, at: news.at, parts: news.parts }];
+    case 'tileChecking':
+      return ['tile:checking', { job, at: news.at, parts: news.parts }];
+    case 'tileAccepted':
+      return ['tile:accepted', { job, result: news.result }];
+    case 'tileRevoked':
+      return ['tile:revoked', { job, result: news.result, at: news.at, parts: news.parts }];
+    case 'tileRefuted':
+      return ['tile:refuted', { job, at: news.at, parts: news.parts, drill: news.drill }];
+    case 'progress':
+      return ['job:progress', news.view];
+    case 'ended':
+      return ['job:ended', news.view];
+    default:
+      throw new Error(`unknown news ${JSON.stringify(news satisfies never)}`);
+  }
 }
 
 const refusalOf = (error: unknown): unknown =>

@@ -5,6 +5,7 @@ import { mayBeNegative, postTransfers, readBalance } from './ledger.ts';
 import { resultColumns, resultOf, withoutBytes } from './results.ts';
 import type { JobsTable, Tables } from './schema.ts';
 import { InsufficientCredits, type JobStore, type StoredJob, type StoredResult, type Transfer, type Write } from './store.ts';
+import { queueDeliveries } from './webhooks.ts';
 
 type Db = Kysely<Tables>;
 type WriteOf<Kind extends Write['kind']> = Extract<Write, { kind: Kind }>;
@@ -90,6 +91,8 @@ export async function writeJobEnd(trx: Db, end: WriteOf<'jobEnded'>): Promise<vo
     .where('status', '=', 'open')
     .executeTakeFirstOrThrow();
   if (numUpdatedRows !== 1n) throw new Error(`job ${end.id} ended, but is not open`);
+  const { id, status, atMs, summary } = end;
+  await queueDeliveries(trx, { id, type: `job.${status}`, percent: null, atMs, parts: summary.parts });
 }
 
 /** A hold is spread over several accounts; what people need to know is the whole of it against all they have. */

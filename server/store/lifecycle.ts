@@ -28,6 +28,8 @@ export interface LifecycleStore {
   forget(job: JobId, atMs: number): Promise<Forgotten | null>;
   /** Of these, the blobs that some job or some result without a verdict needs. */
   needed(hashes: readonly BlobHash[]): Promise<ReadonlySet<BlobHash>>;
+  /** Results of a job that were refuted or dropped at or after this time; some had been accepted before. */
+  droppedSince(job: JobId, sinceMs: number): Promise<readonly { readonly id: ResultId; readonly atMs: number }[]>;
   /** Files of a job that were made. */
   files(job: JobId): Promise<readonly { readonly output: string; readonly hash: BlobHash }[]>;
 }
@@ -149,6 +151,17 @@ export class SqlLifecycle implements LifecycleStore {
       for (const { hash } of rows) needed.add(hash);
     });
     return needed;
+  }
+
+  async droppedSince(job: JobId, sinceMs: number): Promise<{ id: ResultId; atMs: number }[]> {
+    const rows = await this.#db
+      .selectFrom('results')
+      .select(['id', 'decided_ms'])
+      .where('job', '=', job)
+      .where('state', 'in', ['refuted', 'discarded'])
+      .where('decided_ms', '>=', sinceMs)
+      .execute();
+    return rows.map(({ id, decided_ms }) => ({ id, atMs: decided_ms ?? sinceMs }));
   }
 
   async files(job: JobId): Promise<readonly { output: string; hash: BlobHash }[]> {

@@ -166,6 +166,7 @@ export class SqlPeople implements PeopleStore {
       await trx.insertInto('sessions').values({ hash: newSession, owner: wallet, expires_ms: expiresMs }).execute();
       await trx.updateTable('contributors').set({ owner: wallet }).where('owner', '=', device).execute();
       await trx.updateTable('sites').set({ owner: wallet }).where('owner', '=', device).execute();
+      await trx.updateTable('webhooks').set({ owner: wallet }).where('owner', '=', device).execute();
       await trx.updateTable('jobs').set({ owner: wallet }).where('owner', '=', device).execute();
       await moveMemberships(trx, device, wallet);
       await claimEarnings(trx, device, wallet, nonce, atMs);

@@ -25,6 +25,7 @@ import type {
   ReportsTable,
 } from './moderation-schema.ts';
 import type { AccountId, StoredJob, StoredResult, TransferKind } from './store.ts';
+import type { WebhookDeliveriesTable, WebhooksTable } from './webhook-schema.ts';
 
 /** Tables as Kysely sees them. Times are milliseconds since 1970, `*_json` is JSON text, booleans are 0 or 1. */
 export interface Tables {
@@ -54,6 +55,8 @@ export interface Tables {
   network_pauses: NetworkPausesTable;
   operator_log: OperatorLogTable;
   network_samples: NetworkSamplesTable;
+  webhooks: WebhooksTable;
+  webhook_deliveries: WebhookDeliveriesTable;
 }
 
 /** Columns, and names given to sums in queries, that hold credits. They alone come back as bigint; every other integer is a number. */

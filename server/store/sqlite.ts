@@ -16,6 +16,7 @@ import { SqlPeople, writeStandings } from './people.ts';
 import { insertResults, writeMeasured, writeOpening, writeSecondDraw, writeSettled, writeVerdict } from './results.ts';
 import type { Tables } from './schema.ts';
 import type { Agreement, GroupStore, JobStore, LedgerStore, PeopleStore, Store, StoredResult, Transfer, Write } from './store.ts';
+import { queueDeliveries, SqlWebhooks, type WebhookStore } from './webhooks.ts';
 
 const SECRET_BYTES = 32;
 
@@ -44,6 +45,7 @@ class SqlStore implements Store {
   readonly lifecycle: LifecycleStore;
   readonly moderation: ModerationStore;
   readonly network: NetworkStore;
+  readonly webhooks: WebhookStore;
   readonly #db: Kysely<Tables>;
   readonly #agreements = new AgreementWriter();
 
@@ -56,6 +58,7 @@ class SqlStore implements Store {
     this.lifecycle = new SqlLifecycle(db);
     this.moderation = new SqlModeration(db);
     this.network = new SqlNetwork(db);
+    this.webhooks = new SqlWebhooks(db);
   }
 
   /**
@@ -83,6 +86,7 @@ class SqlStore implements Store {
       else if (write.kind === 'agreement') agreements.push(write.agreement);
       else if (write.kind === 'jobClosing') updates.push((trx) => writeJobClosing(trx, write.id));
       else if (write.kind === 'jobPaused') updates.push((trx) => writeJobPaused(trx, write));
+      else if (write.kind === 'jobProgress') updates.push((trx) => queueDeliveries(trx, { ...write, type: 'job.progress' }));
       else if (write.kind === 'jobEnded') updates.push((trx) => writeJobEnd(trx, write));
       else throw new Error(`unknown write ${(write satisfies never as Write).kind}`);
     }

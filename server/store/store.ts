@@ -21,6 +21,7 @@ import type { Standing } from '../core/reputation.ts';
 import type { LifecycleStore } from './lifecycle.ts';
 import type { ModerationStore } from './moderation.ts';
 import type { NetworkStore } from './network.ts';
+import type { WebhookStore } from './webhooks.ts';
 
 export { BlobMismatch, type BlobStore, BlobTooLarge } from './blob-store.ts';
 
@@ -33,6 +34,7 @@ export interface Store {
   readonly lifecycle: LifecycleStore;
   readonly moderation: ModerationStore;
   readonly network: NetworkStore;
+  readonly webhooks: WebhookStore;
   /** Applies everything in one transaction, in order, or nothing. Repeated transfers and results (same id) are ignored. */
   commit(writes: readonly Write[]): Promise<void>;
   /** A secret of this installation, made at first use and kept: `lease`, `draw`. 32 bytes. */
@@ -82,6 +84,8 @@ export type Write =
   | { readonly kind: 'settled'; readonly id: ResultId }
   | { readonly kind: 'jobClosing'; readonly id: JobId }
   | { readonly kind: 'jobPaused'; readonly id: JobId; readonly paused: boolean }
+  /** So much of it is accepted for the first time. */
+  | { readonly kind: 'jobProgress'; readonly id: JobId; readonly percent: number; readonly atMs: number; readonly parts: JobSummary['parts'] }
   | { readonly kind: 'jobEnded'; readonly id: JobId; readonly status: Exclude<JobStatus, 'open'>; readonly atMs: number; readonly summary: JobSummary }
   | {
       readonly kind: 'standing';
@@ -349,8 +353,8 @@ export interface PeopleStore {
   /** Removes and returns it: a nonce works once, whatever comes of it. */
   takeChallenge(nonce: string): Promise<StoredChallenge | undefined>;
   /**
-   * One transaction: the session `oldSession` ends, `newSession` begins and belongs to `wallet`; contributors, sites, jobs, groups
-   * and memberships of `device` become the wallet's; the whole earned balance of `device` moves with transfer id `claim/<nonce>`.
+   * One transaction: the session `oldSession` ends, `newSession` begins and belongs to `wallet`; contributors, sites, webhooks, jobs,
+   * groups and memberships of `device` become the wallet's; the whole earned balance of `device` moves with transfer id `claim/<nonce>`.
    */
   signIn(wallet: OwnerId, device: OwnerId, oldSession: Uint8Array, newSession: Uint8Array, expiresMs: number, nonce: string, atMs: number): Promise<void>;
 

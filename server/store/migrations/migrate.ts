@@ -7,6 +7,7 @@ import * as groups from './0005_groups.ts';
 import * as widget from './0006_widget.ts';
 import * as lifecycle from './0010_lifecycle.ts';
 import * as moderation from './0011_moderation.ts';
+import * as webhooks from './0012_webhooks.ts';
 
 /** Append-only: a released migration is never edited, the next one gets the next number. */
 const migrations: Readonly<Record<string, Migration>> = {
@@ -17,6 +18,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0006_widget': widget,
   '0010_lifecycle': lifecycle,
   '0011_moderation': moderation,
+  '0012_webhooks': webhooks,
 };
 
 /** Brings a database up to date, each migration in a transaction of its own. Throws when a newer version of the project wrote it. */

@@ -1,0 +1,74 @@
+import type { Readable } from 'node:stream';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import type { OwnerId } from '../../shared/model.ts';
+import type { JobView } from '../../shared/schemas.ts';
+import * as schemas from '../../shared/schemas.ts';
+import type { Jobs, Told } from '../jobs.ts';
+import type { Watching } from '../watching.ts';
+import { EventStreams, endIdOf, eventText } from './event-streams.ts';
+
+export interface EventRouteDeps {
+  readonly jobs: Pick<Jobs, 'visible' | 'view' | 'told'>;
+  readonly watching: Watching;
+  /** Who the request's session belongs to; undefined without one. */
+  readonly ownerOf: (request: FastifyRequest) => Promise<OwnerId | undefined>;
+}
+
+/** Milliseconds of what was told last, and whether that was the end. */
+const lastId = /^(\d{1,15})(\.end)?$/;
+
+const schema = {
+  operationId: 'jobEvents',
+  tags: ['jobs'],
+  summary:
+    'What happens to a job, as server-sent events: `job` (JobView), `tile` (AcceptedView), `revoked` ({result}) and, last, `end` (JobView). Starts with the ' +
+    'job and the results accepted since Last-Event-ID; each is told at least once.',
+  params: Type.Object({ job: schemas.jobId }),
+  response: {
+    200: { description: 'A stream of events', content: { 'text/event-stream': { schema: Type.Unsafe<Readable>(Type.String()) } } },
+    204: Type.Unsafe<undefined>(Type.Null({ description: 'Everything was told before: do not connect again.' })),
+  },
+};
+
+/** Jobs for whoever cannot, or does not want to, open a socket. */
+export const eventRoutes =
+  ({ jobs, watching, ownerOf }: EventRouteDeps): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    const streams = new EventStreams();
+    watching.add(streams);
+    app.addHook('preClose', async () => streams.close());
+
+    // A HEAD would be a stream that nobody reads.
+    app.get('/api/jobs/:job/events', { config: { scope: 'jobs:read' }, exposeHeadRoute: false, schema }, async (request, reply) => {
+      const { job: id } = request.params;
+      const last = String(request.headers['last-event-id'] ?? '');
+      const owner = await ownerOf(request);
+      const stored = await jobs.visible(id, owner);
+      if (stored.status !== 'open' && last === endIdOf(stored)) return reply.code(204).send();
+      // Open before the past is read: something may then be told twice, but never missed.
+      const stream = streams.open({ job: id, owner, address: request.ip });
+      try {
+        const view = await jobs.view(id, owner);
+        stream.mine = view.mine;
+        const since = lastId.exec(last)?.[1];
+        void stream.begin(past(view, await jobs.told(id, owner, since === undefined ? null : Number(since)))).then(() => {
+          if (view.status !== 'open') stream.end();
+        });
+      } catch (error) {
+        stream.gone();
+        throw error;
+      }
+      return reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no').send(stream.body);
+    });
+  };
+
+function* past(view: JobView, told: readonly Told[]): Iterable<string> {
+  yield eventText('job', view);
+  for (const { atMs, accepted, result } of told) {
+    if (accepted) yield eventText('tile', accepted, String(atMs));
+    else yield eventText('revoked', { result }, String(atMs));
+  }
+  if (view.status !== 'open') yield eventText('end', view, endIdOf(view));
+}
