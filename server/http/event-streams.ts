@@ -151,7 +151,7 @@ export class EventStreams implements Audience {
   }
 }
 
-const full = (message: string, limit: number): HttpError => new HttpError('too_many', message, undefined, `${limit} streams`, FULL_RETRY_S);
+const full = (message: string, limit: number): HttpError => new HttpError('too_many', message, undefined, `${limit} streams`, { retryAfterS: FULL_RETRY_S });
 
 /** Undefined for what is not told by this way. */
 function textOf(news: News, mine: boolean): string | undefined {
