@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { workloadIds } from '../shaders/registry.ts';
 import type { GroupId } from '../shared/model.ts';
-import type { Challenge, ConsentGrant, GroupView, MadeInvite, SiteView } from '../shared/schemas.ts';
+import type { Challenge, ConsentGrant, GroupView, MadeInvite, MadeWebhook, SiteView } from '../shared/schemas.ts';
 import { operatorOf, storeJob, withOperatorApp } from './http/operator.testing.ts';
 import { TestWallet } from './http/solana.testing.ts';
 import { credentialOf, type Method, type Reply, type TestApp, Visitor } from './http/testing.ts';
@@ -100,6 +100,19 @@ async function memberOf(test: TestApp, owner: Actor, group: string): Promise<str
   await guest.ask('POST', '/api/invites/join', { code: (await inviteInto(owner, group)).code ?? '' });
   return (await test.store.groups.members(group as GroupId)).at(-1)?.id ?? 'm_AAAAAAAAAAAAAAAA';
 }
+
+/** A webhook of this actor's; the id of nobody's where he may not make one. */
+async function webhookOf({ visitor, credential }: Actor): Promise<string> {
+  const request = { url: 'http://localhost:60001/hook', events: ['job.done'] };
+  return (await visitor.ask<Partial<MadeWebhook>>('POST', '/api/webhooks', request, credential)).body.id ?? 'wh_AAAAAAAAAAAAAAAA';
+}
+const aboutWebhook = (method: Method, path = ''): Probe => {
+  const ask = ({ visitor, credential }: Actor, webhook: string) => visitor.ask(method, `/api/webhooks/${webhook}${path}`, undefined, credential);
+  return {
+    own: async (self) => ask(self, await webhookOf(self)),
+    foreign: async (self, other) => refused(await ask(self, await webhookOf(other))),
+  };
+};
 
 const refused = (reply: Reply<unknown>): void => expect([401, 403, 404]).toContain(reply.status);
 
@@ -248,6 +261,17 @@ const probes: Readonly<Record<string, Probe>> = {
     own: async ({ visitor, credential }, other) =>
       visitor.ask('POST', '/api/invites/join', { code: (await inviteInto(other, await groupOf(other))).code }, credential),
   },
+  'POST /api/webhooks': plain('POST', '/api/webhooks', () => ({ url: 'https://example.com/hook', events: ['job.done'] })),
+  'GET /api/webhooks': {
+    own: ({ visitor, credential }) => visitor.ask('GET', '/api/webhooks', undefined, credential),
+    foreign: async (self, other) => {
+      const webhook = await webhookOf(other);
+      expect((await self.visitor.ask('GET', '/api/webhooks', undefined, self.credential)).text).not.toContain(webhook);
+    },
+  },
+  'DELETE /api/webhooks/:id': aboutWebhook('DELETE'),
+  'GET /api/webhooks/:id/deliveries': aboutWebhook('GET', '/deliveries'),
+  'POST /api/webhooks/:id/test': aboutWebhook('POST', '/test'),
   'GET /api/sites': free('/api/sites'),
   'POST /api/sites/:id/prove': {
     own: async (self, other, test) => {

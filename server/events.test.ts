@@ -47,6 +47,8 @@ beforeEach(() => open());
 afterEach(async () => {
   for (const reader of readers.splice(0)) reader.cut();
   watching.close();
+  // fetch opens connections in advance; without a request they would be waited for.
+  app.server.closeAllConnections();
   await app.close();
   await world.close();
   vi.useRealTimers();

@@ -6,6 +6,7 @@ import { originProblem } from './sites.svelte.ts';
 import { accountWords, kindWords } from './statement-words.ts';
 import { connectWallet, isSolanaWallet, readyState, type SolanaWallet, signChallenge } from './wallet-sign-in.ts';
 import { walletProblem } from './wallet-words.ts';
+import { deliveryWords, stateWords, urlProblem } from './webhooks.svelte.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -88,6 +89,25 @@ describe('the statement', () => {
     expect(kindWords('payout')).toBe('payout');
     expect(kindWords('void')).toContain('Taken back');
     expect(accountWords.vesting).toBe('vesting');
+  });
+});
+
+describe('webhooks', () => {
+  it('have an address by https, or on this machine', () => {
+    for (const url of ['', 'https://example.com/hooks', 'http://localhost:9000/hook', 'http://me.localhost/']) expect(urlProblem(url)).toBeUndefined();
+    for (const url of ['http://example.com', 'example.com', 'https://', 'http://localhost.example.com/']) expect(urlProblem(url)).toContain('https://');
+  });
+
+  it('say how they stand and what became of the last delivery', () => {
+    expect(stateWords({ disabled: null, failures: 0 })).toBe('On.');
+    expect(stateWords({ disabled: null, failures: 3 })).toBe('On, but the last 3 attempts failed.');
+    expect(stateWords({ disabled: { sinceMs: 0, reason: 'Gone.' }, failures: 3 })).toMatch(/^Disabled since .*1970.* Gone. A test/);
+    const delivery = { id: 'msg_1', type: 'job.done', job: null, createdMs: 0, state: 'waiting', attempts: 0, attemptedMs: null, status: null } as const;
+    const waiting = { ...delivery, error: null, nextMs: 5 };
+    expect(deliveryWords(waiting)).toMatch(/waits to be sent.$/);
+    expect(deliveryWords({ ...waiting, attempts: 1, error: 'It answered with status 500.' })).toMatch(/status 500. Next attempt .*1970/);
+    expect(deliveryWords({ ...waiting, state: 'delivered', attempts: 2, nextMs: null })).toMatch(/delivered at attempt 2.$/);
+    expect(deliveryWords({ ...waiting, state: 'failed', nextMs: null, error: 'No.' })).toMatch(/not delivered. No.$/);
   });
 });
 

@@ -7,6 +7,7 @@ import type {
   ConsentRequest,
   ConsentView,
   ContributorView,
+  DeliveryView,
   ErrorCode,
   ExtensionQuote,
   ExtensionRequest,
@@ -18,6 +19,7 @@ import type {
   JobRequest,
   JobView,
   MadeInvite,
+  MadeWebhook,
   NetworkView,
   OwnSiteView,
   Problem,
@@ -30,6 +32,8 @@ import type {
   SiteView,
   StatementRow,
   Visibility,
+  WebhookRequest,
+  WebhookView,
 } from '../../shared/schemas.ts';
 
 /** A refusal by the coordinator, or `offline` when no answer came at all. */
@@ -164,6 +168,11 @@ export const api = {
   makeSite: (body: SiteRequest) => call<OwnSiteView>('POST', '/api/sites', body),
   proveSite: (id: SiteId) => call<OwnSiteView>('POST', `/api/sites/${id}/prove`),
   switchSite: (id: SiteId, on: boolean) => call<OwnSiteView>('POST', `/api/sites/${id}/switch`, { on }),
+
+  webhooks: async () => (await call<{ webhooks: WebhookView[] }>('GET', '/api/webhooks')).webhooks,
+  makeWebhook: (body: WebhookRequest) => call<MadeWebhook>('POST', '/api/webhooks', body),
+  testWebhook: (id: string) => call<DeliveryView>('POST', `/api/webhooks/${id}/test`, {}),
+  removeWebhook: (id: string) => call<unknown>('DELETE', `/api/webhooks/${id}`),
 };
 
 export const receiptUrl = (job: JobId): string => `/api/jobs/${job}/receipt`;

@@ -4,19 +4,23 @@ import type { BlobHash } from '../../shared/model.ts';
 import type { Pool } from '../checks/pool.ts';
 import { Coordinator } from '../coordinator.ts';
 import { holds } from '../core/ledger.ts';
+import { Delivering } from '../delivering.ts';
 import { Jobs } from '../jobs.ts';
 import { Moderation } from '../moderation.ts';
 import { Network } from '../network.ts';
 import { Operating } from '../operating.ts';
 import { makeLink } from '../operator-link.ts';
+import { ask } from '../outbound.ts';
 import type { StoredJob } from '../store/store.ts';
 import { exampleJob } from '../store/testing.ts';
+import { Webhooks } from '../webhooks.ts';
 import { networkRoutes } from './network.ts';
 import { operatorRoutes } from './operator.ts';
 import { reportRoutes } from './reports.ts';
 import { type TestApp, type TestOptions, Visitor, withApp } from './testing.ts';
+import { webhookRoutes } from './webhooks.ts';
 
-/** The HTTP edge with the coordinator behind what is about it: reports, the network's figures, the operator. */
+/** The HTTP edge with the coordinator behind what is about it: reports, the network's figures, the operator, webhooks. */
 export interface OperatorApp extends TestApp {
   readonly coordinator: Coordinator;
   readonly moderation: Moderation;
@@ -53,9 +57,20 @@ export const withOperatorApp = <T>(run: (test: OperatorApp) => Promise<T>, optio
     await app.register(operatorRoutes({ operating, config, store, clock, randomBytes, isSuspended: (site) => suspended.has(site) }));
     await app.register(reportRoutes({ store, clock, randomBytes, jobs, sessions: app.sessions }));
     await app.register(networkRoutes({ network }));
+    const delivering = new Delivering({
+      store,
+      ask: (url, request, { signal }) => ask(url, request, { allowsLocal: true, signal }),
+      clock,
+      randomBytes,
+      log: silent,
+    });
+    coordinator.onEvents(delivering.heard);
+    const webhooks = new Webhooks({ store, delivering, allowsLocal: true, clock, randomBytes });
+    await app.register(webhookRoutes({ webhooks, ownerOf: app.sessions.ownerOf }));
     try {
       return await run({ ...test, coordinator, moderation, operating, network, gone });
     } finally {
+      await delivering.close();
       await network.close();
       await coordinator.close();
     }
