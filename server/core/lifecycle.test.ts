@@ -280,6 +280,14 @@ describe('milestones', () => {
     for (let tile = 0; tile < 4; tile++) desk.deliver(worker);
     desk.restart(job);
     expect(desk.milestones).toEqual([25, 50]);
+    worker = desk.join('worker', { trusted: true });
+    while (openJob()) desk.deliver(worker);
+    expect(desk.milestones).toEqual([25, 50, 75]);
+    // As many again: half of it is there.
+    const extended = { ...job, params: { passes: 2, tiles: 6 }, extensions: 1 };
+    desk.do({ type: 'openJob', job: extended, results: [...desk.rows.values()], paid: 0n });
+    while (openJob()) desk.deliver(worker);
+    expect(desk.milestones).toEqual([25, 50, 75, 75]);
     desk = new Desk({ ...job, params: { passes: 1, tiles: 2 } });
     worker = desk.join('worker', { trusted: true });
     desk.deliver(worker);
