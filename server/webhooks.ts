@@ -91,7 +91,7 @@ export class Webhooks {
 
 /** An address that may be asked; where its name leads is looked at each time. Low ports are other services', which a request might confuse. */
 function readUrl(text: string, allowsLocal: boolean): URL {
-  const refuse = (why: string, limit = 'such as https://example.com/hooks'): never => {
+  const refuse = (why: string, limit = 'a public address by https, such as https://example.com/hooks'): never => {
     throw new InputError('url', why, limit);
   };
   if (!URL.canParse(text)) return refuse('This is no address.');

@@ -263,3 +263,42 @@ describe('money of an extended job', () => {
     expect(ids.slice(0, 2)).toEqual([`hold/${id}/0`, `hold/${id}/1`]);
   });
 });
+
+describe('milestones', () => {
+  it('are written once, as a job passes them, and not at its end', () => {
+    const seen: number[][] = [];
+    while (openJob()) {
+      desk.deliver(worker);
+      seen.push([...desk.milestones]);
+    }
+    // Sixths of the job.
+    expect(seen).toEqual([[], [25], [25, 50], [25, 50], [25, 50, 75], [25, 50, 75]]);
+    expect(desk.ended).toMatchObject([{ status: 'done' }]);
+  });
+
+  it('are not repeated after a restart, nor by an extension for what was there; of several at once the last is written', () => {
+    for (let tile = 0; tile < 4; tile++) desk.deliver(worker);
+    desk.restart(job);
+    expect(desk.milestones).toEqual([25, 50]);
+    worker = desk.join('worker', { trusted: true });
+    while (openJob()) desk.deliver(worker);
+    expect(desk.milestones).toEqual([25, 50, 75]);
+    // As many again: half of it is there.
+    const extended = { ...job, params: { passes: 2, tiles: 6 }, extensions: 1 };
+    desk.do({ type: 'openJob', job: extended, results: [...desk.rows.values()], paid: 0n });
+    while (openJob()) desk.deliver(worker);
+    expect(desk.milestones).toEqual([25, 50, 75, 75]);
+    desk = new Desk({ ...job, params: { passes: 1, tiles: 2 } });
+    worker = desk.join('worker', { trusted: true });
+    desk.deliver(worker);
+    expect(desk.milestones).toEqual([50]);
+  });
+
+  it('of a cancelled job are not written', () => {
+    const [lease] = desk.ask(worker, 1).leases;
+    const [second] = desk.ask(worker, 1).leases;
+    desk.do({ type: 'cancelJob', job: id });
+    for (const each of [lease, second]) if (desk.state.leases.has(each!.token)) desk.handIn(each!.token);
+    expect(desk.milestones).toEqual([]);
+  });
+});

@@ -86,6 +86,7 @@ export class Desk {
   /** Accepted results that wait to be measured. */
   readonly measures: StoredResult[] = [];
   readonly ended: (Write & { kind: 'jobEnded' })[] = [];
+  readonly milestones: number[] = [];
   now = 1000;
   #epoch = 0;
   state: State = this.fresh();
@@ -128,6 +129,7 @@ export class Desk {
     if (write.kind === 'agreement') this.agreements.push(write.agreement);
     if (write.kind === 'measured') this.rows.set(write.id, { ...this.rows.get(write.id)!, passesWanted: write.passesWanted });
     if (write.kind === 'jobEnded') this.ended.push(write);
+    if (write.kind === 'jobProgress') this.milestones.push(write.percent);
     if (write.kind === 'transfer') this.transfers.push(write.transfer);
     if (write.kind === 'opening') this.rows.set(write.id, { ...this.rows.get(write.id)!, opening: write.opening });
     if (write.kind === 'secondDraw')

@@ -43,14 +43,15 @@ export class EventStream implements Viewer {
     this.body.push(`retry: ${RETRY_MS}\n\n`);
   }
 
-  /** Sends what was before, as fast as it is read, then what came meanwhile. Whoever takes nothing for 30 s is closed. */
-  async begin(past: Iterable<string>): Promise<void> {
+  /** Sends what was before, as fast as it is read, then what came meanwhile, or with `isOver` nothing more. Whoever takes nothing for 30 s is closed. */
+  async begin(past: Iterable<string>, isOver: boolean): Promise<void> {
     for (const text of past) {
       if (this.body.destroyed) return;
       if (this.body.push(text) || (await this.#drained())) continue;
       this.gone();
       return;
     }
+    if (isOver) return this.end();
     const later = this.#later ?? [];
     this.#later = null;
     this.#laterBytes = 0;

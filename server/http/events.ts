@@ -53,9 +53,8 @@ export const eventRoutes =
         const view = await jobs.view(id, owner);
         stream.mine = view.mine;
         const since = lastId.exec(last)?.[1];
-        void stream.begin(past(view, await jobs.told(id, owner, since === undefined ? null : Number(since)))).then(() => {
-          if (view.status !== 'open') stream.end();
-        });
+        const told = await jobs.told(id, owner, since === undefined ? null : Number(since));
+        void stream.begin(past(view, told), view.status !== 'open');
       } catch (error) {
         stream.gone();
         throw error;
