@@ -49,6 +49,8 @@ const clientFolder = (path: string): string | null => (/^client\/[^/]+\//.test(p
 
 function crossesPages(from: string, to: string): boolean {
   const [own, other] = [clientFolder(from), clientFolder(to)];
+  // What benches run pages with serves tests as well.
+  if (isTest(from) && other === 'bench') return false;
   return own !== null && other !== null && own !== other && !sharedClientFolders.has(other);
 }
 

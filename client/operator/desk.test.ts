@@ -11,7 +11,7 @@ beforeEach(() => {
   answers = { 'GET /api/operator': () => json(view), 'POST /api/operator/session': () => json({}) };
   vi.stubGlobal('fetch', async (path: string, { method }: { method: string }) => {
     asked.push(`${method} ${path}`);
-    return answers[`${method} ${path}`]?.() ?? json({ error: { code: 'not_found', message: 'Nothing.' } }, 404);
+    return answers[`${method} ${path}`]?.() ?? json({ code: 'not_found', detail: 'Nothing.' }, 404);
   });
 });
 afterEach(() => vi.unstubAllGlobals());
@@ -44,7 +44,7 @@ it('opens with the session that there is, or with a link', async () => {
 it('a session that has ended shows nothing any more', async () => {
   const desk = new Desk();
   await desk.open(null);
-  answers['GET /api/operator'] = () => json({ error: { code: 'signed_out', message: 'Over.' } }, 401);
+  answers['GET /api/operator'] = () => json({ code: 'signed_out', detail: 'Over.' }, 401);
   await desk.refresh();
   expect([desk.view, desk.error?.code]).toEqual([null, 'signed_out']);
 });
