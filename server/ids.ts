@@ -1,5 +1,5 @@
 import { toBase64Url } from '../shared/formats.ts';
-import type { ConsentId, ContributorId, GroupId, JobId, OwnerId, ResultId, SiteId } from '../shared/model.ts';
+import type { ApiKeyId, ConsentId, ContributorId, GroupId, JobId, OwnerId, ResultId, SiteId } from '../shared/model.ts';
 
 type RandomBytes = (length: number) => Uint8Array;
 
@@ -14,5 +14,6 @@ export const newSiteId = (random: RandomBytes): SiteId => `s_${suffix(random)}` 
 export const newGroupId = (random: RandomBytes): GroupId => `g_${suffix(random)}` as GroupId;
 export const newMemberId = (random: RandomBytes): string => `m_${suffix(random)}`;
 export const newInviteId = (random: RandomBytes): string => `i_${suffix(random)}`;
+export const newApiKeyId = (random: RandomBytes): ApiKeyId => `tk_${suffix(random)}` as ApiKeyId;
 export const newDeviceOwner = (random: RandomBytes): OwnerId => `device:${suffix(random)}` as OwnerId;
 export const walletOwner = (address: string): OwnerId => `wallet:${address}` as OwnerId;

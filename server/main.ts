@@ -107,7 +107,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
     log,
   });
   const jobs = new Jobs({ store, blobs, coordinator, preparing, assembling, ratePerUnit: config.ratePerUnit, clock, randomBytes });
-  await app.register(jobRoutes({ jobs, blobs, ownerOf: app.sessions.ownerOf }));
+  await app.register(jobRoutes({ jobs, blobs, sessions: app.sessions, cursors: app.cursors }));
   await app.register(blobRoutes({ blobs, coordinator, clock }));
   await app.register(receiptRoutes({ store, jobs, ownerOf: app.sessions.ownerOf, clock }));
   const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host));

@@ -136,7 +136,7 @@ describe('errors', () => {
     mismatch: [new BlobMismatch('the bytes have another hash'), 422, { code: 'bad_input', field: 'hash' }],
     format: [new FormatError('not base64url'), 400, { code: 'bad_input', detail: 'not base64url.' }],
     full: [new JobError('too_many', 'At most 50.'), 429, { code: 'too_many' }, '60'],
-    hasty: [new HttpError('too_many', 'Wait.', undefined, undefined, 7.5), 429, { detail: 'Wait.' }, '8'],
+    hasty: [new HttpError('too_many', 'Wait.', undefined, undefined, { retryAfterS: 7.5 }), 429, { detail: 'Wait.' }, '8'],
     busy: [new PoolBusy('Later.'), 503, { code: 'busy' }, '5'],
     surprise: [new TypeError(secretText), 500, { code: 'internal', detail: 'Something went wrong here; it was logged.' }],
     pretended: [Object.assign(new Error(secretText), { statusCode: 503 }), 500, { code: 'internal' }],

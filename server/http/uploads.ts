@@ -21,7 +21,7 @@ export const uploadRoutes =
       keyGenerator: async (request) => `upload/${await sessions.ownerOf(request)}`,
     });
 
-    app.post('/api/uploads', async (request) => {
+    app.post('/api/uploads', { config: { scope: 'jobs:write' } }, async (request) => {
       await sessions.require(request);
       const count = await countUpload(request);
       if (!count.isAllowed && count.isExceeded)
@@ -30,7 +30,7 @@ export const uploadRoutes =
           `Uploads are capped; try again in ${Math.ceil(count.ttlInSeconds / 60)} minutes.`,
           undefined,
           `${limits.uploadsPerOwnerHourMax} an hour`,
-          count.ttlInSeconds,
+          { retryAfterS: count.ttlInSeconds },
         );
       if (request.headers['content-type'] !== 'application/octet-stream') throw new HttpError('bad_input', 'Send the file as application/octet-stream.');
       if (Number(request.headers['content-length'] ?? 0) > limits.uploadBytesMax) throw tooLarge();

@@ -1,10 +1,22 @@
 import type { Insertable, Kysely, Selectable } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
 import type { BlobHash, ContributorId, GroupId, JobId, JobStatus, OwnerId, ResultId } from '../../shared/model.ts';
+import { assertBudget, countPaid } from './api-keys.ts';
+import { writeMade } from './idempotency.ts';
 import { mayBeNegative, postTransfers, readBalance } from './ledger.ts';
 import { resultColumns, resultOf, withoutBytes } from './results.ts';
 import type { JobsTable, Tables } from './schema.ts';
-import { InsufficientCredits, type JobStore, type StoredJob, type StoredResult, type Transfer, type Write } from './store.ts';
+import {
+  InsufficientCredits,
+  type JobOrder,
+  type JobPageFilter,
+  type JobStore,
+  type StoredJob,
+  type StoredResult,
+  TooManyOpen,
+  type Transfer,
+  type Write,
+} from './store.ts';
 
 type Db = Kysely<Tables>;
 type WriteOf<Kind extends Write['kind']> = Extract<Write, { kind: Kind }>;
@@ -18,7 +30,7 @@ const heldFromOf = (json: string): StoredJob['heldFrom'] =>
     microCredits: BigInt(microCredits),
   }));
 
-const jobRow = (job: StoredJob): Insertable<JobsTable> => ({
+const jobRow = (job: StoredJob): Omit<Insertable<JobsTable>, 'api_key'> => ({
   id: job.id,
   title: job.title,
   workload: job.workload,
@@ -84,6 +96,7 @@ export async function writeJobEnd(trx: Db, end: WriteOf<'jobEnded'>): Promise<vo
     .where('status', '=', 'open')
     .executeTakeFirstOrThrow();
   if (numUpdatedRows !== 1n) throw new Error(`job ${end.id} ended, but is not open`);
+  await countPaid(trx, end.id, BigInt(end.summary.paidMicroCredits));
 }
 
 /** A hold is spread over several accounts; what people need to know is the whole of it against all they have. */
@@ -101,6 +114,16 @@ async function assertCovered(trx: Db, holds: readonly Transfer[]): Promise<void>
   if (available < needed) throw new InsufficientCredits(needed, available);
 }
 
+async function countOpen(db: Db, owner: OwnerId): Promise<number> {
+  const row = await db
+    .selectFrom('jobs')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('owner', '=', owner)
+    .where('status', '=', 'open')
+    .executeTakeFirstOrThrow();
+  return row.count;
+}
+
 export class SqlJobs implements JobStore {
   readonly #db: Db;
 
@@ -108,11 +131,18 @@ export class SqlJobs implements JobStore {
     this.#db = db;
   }
 
-  async create(job: StoredJob, holds: readonly Transfer[]): Promise<void> {
+  async create(job: StoredJob, holds: readonly Transfer[], order?: JobOrder): Promise<void> {
+    const { apiKey = null, claim = null, openMax = Number.POSITIVE_INFINITY } = order ?? {};
     await this.#db.transaction().execute(async (trx) => {
+      if (openMax !== Number.POSITIVE_INFINITY && (await countOpen(trx, job.owner)) >= openMax) throw new TooManyOpen();
+      if (apiKey !== null) await assertBudget(trx, apiKey, job.workHeld + job.checksHeld);
       await assertCovered(trx, holds);
-      await trx.insertInto('jobs').values(jobRow(job)).execute();
+      await trx
+        .insertInto('jobs')
+        .values({ ...jobRow(job), api_key: apiKey })
+        .execute();
       await postTransfers(trx, holds);
+      if (claim !== null) await writeMade(trx, claim, job.id);
     });
   }
 
@@ -138,14 +168,21 @@ export class SqlJobs implements JobStore {
     return (await query.execute()).map(jobOf);
   }
 
-  async countOpen(owner: OwnerId): Promise<number> {
-    const row = await this.#db
-      .selectFrom('jobs')
-      .select((eb) => eb.fn.countAll<number>().as('count'))
-      .where('owner', '=', owner)
-      .where('status', '=', 'open')
-      .executeTakeFirstOrThrow();
-    return row.count;
+  async page({ visibility, owner, group, beforeSeq, limit }: JobPageFilter): ReturnType<JobStore['page']> {
+    let query = this.#db.selectFrom('jobs').selectAll().where('seq', '<', beforeSeq);
+    if (visibility !== undefined) query = query.where('visibility', '=', visibility);
+    if (owner !== undefined) query = query.where('owner', '=', owner);
+    if (group !== undefined) query = query.where('group_id', '=', group);
+    const rows = await query
+      .orderBy('seq', 'desc')
+      .limit(limit + 1)
+      .execute();
+    const shown = rows.slice(0, limit);
+    return { jobs: shown.map(jobOf), nextSeq: rows.length > limit ? (shown.at(-1)?.seq ?? null) : null };
+  }
+
+  countOpen(owner: OwnerId): Promise<number> {
+    return countOpen(this.#db, owner);
   }
 
   async results(job: JobId): Promise<StoredResult[]> {
@@ -157,6 +194,20 @@ export class SqlJobs implements JobStore {
       .orderBy('seq')
       .execute();
     return rows.map(withoutBytes);
+  }
+
+  async acceptedPage(job: JobId, { afterSeq, limit }: { readonly afterSeq: number; readonly limit: number }): ReturnType<JobStore['acceptedPage']> {
+    const rows = await this.#db
+      .selectFrom('results')
+      .select([...resultColumns, 'seq'])
+      .where('job', '=', job)
+      .where('seq', '>', afterSeq)
+      .where('state', '=', 'accepted')
+      .orderBy('seq')
+      .limit(limit + 1)
+      .execute();
+    const shown = rows.slice(0, limit);
+    return { results: shown.map(withoutBytes), nextSeq: rows.length > limit ? (shown.at(-1)?.seq ?? null) : null };
   }
 
   async resultsOf(contributor: ContributorId, limit: number): Promise<StoredResult[]> {

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { Kysely } from 'kysely';
 import type { ResultId } from '../../shared/model.ts';
 import { AgreementWriter, readAgreements } from './agreements.ts';
+import { type ApiKeyStore, SqlApiKeys } from './api-keys.ts';
 import { EmbeddedDialect, openDatabaseFile } from './dialect.ts';
 import { SqlGroups } from './groups.ts';
+import { type IdempotencyStore, SqlIdempotency } from './idempotency.ts';
 import { SqlJobs, writeJobClosing, writeJobEnd } from './jobs.ts';
 import { postTransfers, SqlLedger } from './ledger.ts';
 import { migrate } from './migrations/migrate.ts';
@@ -38,6 +40,8 @@ class SqlStore implements Store {
   readonly ledger: LedgerStore;
   readonly people: PeopleStore;
   readonly groups: GroupStore;
+  readonly apiKeys: ApiKeyStore;
+  readonly idempotency: IdempotencyStore;
   readonly #db: Kysely<Tables>;
   readonly #agreements = new AgreementWriter();
 
@@ -47,6 +51,8 @@ class SqlStore implements Store {
     this.ledger = new SqlLedger(db);
     this.people = new SqlPeople(db);
     this.groups = new SqlGroups(db);
+    this.apiKeys = new SqlApiKeys(db);
+    this.idempotency = new SqlIdempotency(db);
   }
 
   /**

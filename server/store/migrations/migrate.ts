@@ -5,6 +5,7 @@ import * as trust from './0002_trust.ts';
 import * as adaptive from './0003_adaptive.ts';
 import * as groups from './0005_groups.ts';
 import * as widget from './0006_widget.ts';
+import * as apiKeys from './0007_api_keys.ts';
 
 /** Append-only: a released migration is never edited, the next one gets the next number. */
 const migrations: Readonly<Record<string, Migration>> = {
@@ -13,6 +14,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0003_adaptive': adaptive,
   '0005_groups': groups,
   '0006_widget': widget,
+  '0007_api_keys': apiKeys,
 };
 
 /** Brings a database up to date, each migration in a transaction of its own. Throws when a newer version of the project wrote it. */
