@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import type { TSchema } from 'typebox';
 import { Type } from 'typebox';
+import { workload, workloadIds } from '../../shaders/registry.ts';
 import { limits } from '../../shared/limits.ts';
 import * as schemas from '../../shared/schemas.ts';
 import type { Config } from '../config.ts';
@@ -140,6 +141,40 @@ function describeFields(schema: Json, texts: Readonly<Record<string, string>>): 
   }
 }
 
+/** A choice between texts as readers know it. */
+function withEnums(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withEnums);
+  if (!isObject(value)) return value;
+  const { anyOf, ...rest } = value;
+  const texts =
+    Array.isArray(anyOf) && anyOf.every((each) => isObject(each) && typeof each.const === 'string') ? anyOf.map((each) => (each as Json).const) : null;
+  if (texts) return { ...rest, type: 'string', enum: texts };
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withEnums(each)]));
+}
+
+/** Made from a workload that is installed, so that it can be sent as it is. */
+function exampleRequests(): Readonly<Record<string, object>> {
+  const [id = ''] = workloadIds;
+  const quoted = { workload: id, params: workload(id)?.spec.defaults ?? {}, files: {} };
+  return {
+    quoteJob: quoted,
+    submitJob: { ...quoted, title: 'Kitchen at dusk', visibility: 'unlisted' },
+    makeApiKey: { name: 'Render farm', scopes: ['jobs:read', 'jobs:write'], budgetMicroCredits: '5000000' },
+  };
+}
+
+const okTexts: Readonly<Record<string, string>> = { 200: 'Done.', 201: 'Made.' };
+
+/** Words and examples of one operation. */
+function describeOperation(operation: Json, examples: Readonly<Record<string, object>>): void {
+  for (const parameter of (operation.parameters ?? []) as Json[]) parameter.description ??= parameterTexts[String(parameter.name)];
+  for (const [status, response] of Object.entries(operation.responses as Record<string, Json>))
+    if (response.description === 'Default Response') response.description = okTexts[status] ?? 'Done.';
+  const example = examples[String(operation.operationId)];
+  const json = (operation.requestBody as { content: Record<string, Json> } | undefined)?.content['application/json'];
+  if (json && example) json.example = example;
+}
+
 interface Document extends Json {
   components: { schemas: Record<string, Json> };
   paths: Record<string, Record<string, Json>>;
@@ -154,10 +189,11 @@ function finish(document: Document): Document {
   for (const [name, schema] of Object.entries(named)) named[name] = referring(schema, names, name) as Json;
   for (const [name, texts] of Object.entries(fieldTexts)) if (named[name]) describeFields(named[name], texts);
   const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
-  for (const parameter of operations.flatMap(({ parameters = [] }) => parameters as Json[])) parameter.description ??= parameterTexts[String(parameter.name)];
+  const examples = exampleRequests();
+  for (const operation of operations) describeOperation(operation, examples);
   const tags = new Set(operations.flatMap(({ tags: own = [] }) => own as string[]));
   document.tags = [...tags].map((name) => ({ name, ...(tagTexts[name] ? { description: tagTexts[name] } : {}) }));
-  return document;
+  return withEnums(document) as Document;
 }
 
 /** To be called before any route is added; the document has the routes of later as well. */
