@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { workloadIds } from '../shaders/registry.ts';
 import type { GroupId } from '../shared/model.ts';
-import type { Challenge, ConsentGrant, GroupView, MadeInvite, MadeWebhook, SiteView } from '../shared/schemas.ts';
+import type { Challenge, ConsentGrant, GroupView, MadeApiKey, MadeInvite, MadeWebhook, SiteView } from '../shared/schemas.ts';
 import { operatorOf, storeJob, withOperatorApp } from './http/operator.testing.ts';
 import { TestWallet } from './http/solana.testing.ts';
 import { credentialOf, type Method, type Reply, type TestApp, Visitor } from './http/testing.ts';
@@ -79,6 +79,11 @@ const free = (url: string): Probe => ({
 /** A group of this actor's; the id of nobody's where he may not make one. */
 async function groupOf({ visitor, credential }: Actor): Promise<string> {
   return (await visitor.ask<Partial<GroupView>>('POST', '/api/groups', { name: 'Studio' }, credential)).body.id ?? 'g_AAAAAAAAAAAAAAAA';
+}
+/** An API key of this actor's; the id of nobody's where he may not make one. */
+async function keyOf({ visitor, credential }: Actor): Promise<string> {
+  const made = await visitor.ask<Partial<MadeApiKey>>('POST', '/api/keys', { name: 'Farm', scopes: ['jobs:read'] }, credential);
+  return made.body.id ?? `tk_${'A'.repeat(16)}`;
 }
 const inviteInto = async ({ visitor, credential }: Actor, group: string): Promise<Partial<MadeInvite>> =>
   (await visitor.ask<Partial<MadeInvite>>('POST', `/api/groups/${group}/invites`, {}, credential)).body;
@@ -221,6 +226,19 @@ const probes: Readonly<Record<string, Probe>> = {
       expect((await visitor.ask('DELETE', begun.headers.location!, undefined, { ...credential, 'tus-resumable': '1.0.0' })).status).toBe(404);
     },
   },
+  'POST /api/keys': plain('POST', '/api/keys', () => ({ name: 'Farm', scopes: ['jobs:read'] })),
+  'GET /api/keys': {
+    own: ({ visitor, credential }) => visitor.ask('GET', '/api/keys', undefined, credential),
+    foreign: async (self, other) => {
+      const key = await keyOf(other);
+      expect((await self.visitor.ask('GET', '/api/keys', undefined, self.credential)).text).not.toContain(key);
+    },
+  },
+  'DELETE /api/keys/:id': {
+    own: async (self) => self.visitor.ask('DELETE', `/api/keys/${await keyOf(self)}`, undefined, self.credential),
+    foreign: async (self, other) => refused(await self.visitor.ask('DELETE', `/api/keys/${await keyOf(other)}`, undefined, self.credential)),
+  },
+  'GET /api/openapi.json': plain('GET', '/api/openapi.json'),
   'POST /api/sites': plain('POST', '/api/sites', () => ({ name: 'Park', origin: 'https://park.example', sharePercent: 0 })),
   'POST /api/groups': plain('POST', '/api/groups', () => ({ name: 'Studio' })),
   'GET /api/groups': {

@@ -3,17 +3,22 @@ import { createServer as createTlsServer } from 'node:https';
 import { join } from 'node:path';
 import cookie from '@fastify/cookie';
 import rateLimit from '@fastify/rate-limit';
-import swagger from '@fastify/swagger';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
+import { Type } from 'typebox';
 import type { Scope } from '../shared/api-schemas.ts';
 import { HOUR_MS, limits, MINUTE_MS } from '../shared/limits.ts';
 import { accountRoutes } from './http/account.ts';
 import { agreementRoutes } from './http/agreement.ts';
+import { apiKeyRoutes } from './http/api-keys.ts';
+import { ApiKeys, guardKeys } from './http/bearer.ts';
 import { consentRoutes } from './http/consents.ts';
+import { Cursors } from './http/cursors.ts';
 import type { AppDeps } from './http/deps.ts';
 import { answerError, HttpError } from './http/errors.ts';
 import { groupRoutes } from './http/groups.ts';
+import { addIdempotency } from './http/idempotency.ts';
+import { describeApi, serveDescription } from './http/openapi.ts';
 import { addPages } from './http/pages.ts';
 import { addParsers } from './http/parsing.ts';
 import { secure } from './http/security.ts';
@@ -26,12 +31,18 @@ import { Uploads } from './uploads.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What an API key must be allowed for this route; without it the route is for sessions and guests alone. */
-    scope?: Scope;
+    /** What an API key must be allowed for this route, `any` where everybody may ask; without it the route is for sessions and guests alone. */
+    scope?: Scope | 'any';
+    /** Honours `Idempotency-Key`. */
+    idempotent?: boolean;
+    /** Refusals to document beside those that every route of its kind has. */
+    problems?: readonly number[];
   }
   interface FastifyInstance {
     /** Tells routes that are added later whose session a request has. */
     readonly sessions: Sessions;
+    /** Where the lists of those routes go on. */
+    readonly cursors: Cursors;
   }
 }
 
@@ -66,7 +77,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   addParsers(app);
   await secure(app, config);
   await app.register(cookie);
-  await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Tessera', version: '1' } } });
+  await describeApi(app, config);
   await app.register(rateLimit, {
     max: REQUESTS_PER_MINUTE_MAX,
     timeWindow: MINUTE_MS,
@@ -74,12 +85,19 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     errorResponseBuilder: (_request, { after, max }) => new HttpError('too_many', `Too many requests; try again in ${after}.`, undefined, `${max} requests`),
   });
   const countGrant = app.createRateLimit({ max: limits.grantsPerAddressHourMax, timeWindow: HOUR_MS });
-  const sessions = new Sessions(deps, async (request) => {
+  const apiKeys = new ApiKeys(deps);
+  const sessions = new Sessions(deps, apiKeys, async (request) => {
     const granted = await countGrant(request);
     return granted.isAllowed || !granted.isExceeded;
   });
+  const cursors = new Cursors(await deps.store.secret('cursor'));
   app.decorate('sessions', sessions);
-  app.get('/healthz', async () => ({ ok: true }));
+  app.decorate('cursors', cursors);
+  guardKeys(app, apiKeys);
+  addIdempotency(app, { ...deps, ownerOf: sessions.ownerOf });
+  serveDescription(app);
+  const health = { operationId: 'getHealth', tags: ['Service'], summary: 'See whether it answers', response: { 200: Type.Object({ ok: Type.Boolean() }) } };
+  app.get('/healthz', { config: { scope: 'any' }, schema: health }, async () => ({ ok: true }));
   const { blobs, clock, randomBytes } = deps;
   const uploads = await Uploads.open({ folder: join(config.dataDir, 'uploads'), blobs, clock, randomBytes });
   app.addHook('onClose', () => uploads.close());
@@ -87,9 +105,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     await uploads.changeOwner(from, to);
     await deps.ownerChanged(from, to);
   };
-  await app.register(accountRoutes(deps, sessions));
+  await app.register(accountRoutes(deps, sessions, cursors));
+  await app.register(apiKeyRoutes(deps, sessions, cursors));
   await app.register(signInRoutes({ ...deps, ownerChanged }, sessions));
-  await app.register(consentRoutes(deps, sessions));
+  await app.register(consentRoutes(deps, sessions, cursors));
   await app.register(siteRoutes(deps, sessions));
   await app.register(groupRoutes(deps, sessions));
   await app.register(uploadRoutes({ config, blobs, uploads }, sessions));

@@ -1,5 +1,5 @@
 import { toBase64Url } from '../shared/formats.ts';
-import type { ConsentId, ContributorId, GroupId, JobId, OwnerId, ResultId, SiteId } from '../shared/model.ts';
+import type { ApiKeyId, ConsentId, ContributorId, GroupId, JobId, OwnerId, ResultId, SiteId } from '../shared/model.ts';
 
 type RandomBytes = (length: number) => Uint8Array;
 
@@ -18,5 +18,6 @@ export const newUploadId = (random: RandomBytes): string => `u_${suffix(random)}
 export const newReportId = (random: RandomBytes): string => `rp_${suffix(random)}`;
 export const newWebhookId = (random: RandomBytes): string => `wh_${suffix(random)}`;
 export const newOperatorSessionId = (random: RandomBytes): string => `op_${suffix(random)}`;
+export const newApiKeyId = (random: RandomBytes): ApiKeyId => `tk_${suffix(random)}` as ApiKeyId;
 export const newDeviceOwner = (random: RandomBytes): OwnerId => `device:${suffix(random)}` as OwnerId;
 export const walletOwner = (address: string): OwnerId => `wallet:${address}` as OwnerId;

@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { TSchema } from 'typebox';
-import { Value } from 'typebox/value';
 import { workload } from '../shaders/registry.ts';
 import type { MicroCredits } from '../shared/credits.ts';
 import { limits, MIB } from '../shared/limits.ts';
-import type { BlobHash, GroupId, JobContext, JobId, JobStatus, OwnerId, ResultId } from '../shared/model.ts';
-import { type AcceptedView, type ChecksPolicy, defaultChecks, type JobRequest, type JobView, type Quote, type QuoteRequest } from '../shared/schemas.ts';
+import type { ApiKeyId, BlobHash, GroupId, JobContext, JobId, JobStatus, OwnerId, ResultId } from '../shared/model.ts';
+import type { AcceptedView, JobRequest, JobView, Quote, QuoteRequest } from '../shared/schemas.ts';
 import { InputError, type WorkloadForm, type WorkloadSpec } from '../shared/workload.ts';
 import type { Pool } from './checks/pool.ts';
 import type { Coordinator } from './coordinator.ts';
@@ -18,7 +16,9 @@ import { acceptedView } from './core/verdicts.ts';
 import { Files } from './files.ts';
 import { newJobId } from './ids.ts';
 import type { Moderation } from './moderation.ts';
-import type { AccountId, BlobStore, Store, StoredJob, StoredResult } from './store/store.ts';
+import { readRequest } from './order.ts';
+import type { Claim } from './store/idempotency.ts';
+import { type AccountId, type BlobStore, type JobPageFilter, type Store, type StoredJob, type StoredResult, TooManyOpen } from './store/store.ts';
 
 export interface JobDeps {
   readonly store: Store;
@@ -57,6 +57,20 @@ interface Prepared {
 export interface Orderer {
   readonly owner: OwnerId;
   readonly gallery: boolean;
+  /** The API key that it counts for, and the request when it can be sent again. */
+  readonly apiKey?: ApiKeyId | null;
+  readonly claim?: Claim | null;
+}
+
+/** A page of a list of jobs or results. `from` is `nextSeq` of the page before. */
+export interface PageRequest {
+  readonly from: number;
+  readonly limit: number;
+}
+
+interface JobList {
+  readonly jobs: JobView[];
+  readonly nextSeq: number | null;
 }
 
 /** A result that was accepted; or, with null, one that was not, or is not any more. */
@@ -100,11 +114,12 @@ export class Jobs {
   }
 
   /** Holds the price, unless the job is for a group only, and opens the job. Throws `InputError`, `InsufficientCredits` or `JobError`; then nothing was stored. */
-  async submit(request: JobRequest, { owner, gallery }: Orderer): Promise<JobView> {
+  async submit(request: JobRequest, { owner, gallery, apiKey = null, claim = null }: Orderer): Promise<JobView> {
     const { store, blobs, clock, randomBytes, ratePerUnit, coordinator, moderation } = this.#deps;
     const { spec, form, params, checks } = await readRequest(request);
-    if (!gallery && (await store.jobs.countOpen(owner)) >= limits.openJobsPerOwnerMax)
-      throw new JobError('too_many', `At most ${limits.openJobsPerOwnerMax} jobs may be open at a time.`);
+    const openMax = gallery ? Number.POSITIVE_INFINITY : limits.openJobsPerOwnerMax;
+    // Asked again with the order itself; before it, to prepare nothing in vain.
+    if ((await store.jobs.countOpen(owner)) >= openMax) throw tooManyOpen();
     const group = await this.#groupOf(request, owner);
     const { prepared, inputs } = await this.#prepare(spec, form, params, request.files);
     moderation.refuseBanned(request.files, inputs);
@@ -144,8 +159,18 @@ export class Jobs {
       deletedMs: null,
     };
     const files = Object.fromEntries(Object.entries(request.files).filter(([, hash]) => blobs.touch(hash)));
-    await store.jobs.create(job, holds(job), files);
+    await store.jobs.create(job, holds(job), { apiKey, claim, openMax, files }).catch((error: unknown) => {
+      throw error instanceof TooManyOpen ? tooManyOpen() : error;
+    });
     await coordinator.dispatch({ type: 'openJob', job, results: [], paid: 0n });
+    return this.#describe(job, owner);
+  }
+
+  /** A job that was submitted before and whose answer was lost, perhaps before the coordinator heard of the job. */
+  async submitted(id: JobId, owner: OwnerId): Promise<JobView> {
+    const job = await this.visible(id, owner);
+    const { coordinator } = this.#deps;
+    if (job.status === 'open' && !coordinator.openJob(id)) await coordinator.dispatch({ type: 'openJob', job, results: [], paid: 0n });
     return this.#describe(job, owner);
   }
 
@@ -206,24 +231,23 @@ export class Jobs {
     }
   }
 
-  async list(scope: 'public' | 'mine', owner: OwnerId | undefined, status?: JobStatus): Promise<JobView[]> {
-    if (scope === 'mine' && owner === undefined) return [];
-    const jobs = await this.#deps.store.jobs.list({
-      ...(status === undefined ? {} : { status }),
-      ...(scope === 'mine' && owner !== undefined ? { owner } : { visibility: 'public' as const }),
-      limit: LIST_MAX,
-    });
-    return Promise.all(jobs.map((job) => this.#describe(job, owner)));
+  /** Newest first. */
+  async list(scope: 'public' | 'mine', owner: OwnerId | undefined, page: PageRequest, status?: JobStatus): Promise<JobList> {
+    if (scope === 'mine' && owner === undefined) return { jobs: [], nextSeq: null };
+    const which = scope === 'mine' && owner !== undefined ? { owner } : { visibility: 'public' as const };
+    return this.#page({ ...which, ...(status === undefined ? {} : { status }) }, owner, page);
   }
 
   /** Jobs of a group, newest first, for its members. */
-  async ofGroup(group: GroupId, owner: OwnerId | undefined): Promise<JobView[]> {
+  async ofGroup(group: GroupId, owner: OwnerId | undefined, page: PageRequest): Promise<JobList> {
     const { store } = this.#deps;
     if (owner === undefined || !(await store.groups.isMember(group, owner))) throw new JobError('not_found', 'There is no such group.');
-    const listed = (await store.jobs.list({ group, limit: LIST_MAX })).filter(
-      (job) => !this.#deps.moderation.isTakenDown(job.id) && (job.owner === owner || job.group?.mode === 'only' || job.visibility !== 'private'),
-    );
-    return Promise.all(listed.map((job) => this.#describe(job, owner)));
+    return this.#page({ group, member: owner }, owner, page);
+  }
+
+  async #page(filter: Omit<JobPageFilter, 'beforeSeq' | 'limit'>, owner: OwnerId | undefined, { from, limit }: PageRequest): Promise<JobList> {
+    const { jobs, nextSeq } = await this.#deps.store.jobs.page({ ...filter, beforeSeq: from, limit });
+    return { jobs: await Promise.all(jobs.map((job) => this.#describe(job, owner))), nextSeq };
   }
 
   async view(id: JobId, owner: OwnerId | undefined): Promise<JobView> {
@@ -271,6 +295,14 @@ export class Jobs {
     const dropped = sinceMs === null ? [] : await this.#deps.store.lifecycle.droppedSince(id, sinceMs);
     const all = [...accepted, ...dropped.map(({ id: result, atMs }) => ({ atMs, accepted: null, result }))];
     return all.filter(({ atMs }) => sinceMs === null || atMs >= sinceMs).sort((a, b) => a.atMs - b.atMs);
+  }
+
+  /** In the order in which they were handed in. */
+  async acceptedPage(id: JobId, owner: OwnerId | undefined, { from, limit }: PageRequest): Promise<{ results: AcceptedView[]; nextSeq: number | null }> {
+    const { deletedMs } = await this.visible(id, owner);
+    if (deletedMs !== null) return { results: [], nextSeq: null };
+    const { results, nextSeq } = await this.#deps.store.jobs.acceptedPage(id, { afterSeq: from, limit });
+    return { results: results.map(acceptedView), nextSeq };
   }
 
   async resultBytes(id: JobId, result: ResultId, owner: OwnerId | undefined): Promise<Uint8Array> {
@@ -322,7 +354,8 @@ export function refusedBy(events: readonly Event[]): void {
   if (refused) throw new JobError('conflict', refused.message);
 }
 
-const LIST_MAX = 50;
+const tooManyOpen = (): JobError => new JobError('too_many', `At most ${limits.openJobsPerOwnerMax} jobs may be open at a time.`);
+
 const ISSUANCE: AccountId = 'operator/issuance';
 
 export const contextOf = ({ id, seed, params, prepared }: StoredJob): JobContext => ({ id, seed, params, prepared });
@@ -353,24 +386,4 @@ export function gridOf(spec: WorkloadSpec, job: JobContext): { tiles: number; pa
       `at most ${limits.tilesPerJobMax} tiles`,
     );
   return grid;
-}
-
-async function readRequest(request: QuoteRequest): Promise<{ spec: WorkloadSpec; form: WorkloadForm; params: unknown; checks: ChecksPolicy }> {
-  const entry = workload(request.workload);
-  if (!entry) throw new InputError('workload', `There is no workload called ${JSON.stringify(request.workload)}.`);
-  const form = await entry.form();
-  const error = Value.Errors(form.params, request.params)[0];
-  if (error)
-    throw new InputError(
-      `params${error.instancePath.replaceAll('/', '.')}`,
-      `${error.instancePath.slice(1) || 'params'} ${error.message}`,
-      limitOf(form.params, error.instancePath),
-    );
-  return { spec: entry.spec, form, params: request.params, checks: request.checks ?? defaultChecks };
-}
-
-/** What a numeric field would have accepted, from its schema. */
-export function limitOf(schema: TSchema, path: string): string | undefined {
-  const field = (schema as { properties?: Record<string, { minimum?: number; maximum?: number }> }).properties?.[path.slice(1)];
-  return field?.minimum !== undefined && field.maximum !== undefined ? `${field.minimum} to ${field.maximum}` : undefined;
 }

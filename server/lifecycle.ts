@@ -9,7 +9,8 @@ import type { Coordinator } from './coordinator.ts';
 import { grantAccount, holds, spentFrom, splitHold } from './core/ledger.ts';
 import { type Price, partPrice, priceJob } from './core/pricing.ts';
 import { tileNumber } from './core/verifier.ts';
-import { contextOf, gridOf, JobError, type Jobs, limitOf, refusedBy } from './jobs.ts';
+import { contextOf, gridOf, JobError, type Jobs, refusedBy } from './jobs.ts';
+import { limitOf } from './order.ts';
 import type { Retention } from './retention.ts';
 import type { BlobStore, Store, StoredJob, StoredResult } from './store/store.ts';
 

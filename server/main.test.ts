@@ -1,192 +1,14 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { io, type Socket } from 'socket.io-client';
-import parser from 'socket.io-msgpack-parser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { workload, workloadIds } from '../shaders/registry.ts';
-import { type Committed, commitParts, saltOf } from '../shared/commitment.ts';
-import { encodeResult, toHex } from '../shared/formats.ts';
 import { limits } from '../shared/limits.ts';
-import type { JobContext } from '../shared/model.ts';
-import {
-  type Ack,
-  type HandedIn,
-  type JobBrief,
-  type Lease,
-  namespaces,
-  PROTOCOL_VERSION,
-  type VerdictMessage,
-  type Welcome,
-  type Work,
-} from '../shared/protocol.ts';
-import type { AcceptedView, AccountView, ConsentGrant, ContributorView, JobView, Problem, Quote } from '../shared/schemas.ts';
-import { main } from './main.ts';
+import type { Ack, Lease, Welcome } from '../shared/protocol.ts';
+import type { AcceptedView, AccountView, ContributorView, JobView, Quote } from '../shared/schemas.ts';
+import { Contributor, entry, hashOf, type Made, order, put, requester, small, Visitor, whole } from './whole.testing.ts';
 
-/** The whole coordinator over real HTTP and real sockets; contributors compute on the CPU with the reference implementation. */
+beforeAll(() => whole.open(), 30_000);
+afterAll(() => whole.close());
 
-const entry = workload(workloadIds[0]!)!;
-const small = { scene: 'cornell', width: 32, height: 32, samples: 2, bounces: 1, lighting: 'auto' };
-const order = { workload: entry.spec.id, params: small, files: {}, title: 'Box', visibility: 'public' };
-
-let running: Awaited<ReturnType<typeof main>>;
-let folder: string;
-
-async function start(): Promise<void> {
-  Object.assign(process.env, { HOST: '127.0.0.1', PORT: '0', DATA_DIR: folder, GALLERY: 'off', LOG_LEVEL: 'silent', PUBLIC_ORIGIN: '', VESTING_SECONDS: '1' });
-  running = await main();
-}
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tessera-main-'));
-  await start();
-}, 30_000);
-
-afterAll(async () => {
-  await running.close();
-  await rm(folder, { recursive: true, force: true });
-});
-
-/** One browser: keeps its session cookie. */
-class Visitor {
-  #cookie = '';
-
-  async call<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T & Partial<Omit<Problem, 'status'>> }> {
-    const response = await fetch(running.url + path, {
-      method,
-      headers: { cookie: this.#cookie, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    this.#cookie = response.headers.get('set-cookie')?.split(';')[0] ?? this.#cookie;
-    return { status: response.status, body: (await response.json()) as T & Partial<Omit<Problem, 'status'>> };
-  }
-
-  async upload(bytes: string): Promise<string> {
-    const headers = { cookie: this.#cookie, 'content-type': 'application/octet-stream' };
-    const response = await fetch(`${running.url}/api/uploads`, { method: 'POST', headers, body: bytes });
-    expect(response.status).toBe(200);
-    return ((await response.json()) as { hash: string }).hash;
-  }
-}
-
-async function requester(): Promise<Visitor> {
-  const visitor = new Visitor();
-  await visitor.call('POST', '/api/session', {});
-  return visitor;
-}
-
-/** A result and what is kept of it until its verdict. */
-interface Made {
-  readonly bytes: Buffer;
-  readonly committed: Committed;
-}
-
-/** A contributor's connection, with the honest answer to any lease. */
-class Contributor {
-  readonly verdicts: VerdictMessage[] = [];
-  readonly #jobs = new Map<string, JobBrief>();
-  readonly grant: ConsentGrant;
-  readonly socket: Socket;
-
-  private constructor(grant: ConsentGrant, socket: Socket) {
-    this.grant = grant;
-    this.socket = socket;
-    socket.on('verdict', (message: VerdictMessage) => this.verdicts.push(message));
-  }
-
-  static async join(visitor = new Visitor()): Promise<Contributor> {
-    const { body: grant } = await visitor.call<ConsentGrant>('POST', '/api/consents', { kinds: [entry.spec.id], site: null });
-    const contributor = await Contributor.connect(grant);
-    await contributor.ask<Welcome>('hello', contributor.hello());
-    return contributor;
-  }
-
-  static async connect(grant: ConsentGrant): Promise<Contributor> {
-    const socket = io(running.url + namespaces.contribute, { transports: ['websocket'], parser, reconnection: false, forceNew: true });
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.once('connect_error', reject);
-    });
-    return new Contributor(grant, socket);
-  }
-
-  hello(): Record<string, unknown> {
-    const { contributor, consent } = this.grant;
-    const device = { vendor: 'test', architecture: '', backend: 'cpu', description: '', software: true };
-    return {
-      protocol: PROTOCOL_VERSION,
-      contributor: contributor.id,
-      secret: contributor.secret,
-      consent: consent.id,
-      device,
-      downloadBytesMax: limits.downloadBytesDefault,
-    };
-  }
-
-  async raw<T>(command: string, message: unknown): Promise<Ack<T>> {
-    return (await this.socket.timeout(5000).emitWithAck(command, message)) as Ack<T>;
-  }
-
-  async ask<T>(command: string, message: unknown): Promise<T> {
-    const ack = await this.raw<T>(command, message);
-    if ('error' in ack) throw new Error(`${command}: ${ack.error.message}`);
-    return ack.data;
-  }
-
-  async lease(leasesMax = 1): Promise<Lease[]> {
-    const work = await this.ask<Work>('work', { leasesMax });
-    for (const job of work.jobs) this.#jobs.set(job.id, job);
-    return [...work.leases];
-  }
-
-  /** What an honest device would hand in. */
-  async compute({ token, job: id, at, parts }: Lease, lie: (values: Uint32Array) => void = () => undefined): Promise<Made> {
-    const brief = this.#jobs.get(id)!;
-    const check = await entry.check();
-    const inputs: Record<string, Uint8Array> = {};
-    for (const { name, hash } of brief.inputs) inputs[name] = new Uint8Array(await (await fetch(`${running.url}/blobs/${hash}`)).arrayBuffer());
-    const job: JobContext = { id: brief.id, seed: brief.seed, params: brief.params, prepared: brief.prepared };
-    const rendered = check.render(check.load(job, inputs), job, at, parts);
-    for (const { bytes } of rendered) lie(new Uint32Array(bytes.buffer));
-    const shape = { parts, elements: entry.spec.elements(job, at), words: entry.spec.elementWords };
-    return { bytes: Buffer.from(encodeResult(rendered, shape.elements, shape.words)), committed: commitParts(saltOf(token), shape, rendered) };
-  }
-
-  handIn({ token, parts }: Lease, { bytes, committed }: Made, more: object = {}): Promise<Ack<HandedIn>> {
-    const root = toHex(committed.root);
-    return this.raw('handIn', { token, parts, root, hash: hashOf(bytes), inline: bytes, computeMs: 1, leasesMax: 0, ...more });
-  }
-
-  /** Hands in and opens what is asked for. */
-  async deliver(lease: Lease, made: Made): Promise<HandedIn> {
-    const ack = await this.handIn(lease, made);
-    if ('error' in ack) throw new Error(ack.error.message);
-    const { result, open } = ack.data;
-    if (open.length === 0) return ack.data;
-    const opening = Buffer.from(made.committed.open(open));
-    const small = opening.byteLength <= limits.inlineResultBytesMax;
-    if (!small) expect(await put(`Lease ${lease.token}`, opening)).toBe(200);
-    await this.ask('open', { result, hash: hashOf(opening), inline: small ? opening : null });
-    return ack.data;
-  }
-
-  async untilVerdicts(count: number): Promise<void> {
-    await expect.poll(() => this.verdicts.length, { timeout: 10_000 }).toBe(count);
-  }
-}
-
-const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-const put = async (authorization: string, body: Uint8Array, hash = hashOf(body)): Promise<number> =>
-  (
-    await fetch(`${running.url}/blobs/${hash}`, {
-      method: 'PUT',
-      headers: { authorization, 'content-type': 'application/octet-stream' },
-      body: new Uint8Array(body),
-    })
-  ).status;
 const earned = ({ balances }: AccountView): bigint => BigInt(balances[0]!.earnedMicroCredits);
 const granted = ({ balances }: AccountView): bigint => BigInt(balances[0]!.grantMicroCredits);
 
@@ -204,13 +26,7 @@ describe('a job from order to picture', () => {
 
     const owner = await requester();
     const contributor = await Contributor.join(owner);
-    // A newcomer gets one part after the other, each when the one before it was accepted.
-    for (let verdicts = 1; ; verdicts++) {
-      const [lease] = await contributor.lease();
-      if (!lease) break;
-      expect(await contributor.deliver(lease, await contributor.compute(lease))).toHaveProperty('stored', true);
-      await contributor.untilVerdicts(verdicts);
-    }
+    await contributor.workOff();
     expect(contributor.verdicts.map(({ verdict }) => verdict)).toEqual(contributor.verdicts.map(() => 'accepted'));
     const done = (await visitor.call<JobView>('GET', `/api/jobs/${job.id}`)).body;
     expect(done).toMatchObject({ status: 'done', parts: { accepted: job.parts.total }, checksDone: { trusted: 0, contributor: 0, refuted: 0, revoked: 0 } });
@@ -221,17 +37,17 @@ describe('a job from order to picture', () => {
     await expect.poll(async () => earned(await ownAccount()), { timeout: 5000 }).toBe(BigInt(quote.workMicroCredits));
     expect((await ownAccount()).balances[0]!.vestingMicroCredits).toBe('0');
     const { id, secret } = contributor.grant.contributor;
-    const me = await fetch(`${running.url}/api/contributors/me`, { headers: { authorization: `Contributor ${id}.${secret}` } });
+    const me = await fetch(`${whole.url}/api/contributors/me`, { headers: { authorization: `Contributor ${id}.${secret}` } });
     const { records, recent } = (await me.json()) as ContributorView;
     expect(records[entry.spec.id]).toMatchObject({ accepted: contributor.verdicts.length, refuted: 0, drawn: done.checksDone.cpu });
     expect(recent.map(({ jobTitle, state }) => [jobTitle, state])).toEqual(contributor.verdicts.map(() => ['Box', 'accepted']));
     const after = (await visitor.call<AccountView>('GET', '/api/account')).body;
     expect(granted(before) - granted(after)).toBe(BigInt(quote.workMicroCredits));
 
-    const png = Buffer.from(await (await fetch(`${running.url}/api/jobs/${job.id}/files/png`)).arrayBuffer());
+    const png = Buffer.from(await (await fetch(`${whole.url}/api/jobs/${job.id}/files/png`)).arrayBuffer());
     expect(png.subarray(1, 4).toString()).toBe('PNG');
     const { results } = (await visitor.call<{ results: AcceptedView[] }>('GET', `/api/jobs/${job.id}/results`)).body;
-    const bytes = Buffer.from(await (await fetch(`${running.url}/api/jobs/${job.id}/results/${results[0]!.id}`)).arrayBuffer());
+    const bytes = Buffer.from(await (await fetch(`${whole.url}/api/jobs/${job.id}/results/${results[0]!.id}`)).arrayBuffer());
     expect(hashOf(bytes)).toBe(results[0]!.hash);
     contributor.socket.disconnect();
   }, 40_000);
@@ -331,7 +147,7 @@ describe('hand-ins that are refused', () => {
     expect(await put('Lease nonsense', honest.bytes)).toBe(403);
     expect(await put(`Lease ${lease.token}`, honest.bytes, 'ab'.repeat(32))).toBe(422);
     expect(await put(`Lease ${lease.token}`, Buffer.alloc(limits.resultBytesMax))).toBe(413);
-    expect((await fetch(`${running.url}/blobs/${'ab'.repeat(32)}`)).status).toBe(404);
+    expect((await fetch(`${whole.url}/blobs/${'ab'.repeat(32)}`)).status).toBe(404);
   });
 
   it('messages that are malformed, with the field', async () => {
@@ -384,8 +200,8 @@ describe('hand-ins that are refused', () => {
 
   it('honest work handed in after a restart of the coordinator counts, with nothing but the token', async () => {
     contributor.socket.disconnect();
-    await running.close();
-    await start();
+    await whole.stop();
+    await whole.start();
     const back = await Contributor.connect(contributor.grant);
     await back.ask<Welcome>('hello', back.hello());
     await back.deliver(lease, honest);
@@ -397,12 +213,12 @@ describe('hand-ins that are refused', () => {
 });
 
 it('ends within seconds though somebody holds a connection without a request', async () => {
-  const silent = connect(Number(new URL(running.url).port), '127.0.0.1');
+  const silent = connect(Number(new URL(whole.url).port), '127.0.0.1');
   const closed = once(silent, 'close');
   await once(silent, 'connect');
   const beganMs = performance.now();
-  await running.close();
+  await whole.stop();
   expect(performance.now() - beganMs).toBeLessThan(10_000);
   await closed;
-  await start();
+  await whole.start();
 }, 30_000);

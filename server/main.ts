@@ -130,7 +130,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   const delivering = new Delivering({ store, ask: (url, request, { signal }) => ask(url, request, { allowsLocal, signal }), clock, randomBytes, log });
   coordinator.onEvents(delivering.heard);
   const webhooks = new Webhooks({ store, delivering, allowsLocal, clock, randomBytes });
-  await app.register(jobRoutes({ jobs, blobs, ownerOf: app.sessions.ownerOf }));
+  await app.register(jobRoutes({ jobs, blobs, sessions: app.sessions, cursors: app.cursors }));
   await app.register(lifecycleRoutes({ lifecycle, ownerOf: app.sessions.ownerOf }));
   await app.register(blobRoutes({ blobs, coordinator, clock }));
   await app.register(eventRoutes({ jobs, watching, ownerOf: app.sessions.ownerOf }));

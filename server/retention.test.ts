@@ -57,7 +57,8 @@ const figures = {
 async function ordered(number: number, inputs: readonly string[], uploads: readonly string[] = []): Promise<StoredJob> {
   const hashes = await Promise.all(inputs.map(put));
   const job = exampleJob({ id: jobIdOf(number), inputs: hashes.map((hash, at) => ({ name: `i${at}`, hash, bytes: 1 })), createdMs: now });
-  await store.jobs.create(job, [], Object.fromEntries(await Promise.all(uploads.map(async (text, at) => [`u${at}`, await put(text)] as const))));
+  const files = Object.fromEntries(await Promise.all(uploads.map(async (text, at) => [`u${at}`, await put(text)] as const)));
+  await store.jobs.create(job, [], { files });
   return job;
 }
 

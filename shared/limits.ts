@@ -64,8 +64,22 @@ export const limits = {
   sessionMsMax: 30 * DAY_MS,
   consentMsMax: 30 * DAY_MS,
 
-  /** Results in one page of a history. */
-  historyRowsMax: 100,
+  /** Standing ones; those that were revoked or have expired do not count. */
+  apiKeysPerOwnerMax: 50,
+  apiKeyNameCharsMax: 60,
+  /** What a key may spend, in micro-credits: fits the database's integers with room for sums. */
+  apiKeyBudgetDigitsMax: 18,
+
+  /** How long an answer is kept for a request that is sent again. */
+  idempotencyMsMax: DAY_MS,
+  idempotencyKeyCharsMax: 255,
+
+  /** Entries in one page of a list. */
+  pageRowsMax: 100,
+  pageRowsDefault: 50,
+  /** Accepted results are small and many. */
+  resultPageRowsMax: 1000,
+  cursorCharsMax: 300,
 
   blockedRequestersMax: 200,
 

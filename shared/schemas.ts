@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox';
+import { pageOf, pageQuery } from './api-schemas.ts';
 import { groupId, groupMode, preferences } from './group-schemas.ts';
 import { checksDone, jobLifecycle, visibility } from './lifecycle-schemas.ts';
 import { limits } from './limits.ts';
@@ -6,6 +7,7 @@ import type { BlobHash, ConsentId, ContributorId, JobId, PartMask, ResultId } fr
 import { siteId } from './site-schemas.ts';
 
 export * from './agreement-schemas.ts';
+export * from './api-schemas.ts';
 export * from './error-schemas.ts';
 export * from './group-schemas.ts';
 export * from './lifecycle-schemas.ts';
@@ -125,6 +127,8 @@ export const jobView = Type.Object({
   secondsLeft: Type.Union([Type.Number(), Type.Null()]),
 });
 export type JobView = Static<typeof jobView>;
+export const jobPage = pageOf('jobs', jobView);
+export type JobPage = Static<typeof jobPage>;
 
 /** One accepted result of a job: `GET /api/jobs/:job/results/:id` has its bytes. */
 export const acceptedView = Type.Object({
@@ -141,6 +145,8 @@ export const acceptedView = Type.Object({
   errorBound: Type.Number(),
 });
 export type AcceptedView = Static<typeof acceptedView>;
+export const acceptedPage = pageOf('results', acceptedView);
+export type AcceptedPage = Static<typeof acceptedPage>;
 
 /* Accounts */
 
@@ -172,6 +178,8 @@ export const statementRow = Type.Object({
   tile: Type.Union([u32, Type.Null()]),
 });
 export type StatementRow = Static<typeof statementRow>;
+export const statementPage = pageOf('rows', statementRow);
+export type StatementPage = Static<typeof statementPage>;
 
 export const challengeRequest = Type.Object({ address }, closed);
 /** Input of Sign-In With Solana (CAIP-122 fields as in `SolanaSignInInput`) and the exact text that must be signed. */
@@ -371,13 +379,10 @@ export const historyRow = Type.Object({
   computeMs: Type.Number(),
 });
 export type HistoryRow = Static<typeof historyRow>;
-/** Newest first; `next` is `before` of the following page, null on the last. */
-export const historyPage = Type.Object({ rows: Type.Array(historyRow), next: Type.Union([resultId, Type.Null()]) });
+/** Newest first. */
+export const historyPage = pageOf('rows', historyRow);
 export type HistoryPage = Static<typeof historyPage>;
-export const historyQuery = Type.Object(
-  { before: Type.Optional(resultId), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.historyRowsMax })) },
-  closed,
-);
+export const historyQuery = Type.Object(pageQuery(limits.pageRowsMax, 20), closed);
 export type HistoryQuery = Static<typeof historyQuery>;
 
 /** What a contributor sees of itself: `GET /api/contributors/me`. */

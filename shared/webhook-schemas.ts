@@ -67,6 +67,6 @@ export type MadeWebhook = Static<typeof madeWebhook>;
 export const deliveriesPage = Type.Object({ rows: Type.Array(deliveryView), next: orNull(deliveryId) });
 export type DeliveriesPage = Static<typeof deliveriesPage>;
 export const deliveriesQuery = Type.Object(
-  { before: Type.Optional(deliveryId), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.historyRowsMax })) },
+  { before: Type.Optional(deliveryId), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageRowsMax })) },
   closed,
 );

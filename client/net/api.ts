@@ -1,7 +1,10 @@
-import type { ContributorId, GroupId, JobId, ResultId, SiteId } from '../../shared/model.ts';
+import type { ApiKeyId, ContributorId, GroupId, JobId, ResultId, SiteId } from '../../shared/model.ts';
 import type {
+  AcceptedPage,
   AcceptedView,
   AccountView,
+  ApiKeyPage,
+  ApiKeyRequest,
   Challenge,
   ConsentGrant,
   ConsentRequest,
@@ -16,8 +19,10 @@ import type {
   HistoryPage,
   InviteLook,
   JobFile,
+  JobPage,
   JobRequest,
   JobView,
+  MadeApiKey,
   MadeInvite,
   MadeWebhook,
   NetworkView,
@@ -30,7 +35,7 @@ import type {
   SignIn,
   SiteRequest,
   SiteView,
-  StatementRow,
+  StatementPage,
   Visibility,
   WebhookRequest,
   WebhookView,
@@ -101,8 +106,7 @@ export interface ContributorKey {
 export const api = {
   /** Makes the device session when there is none. */
   session: () => call<AccountView>('POST', '/api/session', {}),
-  statement: (before: string | null) =>
-    call<{ rows: StatementRow[]; next: string | null }>('GET', `/api/account/statement?limit=20${before ? `&before=${encodeURIComponent(before)}` : ''}`),
+  statement: (cursor: string | null) => call<StatementPage>('GET', `/api/account/statement?limit=20${cursor ? `&cursor=${cursor}` : ''}`),
   consents: async () => (await call<{ consents: ConsentView[] }>('GET', '/api/account/consents')).consents,
   challenge: (address: string) => call<Challenge>('POST', '/api/account/challenge', { address }),
   signIn: (body: SignIn) => call<AccountView>('POST', '/api/account/sign-in', body),
@@ -112,9 +116,9 @@ export const api = {
   /** What the coordinator knows of a contributor, asked with the contributor's own secret. */
   contributor: async ({ id, secret }: ContributorKey) =>
     (await (await request('/api/contributors/me', { headers: { authorization: `Contributor ${id}.${secret}` } })).json()) as ContributorView,
-  /** Results of one contributor, or of all that belong to this account; `before` is `next` of the page before. */
-  history: async (key: ContributorKey | null, before: string | null) => {
-    const query = before === null ? '' : `?before=${before}`;
+  /** Results of one contributor, or of all that belong to this account; `cursor` is `next` of the page before. */
+  history: async (key: ContributorKey | null, cursor: string | null) => {
+    const query = cursor === null ? '' : `?cursor=${cursor}`;
     if (!key) return call<HistoryPage>('GET', `/api/account/results${query}`);
     const headers = { authorization: `Contributor ${key.id}.${key.secret}` };
     return (await (await request(`/api/contributors/me/results${query}`, { headers })).json()) as HistoryPage;
@@ -126,12 +130,11 @@ export const api = {
 
   quote: (body: QuoteRequest, signal: AbortSignal) => call<Quote>('POST', '/api/quotes', body, signal),
   submitJob: (body: JobRequest) => call<JobView>('POST', '/api/jobs', body),
-  jobs: async (scope: 'public' | 'mine') => (await call<{ jobs: JobView[] }>('GET', `/api/jobs?scope=${scope}`)).jobs,
+  jobs: async (scope: 'public' | 'mine') => (await call<JobPage>('GET', `/api/jobs?scope=${scope}`)).jobs,
   /** A page of jobs, newest first; `cursor` is `next` of the page before. */
   jobPage: async (scope: 'public' | 'mine', status: JobView['status'] | null, cursor: string | null) => {
     const query = new URLSearchParams({ scope, limit: '24', ...(status && { status }), ...(cursor !== null && { cursor }) });
-    const { jobs, next } = await call<{ jobs: JobView[]; next?: string | null }>('GET', `/api/jobs?${query}`);
-    return { jobs, next: next ?? null };
+    return call<JobPage>('GET', `/api/jobs?${query}`);
   },
   reportJob: (id: JobId, body: ReportRequest) => call<ReportReceipt>('POST', `/api/jobs/${id}/reports`, body),
   /** `sinceMs`: without the series of spans that had ended by then. */
@@ -144,7 +147,16 @@ export const api = {
   showJob: (id: JobId, visibility: Visibility) => call<JobView>('POST', `/api/jobs/${id}/visibility`, { visibility }),
   deleteJob: (id: JobId) => call<JobView>('DELETE', `/api/jobs/${id}`),
   files: async (id: JobId) => (await call<{ files: JobFile[] }>('GET', `/api/jobs/${id}/files`)).files,
-  results: async (id: JobId) => (await call<{ results: AcceptedView[] }>('GET', `/api/jobs/${id}/results`)).results,
+  /** All of them, however many pages they are. */
+  results: async (id: JobId) => {
+    const found: AcceptedView[] = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const page: AcceptedPage = await call('GET', `/api/jobs/${id}/results${cursor ? `?cursor=${cursor}` : ''}`);
+      found.push(...page.results);
+      cursor = page.next;
+    }
+    return found;
+  },
   resultBytes: async (job: JobId, result: ResultId, signal: AbortSignal) =>
     new Uint8Array(await (await request(`/api/jobs/${job}/results/${result}`, { signal })).arrayBuffer()),
 
@@ -152,9 +164,13 @@ export const api = {
   receipt: (id: JobId) => call<unknown>('GET', receiptUrl(id)),
   receiptKey: async () => (await call<{ publicKey: string }>('GET', '/api/receipts/key')).publicKey,
 
+  apiKeys: (cursor: string | null) => call<ApiKeyPage>('GET', `/api/keys?limit=20${cursor ? `&cursor=${cursor}` : ''}`),
+  makeApiKey: (body: ApiKeyRequest) => call<MadeApiKey>('POST', '/api/keys', body),
+  revokeApiKey: (id: ApiKeyId) => call<unknown>('DELETE', `/api/keys/${id}`),
+
   groups: async () => (await call<{ groups: GroupView[] }>('GET', '/api/groups')).groups,
   group: (id: GroupId) => call<GroupDetails>('GET', `/api/groups/${id}`),
-  groupJobs: async (id: GroupId) => (await call<{ jobs: JobView[] }>('GET', `/api/jobs?group=${id}`)).jobs,
+  groupJobs: async (id: GroupId) => (await call<JobPage>('GET', `/api/jobs?group=${id}`)).jobs,
   makeGroup: (name: string) => call<GroupView>('POST', '/api/groups', { name }),
   leaveGroup: (id: GroupId) => call<unknown>('POST', `/api/groups/${id}/leave`, {}),
   removeMember: (id: GroupId, member: string) => call<unknown>('DELETE', `/api/groups/${id}/members/${member}`),

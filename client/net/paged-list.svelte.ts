@@ -2,19 +2,19 @@ import { type ApiError, asApiError } from './api.ts';
 
 interface Page<Row> {
   readonly rows: readonly Row[];
-  /** What to ask for as `before`, null at the end. */
+  /** `cursor` of the next page, null at the end. */
   readonly next: string | null;
 }
 
 /** Rows of the coordinator's, newest first, fetched a page at a time. */
 export class PagedList<Row> {
-  readonly #fetch: (before: string | null) => Promise<Page<Row>>;
+  readonly #fetch: (cursor: string | null) => Promise<Page<Row>>;
   #rows = $state.raw<readonly Row[] | null>(null);
   #next = $state<string | null>(null);
   #busy = $state(false);
   #error = $state.raw<ApiError | null>(null);
 
-  constructor(fetch: (before: string | null) => Promise<Page<Row>>) {
+  constructor(fetch: (cursor: string | null) => Promise<Page<Row>>) {
     this.#fetch = fetch;
   }
 

@@ -18,8 +18,8 @@ describe('PagedList', () => {
 
   it('fetches page after page of a contributor with its own secret', async () => {
     const path = '/api/contributors/me/results';
-    answer({ [path]: { rows: [{ id: 'r_3' }, { id: 'r_2' }], next: 'r_2' }, [`${path}?before=r_2`]: { rows: [{ id: 'r_1' }], next: null } });
-    const history = new PagedList((before) => api.history({ id: 'c_1' as ContributorId, secret: 'secret' }, before));
+    answer({ [path]: { rows: [{ id: 'r_3' }, { id: 'r_2' }], next: 'r_2' }, [`${path}?cursor=r_2`]: { rows: [{ id: 'r_1' }], next: null } });
+    const history = new PagedList((cursor) => api.history({ id: 'c_1' as ContributorId, secret: 'secret' }, cursor));
     await history.more();
     expect(history.hasMore).toBe(true);
     await history.more();
@@ -32,10 +32,10 @@ describe('PagedList', () => {
 
   it('asks for all of the account by its session, and keeps the rows it has when a page fails', async () => {
     answer({ '/api/account/results': { rows: [{ id: 'r_3' }], next: 'r_3' } });
-    const history = new PagedList((before) => api.history(null, before));
+    const history = new PagedList((cursor) => api.history(null, cursor));
     await history.more();
     await history.more();
-    expect(asked.map(([path]) => path)).toEqual(['/api/account/results', '/api/account/results?before=r_3']);
+    expect(asked.map(([path]) => path)).toEqual(['/api/account/results', '/api/account/results?cursor=r_3']);
     expect(history.error?.code).toBe('internal');
     expect([history.rows?.length, history.hasMore]).toEqual([1, true]);
   });

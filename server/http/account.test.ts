@@ -105,8 +105,9 @@ test('the statement: signed rows, pages, and nobody else’s', () =>
       pass: 1,
       tile: 69,
     });
-    expect(first.body.next).toBe('pay/20');
-    const second = await ada.ask<Page>('GET', `/api/account/statement?before=${encodeURIComponent('pay/20')}&limit=21`);
+    // What is posted meanwhile moves no page.
+    await test.store.commit([{ kind: 'transfer', transfer: pay(70, owner) }]);
+    const second = await ada.ask<Page>('GET', `/api/account/statement?cursor=${first.body.next}&limit=21`);
     expect(second.body.rows.map(({ id }) => id)).toEqual([...Array.from({ length: 20 }, (_, number) => `earned/pay/${19 - number}`), `grant/grant/${owner}`]);
     // The last page is full to the row and still the last: nothing empty is offered after it.
     expect(second.body.next).toBeNull();
@@ -115,7 +116,9 @@ test('the statement: signed rows, pages, and nobody else’s', () =>
     await bob.start();
     expect((await bob.ask<Page>('GET', '/api/account/statement')).body.rows.map(({ kind }) => kind)).toEqual(['grant']);
     expect((await new Visitor(test).ask('GET', '/api/account/statement')).status).toBe(401);
-    for (const query of ['limit=0', 'limit=101', 'limit=x', 'before=', `before=${'a'.repeat(201)}`]) {
+    const stolen = await bob.ask('GET', `/api/account/statement?cursor=${first.body.next}`);
+    expect([stolen.status, stolen.body.field]).toEqual([400, 'cursor']);
+    for (const query of ['limit=0', 'limit=101', 'limit=x', 'cursor=', 'cursor=pay/20', `cursor=${'a'.repeat(301)}`, 'before=x']) {
       const refused = await ada.ask('GET', `/api/account/statement?${query}`);
       expect(refused.status, query).toBe(400);
       expect(refused.body).toMatchObject({ code: 'bad_input', field: query.split('=')[0] });

@@ -1,19 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
+import { limits } from '../../shared/limits.ts';
 import type { OwnerId } from '../../shared/model.ts';
 import type { AccountView, HistoryPage, StatementRow } from '../../shared/schemas.ts';
 import * as schemas from '../../shared/schemas.ts';
 import type { StatementEntry, Store } from '../store/store.ts';
+import type { Cursors } from './cursors.ts';
 import type { AppDeps } from './deps.ts';
 import { consentView, historyOf } from './record.ts';
 import type { Sessions } from './session.ts';
-
-const STATEMENT_ROWS_MAX = 100;
-const statementQuery = Type.Object({
-  before: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: STATEMENT_ROWS_MAX })),
-});
-const STATEMENT_ROWS = 50;
 
 const WALLET = 'wallet:';
 export const walletOf = (owner: OwnerId): string | null => (owner.startsWith(WALLET) ? owner.slice(WALLET.length) : null);
@@ -49,7 +44,7 @@ const statementRow = ({ transfer: { id, atMs, unit, kind, job, at }, account, mi
 
 /** A session of one's own, and what it holds. */
 export const accountRoutes =
-  ({ store }: AppDeps, sessions: Sessions): FastifyPluginAsyncTypebox =>
+  ({ store }: AppDeps, sessions: Sessions, cursors: Cursors): FastifyPluginAsyncTypebox =>
   async (app) => {
     app.post('/api/session', async (request, reply) => {
       const standing = await sessions.find(request);
@@ -60,27 +55,57 @@ export const accountRoutes =
       return accountView(store, (await sessions.start(request, reply)).owner);
     });
 
-    app.get('/api/account', async (request) => accountView(store, (await sessions.require(request)).owner));
+    const reading = { scope: 'account:read' } as const;
+    const account = { operationId: 'getAccount', tags: ['Account'], summary: 'See balances', response: { 200: schemas.accountView } };
+    app.get('/api/account', { config: reading, schema: account }, async (request) => accountView(store, (await sessions.require(request)).owner));
 
-    app.get('/api/account/statement', { schema: { querystring: statementQuery } }, async (request) => {
-      const { owner } = await sessions.require(request);
-      const { before, limit = STATEMENT_ROWS } = request.query;
-      // One transfer more than is shown tells whether there is a next page.
-      const entries = await store.ledger.statement(owner, { limit: limit + 1, ...(before === undefined ? {} : { before }) });
-      const ids = [...new Set(entries.map(({ transfer }) => transfer.id))];
-      const shown = new Set(ids.slice(0, limit));
-      return { rows: entries.filter(({ transfer }) => shown.has(transfer.id)).map(statementRow), next: ids.length > limit ? (ids[limit - 1] ?? null) : null };
-    });
+    app.get(
+      '/api/account/statement',
+      {
+        config: reading,
+        schema: {
+          operationId: 'listStatement',
+          tags: ['Account'],
+          summary: 'List what changed the balances',
+          description:
+            'Newest first. A transfer between two balances of the account is two rows, and no page ends between them: it may have a row more than `limit`.',
+          querystring: Type.Object(schemas.pageQuery(), { additionalProperties: false }),
+          response: { 200: schemas.statementPage },
+        },
+      },
+      async (request) => {
+        const { owner } = await sessions.require(request);
+        const { limit = limits.pageRowsDefault, cursor } = request.query;
+        const list = `statement ${owner}`;
+        const before = cursors.decode(list, cursor);
+        // One transfer more than is shown tells whether there is a next page.
+        const entries = await store.ledger.statement(owner, { limit: limit + 1, ...(before === undefined ? {} : { before }) });
+        const ids = [...new Set(entries.map(({ transfer }) => transfer.id))];
+        const shown = new Set(ids.slice(0, limit));
+        const last = ids.length > limit ? (ids[limit - 1] ?? null) : null;
+        return { rows: entries.filter(({ transfer }) => shown.has(transfer.id)).map(statementRow), next: cursors.encode(list, last) };
+      },
+    );
 
-    app.get('/api/account/results', { schema: { querystring: schemas.historyQuery } }, async (request): Promise<HistoryPage> => {
-      const { owner } = await sessions.require(request);
-      const contributors = await store.people.contributorsOf(owner);
-      return historyOf(
-        store,
-        contributors.map(({ id }) => id),
-        request.query,
-      );
-    });
+    app.get(
+      '/api/account/results',
+      {
+        config: reading,
+        schema: {
+          operationId: 'listHistory',
+          tags: ['Account'],
+          summary: 'List what your contributors computed',
+          description: 'Newest first.',
+          querystring: schemas.historyQuery,
+          response: { 200: schemas.historyPage },
+        },
+      },
+      async (request): Promise<HistoryPage> => {
+        const { owner } = await sessions.require(request);
+        const ids = (await store.people.contributorsOf(owner)).map(({ id }) => id);
+        return historyOf(store, cursors, owner, ids, request.query);
+      },
+    );
 
     app.get('/api/account/consents', async (request) => {
       const { owner } = await sessions.require(request);

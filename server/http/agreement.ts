@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { workload, workloadIds } from '../../shaders/registry.ts';
 import { MINUTE_MS } from '../../shared/limits.ts';
-import type { AgreementView } from '../../shared/schemas.ts';
+import { type AgreementView, agreementView } from '../../shared/schemas.ts';
 import type { AppDeps } from './deps.ts';
 
 /** About 150 kB. Everything that is compared often is among them. */
@@ -18,7 +18,14 @@ export const agreementRoutes =
     });
     let cached: { readonly view: Promise<AgreementView>; readonly untilMs: number } | undefined;
 
-    app.get('/api/agreement', async (_request, reply) => {
+    const schema = {
+      operationId: 'getAgreement',
+      tags: ['Service'],
+      summary: 'See how well device classes agree',
+      description: 'Counted over accepted results. Classes are what devices say of themselves; nothing is decided by them.',
+      response: { 200: agreementView },
+    };
+    app.get('/api/agreement', { config: { scope: 'any' }, schema }, async (_request, reply) => {
       if (!cached || cached.untilMs <= clock()) {
         const view = store.agreements(PAIRS_MAX).then((pairs) => ({ pairs, bounds }));
         cached = { view, untilMs: clock() + CACHED_MS };

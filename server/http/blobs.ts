@@ -6,6 +6,7 @@ import * as schemas from '../../shared/schemas.ts';
 import type { Coordinator } from '../coordinator.ts';
 import { JobError } from '../jobs.ts';
 import type { BlobStore } from '../store/store.ts';
+import { bytesOf } from './openapi.ts';
 
 export interface BlobRouteDeps {
   readonly blobs: BlobStore;
@@ -14,6 +15,14 @@ export interface BlobRouteDeps {
 }
 
 const path = Type.Object({ hash: schemas.blobHash });
+const getBlob = {
+  operationId: 'getBlob',
+  tags: ['Files'],
+  summary: 'Download bytes by their hash',
+  description: 'A download that broke off goes on with `Range: bytes=<from>-`.',
+  params: path,
+  response: { 200: bytesOf('All of them.'), 206: bytesOf('From there on.') },
+};
 
 /**
  * Content-addressed bytes. Reading needs nothing but the hash. Writing needs a standing lease and is capped at what a result
@@ -22,7 +31,7 @@ const path = Type.Object({ hash: schemas.blobHash });
 export const blobRoutes =
   ({ blobs, coordinator, clock }: BlobRouteDeps): FastifyPluginAsyncTypebox =>
   async (app) => {
-    app.get('/blobs/:hash', { schema: { params: path } }, async (request, reply) => {
+    app.get('/blobs/:hash', { config: { scope: 'any' }, schema: getBlob }, async (request, reply) => {
       const { hash } = request.params;
       const size = await blobs.size(hash);
       if (size === undefined) throw new JobError('not_found', 'There is no such blob.');

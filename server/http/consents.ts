@@ -11,6 +11,7 @@ import * as schemas from '../../shared/schemas.ts';
 import { InputError } from '../../shared/workload.ts';
 import { newConsentId, newContributorId } from '../ids.ts';
 import type { Store, StoredConsent, StoredContributor } from '../store/store.ts';
+import type { Cursors } from './cursors.ts';
 import type { AppDeps } from './deps.ts';
 import { HttpError } from './errors.ts';
 import { consentView, contributorView, historyOf } from './record.ts';
@@ -85,7 +86,7 @@ async function grant(deps: AppDeps, { kinds, site, powerPercent, contributor: kn
 
 /** Consent comes before everything: it makes the identity under which a browser contributes, and ends it at once. */
 export const consentRoutes =
-  (deps: AppDeps, sessions: Sessions): FastifyPluginAsyncTypebox =>
+  (deps: AppDeps, sessions: Sessions, cursors: Cursors): FastifyPluginAsyncTypebox =>
   async (app) => {
     const { config, store, clock, consentEnded } = deps;
     const rateLimit = { max: CONSENTS_PER_ADDRESS_HOUR_MAX, timeWindow: HOUR_MS };
@@ -126,6 +127,6 @@ export const consentRoutes =
     app.get('/api/contributors/me/results', { schema: { querystring: schemas.historyQuery } }, async (request): Promise<HistoryPage> => {
       const contributor = await contributorOf(store, request);
       if (!contributor) throw new HttpError('signed_out', 'Send the header authorization: Contributor <id>.<secret>.');
-      return historyOf(store, [contributor.id], request.query);
+      return historyOf(store, cursors, contributor.id, [contributor.id], request.query);
     });
   };

@@ -7,8 +7,19 @@ import { InputError } from '../../shared/workload.ts';
 import { PoolBusy } from '../checks/pool.ts';
 import { CommitFailed } from '../coordinator.ts';
 import { JobError } from '../jobs.ts';
+import { BudgetExceeded } from '../store/api-keys.ts';
 import { BlobBanned } from '../store/blobs.ts';
 import { BlobMismatch, BlobTooLarge, InsufficientCredits } from '../store/store.ts';
+
+/** What a refusal says beside its body. */
+interface ErrorDetails {
+  /** When it is worth trying again. */
+  readonly retryAfterS?: number;
+  /** `WWW-Authenticate`; a 401 has one in any case. */
+  readonly challenge?: string;
+  /** Another status than the code's own. */
+  readonly status?: number;
+}
 
 /** A refusal in the words of `ErrorCode`. */
 export class HttpError extends Error {
@@ -16,18 +27,14 @@ export class HttpError extends Error {
   readonly code: ErrorCode;
   readonly field: string | undefined;
   readonly limit: string | undefined;
-  /** In place of the one that goes with the code, where a protocol has another. */
-  readonly status: number | undefined;
-  /** When it is worth trying again. */
-  readonly retryAfterS: number | undefined;
+  readonly more: ErrorDetails;
 
-  constructor(code: ErrorCode, message: string, field?: string, limit?: string, more: { readonly status?: number; readonly retryAfterS?: number } = {}) {
+  constructor(code: ErrorCode, message: string, field?: string, limit?: string, more: ErrorDetails = {}) {
     super(message);
     this.code = code;
     this.field = field;
     this.limit = limit;
-    this.status = more.status;
-    this.retryAfterS = more.retryAfterS;
+    this.more = more;
   }
 }
 
@@ -49,6 +56,9 @@ const statusOf: Readonly<Record<ErrorCode, number>> = {
 /** Understood, but the content is refused: 422 tells a wrong file or parameter from a request that is malformed. */
 const WRONG_CONTENT = 422;
 
+/** What a request without credentials is told to bring (RFC 9110, 11.6.1). */
+const CHALLENGE = 'Bearer realm="tessera"';
+
 /** Where nothing tells when a place will be free: soon enough for who waits, seldom enough for us. */
 const RETRY_AFTER_S: Readonly<Partial<Record<ErrorCode, number>>> = { too_many: 60, busy: 5 };
 
@@ -59,12 +69,17 @@ function answer(code: ErrorCode, detail: string, field?: string, limit?: string,
 
 /** What an error is answered with; undefined for one that nobody expected. */
 function expected(error: unknown): Problem | undefined {
-  if (error instanceof HttpError) return answer(error.code, error.message, error.field, error.limit, error.status);
+  if (error instanceof HttpError) return answer(error.code, error.message, error.field, error.limit, error.more.status);
   if (error instanceof InputError) return answer('bad_input', error.message, error.field, error.limit, WRONG_CONTENT);
   if (error instanceof JobError) return answer(error.code, error.message);
   if (error instanceof InsufficientCredits) {
     const { needed, available } = error;
     return answer('insufficient_credits', `This needs ${formatCredits(needed)} credits.`, undefined, `${formatCredits(available)} available`);
+  }
+  if (error instanceof BudgetExceeded) {
+    const { needed, left, budget } = error;
+    const text = `This needs ${formatCredits(needed)} credits; ${formatCredits(left)} of the API key’s budget are left.`;
+    return answer('insufficient_credits', text, 'budget', `${formatCredits(left)} of ${formatCredits(budget)} left`);
   }
   if (error instanceof BlobTooLarge) return answer('too_large', `The bytes are too many: ${error.message}.`);
   if (error instanceof BlobBanned) return answer('forbidden', 'The operator does not accept this file. The page /policy says what is not accepted.', 'hash');
@@ -136,7 +151,10 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
     : (expected(error) ?? (request.raw.aborted ? answer('bad_input', 'The request broke off.') : ofFramework(error)));
   if (!known) request.log.error({ err: error }, 'a request failed');
   const body = known ?? answer('internal', 'Something went wrong here; it was logged.');
-  const retryAfterS = (error instanceof HttpError ? error.retryAfterS : undefined) ?? RETRY_AFTER_S[body.code];
+  const more = error instanceof HttpError ? error.more : {};
+  const challenge = more.challenge ?? (body.status === 401 ? CHALLENGE : undefined);
+  if (challenge !== undefined) reply.header('www-authenticate', challenge);
+  const retryAfterS = more.retryAfterS ?? RETRY_AFTER_S[body.code];
   // Whoever counts requests has said it better already.
   if (retryAfterS !== undefined && !reply.hasHeader('retry-after')) reply.header('retry-after', Math.max(1, Math.ceil(retryAfterS)));
   return reply.code(body.status).header('cache-control', 'no-store').type('application/problem+json').send(body);

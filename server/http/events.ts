@@ -21,7 +21,7 @@ const lastId = /^(\d{1,15})(\.end)?$/;
 
 const schema = {
   operationId: 'jobEvents',
-  tags: ['jobs'],
+  tags: ['Jobs'],
   summary:
     'What happens to a job, as server-sent events: `job` (JobView), `tile` (AcceptedView), `revoked` ({result}) and, last, `end` (JobView). Starts with the ' +
     'job and the results accepted since Last-Event-ID; each is told at least once.',

@@ -64,11 +64,11 @@ test('a contributor’s results, newest first, with verdict, pay and time', () =
 test('those of all contributors of an account, page by page, each once', () =>
   withResults(async (_test, ada) => {
     const seen: ResultId[][] = [];
-    for (let before = ''; ; ) {
-      const { body } = await ada.ask<HistoryPage>('GET', `/api/account/results?limit=2${before}`);
+    for (let rest = ''; ; ) {
+      const { body } = await ada.ask<HistoryPage>('GET', `/api/account/results?limit=2${rest}`);
       seen.push(ids(body));
       if (body.next === null) break;
-      before = `&before=${body.next}`;
+      rest = `&cursor=${body.next}`;
     }
     expect(seen).toEqual([results(5, 4), results(3, 2), results(1)]);
   }));
@@ -77,9 +77,9 @@ test.each([
   ['limit=0', 'limit'],
   ['limit=101', 'limit'],
   ['limit=many', 'limit'],
-  ['before=r_short', 'before'],
-  [`before=${resultIdOf(6)}`, 'before'],
-  [`before=${resultIdOf(99)}`, 'before'],
+  ['cursor=r_short', 'cursor'],
+  [`cursor=${resultIdOf(6)}`, 'cursor'],
+  ['before=x', 'before'],
 ])('%s is refused, naming the field', (query, field) =>
   withResults(async (_test, ada, [first]) => {
     for (const [path, headers] of [

@@ -13,8 +13,8 @@ export interface LifecycleRouteDeps {
 }
 
 const params = Type.Object({ job: schemas.jobId });
-const config = { scope: 'jobs:write' } as const;
-const tags = ['jobs'];
+const config = { scope: 'jobs:write', idempotent: true } as const;
+const tags = ['Jobs'];
 const response = { 200: schemas.jobView };
 
 /** What only its requester does with a job after it was ordered. To whom a job is not visible, it is not there. */

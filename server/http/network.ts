@@ -10,7 +10,7 @@ export const networkRoutes =
   async (app) => {
     const schema = {
       operationId: 'getNetwork',
-      tags: ['network'],
+      tags: ['Service'],
       summary: 'How the network does now, by the minute and by the hour.',
       querystring: schemas.networkQuery,
       response: { 200: schemas.networkView },

@@ -112,7 +112,7 @@ test('jobs: hidden, shown again, taken down; what stands in the way is said', ()
   withOperatorApp(async (test) => {
     const { store, moderation, gone } = test;
     const job = await storeJob(test, { status: 'done', endedMs: 1, closing: true });
-    const listed = async () => (await store.jobs.list({ visibility: 'public', limit: 10 })).map(({ id }) => id);
+    const listed = async () => (await store.jobs.page({ visibility: 'public', beforeSeq: Number.MAX_SAFE_INTEGER, limit: 10 })).jobs.map(({ id }) => id);
     const operator = await operatorOf(test);
     const act = (what: string, body: object) => operator.ask('POST', `/api/operator/jobs/${job.id}/${what}`, { reason: 'Not for all.', ...body });
     expect(await listed()).toEqual([job.id]);

@@ -86,6 +86,6 @@ export async function operatorOf(test: TestApp): Promise<Visitor> {
 /** A public job of somebody else, in the store alone. */
 export async function storeJob({ store, now }: TestApp, own: Partial<StoredJob> = {}, files: Readonly<Record<string, BlobHash>> = {}): Promise<StoredJob> {
   const job = exampleJob({ createdMs: now.ms, heldFrom: [{ account: 'operator/issuance', microCredits: 1000n }], ...own });
-  await store.jobs.create(job, holds(job), files);
+  await store.jobs.create(job, holds(job), { files });
   return job;
 }

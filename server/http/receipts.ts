@@ -4,10 +4,12 @@ import { Type } from 'typebox';
 import { workload } from '../../shaders/registry.ts';
 import { MINUTE_MS } from '../../shared/limits.ts';
 import type { BlobHash, OwnerId } from '../../shared/model.ts';
+import { receipt } from '../../shared/receipt.ts';
 import * as schemas from '../../shared/schemas.ts';
 import { JobError, type Jobs } from '../jobs.ts';
 import { buildReceipt, receiptKey } from '../receipts.ts';
 import type { Store, StoredJob } from '../store/store.ts';
+import { anybody } from './openapi.ts';
 
 export interface ReceiptRouteDeps {
   readonly store: Store;
@@ -20,9 +22,24 @@ export interface ReceiptRouteDeps {
 /** Building takes 23 us of the main thread a result (measured over 100,000 on one busy core of two), so this many half a second. */
 const RECEIPT_LEAVES_MAX = 20_000;
 const RECEIPTS_PER_MINUTE_MAX = 10;
-const counted = { config: { rateLimit: { max: RECEIPTS_PER_MINUTE_MAX, timeWindow: MINUTE_MS } } };
+const counted = { scope: 'jobs:read', rateLimit: { max: RECEIPTS_PER_MINUTE_MAX, timeWindow: MINUTE_MS }, problems: [409] } as const;
 
 const jobPath = Type.Object({ job: schemas.jobId });
+const getReceipt = {
+  operationId: 'getReceipt',
+  tags: ['Jobs'],
+  summary: 'Download the receipt of a finished job',
+  description: 'Who made every accepted result, what was checked of it, what was paid for it, and the hash of its bytes; signed with Ed25519 (RFC 8032).',
+  security: anybody('jobs:read'),
+  params: jobPath,
+  response: { 200: receipt },
+};
+const getReceiptKey = {
+  operationId: 'getReceiptKey',
+  tags: ['Service'],
+  summary: 'See the key that signs receipts',
+  response: { 200: Type.Object({ publicKey: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Ed25519 public key, in hexadecimal digits.' }) }) },
+};
 
 /** Receipts of finished jobs, also of deleted ones, for everybody who may see the job, and the key that signs them. */
 export const receiptRoutes =
@@ -48,9 +65,9 @@ export const receiptRoutes =
       return found;
     };
 
-    app.get('/api/receipts/key', async () => ({ publicKey: key.publicKey }));
+    app.get('/api/receipts/key', { config: { scope: 'any' }, schema: getReceiptKey }, async () => ({ publicKey: key.publicKey }));
 
-    app.get('/api/jobs/:job/receipt', { ...counted, schema: { params: jobPath } }, async (request, reply) => {
+    app.get('/api/jobs/:job/receipt', { config: counted, schema: getReceipt }, async (request, reply) => {
       const job = await jobs.visible(request.params.job, await ownerOf(request));
       if (job.status !== 'done') throw new JobError('conflict', 'The receipt is there once the job is done.');
       const accepted = (await store.jobs.results(job.id)).filter(({ state }) => state === 'accepted');

@@ -1,7 +1,8 @@
-import type { ContributorId, JobId } from '../../shared/model.ts';
+import type { ContributorId, JobId, ResultId } from '../../shared/model.ts';
 import type { ConsentView, ContributorView, HistoryPage, HistoryQuery, HistoryRow } from '../../shared/schemas.ts';
 import { recordOf } from '../core/reputation.ts';
 import type { Store, StoredConsent, StoredContributor, StoredResult } from '../store/store.ts';
+import type { Cursors } from './cursors.ts';
 import { HttpError } from './errors.ts';
 
 const RECENT_RESULTS_MAX = 50;
@@ -32,12 +33,20 @@ export async function contributorView(store: Store, { id, owner }: StoredContrib
 const HISTORY_ROWS = 20;
 
 /** What these contributors handed in and what became of it, a page at a time. */
-export async function historyOf(store: Store, contributors: readonly ContributorId[], { before, limit = HISTORY_ROWS }: HistoryQuery): Promise<HistoryPage> {
+export async function historyOf(
+  store: Store,
+  cursors: Cursors,
+  whose: string,
+  contributors: readonly ContributorId[],
+  { cursor, limit = HISTORY_ROWS }: HistoryQuery,
+): Promise<HistoryPage> {
+  const list = `history ${whose}`;
+  const before = cursors.decode(list, cursor) as ResultId | undefined;
   // One more than is shown tells whether there is a next page.
   const found = await store.jobs.resultsPage(contributors, { limit: limit + 1, ...(before === undefined ? {} : { before }) });
-  if (!found) throw new HttpError('bad_input', 'The page before ends with no result of yours.', 'before', 'the id that `next` gave');
+  if (!found) throw new HttpError('bad_input', 'The page before ends with no result of yours.', 'cursor', '`next` of the page before');
   const shown = found.slice(0, limit);
-  return { rows: await historyRows(store, shown), next: found.length > limit ? (shown.at(-1)?.id ?? null) : null };
+  return { rows: await historyRows(store, shown), next: cursors.encode(list, found.length > limit ? (shown.at(-1)?.id ?? null) : null) };
 }
 
 async function historyRows(store: Store, results: readonly StoredResult[]): Promise<HistoryRow[]> {

@@ -27,7 +27,7 @@ export const reportRoutes =
     const rateLimit = { max: 3 * limits.reportsPerOwnerHourMax, timeWindow: HOUR_MS };
     const schema = {
       operationId: 'reportJob',
-      tags: ['jobs'],
+      tags: ['Jobs'],
       summary: 'Tell the operator that a job breaks the content policy.',
       params: Type.Object({ job: schemas.jobId }),
       body: schemas.reportRequest,

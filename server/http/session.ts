@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fromBase64Url, toBase64Url } from '../../shared/formats.ts';
 import { limits, SECOND_MS } from '../../shared/limits.ts';
-import type { OwnerId } from '../../shared/model.ts';
+import type { ApiKeyId, OwnerId } from '../../shared/model.ts';
 import { newDeviceOwner } from '../ids.ts';
 import type { Transfer } from '../store/store.ts';
+import type { ApiKeys } from './bearer.ts';
 import type { AppDeps } from './deps.ts';
 import { HttpError } from './errors.ts';
 import { isSecureContext } from './security.ts';
@@ -17,18 +18,22 @@ export const digestOf = (secret: Uint8Array): Uint8Array => createHash('sha256')
 
 export interface Session {
   readonly owner: OwnerId;
-  /** What the store knows the session by. */
+  /** What the store knows the session, or the secret of the API key, by. */
   readonly hash: Uint8Array;
+  /** The key that the request came with in place of a session. */
+  readonly apiKey: ApiKeyId | null;
 }
 
-/** Browser sessions: a random secret in a cookie that scripts cannot read, its digest in the store. */
+/** Browser sessions: a random secret in a cookie that scripts cannot read, its digest in the store. An API key stands for one of its owner. */
 export class Sessions {
   readonly #deps: Pick<AppDeps, 'config' | 'store' | 'clock' | 'randomBytes'>;
+  readonly #apiKeys: ApiKeys;
   readonly #mayGrant: (request: FastifyRequest) => Promise<boolean>;
 
   /** `mayGrant` counts what an address was given; beyond its cap new sessions work, but get nothing to spend. */
-  constructor(deps: Pick<AppDeps, 'config' | 'store' | 'clock' | 'randomBytes'>, mayGrant: (request: FastifyRequest) => Promise<boolean>) {
+  constructor(deps: Pick<AppDeps, 'config' | 'store' | 'clock' | 'randomBytes'>, apiKeys: ApiKeys, mayGrant: (request: FastifyRequest) => Promise<boolean>) {
     this.#deps = deps;
+    this.#apiKeys = apiKeys;
     this.#mayGrant = mayGrant;
   }
 
@@ -42,21 +47,24 @@ export class Sessions {
     return value !== undefined && secretText.test(value) ? value : undefined;
   }
 
+  /** An API key goes before a cookie. Whether it may do what the request asks for was decided before (`guardKeys`). */
   async find(request: FastifyRequest): Promise<Session | undefined> {
+    const key = await this.#apiKeys.find(request);
+    if (key) return { owner: key.owner, hash: key.secretHash, apiKey: key.id };
     const secret = this.#secretOf(request);
     if (secret === undefined) return undefined;
     const hash = digestOf(fromBase64Url(secret));
     const owner = await this.#deps.store.people.sessionOwner(hash, this.#deps.clock());
-    return owner && { owner, hash };
+    return owner && { owner, hash, apiKey: null };
   }
 
   async require(request: FastifyRequest): Promise<Session> {
     const session = await this.find(request);
-    if (!session) throw new HttpError('signed_out', 'Start a session first: POST /api/session.');
+    if (!session) throw new HttpError('signed_out', 'Start a session first: POST /api/session, or bring an API key.');
     return session;
   }
 
-  /** Who the request's session belongs to; undefined without one. */
+  /** Who the request's session or API key belongs to; undefined without one. */
   readonly ownerOf = async (request: FastifyRequest): Promise<OwnerId | undefined> => (await this.find(request))?.owner;
 
   /** The same for a socket, which has cookies and no request. It may look, and changes nothing: so either name of the cookie will do. */
@@ -80,7 +88,7 @@ export class Sessions {
     const owner = newDeviceOwner(this.#deps.randomBytes);
     const { hash, expiresMs } = this.issue(request, reply);
     await this.#deps.store.people.createDevice(owner, hash, expiresMs, withGrant ? grantTo(owner, this.#deps.clock()) : null);
-    return { owner, hash };
+    return { owner, hash, apiKey: null };
   }
 
   /** Puts a fresh secret into the answer's cookie. The caller stores its digest. */

@@ -16,7 +16,7 @@ export interface WebhookRouteDeps {
 const WEBHOOKS_PER_ADDRESS_HOUR_MAX = 60;
 const params = Type.Object({ webhook: schemas.webhookId });
 const config = { scope: 'webhooks' } as const;
-const tags = ['webhooks'];
+const tags = ['Webhooks'];
 
 /** Addresses of a requester's that are told of his jobs. Those of others are not there. */
 export const webhookRoutes =

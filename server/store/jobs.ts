@@ -1,10 +1,22 @@
 import type { Insertable, Kysely, Selectable } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
 import type { BlobHash, ContributorId, GroupId, JobId, JobStatus, OwnerId, ResultId } from '../../shared/model.ts';
+import { assertBudget, countPaid } from './api-keys.ts';
+import { writeMade } from './idempotency.ts';
 import { mayBeNegative, postTransfers, readBalance } from './ledger.ts';
 import { resultColumns, resultOf, withoutBytes } from './results.ts';
 import type { JobsTable, Tables } from './schema.ts';
-import { InsufficientCredits, type JobStore, type StoredJob, type StoredResult, type Transfer, type Write } from './store.ts';
+import {
+  InsufficientCredits,
+  type JobOrder,
+  type JobPageFilter,
+  type JobStore,
+  type StoredJob,
+  type StoredResult,
+  TooManyOpen,
+  type Transfer,
+  type Write,
+} from './store.ts';
 import { queueDeliveries } from './webhooks.ts';
 
 type Db = Kysely<Tables>;
@@ -19,7 +31,7 @@ const heldFromOf = (json: string): StoredJob['heldFrom'] =>
     microCredits: BigInt(microCredits),
   }));
 
-const jobRow = (job: StoredJob): Insertable<JobsTable> => ({
+const jobRow = (job: StoredJob): Omit<Insertable<JobsTable>, 'api_key'> => ({
   id: job.id,
   title: job.title,
   workload: job.workload,
@@ -93,6 +105,7 @@ export async function writeJobEnd(trx: Db, end: WriteOf<'jobEnded'>): Promise<vo
   if (numUpdatedRows !== 1n) throw new Error(`job ${end.id} ended, but is not open`);
   const { id, status, atMs, summary } = end;
   await queueDeliveries(trx, { id, type: `job.${status}`, percent: null, atMs, parts: summary.parts });
+  await countPaid(trx, end.id, BigInt(end.summary.paidMicroCredits));
 }
 
 /** A hold is spread over several accounts; what people need to know is the whole of it against all they have. */
@@ -110,6 +123,16 @@ export async function assertCovered(trx: Db, holds: readonly Transfer[]): Promis
   if (available < needed) throw new InsufficientCredits(needed, available);
 }
 
+async function countOpen(db: Db, owner: OwnerId): Promise<number> {
+  const row = await db
+    .selectFrom('jobs')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('owner', '=', owner)
+    .where('status', '=', 'open')
+    .executeTakeFirstOrThrow();
+  return row.count;
+}
+
 export class SqlJobs implements JobStore {
   readonly #db: Db;
 
@@ -117,14 +140,21 @@ export class SqlJobs implements JobStore {
     this.#db = db;
   }
 
-  async create(job: StoredJob, holds: readonly Transfer[], files: Readonly<Record<string, BlobHash>> = {}): Promise<void> {
+  async create(job: StoredJob, holds: readonly Transfer[], order?: JobOrder): Promise<void> {
+    const { apiKey = null, claim = null, openMax = Number.POSITIVE_INFINITY, files = {} } = order ?? {};
     await this.#db.transaction().execute(async (trx) => {
+      if (openMax !== Number.POSITIVE_INFINITY && (await countOpen(trx, job.owner)) >= openMax) throw new TooManyOpen();
+      if (apiKey !== null) await assertBudget(trx, apiKey, job.workHeld + job.checksHeld);
       await assertCovered(trx, holds);
-      await trx.insertInto('jobs').values(jobRow(job)).execute();
+      await trx
+        .insertInto('jobs')
+        .values({ ...jobRow(job), api_key: apiKey })
+        .execute();
       for (const [name, hash] of Object.entries(files)) await trx.insertInto('job_uploads').values({ job: job.id, name, hash }).execute();
       const blobs = new Set([...Object.values(files), ...job.inputs.map(({ hash }) => hash)]);
       for (const hash of blobs) await trx.insertInto('job_blobs').values({ hash, job: job.id }).execute();
       await postTransfers(trx, holds);
+      if (claim !== null) await writeMade(trx, claim, job.id);
     });
   }
 
@@ -142,11 +172,7 @@ export class SqlJobs implements JobStore {
     readonly limit: number;
   }): Promise<StoredJob[]> {
     let query = this.#db.selectFrom('jobs').selectAll().orderBy('seq', 'desc').limit(filter.limit);
-    if (filter.visibility !== undefined)
-      query = query
-        .where('visibility', '=', filter.visibility)
-        .where('deleted_ms', 'is', null)
-        .where('id', 'not in', (eb) => eb.selectFrom('job_decisions').select('job').where('hidden', '=', 1));
+    if (filter.visibility !== undefined) query = query.where('visibility', '=', filter.visibility).where('deleted_ms', 'is', null);
     if (filter.owner !== undefined) query = query.where('owner', '=', filter.owner);
     if (filter.status !== undefined) query = query.where('status', '=', filter.status);
     if (filter.gallery !== undefined) query = query.where('gallery', '=', filter.gallery ? 1 : 0);
@@ -154,14 +180,27 @@ export class SqlJobs implements JobStore {
     return (await query.execute()).map(jobOf);
   }
 
-  async countOpen(owner: OwnerId): Promise<number> {
-    const row = await this.#db
-      .selectFrom('jobs')
-      .select((eb) => eb.fn.countAll<number>().as('count'))
-      .where('owner', '=', owner)
-      .where('status', '=', 'open')
-      .executeTakeFirstOrThrow();
-    return row.count;
+  async page({ visibility, owner, status, group, member, beforeSeq, limit }: JobPageFilter): ReturnType<JobStore['page']> {
+    let query = this.#db.selectFrom('jobs').selectAll().where('seq', '<', beforeSeq);
+    const decided = (column: 'hidden' | 'taken_down_ms') => this.#db.selectFrom('job_decisions').select('job').where(column, '>', 0);
+    if (visibility !== undefined) query = query.where('visibility', '=', visibility).where('deleted_ms', 'is', null).where('id', 'not in', decided('hidden'));
+    if (owner !== undefined) query = query.where('owner', '=', owner);
+    if (status !== undefined) query = query.where('status', '=', status);
+    if (group !== undefined)
+      query = query
+        .where('group_id', '=', group)
+        .where('id', 'not in', decided('taken_down_ms'))
+        .where((eb) => eb.or([eb('visibility', '!=', 'private'), eb('group_mode', '=', 'only'), eb('owner', '=', member ?? ('' as OwnerId))]));
+    const rows = await query
+      .orderBy('seq', 'desc')
+      .limit(limit + 1)
+      .execute();
+    const shown = rows.slice(0, limit);
+    return { jobs: shown.map(jobOf), nextSeq: rows.length > limit ? (shown.at(-1)?.seq ?? null) : null };
+  }
+
+  countOpen(owner: OwnerId): Promise<number> {
+    return countOpen(this.#db, owner);
   }
 
   async results(job: JobId): Promise<StoredResult[]> {
@@ -173,6 +212,20 @@ export class SqlJobs implements JobStore {
       .orderBy('seq')
       .execute();
     return rows.map(withoutBytes);
+  }
+
+  async acceptedPage(job: JobId, { afterSeq, limit }: { readonly afterSeq: number; readonly limit: number }): ReturnType<JobStore['acceptedPage']> {
+    const rows = await this.#db
+      .selectFrom('results')
+      .select([...resultColumns, 'seq'])
+      .where('job', '=', job)
+      .where('seq', '>', afterSeq)
+      .where('state', '=', 'accepted')
+      .orderBy('seq')
+      .limit(limit + 1)
+      .execute();
+    const shown = rows.slice(0, limit);
+    return { results: shown.map(withoutBytes), nextSeq: rows.length > limit ? (shown.at(-1)?.seq ?? null) : null };
   }
 
   async resultsOf(contributor: ContributorId, limit: number): Promise<StoredResult[]> {

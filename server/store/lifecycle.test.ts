@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { BlobHash } from '../../shared/model.ts';
+import type { ApiKeyId, BlobHash } from '../../shared/model.ts';
+import { BudgetExceeded } from './api-keys.ts';
 import { InsufficientCredits, type Store, type StoredJob } from './store.ts';
 import { bytesOf, device, exampleContributor, exampleJob, exampleResult, exampleTransfer, jobIdOf, resultIdOf, withStore } from './testing.ts';
 
@@ -84,4 +85,24 @@ test('a pause and a visibility are kept', () =>
     await store.commit([{ kind: 'jobPaused', id, paused: false }]);
     expect((await store.jobs.get(id))?.paused).toBe(false);
     await expect(store.commit([{ kind: 'jobPaused', id: jobIdOf(9), paused: true }])).rejects.toThrow('unknown job');
+  }));
+
+test('an extension counts for the API key that ordered the job, and is no way past its budget', () =>
+  withStore(async (store) => {
+    await store.people.createContributor(exampleContributor());
+    await store.commit([{ kind: 'transfer', transfer: exampleTransfer({ id: 'grant/ada', credit: `${ada}/grant`, microCredits: 50n }) }]);
+    const key = 'tk_AAAAAAAAAAAAAAAA' as ApiKeyId;
+    const times = { createdMs: 0, expiresMs: null, usedMs: null, revokedMs: null };
+    await store.apiKeys.create({ id: key, owner: ada, name: 'Farm', secretHash: bytesOf(1, 32), scopes: ['jobs:write'], budget: 40n, ...times });
+    await store.jobs.create(exampleJob({ workHeld: 0n, checksHeld: 0n, heldFrom: [] }), [], { apiKey: key });
+    await store.commit([{ kind: 'jobEnded', id, status: 'done', atMs: 9000, summary: { ...summary, paidMicroCredits: '15' } }]);
+    const spent = async () => (await store.apiKeys.page(ada, { beforeSeq: Number.MAX_SAFE_INTEGER, limit: 9 })).keys[0]?.spent;
+    expect(await spent()).toBe(15n);
+    const extended = { ...(await store.jobs.get(id))!, extensions: 1, params: { more: 2 }, workHeld: 45n, checksHeld: 0n };
+    await expect(store.lifecycle.extend(extended, [hold], [])).rejects.toThrow(BudgetExceeded);
+    expect([await spent(), (await store.jobs.get(id))?.status]).toEqual([15n, 'done']);
+    expect(await store.lifecycle.extend({ ...extended, workHeld: 40n }, [{ ...hold, microCredits: 25n }], [])).toBe(true);
+    expect(await spent()).toBe(40n);
+    await store.commit([{ kind: 'jobEnded', id, status: 'done', atMs: 9999, summary: { ...summary, paidMicroCredits: '33' } }]);
+    expect(await spent()).toBe(33n);
   }));

@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
 import type { BlobHash, CreditUnit, JobId, ResultId } from '../../shared/model.ts';
 import type { Visibility } from '../../shared/schemas.ts';
+import { reopenForKey } from './api-keys.ts';
 import { inBatches } from './batches.ts';
 import { assertCovered, heldFromJson } from './jobs.ts';
 import { postTransfers } from './ledger.ts';
@@ -83,6 +84,7 @@ export class SqlLifecycle implements LifecycleStore {
         .executeTakeFirstOrThrow();
       if (numUpdatedRows !== 1n) return false;
       await assertCovered(trx, holds);
+      await reopenForKey(trx, job);
       await trx.deleteFrom('job_files').where('job', '=', job.id).execute();
       await trx.updateTable('results').set({ passes_wanted: null }).where('job', '=', job.id).where('passes_wanted', 'is not', null).execute();
       await inBatches(dropped, async (batch) => {

@@ -44,7 +44,7 @@ test('an input that a job without a file has too is nobody’s content', () =>
     const inputs = (...digits: string[]) => digits.map((digit) => ({ name: 'scene', hash: hash(digit), bytes: 1 }));
     const unpaid = { heldFrom: [], workHeld: 0n, checksHeld: 0n };
     await store.jobs.create(exampleJob({ ...unpaid, id: jobIdOf(1), inputs: inputs('a') }), []);
-    await store.jobs.create(exampleJob({ ...unpaid, id: jobIdOf(2), inputs: inputs('a', 'b') }), [], { model: hash('c') });
+    await store.jobs.create(exampleJob({ ...unpaid, id: jobIdOf(2), inputs: inputs('a', 'b') }), [], { files: { model: hash('c') } });
     expect(await Promise.all(['a', 'b', 'c'].map((digit) => store.moderation.isCommonInput(hash(digit))))).toEqual([true, false, false]);
     expect(await store.moderation.jobsWith([hash('c')])).toEqual([jobIdOf(2)]);
     expect(await store.moderation.uploadsOf(jobIdOf(2))).toEqual([hash('c')]);

@@ -2,8 +2,10 @@ import type { Kysely, Selectable } from 'kysely';
 import { DAY_MS, limits } from '../../shared/limits.ts';
 import type { ConsentId, ContributorId, OwnerId, SiteId } from '../../shared/model.ts';
 import type { Standing } from '../core/reputation.ts';
+import { moveApiKeys } from './api-keys.ts';
 import { inBatches, reusable } from './batches.ts';
 import { moveMemberships } from './groups.ts';
+import { moveIdempotentRequests } from './idempotency.ts';
 import { postTransfers } from './ledger.ts';
 import type { ChallengesTable, ConsentsTable, ContributorsTable, SitesTable, StandingsTable, Tables } from './schema.ts';
 import type { AccountId, PeopleStore, SiteFigures, StoredChallenge, StoredConsent, StoredContributor, StoredSite, Transfer, Write } from './store.ts';
@@ -169,6 +171,8 @@ export class SqlPeople implements PeopleStore {
       await trx.updateTable('webhooks').set({ owner: wallet }).where('owner', '=', device).execute();
       await trx.updateTable('jobs').set({ owner: wallet }).where('owner', '=', device).execute();
       await moveMemberships(trx, device, wallet);
+      await moveApiKeys(trx, device, wallet);
+      await moveIdempotentRequests(trx, device, wallet);
       await claimEarnings(trx, device, wallet, nonce, atMs);
     });
   }

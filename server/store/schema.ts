@@ -1,5 +1,6 @@
 import type { Generated } from 'kysely';
 import type {
+  ApiKeyId,
   BlobHash,
   ConsentId,
   ContributorId,
@@ -45,6 +46,8 @@ export interface Tables {
   groups: GroupsTable;
   members: MembersTable;
   invites: InvitesTable;
+  api_keys: ApiKeysTable;
+  idempotent_requests: IdempotentRequestsTable;
   secrets: SecretsTable;
   counters: CountersTable;
   reports: ReportsTable;
@@ -60,7 +63,17 @@ export interface Tables {
 }
 
 /** Columns, and names given to sums in queries, that hold credits. They alone come back as bigint; every other integer is a number. */
-export const creditColumns: ReadonlySet<string> = new Set(['micro_credits', 'balance', 'rate_per_unit', 'work_held', 'checks_held', 'vesting_micro_credits']);
+export const creditColumns: ReadonlySet<string> = new Set([
+  'micro_credits',
+  'balance',
+  'rate_per_unit',
+  'work_held',
+  'checks_held',
+  'vesting_micro_credits',
+  'budget',
+  'paid',
+  'held',
+]);
 
 export interface AccountsTable {
   id: AccountId;
@@ -112,6 +125,8 @@ export interface JobsTable {
   paused: number;
   extensions: number;
   deleted_ms: number | null;
+  /** The key it was ordered with, if it was by a program. */
+  api_key: ApiKeyId | null;
 }
 
 export interface ResultsTable {
@@ -262,6 +277,33 @@ export interface InvitesTable {
   created_ms: number;
   expires_ms: number;
   revoked_ms: number | null;
+}
+
+export interface ApiKeysTable {
+  seq: Generated<number>;
+  id: ApiKeyId;
+  owner: OwnerId;
+  name: string;
+  secret_hash: Uint8Array;
+  scopes_json: string;
+  budget: bigint | null;
+  /** By its ended jobs. */
+  paid: bigint;
+  created_ms: number;
+  expires_ms: number | null;
+  used_ms: number | null;
+  revoked_ms: number | null;
+}
+
+/** `Claim` and `KnownRequest`. */
+export interface IdempotentRequestsTable {
+  owner: OwnerId;
+  route: string;
+  key_hash: Uint8Array;
+  fingerprint: Uint8Array;
+  made: string | null;
+  answer: Uint8Array | null;
+  at_ms: number;
 }
 
 export interface SecretsTable {

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { Kysely } from 'kysely';
 import type { ResultId } from '../../shared/model.ts';
 import { AgreementWriter, readAgreements } from './agreements.ts';
+import { type ApiKeyStore, SqlApiKeys } from './api-keys.ts';
 import { EmbeddedDialect, openDatabaseFile } from './dialect.ts';
 import { SqlGroups } from './groups.ts';
+import { type IdempotencyStore, SqlIdempotency } from './idempotency.ts';
 import { SqlJobs, writeJobClosing, writeJobEnd } from './jobs.ts';
 import { postTransfers, SqlLedger } from './ledger.ts';
 import { type LifecycleStore, SqlLifecycle, writeJobPaused } from './lifecycle.ts';
@@ -46,6 +48,8 @@ class SqlStore implements Store {
   readonly moderation: ModerationStore;
   readonly network: NetworkStore;
   readonly webhooks: WebhookStore;
+  readonly apiKeys: ApiKeyStore;
+  readonly idempotency: IdempotencyStore;
   readonly #db: Kysely<Tables>;
   readonly #agreements = new AgreementWriter();
 
@@ -59,6 +63,8 @@ class SqlStore implements Store {
     this.moderation = new SqlModeration(db);
     this.network = new SqlNetwork(db);
     this.webhooks = new SqlWebhooks(db);
+    this.apiKeys = new SqlApiKeys(db);
+    this.idempotency = new SqlIdempotency(db);
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { MicroCredits } from '../../shared/credits.ts';
 import type {
+  ApiKeyId,
   BlobHash,
   ConsentId,
   ContributorId,
@@ -18,6 +19,8 @@ import type {
 } from '../../shared/model.ts';
 import type { ChecksPolicy, JobView, Visibility } from '../../shared/schemas.ts';
 import type { Standing } from '../core/reputation.ts';
+import type { ApiKeyStore } from './api-keys.ts';
+import type { Claim, IdempotencyStore } from './idempotency.ts';
 import type { LifecycleStore } from './lifecycle.ts';
 import type { ModerationStore } from './moderation.ts';
 import type { NetworkStore } from './network.ts';
@@ -35,6 +38,8 @@ export interface Store {
   readonly moderation: ModerationStore;
   readonly network: NetworkStore;
   readonly webhooks: WebhookStore;
+  readonly apiKeys: ApiKeyStore;
+  readonly idempotency: IdempotencyStore;
   /** Applies everything in one transaction, in order, or nothing. Repeated transfers and results (same id) are ignored. */
   commit(writes: readonly Write[]): Promise<void>;
   /** A secret of this installation, made at first use and kept: `lease`, `draw`. 32 bytes. */
@@ -206,9 +211,37 @@ export interface Vesting {
   readonly refundTo: AccountId;
 }
 
+/** How a job came in. */
+export interface JobOrder {
+  /** The API key that it counts for. */
+  readonly apiKey?: ApiKeyId | null;
+  /** The request, when it can be sent again. */
+  readonly claim?: Claim | null;
+  /** Most jobs that its owner may have open, with this one. */
+  readonly openMax?: number;
+  /** What was uploaded for it, by field. */
+  readonly files?: Readonly<Record<string, BlobHash>>;
+}
+
+export interface JobPageFilter {
+  readonly visibility?: 'public';
+  readonly owner?: OwnerId;
+  readonly status?: JobStatus;
+  /** Of a group those that this member may see. */
+  readonly group?: GroupId;
+  readonly member?: OwnerId;
+  readonly beforeSeq: number;
+  readonly limit: number;
+}
+
+/** Raised when an owner has as many open jobs as it may. Nothing of the transaction was kept. */
+export class TooManyOpen extends Error {
+  override readonly name = 'TooManyOpen';
+}
+
 export interface JobStore {
-  /** Writes the job, its hold and that it needs its inputs and the uploaded `files` in one transaction. Throws `InsufficientCredits`. */
-  create(job: StoredJob, holds: readonly Transfer[], files?: Readonly<Record<string, BlobHash>>): Promise<void>;
+  /** Writes the job, its hold, what it needs and how it was ordered in one transaction. Throws `InsufficientCredits`, `BudgetExceeded` or `TooManyOpen`. */
+  create(job: StoredJob, holds: readonly Transfer[], order?: JobOrder): Promise<void>;
   get(id: JobId): Promise<StoredJob | undefined>;
   /** Newest first; with a visibility, those whose bytes are here. */
   list(filter: {
@@ -219,9 +252,16 @@ export interface JobStore {
     readonly group?: GroupId;
     readonly limit: number;
   }): Promise<StoredJob[]>;
+  /** The same a page at a time: those older than `beforeSeq`; `nextSeq` is null at the end. */
+  page(filter: JobPageFilter): Promise<{ readonly jobs: readonly StoredJob[]; readonly nextSeq: number | null }>;
   countOpen(owner: OwnerId): Promise<number>;
   /** All results of a job that still matter (committed or accepted), without inline bytes, oldest first. */
   results(job: JobId): Promise<StoredResult[]>;
+  /** Accepted ones alone, in the order in which they were committed, from `afterSeq` (exclusive) on. */
+  acceptedPage(
+    job: JobId,
+    page: { readonly afterSeq: number; readonly limit: number },
+  ): Promise<{ readonly results: readonly StoredResult[]; readonly nextSeq: number | null }>;
   result(id: ResultId): Promise<StoredResult | undefined>;
   /** Of one contributor in whatever state, without inline bytes, newest first. */
   resultsOf(contributor: ContributorId, limit: number): Promise<StoredResult[]>;
