@@ -13,6 +13,7 @@ import { agreementRoutes } from './http/agreement.ts';
 import { apiKeyRoutes } from './http/api-keys.ts';
 import { ApiKeys, guardKeys } from './http/bearer.ts';
 import { consentRoutes } from './http/consents.ts';
+import { shareWithKeys } from './http/cors.ts';
 import { Cursors } from './http/cursors.ts';
 import type { AppDeps } from './http/deps.ts';
 import { answerError, HttpError } from './http/errors.ts';
@@ -75,6 +76,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   app.setErrorHandler(answerError);
   addParsers(app);
+  shareWithKeys(app);
   await secure(app, config);
   await app.register(cookie);
   await describeApi(app, config);

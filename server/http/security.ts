@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DAY_MS, SECOND_MS } from '../../shared/limits.ts';
 import { machineNames } from '../certificate.ts';
 import type { Config } from '../config.ts';
+import { bringsKey } from './cors.ts';
 import { HttpError } from './errors.ts';
 
 type OriginConfig = Pick<Config, 'publicOrigin'>;
@@ -46,9 +47,9 @@ export function isSecureContext(config: OriginConfig, request: Pick<FastifyReque
 
 const readOnly = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** Refuses requests that change things and come from foreign pages. */
+/** Refuses requests that change things and come from foreign pages, which bring no key of their own. */
 function refuseForeign(config: OriginConfig, request: FastifyRequest): void {
-  if (readOnly.has(request.method)) return;
+  if (readOnly.has(request.method) || bringsKey(request)) return;
   const { origin, 'sec-fetch-site': site } = request.headers;
   if (origin === undefined ? site === 'cross-site' || site === 'same-site' : !isOwnOrigin(config, origin, request.host))
     throw new HttpError(
