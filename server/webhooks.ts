@@ -62,10 +62,10 @@ export class Webhooks {
     await this.#deps.store.webhooks.remove((await this.#own(owner, id)).id);
   }
 
-  async deliveries(owner: OwnerId, id: string, { before, limit = PAGE_ROWS }: { before?: string; limit?: number }): Promise<DeliveriesPage> {
+  async deliveries(owner: OwnerId, id: string, { cursor: before, limit = PAGE_ROWS }: { cursor?: string; limit?: number }): Promise<DeliveriesPage> {
     await this.#own(owner, id);
     const rows = await this.#deps.store.webhooks.deliveries(id, { before, limit: limit + 1 });
-    if (!rows) throw new InputError('before', 'There is no such delivery of this webhook.');
+    if (!rows) throw new InputError('cursor', 'There is no such delivery of this webhook.');
     const shown = rows.slice(0, limit);
     return { rows: shown.map(deliveryView), next: rows.length > limit ? (shown.at(-1)?.id ?? null) : null };
   }

@@ -63,10 +63,10 @@ export type WebhookView = Static<typeof webhookView>;
 export const madeWebhook = Type.Object({ ...webhookView.properties, secret: Type.String() });
 export type MadeWebhook = Static<typeof madeWebhook>;
 
-/** Newest first; `next` is `before` of the following page, null on the last. */
+/** Newest first; `next` is `cursor` of the following page, null on the last. */
 export const deliveriesPage = Type.Object({ rows: Type.Array(deliveryView), next: orNull(deliveryId) });
 export type DeliveriesPage = Static<typeof deliveriesPage>;
 export const deliveriesQuery = Type.Object(
-  { before: Type.Optional(deliveryId), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageRowsMax })) },
+  { cursor: Type.Optional(deliveryId), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageRowsMax })) },
   closed,
 );

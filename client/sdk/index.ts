@@ -2,12 +2,19 @@ import type { JobId, ResultId } from '../../shared/model.ts';
 import type {
   AcceptedView,
   AccountView,
+  DeliveryView,
+  ExtensionQuote,
+  ExtensionRequest,
   JobFile,
   JobRequest,
   JobView,
+  MadeWebhook,
+  NetworkView,
   Quote,
   QuoteRequest,
   StatementRow,
+  WebhookRequest,
+  WebhookView,
   WorkloadField,
   WorkloadView,
 } from '../../shared/schemas.ts';
@@ -20,7 +27,27 @@ export { TesseraError } from './error.ts';
 export type { HttpOptions as TesseraOptions } from './http.ts';
 export type { Uploaded, UploadOptions } from './upload.ts';
 export { verifyWebhook, WebhookError } from './webhooks.ts';
-export type { AcceptedView, AccountView, JobFile, JobId, JobRequest, JobView, Quote, QuoteRequest, ResultId, StatementRow, WorkloadField, WorkloadView };
+export type {
+  AcceptedView,
+  AccountView,
+  DeliveryView,
+  ExtensionQuote,
+  ExtensionRequest,
+  JobFile,
+  JobId,
+  JobRequest,
+  JobView,
+  MadeWebhook,
+  NetworkView,
+  Quote,
+  QuoteRequest,
+  ResultId,
+  StatementRow,
+  WebhookRequest,
+  WebhookView,
+  WorkloadField,
+  WorkloadView,
+};
 
 export interface Page<Row> {
   readonly rows: readonly Row[];
@@ -171,6 +198,35 @@ export class Tessera {
     await wait(LOOK_MS, signal);
     return this.job(id, signal ? { signal } : {});
   }
+
+  /** What more of a finished job would cost: parameters to raise, such as `{ samples: 512 }`. */
+  quoteExtension = (id: JobId, params: ExtensionRequest['params'], { signal }: Abortable = {}): Promise<ExtensionQuote> =>
+    this.#http.json(`/api/jobs/${id}/extend/quote`, { method: 'POST', json: { params }, signal, repeatable: true });
+
+  /** Opens a finished job again with more to compute; nothing happens when that costs more than `holdMicroCreditsMax` by now. */
+  extend = (id: JobId, request: ExtensionRequest): Promise<JobView> => this.#change(id, 'extend', request);
+
+  /** Deletes the bytes of a job that has ended: results, files and inputs. */
+  delete = (id: JobId): Promise<JobView> => this.#http.json(`/api/jobs/${id}`, { method: 'DELETE' });
+
+  /** `secret` is told this once; `verifyWebhook` takes it. */
+  makeWebhook = (request: WebhookRequest): Promise<MadeWebhook> => this.#http.json('/api/webhooks', { method: 'POST', json: request });
+
+  async webhooks({ signal }: Abortable = {}): Promise<readonly WebhookView[]> {
+    return (await this.#http.json<{ webhooks: readonly WebhookView[] }>('/api/webhooks', { signal })).webhooks;
+  }
+
+  deleteWebhook = (id: string): Promise<unknown> => this.#http.json(`/api/webhooks/${id}`, { method: 'DELETE' });
+
+  /** Sends a message now and tells what came of it. */
+  testWebhook = (id: string): Promise<DeliveryView> => this.#http.json(`/api/webhooks/${id}/test`, { method: 'POST' });
+
+  deliveries = (id: string, { limit, cursor, signal }: Paged = {}): Promise<Page<DeliveryView>> =>
+    this.#http.json(`/api/webhooks/${id}/deliveries${queryOf({ limit, cursor })}`, { signal });
+
+  /** How the network does; `sinceMs` leaves out what had ended by then. */
+  network = ({ sinceMs, signal }: Abortable & { readonly sinceMs?: number } = {}): Promise<NetworkView> =>
+    this.#http.json(`/api/network${queryOf({ since: sinceMs })}`, { signal });
 
   #change(id: JobId, what: string, json: object): Promise<JobView> {
     return this.#http.json(`/api/jobs/${id}/${what}`, { method: 'POST', json, headers: { 'idempotency-key': newIdempotencyKey() } });

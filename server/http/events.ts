@@ -8,6 +8,7 @@ import * as schemas from '../../shared/schemas.ts';
 import type { Jobs, Told } from '../jobs.ts';
 import type { Watching } from '../watching.ts';
 import { EventStreams, endIdOf, eventText } from './event-streams.ts';
+import { anybody } from './openapi.ts';
 
 export interface EventRouteDeps {
   readonly jobs: Pick<Jobs, 'visible' | 'view' | 'told'>;
@@ -22,7 +23,9 @@ const lastId = /^(\d{1,15})(\.end)?$/;
 const schema = {
   operationId: 'jobEvents',
   tags: ['Jobs'],
-  summary:
+  summary: 'Follow a job',
+  security: anybody('jobs:read'),
+  description:
     'What happens to a job, as server-sent events: `job` (JobView), `tile` (AcceptedView), `revoked` ({result}) and, last, `end` (JobView). Starts with the ' +
     'job and the results accepted since Last-Event-ID; each is told at least once.',
   params: Type.Object({ job: schemas.jobId }),

@@ -5,6 +5,7 @@ import type { OwnerId } from '../../shared/model.ts';
 import * as schemas from '../../shared/schemas.ts';
 import { JobError } from '../jobs.ts';
 import type { Lifecycle } from '../lifecycle.ts';
+import { anybody } from './openapi.ts';
 
 export interface LifecycleRouteDeps {
   readonly lifecycle: Lifecycle;
@@ -30,19 +31,21 @@ export const lifecycleRoutes =
     const pausing = {
       operationId: 'pauseJob',
       tags,
-      summary: 'Pause a job: nothing more is leased; what is under way is finished and paid.',
+      summary: 'Pause a job',
+      description: 'Nothing more of it is given out; what is under way is finished and paid.',
       params,
       response,
     };
     app.post('/api/jobs/:job/pause', { config, schema: pausing }, async (request) => lifecycle.setPaused(request.params.job, await signedIn(request), true));
 
-    const resuming = { operationId: 'resumeJob', tags, summary: 'Resume a paused job.', params, response };
+    const resuming = { operationId: 'resumeJob', tags, summary: 'Resume a paused job', params, response };
     app.post('/api/jobs/:job/resume', { config, schema: resuming }, async (request) => lifecycle.setPaused(request.params.job, await signedIn(request), false));
 
     const quoting = {
       operationId: 'quoteExtension',
       tags,
-      summary: 'What more of a finished job would cost.',
+      summary: 'Quote an extension',
+      description: 'What more of a finished job would cost.',
       params,
       body: schemas.extensionRequest,
       response: { 200: schemas.extensionQuote },
@@ -54,7 +57,8 @@ export const lifecycleRoutes =
     const extending = {
       operationId: 'extendJob',
       tags,
-      summary: 'Open a finished job again with more to compute. What is there stays; only what is new is held and paid.',
+      summary: 'Extend a finished job',
+      description: 'Opens it again with more to compute. What is there stays; only what is new is held and paid.',
       params,
       body: schemas.extensionRequest,
       response,
@@ -66,7 +70,8 @@ export const lifecycleRoutes =
     const seeing = {
       operationId: 'setVisibility',
       tags,
-      summary: 'Say who sees a job. Contributors receive its inputs either way.',
+      summary: 'Say who sees a job',
+      description: 'Contributors receive its inputs either way.',
       params,
       body: schemas.visibilityRequest,
       response,
@@ -78,7 +83,8 @@ export const lifecycleRoutes =
     const deleting = {
       operationId: 'deleteJob',
       tags,
-      summary: 'Delete the results, files and inputs of a job that has ended. Its figures and its receipt stay, for its requester.',
+      summary: 'Delete a job that has ended',
+      description: 'Its results, files and inputs. Its figures and its receipt stay, for its requester.',
       params,
       response,
     };
@@ -87,7 +93,9 @@ export const lifecycleRoutes =
     const listing = {
       operationId: 'listFiles',
       tags,
-      summary: 'Files that a job ends in, there once it is done. Each is made when it is first asked for.',
+      summary: 'List the files of a job',
+      description: 'What it ends in, there once it is done. Each is made when it is first asked for.',
+      security: anybody('jobs:read'),
       params,
       response: { 200: Type.Object({ files: Type.Array(schemas.jobFile) }) },
     };

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import * as schemas from '../../shared/schemas.ts';
 import type { Network } from '../network.ts';
+import { anybody } from './openapi.ts';
 
 const CACHED_SECONDS = 1;
 
@@ -11,11 +12,13 @@ export const networkRoutes =
     const schema = {
       operationId: 'getNetwork',
       tags: ['Service'],
-      summary: 'How the network does now, by the minute and by the hour.',
+      summary: 'See how the network does',
+      description: 'Now, by the minute for a day and by the hour for a month.',
+      security: anybody(),
       querystring: schemas.networkQuery,
       response: { 200: schemas.networkView },
     };
-    app.get('/api/network', { schema }, async (request, reply) => {
+    app.get('/api/network', { config: { scope: 'any' }, schema }, async (request, reply) => {
       reply.header('cache-control', `public, max-age=${CACHED_SECONDS}`);
       return network.view(request.query.since);
     });

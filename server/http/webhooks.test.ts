@@ -106,12 +106,12 @@ describe('a webhook', () => {
       const first = await page(ada.visitor, all.id, '?limit=3');
       expect(told(first.rows)).toEqual(['job.progress 3', 'job.done 2', 'job.progress 2']);
       expect(first.rows[0]).toMatchObject({ state: 'waiting', attempts: 0, status: null, attemptedMs: null, nextMs: test.now.ms });
-      const second = await page(ada.visitor, all.id, `?limit=3&before=${first.next}`);
+      const second = await page(ada.visitor, all.id, `?limit=3&cursor=${first.next}`);
       expect([told(second.rows), second.next]).toEqual([['job.done 1', 'job.progress 1'], null]);
       expect(told((await page(ada.visitor, done.id)).rows)).toEqual(['job.done 2', 'job.done 1']);
       expect((await page(bob.visitor, foreign.id)).rows).toEqual([]);
-      const wrong = await ada.visitor.ask('GET', `/api/webhooks/${done.id}/deliveries?before=${first.next}`);
-      expect([wrong.status, wrong.body.field]).toEqual([422, 'before']);
+      const wrong = await ada.visitor.ask('GET', `/api/webhooks/${done.id}/deliveries?cursor=${first.next}`);
+      expect([wrong.status, wrong.body.field]).toEqual([422, 'cursor']);
       const [theirs, nobodys] = await Promise.all(
         [all.id, 'wh_AAAAAAAAAAAAAAAA'].map(async (id) => (await bob.visitor.ask('GET', `/api/webhooks/${id}/deliveries`)).text),
       );

@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import { workload, workloadIds } from '../../shaders/registry.ts';
 import { HOUR_MS } from '../../shared/limits.ts';
 import * as schemas from '../../shared/schemas.ts';
+import { anybody } from './openapi.ts';
 
 /** What can be ordered here, with the schema that orders are checked with: for everybody. */
 export const workloadRoutes: FastifyPluginAsyncTypebox = async (app) => {
@@ -18,11 +19,12 @@ export const workloadRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/api/workloads',
     {
-      config: { scope: 'jobs:read' },
+      config: { scope: 'any' },
       schema: {
         operationId: 'listWorkloads',
         tags: ['Jobs'],
-        summary: 'What can be ordered',
+        summary: 'List what can be ordered',
+        security: anybody(),
         description: 'Every kind of job, with the JSON Schema of its parameters and the controls of its form.',
         response: { 200: Type.Object({ workloads: Type.Array(schemas.workloadView) }) },
       },
