@@ -20,6 +20,7 @@ import type {
 import type { ChecksPolicy, JobView, Visibility } from '../../shared/schemas.ts';
 import type { Standing } from '../core/reputation.ts';
 import type { ApiKeyStore } from './api-keys.ts';
+import type { GroupStore } from './group-store.ts';
 import type { Claim, IdempotencyStore } from './idempotency.ts';
 import type { LifecycleStore } from './lifecycle.ts';
 import type { ModerationStore } from './moderation.ts';
@@ -27,6 +28,7 @@ import type { NetworkStore } from './network.ts';
 import type { WebhookStore } from './webhooks.ts';
 
 export { BlobMismatch, type BlobStore, BlobTooLarge } from './blob-store.ts';
+export type { GroupStore, StoredGroup, StoredInvite, StoredMember } from './group-store.ts';
 
 /** The one interface between the coordinator and its database. A promise that resolves means: on disk. One test suite for every database. */
 export interface Store {
@@ -421,54 +423,4 @@ export interface PeopleStore {
   switchSite(id: SiteId, offMs: number | null): Promise<void>;
   /** `vestingMicroCredits` is the pay of its visitors that has not vested, of which the site gets its share. */
   siteFigures(id: SiteId): Promise<SiteFigures>;
-}
-
-export interface StoredGroup {
-  readonly id: GroupId;
-  readonly name: string;
-  readonly owner: OwnerId;
-  readonly createdMs: number;
-}
-
-export interface StoredMember {
-  readonly id: string;
-  readonly group: GroupId;
-  readonly owner: OwnerId;
-  /** What it calls itself; may be empty. */
-  readonly name: string;
-  readonly joinedMs: number;
-}
-
-export interface StoredInvite {
-  readonly id: string;
-  readonly group: GroupId;
-  /** SHA-256 of the secret half of the code. */
-  readonly secretHash: Uint8Array;
-  readonly createdMs: number;
-  readonly expiresMs: number;
-  readonly revokedMs: number | null;
-}
-
-/** Private swarms. */
-export interface GroupStore {
-  /** The group and its first member, in one transaction. */
-  create(group: StoredGroup, member: StoredMember): Promise<void>;
-  get(id: GroupId): Promise<StoredGroup | undefined>;
-  /** Those that an owner is in, newest first, with how many members they have. */
-  of(owner: OwnerId): Promise<readonly (StoredGroup & { readonly members: number })[]>;
-  idsOf(owner: OwnerId): Promise<GroupId[]>;
-  isMember(group: GroupId, owner: OwnerId): Promise<boolean>;
-  /** Oldest first. */
-  members(group: GroupId): Promise<StoredMember[]>;
-  countMembers(group: GroupId): Promise<number>;
-  /** Nothing happens to one who is in already. */
-  addMember(member: StoredMember): Promise<void>;
-  removeMember(group: GroupId, owner: OwnerId): Promise<void>;
-  createInvite(invite: StoredInvite): Promise<void>;
-  invite(id: string): Promise<StoredInvite | undefined>;
-  /** Those that can still be used at `nowMs`, newest first. */
-  standingInvites(group: GroupId, nowMs: number): Promise<StoredInvite[]>;
-  revokeInvite(id: string, atMs: number): Promise<void>;
-  /** Owners whose results of a job are accepted. */
-  countHelpers(job: JobId): Promise<number>;
 }
