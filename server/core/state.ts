@@ -25,6 +25,7 @@ import type { TileBlocks } from './blocks.ts';
 import type { Sample } from './draw.ts';
 import type { Standing } from './reputation.ts';
 import type { SiteBook } from './sites.ts';
+import type { Traffic } from './traffic.ts';
 
 /** A secret as bytes, or as the key object that Node uses without parsing the bytes again for every tile. */
 export type MacKey = KeyObject | Uint8Array;
@@ -62,6 +63,7 @@ export interface State {
   nextTrialAtMs: number;
   /** Why the operator has paused the network: nothing is leased. Null while it runs. */
   halted: string | null;
+  readonly traffic: Traffic;
 }
 
 export interface CoreConfig {
@@ -84,6 +86,8 @@ export interface Job {
   readonly requester: string;
   readonly context: JobContext;
   readonly grid: TileGrid;
+  /** Micro-units, a mean over its tiles. */
+  readonly unitsPerPart: number;
   readonly blocks: TileBlocks;
   /** Passes that may be left out on tiles that are good enough, in their order; empty when none. */
   readonly adaptivePasses: readonly number[];
@@ -152,6 +156,10 @@ export interface Contributor {
   /** Its place in `State.connected`. */
   place: number;
   leftMs: number;
+  /** When it came; and of its earlier stays, as long as it is remembered, how many there were and how long all of them took. */
+  sinceMs: number;
+  stays: number;
+  stayedMs: number;
   readonly leases: Map<string, ActiveLease>;
   /** Audits it was drawn for and has not been given yet. */
   questions: Question[];
