@@ -158,13 +158,14 @@ function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Comm
     undecided: 0,
     contributors: new Set(),
     // Starts level with the least served job, so that a newcomer neither waits behind the others' past nor starves them.
-    granted: leastGranted(state.jobs.values()),
+    granted: leastGranted(state, stored),
     handedIn: new Map(),
     trustedQuestions: [],
     closing: stored.closing,
     paused: stored.paused,
     rate: 0,
     rateAtMs: now,
+    pace: null,
   };
   state.jobs.set(stored.id, job);
   if (!stored.gallery && !isFree(job)) noteOrder(state, partsPlanned * job.unitsPerPart, stored.createdMs);

@@ -19,8 +19,11 @@ export interface Fleet {
   readonly ordersPerMs: number;
   /** Micro-units of jobs that were ordered lately. Not empty when there are orders. */
   readonly orderUnits: readonly number[];
-  /** From hand-in to verdict, lately. Never empty. */
+  /** From a hand-in until it is accepted, lately. Never empty. */
   readonly verdictMs: readonly number[];
+  /** Share of results that are not accepted, and how long it took until they were given up. */
+  readonly lostShare: number;
+  readonly lostMs: readonly number[];
 }
 
 export interface FleetDevice {

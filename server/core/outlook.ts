@@ -5,7 +5,7 @@ import { fetchMs } from './fetching.ts';
 import { mayTake, type Offered, rankOf } from './offer.ts';
 import { isSuspended } from './reputation.ts';
 import type { ActiveLease, Contributor, Job, State } from './state.ts';
-import { arrivalRate, leavingRate, leavingRateOf, orderRate, verdictTimes } from './traffic.ts';
+import { arrivalRate, leavingRate, leavingRateOf, lostShare, orderRate, verdictTimes } from './traffic.ts';
 
 /** What the core knows of who could work on a job and what stands beside it, as the estimate wants it. Changes nothing. */
 
@@ -80,6 +80,8 @@ function outlook(state: State, asked: Asked, rest: Rest, now: number): Outlook {
     ordersPerMs: asked.stored.gallery || traffic.orderUnits.length === 0 ? 0 : orderRate(traffic),
     orderUnits: traffic.orderUnits,
     verdictMs: verdictTimes(traffic),
+    lostShare: lostShare(traffic),
+    lostMs: traffic.lostMs,
   };
   const { unitsPerPart, partsPerTile: partsPerLease } = asked;
   const load: Load = { parts: rest.parts, unitsPerPart, partsPerLease, leased, isChecking: rest.isChecking, ...competition.rest() };

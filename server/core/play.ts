@@ -1,5 +1,6 @@
 import { DAY_MS, limits, SECOND_MS } from '../../shared/limits.ts';
 import { pcgHash, seedOf } from '../../shared/rng.ts';
+import { allowanceMs } from './endgame.ts';
 import type { Fleet, FleetDevice, Load } from './estimate.ts';
 import { Timetable } from './timetable.ts';
 
@@ -20,10 +21,14 @@ const EXPIRED_MAX = 5;
 const RETURN_MS = limits.absenceGraceMsMax + SECOND_MS / 2;
 /** From news of work to the lease. */
 const WAKE_MS = 100;
+/** Whoever gets nothing asks again. */
+const RETRY_MS = 2 * SECOND_MS;
 /** Longer than anybody plans. */
 const HORIZON_MS = 30 * DAY_MS;
+/** A burst of orders does not go on for ever: no more is ordered than this share of what can be done. */
+const ORDERED_SHARE_MAX = 0.7;
 /** How wrong what is known may be: standard deviations of logarithms. */
-const SPREAD = { leaving: 0.4, arriving: 0.4, ordering: 0.6, speed: 0.1, all: 0.1 } as const;
+const SPREAD = { leaving: 0.4, arriving: 0.4, ordering: 0.8, speed: 0.1, all: 0.1 } as const;
 /** Of parts that come out of fractions. */
 const NOTHING = 1e-6;
 
@@ -56,11 +61,13 @@ export class Play {
   /** What each job that takes turns was given, this one and the others; where the others end, ascending, and how many have. */
   #given = 0;
   #othersGiven = 0;
+  readonly #ordersPerMs: number;
   readonly #othersEnd: number[];
   #othersEnded = 0;
   #ahead: number;
-  /** Speed of all that are here. */
+  /** Speed of all that are here; and of those by whom, or by faster ones, half of the work is done. */
   #rate = 0;
+  readonly #typical: number;
   /** When the latest verdict so far comes. */
   #lastMs = 0;
 
@@ -82,6 +89,7 @@ export class Play {
       places.set(index, this.#speed.length);
       this.#join(fleet.devices[index]!, seedOf(seed, index));
     }
+    this.#typical = halfway(this.#speed);
     if (load.isChecking) this.#lastMs = this.#verdictMs();
     for (const { device, parts, inMs } of load.leased) {
       const place = places.get(device);
@@ -89,7 +97,9 @@ export class Play {
       else if (thin === 1) this.#comeBack(RETURN_MS, parts);
     }
     this.#comes(ARRIVAL, (fleet.arrivalsPerMs * this.#factor.arriving) / thin);
-    this.#comes(ORDER, (fleet.ordersPerMs * this.#factor.ordering) / thin);
+    const orderable = (ORDERED_SHARE_MAX * this.#rate * thin * fleet.orderUnits.length) / fleet.orderUnits.reduce((sum, units) => sum + units, 0);
+    this.#ordersPerMs = fleet.ordersPerMs === 0 ? 0 : Math.min(fleet.ordersPerMs * this.#factor.ordering, orderable) / thin;
+    this.#comes(ORDER, this.#ordersPerMs);
   }
 
   /** Milliseconds until the last verdict. */
@@ -163,7 +173,7 @@ export class Play {
     let at = this.#othersEnd.length;
     while (at > this.#othersEnded && this.#othersEnd[at - 1]! > end) at--;
     this.#othersEnd.splice(at, 0, end);
-    this.#comes(ORDER, (this.#fleet.ordersPerMs * this.#factor.ordering) / this.#thin);
+    this.#comes(ORDER, this.#ordersPerMs);
   }
 
   get #others(): number {
@@ -220,6 +230,7 @@ export class Play {
       this.#serveOthers(units);
     }
     if (parts > 0) this.#lastMs = Math.max(this.#lastMs, Math.min(ends, leaves) + this.#verdictMs());
+    this.#parts += parts * this.#fleet.lostShare;
     if (leaves < ends) this.#comeBack(leaves + RETURN_MS, Math.min(parts, (2 * leaseMs * this.#speed[device]!) / this.#load.unitsPerPart / jobs));
     this.#work(device, ends);
   }
@@ -246,9 +257,16 @@ export class Play {
     const { unitsPerPart, partsPerLease } = this.#load;
     const allowance = this.#allowance[device]!;
     const leases = Math.max(1, Math.floor(LEASE_MS_MIN / leaseMs));
-    const parts = Math.min(this.#parts, leases * partsPerLease, allowance);
+    const speed = this.#speed[device]!;
+    const heldMs = Math.max(0, this.#freeAt[device]! - now);
+    const inTime = ((this.#timeAllowedMs(device) - heldMs) * speed) / unitsPerPart;
+    const parts = Math.min(this.#parts, leases * partsPerLease, allowance, inTime < partsPerLease ? Math.floor(inTime) : inTime);
+    if (parts <= NOTHING) {
+      this.#refuse(device, leaseMs);
+      return;
+    }
     const units = parts * unitsPerPart;
-    const ms = units / this.#speed[device]! + this.#fetchMs[device]!;
+    const ms = units / speed + this.#fetchMs[device]!;
     this.#parts -= parts;
     this.#given += units;
     if (ms - this.#fetchMs[device]! > limits.leaseDeadlineMsMax) {
@@ -266,10 +284,32 @@ export class Play {
     }
   }
 
+  /** As the scheduler decides near the end of a job. */
+  #timeAllowedMs(device: number): number {
+    const others = this.#rate - this.#speed[device]!;
+    if (others <= NOTHING) return Number.POSITIVE_INFINITY;
+    const { unitsPerPart, partsPerLease } = this.#load;
+    const leftMs = (this.#parts * unitsPerPart * (1 + this.#others)) / this.#rate;
+    return allowanceMs(leftMs, unitsPerPart * partsPerLease, Math.min(this.#typical, this.#rate));
+  }
+
+  /** Too slow for what is left: it does something else for a while. */
+  #refuse(device: number, leaseMs: number): void {
+    if (this.#others === 0) {
+      this.#agenda.add(this.#agenda.now + RETRY_MS, device);
+      return;
+    }
+    const ms = Math.max(leaseMs, LEASE_MS_MIN);
+    this.#serveOthers((ms * this.#speed[device]!) / this.#others);
+    this.#lease(device, ms);
+  }
+
   /** Parts that should come in at that time. */
   #expect(device: number, parts: number, now: number, inMs: number): void {
     const leaves = this.#leavesAt[device]!;
+    const { lostShare, lostMs } = this.#fleet;
     if (inMs > leaves) this.#comeBack(Math.max(now, leaves) + RETURN_MS, parts);
+    else if (lostShare > 0 && this.#unit() < lostShare) this.#comeBack(inMs + this.#oneOf(lostMs), parts);
     else this.#lastMs = Math.max(this.#lastMs, inMs + this.#verdictMs());
   }
 
@@ -301,4 +341,11 @@ export class Play {
       this.#agenda.add(now + WAKE_MS + leaseMs * this.#unit(), device);
     }
   }
+}
+
+/** The speed at which, from the fastest on, half of all speed is passed. */
+function halfway(speeds: readonly number[]): number {
+  const half = speeds.reduce((sum, speed) => sum + speed, 0) / 2;
+  let passed = 0;
+  return speeds.toSorted((a, b) => b - a).find((speed) => (passed += speed) >= half) ?? 0;
 }

@@ -28,6 +28,7 @@ export function join(state: State, { contributor: { standings, ...fresh } }: Com
     undecided: known?.undecided ?? 0,
     speed: known?.speed ?? 0,
     lastHandInMs: now,
+    askedMs: 0,
     expired: known?.expired ?? 0,
     restUntilMs: known?.restUntilMs ?? 0,
     // Memory is ahead of what was read from the store.

@@ -23,6 +23,7 @@ import type { Agreement, JobSummary, StoredJob, StoredResult, Vesting, Write } f
 import type { Measurements } from './adaptive.ts';
 import type { TileBlocks } from './blocks.ts';
 import type { Sample } from './draw.ts';
+import type { Pace } from './endgame.ts';
 import type { Standing } from './reputation.ts';
 import type { SiteBook } from './sites.ts';
 import type { Traffic } from './traffic.ts';
@@ -128,6 +129,8 @@ export interface Job {
   /** Accepted parts a second, decaying over 20 s. */
   rate: number;
   rateAtMs: number;
+  /** The latest, for `endgame.ts`. */
+  pace: Pace | null;
 }
 
 export interface Contributor {
@@ -168,6 +171,8 @@ export interface Contributor {
   /** Micro-units a millisecond; 0 while unknown. */
   speed: number;
   lastHandInMs: number;
+  /** When it last wanted work. */
+  askedMs: number;
   /** Leases that ran out without a result and results that were not opened, since the last one that was accepted, and until when it gets no other lease. */
   expired: number;
   restUntilMs: number;

@@ -15,9 +15,13 @@ export interface Traffic {
   arrivals: number;
   departures: number;
   orders: number;
-  /** The latest: micro-units of jobs that were ordered, and milliseconds from hand-in to verdict. */
+  /** The latest: micro-units of jobs that were ordered, milliseconds from a hand-in until it was accepted, or until it was lost. */
   readonly orderUnits: number[];
   readonly verdictMs: number[];
+  readonly lostMs: number[];
+  /** Fading: results accepted and lost. */
+  accepted: number;
+  lost: number;
 }
 
 const HALF_LIFE_MS = 20 * MINUTE_MS;
@@ -26,6 +30,8 @@ const KEPT_MAX = 128;
 /** What is believed before anything was seen, with the weight of one event: how long somebody stays, and between two arrivals. */
 const STAY_MS = 15 * MINUTE_MS;
 const BETWEEN_ARRIVALS_MS = 30 * MINUTE_MS;
+/** Orders are counted over this long at least. */
+const ORDERS_SEEN_MS = 5 * MINUTE_MS;
 const VERDICT_MS: readonly number[] = [500, 1000, 2000];
 
 export const newTraffic = (now: number): Traffic => ({
@@ -38,6 +44,9 @@ export const newTraffic = (now: number): Traffic => ({
   orders: 0,
   orderUnits: [],
   verdictMs: [],
+  lostMs: [],
+  accepted: 0,
+  lost: 0,
 });
 
 /** Lets time pass. To be called before the number of those connected changes, and now and then. */
@@ -49,6 +58,8 @@ export function observe({ traffic, connected }: State, now: number): void {
   traffic.arrivals *= fade;
   traffic.departures *= fade;
   traffic.orders *= fade;
+  traffic.accepted *= fade;
+  traffic.lost *= fade;
   traffic.atMs = now;
 }
 
@@ -77,8 +88,11 @@ export function noteOrder({ traffic }: State, units: number, createdMs: number):
   keep(traffic.orderUnits, units);
 }
 
-export function noteVerdict({ traffic }: State, committedMs: number, now: number): void {
-  if (committedMs >= traffic.startedMs) keep(traffic.verdictMs, now - committedMs);
+export function noteVerdict({ traffic }: State, isAccepted: boolean, committedMs: number, now: number): void {
+  if (committedMs < traffic.startedMs) return;
+  keep(isAccepted ? traffic.verdictMs : traffic.lostMs, now - committedMs);
+  if (isAccepted) traffic.accepted++;
+  else traffic.lost++;
 }
 
 /** Departures a millisecond of one contributor, by what everybody does. */
@@ -90,6 +104,9 @@ export const leavingRateOf = (traffic: Traffic, { stays, stayedMs, sinceMs }: Co
 
 export const arrivalRate = ({ arrivals, elapsedMs }: Traffic): number => (arrivals + 1) / (elapsedMs + BETWEEN_ARRIVALS_MS);
 
-export const orderRate = ({ orders, elapsedMs }: Traffic): number => orders / (elapsedMs + BETWEEN_ARRIVALS_MS);
+export const orderRate = ({ orders, elapsedMs }: Traffic): number => orders / (elapsedMs + ORDERS_SEEN_MS);
 
 export const verdictTimes = ({ verdictMs }: Traffic): readonly number[] => (verdictMs.length > 0 ? verdictMs : VERDICT_MS);
+
+/** Share of results that are not accepted. */
+export const lostShare = ({ accepted, lost }: Traffic): number => lost / (accepted + lost + 1);

@@ -299,7 +299,7 @@ function decided(state: State, job: Job, pending: PendingResult, { elements, its
   const { stored, evidence } = pending;
   state.pending.delete(stored.id);
   job.undecided--;
-  noteVerdict(state, stored.committedMs, now);
+  noteVerdict(state, decision.state === 'accepted', stored.committedMs, now);
   const events: Event[] = [{ type: 'write', write: { kind: 'verdict', id: stored.id, ...decision, evidence, atMs: now } }];
   const contributor = state.contributors.get(stored.contributor);
   if (!contributor) return events;

@@ -36,12 +36,12 @@ export const fleetWorlds: Readonly<Record<string, FleetWorld>> = {
 };
 
 /** Orders come within this; after it nothing is ordered any more, and what is open may end. */
-const ORDERED_MS = 60 * MINUTE_MS;
+const ORDERED_MS = 40 * MINUTE_MS;
 const END_MS = 5 * ORDERED_MS;
 const FIRST_ORDER_MS = MINUTE_MS;
 /** What the whole network would need for a job: log-uniform between these. */
-const JOB_MS = [15 * SECOND_MS, 20 * MINUTE_MS] as const;
-const TILES = [4, 2000] as const;
+const JOB_MS = [10 * SECOND_MS, 8 * MINUTE_MS] as const;
+const TILES = [4, 4000] as const;
 /** Of the median device, in (part, element)s a second: a part in three seconds. */
 const MEDIAN_SPEED = ELEMENTS / 3;
 const SPREAD = 1000;
@@ -49,7 +49,7 @@ const UNEVENNESS = 0.15;
 /** After a session half of the contributors come back. */
 const RETURNING = 0.5;
 const BREAK_MS_MEAN = 20 * MINUTE_MS;
-const NIGHT_MS = [25 * MINUTE_MS, 35 * MINUTE_MS] as const;
+const NIGHT_MS = [15 * MINUTE_MS, 25 * MINUTE_MS] as const;
 const NIGHT_SHARE = 2 / 3;
 
 const logUniform = (random: Rng, [least, most]: readonly [number, number]): number => least * (most / least) ** random.unit();

@@ -72,6 +72,7 @@ export class World implements Surroundings {
   firstSeed = 0;
   #jobsOpened = 0;
   #jobsEnded = 0;
+  #delivered = 0;
   #names = 0;
   #caught = 0;
 
@@ -112,7 +113,8 @@ export class World implements Surroundings {
     for (const device of this.#options.devices) for (const session of device.sessions) this.in(session.fromMs, () => this.#arrive(device, session.toMs));
     if (this.#options.trustedSpeed > 0) for (let index = 0; index < TRUSTED; index++) this.#employ(index);
     this.#tick();
-    this.#agenda.runUntil(this.#options.endMs, () => this.#jobsEnded === this.#options.jobs);
+    const { orders, jobs, endMs } = this.#options;
+    this.#agenda.runUntil(endMs, () => (orders ? this.#delivered === orders.length : this.#jobsEnded === jobs));
     for (const client of this.#clients.values()) client.close();
     return this;
   }
@@ -253,7 +255,9 @@ export class World implements Surroundings {
   jobEnded(id: JobId): void {
     this.#jobsEnded++;
     const delivery = this.#deliveries.get(id);
-    if (delivery) this.#deliveries.set(id, { ...delivery, endedMs: this.now() });
+    if (!delivery) return;
+    this.#deliveries.set(id, { ...delivery, endedMs: this.now() });
+    this.#delivered++;
   }
 }
 
