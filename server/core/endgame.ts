@@ -68,11 +68,10 @@ function renewed(before: Pace, state: State, job: Job, now: number): Pace {
   return present.speed >= faded ? { atMs: now, ...present } : { atMs: now, speed: faded, typical: before.typical };
 }
 
-/** Before anybody has something of it: an equal share of those who are at work on anything that is like it. */
+/** Before anybody has something of it: as if all who could came. */
 function expected(state: State, job: Job, now: number): Omit<Pace, 'atMs'> {
-  const jobs = [...state.jobs.values()].filter(({ stored, paused, closing }) => !paused && !closing && stored.gallery === job.stored.gallery).length;
   const active = state.connected.filter((each) => each.speed > 0 && isActive(each, now) && mayTake(each, job));
-  return summed(active.map(({ speed }) => ({ whole: speed, here: speed / Math.max(1, jobs) })));
+  return summed(active.map(({ speed }) => ({ whole: speed, here: speed })));
 }
 
 /** Those who hold something of the job, as far as it is of this job. */

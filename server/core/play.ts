@@ -28,7 +28,7 @@ const HORIZON_MS = 30 * DAY_MS;
 /** A burst of orders does not go on for ever: no more is ordered than this share of what can be done. */
 const ORDERED_SHARE_MAX = 0.7;
 /** How wrong what is known may be: standard deviations of logarithms. */
-const SPREAD = { leaving: 0.4, arriving: 0.4, ordering: 0.8, speed: 0.1, all: 0.1 } as const;
+const SPREAD = { leaving: 0.4, arriving: 0.4, ordering: 0.8, speed: 0.1, all: 0.25 } as const;
 /** Of parts that come out of fractions. */
 const NOTHING = 1e-6;
 

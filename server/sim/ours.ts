@@ -173,6 +173,9 @@ export class Ours implements Policy {
         standings,
       },
     });
+    // A tab that was closed and opened again has nothing of what it is said to hold, and says so.
+    const tokens = [...(this.#state.contributors.get(id)?.leases.values() ?? [])].map(({ token }) => token);
+    if (tokens.length > 0) this.#step({ type: 'giveBack', contributor: id, tokens, unopened: [] });
   }
 
   leave({ id }: Identity): void {
