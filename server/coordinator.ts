@@ -1,14 +1,19 @@
 import { createSecretKey } from 'node:crypto';
 import type { LeaseBody } from '../shared/formats.ts';
-import { limits } from '../shared/limits.ts';
+import { limits, SECOND_MS } from '../shared/limits.ts';
 import type { ContributorId, GroupId, JobContext, JobId, OwnerId, ResultId, SiteId } from '../shared/model.ts';
 import type { OpenRequest } from '../shared/protocol.ts';
-import type { WorkloadSpec } from '../shared/workload.ts';
+import type { Finish } from '../shared/schemas.ts';
+import type { TileGrid, WorkloadSpec } from '../shared/workload.ts';
 import type { JobHandle } from './checks/messages.ts';
 import { fromDisk, type Pool } from './checks/pool.ts';
 import { emptyState, step } from './core/coordinator.ts';
+import { inputBytesOf } from './core/fetching.ts';
 import { openLease } from './core/lease.ts';
 import { jobAccount } from './core/ledger.ts';
+import { recordNameOf, requesterTag } from './core/offer.ts';
+import { outlookOf } from './core/outlook.ts';
+import type { Price } from './core/pricing.ts';
 import { dayOf } from './core/sites.ts';
 import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, Joining, PendingResult, RandomBytes, State } from './core/state.ts';
 import { columnsOf } from './core/verdicts.ts';
@@ -27,6 +32,17 @@ export interface CoordinatorDeps {
   readonly clock: () => number;
   readonly random: RandomBytes;
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+}
+
+/** A job that may be ordered. */
+export interface Quoted {
+  readonly spec: WorkloadSpec;
+  readonly context: JobContext;
+  readonly grid: TileGrid;
+  readonly price: Pick<Price, 'units' | 'parts'>;
+  readonly inputs: StoredJob['inputs'];
+  readonly owner: OwnerId;
+  readonly group: StoredJob['group'];
 }
 
 interface Batched {
@@ -90,6 +106,25 @@ export class Coordinator {
   /** Opens a lease token. Throws `FormatError` on one that this coordinator did not make; expiry is judged where it is used. */
   readLease(token: string): LeaseBody {
     return openLease(this.#state.config.leaseKey, token);
+  }
+
+  /** Who could take a job that is being quoted, and when it would be done. */
+  outlook({ spec, context, grid, price, inputs, owner, group }: Quoted): { finish: Finish | null; contributors: number; unitsPerSecond: number } {
+    const stored = { id: context.id, owner, group, gallery: false };
+    const asked = {
+      spec,
+      stored,
+      record: recordNameOf({ workload: spec.id, group }),
+      requester: requesterTag(this.#state.config.drawKey, owner),
+      inputBytes: inputBytesOf({ inputs }),
+      fetchedBy: new Set<ContributorId>(),
+      parts: price.parts,
+      unitsPerPart: price.units / Math.max(1, price.parts),
+      partsPerTile: price.parts / Math.max(1, grid.tiles * grid.passes),
+      elementsPerPart: spec.elements(context, { pass: 0, tile: 0 }),
+    };
+    const { finish, contributors, speed } = outlookOf(this.#state, asked, this.#deps.clock());
+    return { finish, contributors, unitsPerSecond: (speed * SECOND_MS) / 1e6 };
   }
 
   openJob(id: JobId): Job | undefined {

@@ -208,6 +208,6 @@ function jobOf({ params = {}, inputs = [] }: Partial<Pick<StoredJob, 'params' | 
   const money = { unit: 'test', ratePerUnit: 1_000_000n, workHeld: price.work, checksHeld: price.checks } as const;
   const from = [{ account: 'operator/issuance', microCredits: held }] as const;
   const state = { status: 'open', visibility: 'public', gallery: false, group: null, closing: false, createdMs: 0, endedMs: null, summary: null } as const;
-  const life = { paused: false, extensions: 0, deletedMs: null };
+  const life = { paused: false, extensions: 0, deletedMs: null, promise: null };
   return { ...context, ...money, ...state, ...life, title: 'Formula', workload: spec.id, version: spec.version, owner, inputs, checks, heldFrom: from };
 }

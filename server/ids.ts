@@ -1,5 +1,5 @@
 import { toBase64Url } from '../shared/formats.ts';
-import type { ApiKeyId, ConsentId, ContributorId, GroupId, JobId, OwnerId, ResultId, SiteId } from '../shared/model.ts';
+import type { ApiKeyId, ConsentId, ContributorId, GroupId, JobId, OwnerId, QuoteId, ResultId, SiteId } from '../shared/model.ts';
 
 type RandomBytes = (length: number) => Uint8Array;
 
@@ -15,6 +15,7 @@ export const newGroupId = (random: RandomBytes): GroupId => `g_${suffix(random)}
 export const newMemberId = (random: RandomBytes): string => `m_${suffix(random)}`;
 export const newInviteId = (random: RandomBytes): string => `i_${suffix(random)}`;
 export const newUploadId = (random: RandomBytes): string => `u_${suffix(random)}`;
+export const newQuoteId = (random: RandomBytes): QuoteId => `q_${suffix(random)}` as QuoteId;
 export const newReportId = (random: RandomBytes): string => `rp_${suffix(random)}`;
 export const newWebhookId = (random: RandomBytes): string => `wh_${suffix(random)}`;
 export const newOperatorSessionId = (random: RandomBytes): string => `op_${suffix(random)}`;

@@ -17,7 +17,9 @@ import { Files } from './files.ts';
 import { newJobId } from './ids.ts';
 import type { Moderation } from './moderation.ts';
 import { readRequest } from './order.ts';
+import { Quotes, quoteUsed } from './quotes.ts';
 import type { Claim } from './store/idempotency.ts';
+import { QuoteUsed } from './store/quotes.ts';
 import { type AccountId, type BlobStore, type JobPageFilter, type Store, type StoredJob, type StoredResult, TooManyOpen } from './store/store.ts';
 
 export interface JobDeps {
@@ -38,11 +40,15 @@ export interface JobDeps {
 /** What went wrong, in the words of `ErrorCode`; the HTTP edge turns it into a status. */
 export class JobError extends Error {
   override readonly name = 'JobError';
-  readonly code: 'not_found' | 'forbidden' | 'signed_out' | 'conflict' | 'too_many';
+  readonly code: 'not_found' | 'forbidden' | 'signed_out' | 'conflict' | 'stale' | 'too_many';
+  readonly field: string | undefined;
+  readonly limit: string | undefined;
 
-  constructor(code: JobError['code'], message: string) {
+  constructor(code: JobError['code'], message: string, field?: string, limit?: string) {
     super(message);
     this.code = code;
+    this.field = field;
+    this.limit = limit;
   }
 }
 
@@ -87,23 +93,31 @@ export class Jobs {
   readonly #deps: JobDeps;
   readonly #prepared = new Map<string, Promise<Prepared>>();
   readonly #files: Files;
+  readonly #quotes: Quotes;
 
   constructor(deps: JobDeps) {
     this.#deps = deps;
     this.#files = new Files(deps);
+    this.#quotes = new Quotes(deps);
   }
 
-  /** Prepares the inputs and prices the job. Throws `InputError` naming the field. */
-  async quote(request: QuoteRequest): Promise<Quote> {
+  /** Prepares the inputs, prices the job and looks at who could do it; the price holds for ten minutes. Throws `InputError` naming the field. */
+  async quote(request: QuoteRequest, owner: OwnerId): Promise<Quote> {
+    const { coordinator, moderation, ratePerUnit } = this.#deps;
     const { spec, form, params, checks } = await readRequest(request);
+    const group = await this.#groupOf(request, owner);
     const prepared = await this.#prepare(spec, form, params, request.files);
-    this.#deps.moderation.refuseBanned(request.files, prepared.inputs);
+    moderation.refuseBanned(request.files, prepared.inputs);
     const job = { id: 'j_quote' as JobId, seed: 0, params, prepared: prepared.prepared };
-    const { tiles, passes } = gridOf(spec, job);
-    const price = priceJob(spec, job, checks, this.#deps.ratePerUnit);
+    const grid = gridOf(spec, job);
+    const price = priceJob(spec, job, checks, ratePerUnit);
+    const { finish, contributors, unitsPerSecond } = coordinator.outlook({ spec, context: job, grid, price, inputs: prepared.inputs, owner, group });
     return {
-      tiles,
-      passes,
+      ...(await this.#quotes.keep(owner, request, ratePerUnit, finish)),
+      finish,
+      network: { contributors, unitsPerSecond },
+      inputBytes: inputBytesOf(prepared),
+      ...grid,
       units: price.units / 1e6,
       workMicroCredits: price.work.toString(),
       checksMicroCredits: price.checks.toString(),
@@ -126,7 +140,8 @@ export class Jobs {
     const seed = request.seed ?? new DataView(randomBytes(4).buffer).getUint32(0);
     const context = { id: newJobId(randomBytes), seed, params, prepared };
     gridOf(spec, context);
-    const rate = group?.mode === 'only' ? 0n : ratePerUnit;
+    const terms = request.quote === undefined ? null : await this.#quotes.terms(owner, request.quote, request);
+    const rate = group?.mode === 'only' ? 0n : (terms?.ratePerUnit ?? ratePerUnit);
     const price = priceJob(spec, context, checks, rate);
     const hold = price.work + price.checks;
     const job: StoredJob = {
@@ -157,9 +172,11 @@ export class Jobs {
       paused: false,
       extensions: 0,
       deletedMs: null,
+      promise: terms?.promise ?? null,
     };
     const files = Object.fromEntries(Object.entries(request.files).filter(([, hash]) => blobs.touch(hash)));
-    await store.jobs.create(job, holds(job), { apiKey, claim, openMax, files }).catch((error: unknown) => {
+    await store.jobs.create(job, holds(job), { apiKey, claim, openMax, files, quote: terms?.id ?? null }).catch((error: unknown) => {
+      if (error instanceof QuoteUsed) throw quoteUsed();
       throw error instanceof TooManyOpen ? tooManyOpen() : error;
     });
     await coordinator.dispatch({ type: 'openJob', job, results: [], paid: 0n });
@@ -175,7 +192,7 @@ export class Jobs {
   }
 
   /** A group that the requester is in, and what it means for the job. Whether others exist is not told. */
-  async #groupOf({ group: id, groupMode: mode }: JobRequest, owner: OwnerId): Promise<StoredJob['group']> {
+  async #groupOf({ group: id, groupMode: mode }: QuoteRequest, owner: OwnerId): Promise<StoredJob['group']> {
     if (id === undefined && mode === undefined) return null;
     if (id === undefined) throw new InputError('group', 'Name the group that groupMode is about.');
     if (mode === undefined) throw new InputError('groupMode', 'Say what the group means for this job.', 'first or only');

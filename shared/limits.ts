@@ -12,6 +12,8 @@ export const limits = {
   tilesPerJobMax: 1_000_000,
   openJobsPerOwnerMax: 50,
   titleCharsMax: 80,
+  /** How long a quote's price and promise hold. */
+  quoteMsMax: 10 * MINUTE_MS,
   /** Times that one job may be ordered anew with more of it. */
   extensionsPerJobMax: 16,
 

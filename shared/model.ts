@@ -9,6 +9,8 @@ export type ConsentId = Brand<string, 'ConsentId'>;
 export type SiteId = Brand<string, 'SiteId'>;
 /** By which a program acts for an owner: `tk_<16>`; the key itself is `<id>_<secret>`. */
 export type ApiKeyId = Brand<string, 'ApiKeyId'>;
+/** Of a price and a promise: `q_<16>`. */
+export type QuoteId = Brand<string, 'QuoteId'>;
 /** A private swarm. */
 export type GroupId = Brand<string, 'GroupId'>;
 /** Who owns balances: `device:<id>` (a browser without a wallet) or `wallet:<base58 address>`. */

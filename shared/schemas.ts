@@ -4,6 +4,7 @@ import { groupId, groupMode, preferences } from './group-schemas.ts';
 import { checksDone, jobLifecycle, visibility } from './lifecycle-schemas.ts';
 import { limits } from './limits.ts';
 import type { BlobHash, ConsentId, ContributorId, JobId, PartMask, ResultId } from './model.ts';
+import { jobPromise, quoteId, quotePromise } from './quote-schemas.ts';
 import { siteId } from './site-schemas.ts';
 
 export * from './agreement-schemas.ts';
@@ -13,6 +14,7 @@ export * from './group-schemas.ts';
 export * from './lifecycle-schemas.ts';
 export * from './moderation-schemas.ts';
 export * from './network-schemas.ts';
+export * from './quote-schemas.ts';
 export * from './site-schemas.ts';
 export * from './webhook-schemas.ts';
 export * from './workload-schemas.ts';
@@ -54,12 +56,16 @@ export const quoteRequest = Type.Object(
     params: Type.Unknown(),
     files: Type.Record(Type.String({ pattern: '^[a-z][a-zA-Z0-9]{0,39}$' }), blobHash, { maxProperties: 8 }),
     checks: Type.Optional(checksPolicy),
+    /** A group of the requester's, and what it means for this job: both or neither. */
+    group: Type.Optional(groupId),
+    groupMode: Type.Optional(groupMode),
   },
   closed,
 );
 export type QuoteRequest = Static<typeof quoteRequest>;
 
 export const quote = Type.Object({
+  ...quotePromise,
   tiles: Type.Integer(),
   passes: Type.Integer(),
   /** Work units of the job itself. */
@@ -82,9 +88,8 @@ export const jobRequest = Type.Object(
     visibility,
     /** For reproducible pictures; drawn by the coordinator when left out. */
     seed: Type.Optional(u32),
-    /** A group of the requester's, and what it means for this job: both or neither. */
-    group: Type.Optional(groupId),
-    groupMode: Type.Optional(groupMode),
+    /** Its price and its promise, once. Everything that was quoted must be the same. */
+    quote: Type.Optional(quoteId),
   },
   closed,
 );
@@ -123,8 +128,12 @@ export const jobView = Type.Object({
   paidMicroCredits: microCredits,
   createdMs: Type.Number(),
   endedMs: Type.Union([Type.Number(), Type.Null()]),
-  /** Seconds until done at the present speed; null when nobody works on it. */
+  /** Seconds until done, as likely less as more; null when nobody could work on it. */
   secondsLeft: Type.Union([Type.Number(), Type.Null()]),
+  /** 19 times in 20 not more. */
+  secondsLeftP95: Type.Union([Type.Number(), Type.Null()]),
+  /** What its quote said; null without one, or when nobody was online. */
+  promise: Type.Union([jobPromise, Type.Null()]),
 });
 export type JobView = Static<typeof jobView>;
 export const jobPage = pageOf('jobs', jobView);

@@ -83,6 +83,7 @@ const job: StoredJob = {
   paused: false,
   extensions: 0,
   deletedMs: null,
+  promise: null,
 };
 await store.jobs.create(job, holds(job));
 await coordinator.dispatch({ type: 'openJob', job, results: [], paid: 0n });

@@ -91,6 +91,8 @@ export function describeJob(
     keptUntilMs: stored.endedMs === null || stored.deletedMs !== null ? null : stored.endedMs + retentionMs,
     deletedMs: stored.deletedMs,
     secondsLeft: job && !job.paused && rate > 0 ? (summary.parts.total - summary.parts.accepted) / rate : null,
+    secondsLeftP95: null,
+    promise: stored.promise,
   };
 }
 

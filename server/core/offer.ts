@@ -26,7 +26,9 @@ export const recordNameOf = ({ workload, group }: Pick<StoredJob, 'workload' | '
 export const isFree = ({ stored: { group } }: Job): boolean => group?.mode === 'only';
 
 /** Of a job, what decides who may have it: one that is only being quoted has no more. */
-export type Offered = Pick<Job, 'spec' | 'record' | 'requester' | 'inputBytes' | 'fetchedBy'> & { readonly stored: Pick<StoredJob, 'id' | 'owner' | 'group' | 'gallery'> };
+export type Offered = Pick<Job, 'spec' | 'record' | 'requester' | 'inputBytes' | 'fetchedBy'> & {
+  readonly stored: Pick<StoredJob, 'id' | 'owner' | 'group' | 'gallery'>;
+};
 
 const isMember = ({ groups }: Contributor, { stored: { group } }: Offered): boolean => group !== null && groups.has(group.id);
 const isOwn = ({ owner }: Contributor, { stored }: Offered): boolean => owner === stored.owner;

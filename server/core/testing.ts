@@ -70,6 +70,7 @@ export const storedJob: StoredJob = {
   paused: false,
   extensions: 0,
   deletedMs: null,
+  promise: null,
 };
 
 type Verdict = Event & { type: 'verdict' };

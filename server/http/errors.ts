@@ -71,7 +71,7 @@ function answer(code: ErrorCode, detail: string, field?: string, limit?: string,
 function expected(error: unknown): Problem | undefined {
   if (error instanceof HttpError) return answer(error.code, error.message, error.field, error.limit, error.more.status);
   if (error instanceof InputError) return answer('bad_input', error.message, error.field, error.limit, WRONG_CONTENT);
-  if (error instanceof JobError) return answer(error.code, error.message);
+  if (error instanceof JobError) return answer(error.code, error.message, error.field, error.limit);
   if (error instanceof InsufficientCredits) {
     const { needed, available } = error;
     return answer('insufficient_credits', `This needs ${formatCredits(needed)} credits.`, undefined, `${formatCredits(available)} available`);

@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, createHash, hkdfSync } from 'node:cry
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { limits } from '../../shared/limits.ts';
 import type { OwnerId } from '../../shared/model.ts';
+import { canonical } from '../canonical.ts';
 import type { Claim } from '../store/idempotency.ts';
 import type { AppDeps } from './deps.ts';
 import { HttpError } from './errors.ts';
@@ -40,17 +41,6 @@ export const claimOf = (request: FastifyRequest): { readonly claim: Claim; reado
 
 const digest = (...texts: readonly unknown[]): Uint8Array => createHash('sha256').update(JSON.stringify(texts)).digest();
 
-/** The same object in whatever order a language writes its fields. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value ?? null;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, each]) => [name, sorted(each)]),
-  );
-}
-
 const sealingKey = (key: string, claim: Claim): Buffer => Buffer.from(hkdfSync('sha256', key, claim.fingerprint, 'tessera/idempotent answer', 32));
 
 function seal(answer: Answer, key: string, claim: Claim, iv: Uint8Array): Uint8Array {
@@ -84,7 +74,7 @@ export function addIdempotency(app: FastifyInstance, { store, clock, randomBytes
 
   async function claimFor(request: FastifyRequest, reply: FastifyReply, key: string, owner: OwnerId): Promise<FastifyReply | undefined> {
     const route = `${request.method} ${request.routeOptions.url}`;
-    const fingerprint = digest(request.url.split('?')[0], sorted(request.body));
+    const fingerprint = digest(request.url.split('?')[0], canonical(request.body));
     const claim: Claim = { owner, route, keyHash: digest(key), fingerprint, atMs: clock() };
     const name = nameOf(claim);
     const before = running.get(name);

@@ -53,13 +53,14 @@ export const jobRoutes =
       operationId: 'quoteJob',
       tags,
       summary: 'Quote a job',
-      description: 'Prepares the inputs and tells what the job would cost. Nothing is held.',
+      description:
+        'Prepares the inputs and tells what the job would cost and when it would be done. Nothing is held. Price and finish are promised for ten minutes to the one job that names the quote.',
       body: schemas.quoteRequest,
       response: { 200: schemas.quote },
     };
     app.post('/api/quotes', { config: { ...ordering, problems: [422] }, schema: quoting }, async (request) => {
-      await sessions.require(request);
-      return jobs.quote(request.body);
+      const { owner } = await sessions.require(request);
+      return jobs.quote(request.body, owner);
     });
 
     const submitting = {
@@ -70,7 +71,7 @@ export const jobRoutes =
       body: schemas.jobRequest,
       response: { 201: schemas.jobView },
     };
-    app.post('/api/jobs', { config: { ...ordering, idempotent: true, problems: [402] }, schema: submitting }, async (request, reply) => {
+    app.post('/api/jobs', { config: { ...ordering, idempotent: true, problems: [402, 404] }, schema: submitting }, async (request, reply) => {
       const { owner, apiKey } = await sessions.require(request);
       const { claim = null, made = null } = claimOf(request) ?? {};
       const job = made === null ? await jobs.submit(request.body, { owner, gallery: false, apiKey, claim }) : await jobs.submitted(made as JobId, owner);

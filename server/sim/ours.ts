@@ -5,13 +5,13 @@ import type { BlobHash, ContributorId, JobId, ResultId } from '../../shared/mode
 import { pcgHash, seedOf } from '../../shared/rng.ts';
 import type { WorkloadSpec } from '../../shared/workload.ts';
 import { emptyState, step } from '../core/coordinator.ts';
+import type { Finish } from '../core/estimate.ts';
 import { openLease } from '../core/lease.ts';
 import { holds } from '../core/ledger.ts';
 import { requesterTag } from '../core/offer.ts';
 import { outlookOf } from '../core/outlook.ts';
 import { priceJob } from '../core/pricing.ts';
 import type { CheckRequest, Command, Event, State } from '../core/state.ts';
-import type { Finish } from '../core/estimate.ts';
 import type { StoredJob, StoredResult, Write } from '../store/store.ts';
 import type { Opening } from './adversary.ts';
 import { checkCpuMs, outcomeOf } from './checks.ts';
@@ -144,6 +144,7 @@ export class Ours implements Policy {
       paused: false,
       extensions: 0,
       deletedMs: null,
+      promise: null,
     };
   }
 

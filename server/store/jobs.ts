@@ -4,6 +4,7 @@ import type { BlobHash, ContributorId, GroupId, JobId, JobStatus, OwnerId, Resul
 import { assertBudget, countPaid } from './api-keys.ts';
 import { writeMade } from './idempotency.ts';
 import { mayBeNegative, postTransfers, readBalance } from './ledger.ts';
+import { writeUsed } from './quotes.ts';
 import { resultColumns, resultOf, withoutBytes } from './results.ts';
 import type { JobsTable, Tables } from './schema.ts';
 import {
@@ -59,6 +60,7 @@ const jobRow = (job: StoredJob): Omit<Insertable<JobsTable>, 'api_key'> => ({
   paused: job.paused ? 1 : 0,
   extensions: job.extensions,
   deleted_ms: job.deletedMs,
+  promise_json: job.promise === null ? null : JSON.stringify(job.promise),
 });
 
 export const jobOf = (row: Selectable<JobsTable>): StoredJob => ({
@@ -88,6 +90,7 @@ export const jobOf = (row: Selectable<JobsTable>): StoredJob => ({
   paused: row.paused === 1,
   extensions: row.extensions,
   deletedMs: row.deleted_ms,
+  promise: row.promise_json === null ? null : JSON.parse(row.promise_json),
 });
 
 export async function writeJobClosing(trx: Db, id: JobId): Promise<void> {
@@ -141,7 +144,7 @@ export class SqlJobs implements JobStore {
   }
 
   async create(job: StoredJob, holds: readonly Transfer[], order?: JobOrder): Promise<void> {
-    const { apiKey = null, claim = null, openMax = Number.POSITIVE_INFINITY, files = {} } = order ?? {};
+    const { apiKey = null, claim = null, openMax = Number.POSITIVE_INFINITY, files = {}, quote = null } = order ?? {};
     await this.#db.transaction().execute(async (trx) => {
       if (openMax !== Number.POSITIVE_INFINITY && (await countOpen(trx, job.owner)) >= openMax) throw new TooManyOpen();
       if (apiKey !== null) await assertBudget(trx, apiKey, job.workHeld + job.checksHeld);
@@ -154,6 +157,7 @@ export class SqlJobs implements JobStore {
       const blobs = new Set([...Object.values(files), ...job.inputs.map(({ hash }) => hash)]);
       for (const hash of blobs) await trx.insertInto('job_blobs').values({ hash, job: job.id }).execute();
       await postTransfers(trx, holds);
+      if (quote !== null) await writeUsed(trx, quote, job.id);
       if (claim !== null) await writeMade(trx, claim, job.id);
     });
   }

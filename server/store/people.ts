@@ -7,6 +7,7 @@ import { inBatches, reusable } from './batches.ts';
 import { moveMemberships } from './groups.ts';
 import { moveIdempotentRequests } from './idempotency.ts';
 import { postTransfers } from './ledger.ts';
+import { moveQuotes } from './quotes.ts';
 import type { ChallengesTable, ConsentsTable, ContributorsTable, SitesTable, StandingsTable, Tables } from './schema.ts';
 import type { AccountId, PeopleStore, SiteFigures, StoredChallenge, StoredConsent, StoredContributor, StoredSite, Transfer, Write } from './store.ts';
 
@@ -172,6 +173,7 @@ export class SqlPeople implements PeopleStore {
       await trx.updateTable('jobs').set({ owner: wallet }).where('owner', '=', device).execute();
       await moveMemberships(trx, device, wallet);
       await moveApiKeys(trx, device, wallet);
+      await moveQuotes(trx, device, wallet);
       await moveIdempotentRequests(trx, device, wallet);
       await claimEarnings(trx, device, wallet, nonce, atMs);
     });

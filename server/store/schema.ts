@@ -11,6 +11,7 @@ import type {
   JobStatus,
   OwnerId,
   PartMask,
+  QuoteId,
   ResultId,
   ResultState,
   SiteId,
@@ -47,6 +48,7 @@ export interface Tables {
   members: MembersTable;
   invites: InvitesTable;
   api_keys: ApiKeysTable;
+  quotes: QuotesTable;
   idempotent_requests: IdempotentRequestsTable;
   secrets: SecretsTable;
   counters: CountersTable;
@@ -127,6 +129,7 @@ export interface JobsTable {
   deleted_ms: number | null;
   /** The key it was ordered with, if it was by a program. */
   api_key: ApiKeyId | null;
+  promise_json: string | null;
 }
 
 export interface ResultsTable {
@@ -277,6 +280,18 @@ export interface InvitesTable {
   created_ms: number;
   expires_ms: number;
   revoked_ms: number | null;
+}
+
+export interface QuotesTable {
+  id: QuoteId;
+  owner: OwnerId;
+  fingerprint: Uint8Array;
+  rate_per_unit: bigint;
+  p50_seconds: number | null;
+  p95_seconds: number | null;
+  created_ms: number;
+  expires_ms: number;
+  used_by: JobId | null;
 }
 
 export interface ApiKeysTable {

@@ -15,6 +15,7 @@ import { migrate } from './migrations/migrate.ts';
 import { type ModerationStore, SqlModeration } from './moderation.ts';
 import { type NetworkStore, SqlNetwork } from './network.ts';
 import { SqlPeople, writeStandings } from './people.ts';
+import { type QuoteStore, SqlQuotes } from './quotes.ts';
 import { insertResults, writeMeasured, writeOpening, writeSecondDraw, writeSettled, writeVerdict } from './results.ts';
 import type { Tables } from './schema.ts';
 import type { Agreement, GroupStore, JobStore, LedgerStore, PeopleStore, Store, StoredResult, Transfer, Write } from './store.ts';
@@ -49,6 +50,7 @@ class SqlStore implements Store {
   readonly network: NetworkStore;
   readonly webhooks: WebhookStore;
   readonly apiKeys: ApiKeyStore;
+  readonly quotes: QuoteStore;
   readonly idempotency: IdempotencyStore;
   readonly #db: Kysely<Tables>;
   readonly #agreements = new AgreementWriter();
@@ -64,6 +66,7 @@ class SqlStore implements Store {
     this.network = new SqlNetwork(db);
     this.webhooks = new SqlWebhooks(db);
     this.apiKeys = new SqlApiKeys(db);
+    this.quotes = new SqlQuotes(db);
     this.idempotency = new SqlIdempotency(db);
   }
 

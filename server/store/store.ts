@@ -12,12 +12,13 @@ import type {
   JobStatus,
   OwnerId,
   PartMask,
+  QuoteId,
   ResultId,
   ResultState,
   SiteId,
   TileRef,
 } from '../../shared/model.ts';
-import type { ChecksPolicy, JobView, Visibility } from '../../shared/schemas.ts';
+import type { ChecksPolicy, JobPromise, JobView, Visibility } from '../../shared/schemas.ts';
 import type { Standing } from '../core/reputation.ts';
 import type { ApiKeyStore } from './api-keys.ts';
 import type { GroupStore } from './group-store.ts';
@@ -25,6 +26,7 @@ import type { Claim, IdempotencyStore } from './idempotency.ts';
 import type { LifecycleStore } from './lifecycle.ts';
 import type { ModerationStore } from './moderation.ts';
 import type { NetworkStore } from './network.ts';
+import type { QuoteStore } from './quotes.ts';
 import type { WebhookStore } from './webhooks.ts';
 
 export { BlobMismatch, type BlobStore, BlobTooLarge } from './blob-store.ts';
@@ -41,6 +43,7 @@ export interface Store {
   readonly network: NetworkStore;
   readonly webhooks: WebhookStore;
   readonly apiKeys: ApiKeyStore;
+  readonly quotes: QuoteStore;
   readonly idempotency: IdempotencyStore;
   /** Applies everything in one transaction, in order, or nothing. Repeated transfers and results (same id) are ignored. */
   commit(writes: readonly Write[]): Promise<void>;
@@ -155,6 +158,8 @@ export interface StoredJob {
   readonly extensions: number;
   /** Since when its bytes are gone; null: they are here. */
   readonly deletedMs: number | null;
+  /** What its quote said; null without one. */
+  readonly promise: JobPromise | null;
 }
 
 export type JobSummary = Pick<JobView, 'parts' | 'contributors' | 'checksDone' | 'paidMicroCredits'>;
@@ -223,6 +228,8 @@ export interface JobOrder {
   readonly openMax?: number;
   /** What was uploaded for it, by field. */
   readonly files?: Readonly<Record<string, BlobHash>>;
+  /** Used up with it. */
+  readonly quote?: QuoteId | null;
 }
 
 export interface JobPageFilter {
@@ -242,7 +249,7 @@ export class TooManyOpen extends Error {
 }
 
 export interface JobStore {
-  /** Writes the job, its hold, what it needs and how it was ordered in one transaction. Throws `InsufficientCredits`, `BudgetExceeded` or `TooManyOpen`. */
+  /** Writes the job, its hold, what it needs and how it was ordered in one transaction. Throws `InsufficientCredits`, `BudgetExceeded`, `TooManyOpen` or `QuoteUsed`. */
   create(job: StoredJob, holds: readonly Transfer[], order?: JobOrder): Promise<void>;
   get(id: JobId): Promise<StoredJob | undefined>;
   /** Newest first; with a visibility, those whose bytes are here. */

@@ -57,6 +57,7 @@ export const exampleJob = (own: Partial<StoredJob> = {}): StoredJob => ({
   paused: false,
   extensions: 0,
   deletedMs: null,
+  promise: null,
   ...own,
 });
 

@@ -6,6 +6,7 @@ import * as adaptive from './0003_adaptive.ts';
 import * as groups from './0005_groups.ts';
 import * as widget from './0006_widget.ts';
 import * as apiKeys from './0007_api_keys.ts';
+import * as quotes from './0009_quotes.ts';
 import * as lifecycle from './0010_lifecycle.ts';
 import * as moderation from './0011_moderation.ts';
 import * as webhooks from './0012_webhooks.ts';
@@ -18,6 +19,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0005_groups': groups,
   '0006_widget': widget,
   '0007_api_keys': apiKeys,
+  '0009_quotes': quotes,
   '0010_lifecycle': lifecycle,
   '0011_moderation': moderation,
   '0012_webhooks': webhooks,
