@@ -1,7 +1,7 @@
 import type { JobId } from '../shared/model.ts';
 
 export type Route =
-  | { readonly page: 'contribute' | 'submit' | 'gallery' | 'account' | 'groups' | 'join' | 'network' | 'operator' | 'policy' | 'ui' | 'missing' }
+  | { readonly page: 'contribute' | 'submit' | 'gallery' | 'account' | 'groups' | 'join' | 'network' | 'operator' | 'policy' | 'reference' | 'ui' | 'missing' }
   | { readonly page: 'watch' | 'receipt'; readonly job: JobId };
 
 const fixed: Readonly<Record<string, Route>> = {
@@ -14,6 +14,7 @@ const fixed: Readonly<Record<string, Route>> = {
   '/network': { page: 'network' },
   '/operator': { page: 'operator' },
   '/policy': { page: 'policy' },
+  '/api': { page: 'reference' },
   '/ui': { page: 'ui' },
 };
 

@@ -66,6 +66,7 @@ async function measure(coordinator: BenchCoordinator, port: number) {
       '/groups',
       '/join',
       '/policy',
+      '/api',
       '/operator',
       '/ui',
       `/jobs/${job}`,

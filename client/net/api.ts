@@ -160,6 +160,8 @@ export const api = {
   resultBytes: async (job: JobId, result: ResultId, signal: AbortSignal) =>
     new Uint8Array(await (await request(`/api/jobs/${job}/results/${result}`, { signal })).arrayBuffer()),
 
+  /** Of the API itself: OpenAPI 3.1. The caller knows what of it he reads. */
+  description: <T>() => call<T>('GET', '/api/openapi.json'),
   /** Not believed before it is verified, so it has no type. */
   receipt: (id: JobId) => call<unknown>('GET', receiptUrl(id)),
   receiptKey: async () => (await call<{ publicKey: string }>('GET', '/api/receipts/key')).publicKey,
