@@ -30,7 +30,7 @@ const ORDERED_SHARE_MAX = 0.7;
 /** Of those who come, who have not been here before. */
 const NEWCOMERS = 0.5;
 /** How wrong what is known may be: standard deviations of logarithms. */
-const SPREAD = { leaving: 0.4, arriving: 0.4, ordering: 0.8, speed: 0.1, all: 0.25 } as const;
+const SPREAD = { leaving: 0.4, arriving: 0.4, ordering: 0.8, speed: 0.1, all: 0.3 } as const;
 /** Of parts that come out of fractions. */
 const NOTHING = 1e-6;
 
