@@ -372,7 +372,7 @@ function tick(state: State, now: number): Event[] {
     events.push(...wakeIdle(state));
   }
   for (const { stored, stage, sinceMs } of [...state.pending.values()])
-    if (stage === 'opening' && now - sinceMs > limits.openingMsMax) events.push(...abandon(state, stored.id, now));
+    if (stage === 'opening' && now > openedBy(state.contributors.get(stored.contributor), sinceMs)) events.push(...abandon(state, stored.id, now));
   events.push(...expireAudits(state, now));
   for (const contributor of [...state.contributors.values()]) {
     if (contributor.vesting.length > 0) events.push(...vestDue(state, contributor, now));
@@ -382,6 +382,12 @@ function tick(state: State, now: number): Event[] {
   // The last lease of a pass that is waived meanwhile may just have ended.
   for (const job of [...state.jobs.values()]) if (job.blocks.waived > 0) events.push(...endJobIfOver(state, job, now));
   return events;
+}
+
+/** Whoever has gone may come back and open its result, but others wait for it. */
+function openedBy(contributor: Contributor | undefined, sinceMs: number): number {
+  const absent = contributor && !contributor.connected ? Math.max(sinceMs, contributor.leftMs) + limits.openingAbsentMsMax : Number.POSITIVE_INFINITY;
+  return Math.min(sinceMs + limits.openingMsMax, absent);
 }
 
 /** Longer than a lease token lives: until then its owner and speed are remembered for late hand-ins. */

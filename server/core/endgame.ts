@@ -1,4 +1,4 @@
-import { SECOND_MS } from '../../shared/limits.ts';
+import { MINUTE_MS, SECOND_MS } from '../../shared/limits.ts';
 import { countParts, type MicroUnits } from '../../shared/model.ts';
 import { mayTake } from './offer.ts';
 import type { Contributor, Job, State } from './state.ts';
@@ -22,7 +22,7 @@ const SLACK = 1.25;
 /** Nobody waits too long for so little. */
 const SOON_MS = 10 * SECOND_MS;
 /** So near the end nobody is given anything whose speed is not known. */
-const UNKNOWN_MS = 20 * SECOND_MS;
+const UNKNOWN_MS = MINUTE_MS;
 const PACE_MS = SECOND_MS;
 const ACTIVE_MS = 10 * SECOND_MS;
 /** Others have their turn, and come back: as fast as this is forgotten who was at work. */
@@ -41,10 +41,12 @@ export function timeAllowedMs(state: State, job: Job, now: number): number {
 /** The rule itself: what is left takes so long, and a whole lease of so many micro-units. */
 export const allowanceMs = (leftMs: number, leaseUnits: number, typical: number): number => Math.max(SOON_MS, SLACK * (leftMs + leaseUnits / typical));
 
+export const mayBeUnknown = (allowedMs: number): boolean => allowedMs > SLACK * UNKNOWN_MS;
+
 /** Parts of a tile that a contributor may have, beside what it holds. */
 export function partsInTime(contributor: Contributor, allowedMs: number, unitsPerPart: MicroUnits): number {
   if (!Number.isFinite(allowedMs)) return allowedMs;
-  if (contributor.speed === 0) return allowedMs > SLACK * UNKNOWN_MS ? Number.POSITIVE_INFINITY : 0;
+  if (contributor.speed === 0) return mayBeUnknown(allowedMs) ? Number.POSITIVE_INFINITY : 0;
   return Math.floor((allowedMs * contributor.speed - heldUnits(contributor)) / unitsPerPart);
 }
 

@@ -62,7 +62,7 @@ export interface Finish {
 }
 
 /** Of more devices each play takes a sample, with as much less work. */
-const DEVICES_MAX = 100;
+const DEVICES_MAX = 150;
 const PLAYS_MIN = 24;
 const PLAYS_MAX = 64;
 /** Devices in all plays together: more plays of smaller networks, where chance has more to say. */

@@ -1,6 +1,6 @@
 import { DAY_MS, limits, SECOND_MS } from '../../shared/limits.ts';
 import { pcgHash, seedOf } from '../../shared/rng.ts';
-import { allowanceMs } from './endgame.ts';
+import { allowanceMs, mayBeUnknown } from './endgame.ts';
 import type { Fleet, FleetDevice, Load } from './estimate.ts';
 import { Timetable } from './timetable.ts';
 
@@ -27,8 +27,10 @@ const RETRY_MS = 2 * SECOND_MS;
 const HORIZON_MS = 30 * DAY_MS;
 /** A burst of orders does not go on for ever: no more is ordered than this share of what can be done. */
 const ORDERED_SHARE_MAX = 0.7;
+/** Of those who come, who have not been here before. */
+const NEWCOMERS = 0.5;
 /** How wrong what is known may be: standard deviations of logarithms. */
-const SPREAD = { leaving: 0.4, arriving: 0.4, ordering: 0.8, speed: 0.1, all: 0.25 } as const;
+const SPREAD = { leaving: 0.4, arriving: 0.4, ordering: 0.8, speed: 0.1, all: 0.3 } as const;
 /** Of parts that come out of fractions. */
 const NOTHING = 1e-6;
 
@@ -52,6 +54,7 @@ export class Play {
   readonly #allowance: number[] = [];
   readonly #turn: FleetDevice['turn'][] = [];
   readonly #expired: number[] = [];
+  readonly #isKnown: boolean[] = [];
   /** Devices that found nothing to do. */
   #parked: number[] = [];
   /** Parts that come back, by the number of their return; and how many returns are still to come. */
@@ -158,13 +161,15 @@ export class Play {
     this.#allowance.push(allowance);
     this.#turn.push(turn);
     this.#expired.push(0);
+    this.#isKnown.push(speed > 0);
     this.#agenda.add(now + asksInMs + WAKE_MS, place);
   }
 
   #arrive(): void {
     const { fleet, thin } = { fleet: this.#fleet, thin: this.#thin };
     const like = fleet.devices[Math.floor(this.#unit() * fleet.devices.length)]!;
-    this.#join({ ...like, speed: this.#oneOf(fleet.speeds), leavesPerMs: fleet.leavesPerMs, asksInMs: 0, busyMs: 0 }, this.#u32());
+    const habits = this.#unit() < NEWCOMERS ? { speed: 0, allowance: 1 } : { speed: this.#oneOf(fleet.speeds) };
+    this.#join({ ...like, ...habits, leavesPerMs: fleet.leavesPerMs, asksInMs: 0, busyMs: 0 }, this.#u32());
     this.#comes(ARRIVAL, (fleet.arrivalsPerMs * this.#factor.arriving) / thin);
   }
 
@@ -259,7 +264,9 @@ export class Play {
     const leases = Math.max(1, Math.floor(LEASE_MS_MIN / leaseMs));
     const speed = this.#speed[device]!;
     const heldMs = Math.max(0, this.#freeAt[device]! - now);
-    const inTime = ((this.#timeAllowedMs(device) - heldMs) * speed) / unitsPerPart;
+    const allowedMs = this.#timeAllowedMs(device);
+    const unknown = mayBeUnknown(allowedMs) ? Number.POSITIVE_INFINITY : 0;
+    const inTime = this.#isKnown[device] ? ((allowedMs - heldMs) * speed) / unitsPerPart : unknown;
     const parts = Math.min(this.#parts, leases * partsPerLease, allowance, inTime < partsPerLease ? Math.floor(inTime) : inTime);
     if (parts <= NOTHING) {
       this.#refuse(device, leaseMs);
@@ -269,6 +276,7 @@ export class Play {
     const ms = units / speed + this.#fetchMs[device]!;
     this.#parts -= parts;
     this.#given += units;
+    this.#isKnown[device] = true;
     if (ms - this.#fetchMs[device]! > limits.leaseDeadlineMsMax) {
       this.#expire(device, parts);
       return;

@@ -24,14 +24,24 @@ export interface FleetWorld {
   readonly liars?: number;
 }
 
+/** One world, as it goes to a thread, and what it reports. */
+export interface FleetCell {
+  readonly kind: string;
+  readonly seed: number;
+}
+export interface FleetReport {
+  readonly cell: FleetCell;
+  readonly report: readonly Delivery[];
+}
+
 export const fleetWorlds: Readonly<Record<string, FleetWorld>> = {
   home: { present: [3, 6], stayMs: 60 * MINUTE_MS, load: 0.5, gallery: false },
   friends: { present: [6, 20], stayMs: 25 * MINUTE_MS, load: 0.5, gallery: true },
   tabs: { present: [20, 80], stayMs: 12 * MINUTE_MS, load: 0.6, gallery: true },
   idle: { present: [20, 80], stayMs: 12 * MINUTE_MS, load: 0.2, gallery: false },
-  busy: { present: [20, 60], stayMs: 15 * MINUTE_MS, load: 1.1, gallery: true },
+  busy: { present: [20, 60], stayMs: 15 * MINUTE_MS, load: 0.9, gallery: true },
   evening: { present: [30, 80], stayMs: 15 * MINUTE_MS, load: 0.5, gallery: true, night: true },
-  large: { present: [200, 300], stayMs: 12 * MINUTE_MS, load: 0.6, gallery: true },
+  large: { present: [120, 220], stayMs: 12 * MINUTE_MS, load: 0.6, gallery: true },
   liars: { present: [30, 60], stayMs: 15 * MINUTE_MS, load: 0.5, gallery: true, liars: 0.1 },
 };
 
