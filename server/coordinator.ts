@@ -12,7 +12,7 @@ import { inputBytesOf } from './core/fetching.ts';
 import { openLease } from './core/lease.ts';
 import { jobAccount } from './core/ledger.ts';
 import { recordNameOf, requesterTag } from './core/offer.ts';
-import { outlookOf } from './core/outlook.ts';
+import { outlookOf, outlookOfJob } from './core/outlook.ts';
 import type { Price } from './core/pricing.ts';
 import { dayOf } from './core/sites.ts';
 import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, Joining, PendingResult, RandomBytes, State } from './core/state.ts';
@@ -57,6 +57,7 @@ export class CommitFailed extends Error {
 }
 
 const TICK_MS = 500;
+const LEFT_MS = 2000;
 const GROUP_COMMANDS_MAX = 1000;
 
 /**
@@ -68,6 +69,8 @@ export class Coordinator {
   readonly #deps: CoordinatorDeps;
   readonly #listeners = new Set<(events: readonly Event[]) => void>();
   readonly #measuring: Measuring;
+  /** Until which an estimate is told again: lists of jobs ask for many at once. */
+  readonly #left = new WeakMap<Job, { readonly finish: Finish | null; readonly untilMs: number }>();
   readonly #joined = new Map<ContributorId, Command & { type: 'join' }>();
   #state: State;
   #batch: Batched[] = [];
@@ -125,6 +128,18 @@ export class Coordinator {
     };
     const { finish, contributors, speed } = outlookOf(this.#state, asked, this.#deps.clock());
     return { finish, contributors, unitsPerSecond: (speed * SECOND_MS) / 1e6 };
+  }
+
+  /** When what is left of an open job should be done; null while nobody could do it, or it stands still. Looked at anew after two seconds. */
+  left(id: JobId): Finish | null {
+    const job = this.#state.jobs.get(id);
+    if (!job || job.paused || job.closing || this.#state.halted !== null) return null;
+    const now = this.#deps.clock();
+    const known = this.#left.get(job);
+    if (known && known.untilMs > now) return known.finish;
+    const { finish } = outlookOfJob(this.#state, job, now);
+    this.#left.set(job, { finish, untilMs: now + LEFT_MS });
+    return finish;
   }
 
   openJob(id: JobId): Job | undefined {

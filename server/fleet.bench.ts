@@ -79,6 +79,9 @@ function notesOf(cells: readonly FleetCell[], all: readonly Delivery[], seconds:
 }
 
 const missed = (figures: Readonly<Record<string, number>>): string[] =>
-  TARGETS.filter(({ figure, least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY }) => !(figures[figure]! >= least && figures[figure]! <= most)).map(
-    ({ figure, least, most }) => `MISSED: ${figure} is ${figures[figure]!.toPrecision(4)}, the target is ${least === undefined ? `at most ${most}` : `at least ${least}`}.`,
+  TARGETS.filter(
+    ({ figure, least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY }) => !(figures[figure]! >= least && figures[figure]! <= most),
+  ).map(
+    ({ figure, least, most }) =>
+      `MISSED: ${figure} is ${figures[figure]!.toPrecision(4)}, the target is ${least === undefined ? `at most ${most}` : `at least ${least}`}.`,
   );

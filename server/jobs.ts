@@ -348,8 +348,8 @@ export class Jobs {
     const spec = workload(stored.workload)?.spec;
     const grid = spec ? spec.split(stored.params, stored.prepared) : { passes: 0, tiles: 0 };
     const group = await this.#describeGroup(stored, owner, tellsGroup);
-    const { coordinator, clock, retentionMs } = this.#deps;
-    const view = describeJob(stored, coordinator.openJob(stored.id), grid, { mine: stored.owner === owner, now: clock(), retentionMs });
+    const { coordinator, retentionMs } = this.#deps;
+    const view = describeJob(stored, coordinator.openJob(stored.id), grid, { mine: stored.owner === owner, left: coordinator.left(stored.id), retentionMs });
     return group ? { ...view, group } : view;
   }
 

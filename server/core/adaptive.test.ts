@@ -144,7 +144,7 @@ describe('adaptive passes', () => {
     const { leases } = desk.ask(worker, 1);
     desk.handIn(leases[0]!.token);
     desk.measure(wanted);
-    const view = describeJob(job, openJob(), { passes: 5, tiles: 3 }, { mine: true, now: desk.now, retentionMs: 1 });
+    const view = describeJob(job, openJob(), { passes: 5, tiles: 3 }, { mine: true, left: null, retentionMs: 1 });
     expect(view.parts).toEqual({ total: PLANNED - 3 * PARTS, accepted: PARTS, checking: 0, leased: 0, waived: 3 * PARTS });
   });
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ContributorId } from '../../shared/model.ts';
-import type { JobView } from '../../shared/schemas.ts';
+import type { Finish, JobView } from '../../shared/schemas.ts';
 import type { JobSummary, StoredJob } from '../store/store.ts';
 import { refunds } from './ledger.ts';
 import type { Event, Job, State } from './state.ts';
@@ -56,18 +56,17 @@ const summaryOf = (job: Job): JobSummary => ({
 });
 
 /**
- * A job as pages see it. Open jobs are described from memory, ended ones from their stored summary. `retentionMs`: how long an ended job's bytes are
- * kept.
+ * A job as pages see it. Open jobs are described from memory, ended ones from their stored summary. `left`: when what is left of it
+ * should be done. `retentionMs`: how long an ended job's bytes are kept.
  */
 export function describeJob(
   stored: StoredJob,
   job: Job | undefined,
   grid: JobView['grid'],
-  { mine, now, retentionMs }: { readonly mine: boolean; readonly now: number; readonly retentionMs: number },
+  { mine, left, retentionMs }: { readonly mine: boolean; readonly left: Finish | null; readonly retentionMs: number },
 ): JobView {
   const summary = job ? summaryOf(job) : stored.summary;
   if (!summary) throw new Error(`job ${stored.id} is neither open in memory nor ended`);
-  const rate = job ? currentRate(job, now) : 0;
   return {
     id: stored.id,
     title: stored.title,
@@ -90,20 +89,10 @@ export function describeJob(
     endedMs: stored.endedMs,
     keptUntilMs: stored.endedMs === null || stored.deletedMs !== null ? null : stored.endedMs + retentionMs,
     deletedMs: stored.deletedMs,
-    secondsLeft: job && !job.paused && rate > 0 ? (summary.parts.total - summary.parts.accepted) / rate : null,
-    secondsLeftP95: null,
+    secondsLeft: left?.p50Seconds ?? null,
+    secondsLeftP95: left?.p95Seconds ?? null,
     promise: stored.promise,
   };
-}
-
-const RATE_WINDOW_MS = 20_000;
-
-/** Accepted parts a second as an exponential average over 20 s. */
-export const currentRate = (job: Job, now: number): number => job.rate * Math.exp((job.rateAtMs - now) / RATE_WINDOW_MS);
-
-export function countRate(job: Job, parts: number, now: number): void {
-  job.rate = currentRate(job, now) + (parts * 1000) / RATE_WINDOW_MS;
-  job.rateAtMs = now;
 }
 
 /** A name for a contributor that does not tell its id. */

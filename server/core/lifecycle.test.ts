@@ -35,7 +35,7 @@ describe('a paused job', () => {
 
   it('is told as paused, without a time left', () => {
     desk.deliver(worker);
-    const view = () => describeJob(job, openJob(), { passes: 1, tiles: 6 }, { mine: true, now: desk.now, retentionMs: 1 });
+    const view = () => describeJob(job, openJob(), { passes: 1, tiles: 6 }, { mine: true, left: null, retentionMs: 1 });
     expect(view()).toMatchObject({ paused: false, secondsLeft: expect.any(Number), keptUntilMs: null });
     pause(true);
     expect(view()).toMatchObject({ paused: true, secondsLeft: null });
