@@ -6,8 +6,10 @@ import type { params } from './form.ts';
 
 export type RenderParams = Static<typeof params>;
 
-/** Parameters with all that was left out filled in. */
-export type RenderSettings = Required<RenderParams>;
+/** Parameters with all that was left out filled in, but for a view: without one the file's camera is used. */
+export type RenderSettings = Required<Omit<RenderParams, 'view'>> & Pick<RenderParams, 'view'>;
+
+export type View = NonNullable<RenderParams['view']>;
 
 export const defaults: RenderSettings = {
   scene: 'file',
