@@ -45,7 +45,8 @@ function distance(rays: CameraRays, stage: Stage, params: RenderParams): number 
   return farthest;
 }
 
-const PIXELS_MAX = 0.5;
+/** A pixel is the demand; the rays are rounded to f32, and nothing else differs. */
+const PIXELS_MAX = 0.05;
 
 const sizes = [
   [640, 360],

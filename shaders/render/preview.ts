@@ -1,4 +1,4 @@
-import { AgXToneMapping, type Camera, DirectionalLight, LinearToneMapping, Material, Mesh, type Object3D, Scene, Texture, WebGLRenderer } from 'three';
+import { AgXToneMapping, type Camera, LinearToneMapping, Material, Mesh, type Object3D, Scene, Texture, WebGLRenderer } from 'three';
 import { type Patch, type Preview, type PreviewChoice, type PreviewHost, PreviewUnavailable, type WorkloadPreview } from '../../shared/preview.ts';
 import { InputError } from '../../shared/workload.ts';
 import { cornellBox } from './cornell.ts';
@@ -6,7 +6,7 @@ import { type RenderParams, type RenderSettings, settingsOf, type View } from '.
 import { builtInStage } from './preview/builtIn.ts';
 import { instructions, listen } from './preview/controls.ts';
 import { cropOf, roundedView, viewOf } from './preview/frame.ts';
-import { type Lamps, lampsOf, panorama, setSky } from './preview/light.ts';
+import { type Lamps, lampsOf, Sky } from './preview/light.ts';
 import { type ReadFiles, readFiles } from './preview/read.ts';
 import { type Lens, lensOf, setCamera } from './preview/shot.ts';
 import { openModel, type Stage } from './preview/stage.ts';
@@ -57,10 +57,8 @@ class RenderPreview implements Preview<RenderParams> {
   readonly #host: PreviewHost<RenderParams>;
   readonly #renderer: WebGLRenderer;
   readonly #model: Stage | null;
-  readonly #map: Texture | null;
-  readonly #white = panorama(null);
   readonly #scene = new Scene();
-  readonly #sun = new DirectionalLight();
+  readonly #sky: Sky;
   readonly #ending = new AbortController();
   readonly #lamps = new Map<Stage, Lamps>();
   #builtIn: Stage | null = null;
@@ -75,8 +73,7 @@ class RenderPreview implements Preview<RenderParams> {
     this.#host = host;
     this.#renderer = renderer;
     this.#model = model;
-    this.#map = environment && panorama(environment);
-    this.#scene.add(this.#sun);
+    this.#sky = new Sky(renderer, environment);
     this.#watch(host.canvas);
   }
 
@@ -139,8 +136,7 @@ class RenderPreview implements Preview<RenderParams> {
     this.#ending.abort();
     this.#host.canvas.ownerDocument.defaultView?.cancelAnimationFrame(this.#drawing);
     for (const stage of [this.#model, this.#builtIn]) if (stage) disposeAll(stage.root);
-    this.#map?.dispose();
-    this.#white.dispose();
+    this.#sky.dispose();
     release(this.#renderer);
   }
 
@@ -153,7 +149,7 @@ class RenderPreview implements Preview<RenderParams> {
     this.#renderer.toneMapping = settings.toneMap === 'agx' ? AgXToneMapping : LinearToneMapping;
     this.#renderer.toneMappingExposure = 2 ** settings.exposure;
     const lamps = this.#stage && this.#lamps.get(this.#stage);
-    setSky(this.#scene, this.#sun, this.#map as never, this.#white, lamps?.shines ?? false, settings);
+    this.#sky.set(this.#scene, lamps?.shines ?? false, params);
   }
 
   #stageOf({ scene }: RenderSettings): Stage | null {
@@ -200,6 +196,7 @@ class RenderPreview implements Preview<RenderParams> {
     });
     const lost = (isLost: boolean) => (): void => {
       this.#isLost = isLost;
+      if (!isLost) this.#sky.draw();
       this.#host.lost(isLost);
       this.#drawSoon();
     };

@@ -8,7 +8,8 @@ export interface PreviewEnvironment {
   readonly halves: Uint16Array<ArrayBuffer>;
 }
 
-const WIDTH_MAX = 2048;
+/** Four of what three.js filters an environment to. */
+const WIDTH_MAX = 1024;
 const HALF_MAX = 65504;
 const HALF_ONE = 0x3c00;
 

@@ -2,8 +2,9 @@ import {
   AmbientLight,
   type BufferGeometry,
   ClampToEdgeWrapping,
+  Color,
   DataTexture,
-  type DirectionalLight,
+  DirectionalLight,
   DoubleSide,
   EquirectangularReflectionMapping,
   Group,
@@ -17,10 +18,14 @@ import {
   RepeatWrapping,
   type Scene,
   SpotLight,
+  SRGBColorSpace,
   Vector3,
+  WebGLCubeRenderTarget,
+  type WebGLRenderer,
 } from 'three';
 import type { Box } from '../camera.ts';
-import type { RenderSettings } from '../params.ts';
+import { type RenderParams, settingsOf } from '../params.ts';
+import { toneMapOf } from '../toneMap.ts';
 import type { PreviewEnvironment } from './environment.ts';
 import type { Stage } from './stage.ts';
 
@@ -49,9 +54,7 @@ export interface Lamps {
 
 const brightness = ({ color, intensity }: Light): number => Math.max(color.r, color.g, color.b) * intensity;
 
-/** A panorama of binary16 pixels, or an even white one. */
-export function panorama(map: PreviewEnvironment | null): DataTexture {
-  const { halves, width, height } = map ?? { halves: new Uint16Array(8).fill(0x3c00), width: 2, height: 1 };
+function panorama({ halves, width, height }: PreviewEnvironment): DataTexture {
   const texture = new DataTexture(halves, width, height);
   texture.type = HalfFloatType;
   texture.colorSpace = LinearSRGBColorSpace;
@@ -142,21 +145,65 @@ function measure({ geometry, matrixWorld }: Shining): { area: number; centre: Ve
   return { area: area * step, centre, normal };
 }
 
-/** Sets what shines on the scene from beyond it, as `lighting.ts` does for the path tracer. */
-export function setSky(scene: Scene, sun: DirectionalLight, map: DataTexture | null, white: DataTexture, shines: boolean, settings: RenderSettings): void {
-  const { lighting, skyStrength, skyRotation, sunElevation, sunAzimuth, sunStrength } = settings;
-  const wanted = lighting === 'auto' ? map !== null || !shines : lighting !== 'scene';
-  const sky = wanted && skyStrength > 0 ? (map ?? white) : null;
-  scene.environment = sky;
-  scene.background = sky;
-  scene.environmentIntensity = skyStrength;
-  scene.backgroundIntensity = skyStrength;
-  const turn = (skyRotation * Math.PI) / 180 - QUARTER;
-  scene.environmentRotation.set(0, turn, 0);
-  scene.backgroundRotation.set(0, turn, 0);
-  const [up, around] = [(sunElevation * Math.PI) / 180, (sunAzimuth * Math.PI) / 180];
-  sun.visible = lighting === 'sun' && sunStrength > 0;
-  sun.intensity = sunStrength;
-  // A directional light shines from its position to its target, the origin.
-  sun.position.set(Math.cos(up) * Math.sin(around), Math.sin(up), -Math.cos(up) * Math.cos(around));
+/** A sky of radiance 1 in every direction, as what three.js filters an environment to: what is even needs no filtering. */
+function drawWhiteSky(renderer: WebGLRenderer, target: WebGLCubeRenderTarget): void {
+  renderer.setClearColor(0xffffff, 1);
+  for (let face = 0; face < 6; face++) {
+    renderer.setRenderTarget(target, face);
+    renderer.clear();
+  }
+  renderer.setRenderTarget(null);
+}
+
+/** What shines on a scene from beyond it, as `lighting.ts` has it for the path tracer. */
+export class Sky {
+  readonly #renderer: WebGLRenderer;
+  readonly #sun = new DirectionalLight();
+  readonly #white = new WebGLCubeRenderTarget(1, { colorSpace: LinearSRGBColorSpace, depthBuffer: false, minFilter: LinearFilter });
+  readonly #map: DataTexture | null;
+
+  constructor(renderer: WebGLRenderer, map: PreviewEnvironment | null) {
+    this.#renderer = renderer;
+    this.#map = map && panorama(map);
+    const { texture } = this.#white;
+    texture.isPMREMTexture = true;
+    texture.mipmaps.push({ width: 1, height: 1 } as never);
+    this.draw();
+  }
+
+  /** Again, when the GPU has lost what was drawn. */
+  draw(): void {
+    drawWhiteSky(this.#renderer, this.#white);
+  }
+
+  /** `shines`: the scene has light of its own. */
+  set(scene: Scene, shines: boolean, params: RenderParams): void {
+    const { lighting, skyStrength, skyRotation, sunElevation, sunAzimuth, sunStrength } = settingsOf(params);
+    const isWanted = lighting === 'auto' ? this.#map !== null || !shines : lighting !== 'scene';
+    scene.environment = isWanted ? (this.#map ?? this.#white.texture) : null;
+    scene.environmentIntensity = skyStrength;
+    scene.background = this.#map && isWanted ? this.#map : colour(isWanted ? skyStrength : 0, params);
+    scene.backgroundIntensity = this.#map && isWanted ? skyStrength : 1;
+    const turn = QUARTER + (skyRotation * Math.PI) / 180;
+    scene.environmentRotation.set(0, turn, 0);
+    scene.backgroundRotation.set(0, turn, 0);
+    const [up, around] = [(sunElevation * Math.PI) / 180, (sunAzimuth * Math.PI) / 180];
+    this.#sun.visible = lighting === 'sun' && sunStrength > 0;
+    this.#sun.intensity = sunStrength;
+    // A directional light shines from its position to its target, the origin.
+    this.#sun.position.set(Math.cos(up) * Math.sin(around), Math.sin(up), -Math.cos(up) * Math.cos(around));
+    scene.add(this.#sun);
+  }
+
+  dispose(): void {
+    this.#white.dispose();
+    this.#map?.dispose();
+  }
+}
+
+/** Grey of this radiance as pictures show it: three.js maps no tones of a plain background. */
+function colour(radiance: number, params: RenderParams): Color {
+  const rgb = Float64Array.of(radiance, radiance, radiance);
+  toneMapOf(params)(rgb);
+  return new Color().setRGB(rgb[0]!, rgb[1]!, rgb[2]!, SRGBColorSpace);
 }
