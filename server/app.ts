@@ -12,6 +12,7 @@ import { agreementRoutes } from './http/agreement.ts';
 import { consentRoutes } from './http/consents.ts';
 import type { AppDeps } from './http/deps.ts';
 import { answerError, HttpError } from './http/errors.ts';
+import { exampleRoutes } from './http/examples.ts';
 import { groupRoutes } from './http/groups.ts';
 import { addPages } from './http/pages.ts';
 import { addParsers } from './http/parsing.ts';
@@ -84,6 +85,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(groupRoutes(deps, sessions));
   await app.register(uploadRoutes(deps, sessions));
   await app.register(agreementRoutes(deps));
+  await app.register(exampleRoutes());
   await addPages(app, deps);
   return app;
 }

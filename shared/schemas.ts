@@ -5,6 +5,7 @@ import type { BlobHash, ConsentId, ContributorId, JobId, PartMask, ResultId } fr
 import { siteId } from './site-schemas.ts';
 
 export * from './agreement-schemas.ts';
+export * from './example-schemas.ts';
 export * from './group-schemas.ts';
 export * from './site-schemas.ts';
 
