@@ -9,6 +9,7 @@ import type {
   ContributorView,
   ErrorBody,
   ErrorCode,
+  ExampleView,
   GroupDetails,
   GroupView,
   HistoryPage,
@@ -113,6 +114,8 @@ export const api = {
   withdrawConsent: ({ id, secret }: ContributorKey, consent: string) =>
     request(`/api/consents/${consent}`, { method: 'DELETE', keepalive: true, headers: { authorization: `Contributor ${id}.${secret}` } }),
 
+  examples: async () => (await call<{ examples: ExampleView[] }>('GET', '/api/examples')).examples,
+  exampleFile: async ({ workload, id }: ExampleView, name: string) => (await request(`/api/examples/${workload}/${id}/files/${name}`, {})).blob(),
   quote: (body: QuoteRequest, signal: AbortSignal) => call<Quote>('POST', '/api/quotes', body, signal),
   submitJob: (body: JobRequest) => call<JobView>('POST', '/api/jobs', body),
   jobs: async (scope: 'public' | 'mine') => (await call<{ jobs: JobView[] }>('GET', `/api/jobs?scope=${scope}`)).jobs,
@@ -143,6 +146,9 @@ export const api = {
   proveSite: (id: SiteId) => call<OwnSiteView>('POST', `/api/sites/${id}/prove`),
   switchSite: (id: SiteId, on: boolean) => call<OwnSiteView>('POST', `/api/sites/${id}/switch`, { on }),
 };
+
+/** Address of what comes out of an example. */
+export const examplePictureUrl = ({ workload, id }: ExampleView): string => `/api/examples/${workload}/${id}/picture`;
 
 export const receiptUrl = (job: JobId): string => `/api/jobs/${job}/receipt`;
 

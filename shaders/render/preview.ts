@@ -149,7 +149,7 @@ class RenderPreview implements Preview<RenderParams> {
     this.#renderer.toneMapping = settings.toneMap === 'agx' ? AgXToneMapping : LinearToneMapping;
     this.#renderer.toneMappingExposure = 2 ** settings.exposure;
     const lamps = this.#stage && this.#lamps.get(this.#stage);
-    this.#sky.set(this.#scene, lamps?.shines ?? false, params);
+    this.#sky.set(this.#scene, lamps ?? { shines: false, glow: 0 }, params);
   }
 
   #stageOf({ scene }: RenderSettings): Stage | null {

@@ -4,7 +4,7 @@ import { approached, moved, turned } from './frame.ts';
 /** How hands move a view: mouse, touch, keys. */
 
 export const instructions =
-  'Drag to turn. Move with the right button, Shift or two fingers; come closer by pinching, or by scrolling once the picture has the focus. Keys: arrows turn, Shift and arrows move, + and − come closer and go away, Home goes back.';
+  'Drag to turn; move with the right button, Shift or two fingers; pinch to come closer, or scroll once the picture has the focus. Keys: arrows turn, with Shift they move, + and − come closer and go away, Home goes back.';
 
 export interface Hands {
   /** Changes what is ordered now. */

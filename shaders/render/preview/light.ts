@@ -1,5 +1,4 @@
 import {
-  AmbientLight,
   type BufferGeometry,
   ClampToEdgeWrapping,
   Color,
@@ -48,6 +47,8 @@ const QUARTER = Math.PI / 2;
 
 export interface Lamps {
   readonly group: Group;
+  /** Radiance of the even glow. */
+  readonly glow: number;
   /** Whether anything in the scene shines by itself, as the path tracer counts it. */
   readonly shines: boolean;
 }
@@ -79,10 +80,9 @@ export function lampsOf(stage: Stage, box: Box): Lamps {
   const sides = [box[3] - box[0], box[4] - box[1], box[5] - box[2]] as const;
   const walls = 2 * (sides[0] * sides[1] + sides[1] * sides[2] + sides[2] * sides[0]);
   const flux = lamps.reduce((sum, lamp) => sum + lamp.flux, 0) + strongest.reduce((sum, light) => sum + fluxOf(light), 0);
-  // Of grey walls half comes back, half of that again: as much as shone at first.
-  if (walls > 0 && flux > 0) group.add(new AmbientLight(0xffffff, flux / walls));
   group.updateMatrixWorld(true);
-  return { group, shines: strongest.length > 0 || glowing.length > 0 };
+  // Of grey walls half comes back, half of that again: as much as shone at first.
+  return { group, glow: walls > 0 ? flux / walls / Math.PI : 0, shines: strongest.length > 0 || glowing.length > 0 };
 }
 
 function fluxOf(light: Light): number {
@@ -176,12 +176,11 @@ export class Sky {
     drawWhiteSky(this.#renderer, this.#white);
   }
 
-  /** `shines`: the scene has light of its own. */
-  set(scene: Scene, shines: boolean, params: RenderParams): void {
+  set(scene: Scene, { shines, glow }: Omit<Lamps, 'group'>, params: RenderParams): void {
     const { lighting, skyStrength, skyRotation, sunElevation, sunAzimuth, sunStrength } = settingsOf(params);
     const isWanted = lighting === 'auto' ? this.#map !== null || !shines : lighting !== 'scene';
-    scene.environment = isWanted ? (this.#map ?? this.#white.texture) : null;
-    scene.environmentIntensity = skyStrength;
+    scene.environment = isWanted && this.#map ? this.#map : this.#white.texture;
+    scene.environmentIntensity = isWanted ? skyStrength : glow;
     scene.background = this.#map && isWanted ? this.#map : colour(isWanted ? skyStrength : 0, params);
     scene.backgroundIntensity = this.#map && isWanted ? skyStrength : 1;
     const turn = QUARTER + (skyRotation * Math.PI) / 180;
