@@ -79,11 +79,12 @@ export class PreviewState {
     try {
       const face = await this.#load();
       signal.throwIfAborted();
-      const preview = await face.open(host, files, this.#params, signal);
+      const params = this.#params;
+      const preview = await face.open(host, files, params, signal);
       if (signal.aborted) return preview.close();
       this.#preview = preview;
       this.#status = 'shown';
-      preview.show(this.#params, this.#frame);
+      if (this.#params !== params) preview.show(this.#params, this.#frame);
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof InputError) this.#refusal = error;

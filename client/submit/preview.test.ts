@@ -34,9 +34,9 @@ it('draws what is ordered now, at the frame that is looked at, until the canvas 
   const state = drawing();
   const leave = state.attach(canvas, subject);
   expect(state.status).toBe('loading');
-  state.show({ width: 4 });
   await settle();
   expect(state.status).toBe('shown');
+  state.show({ width: 4 });
   expect(shows).toEqual([[{ width: 4 }, 0]]);
   state.seek(7);
   state.show({ width: 5 });
@@ -52,6 +52,18 @@ it('draws what is ordered now, at the frame that is looked at, until the canvas 
   expect(state.status).toBe('shown');
   leave();
   expect([state.status, state.preview, closed]).toEqual(['none', null, 1]);
+});
+
+it('what was ordered meanwhile is drawn once the files have been read', async () => {
+  let read = (): void => undefined;
+  const state = face(() => new Promise((resolve) => (read = () => resolve(shown))));
+  state.attach(canvas, subject);
+  await settle();
+  state.show({ width: 4 });
+  expect(shows).toEqual([]);
+  read();
+  await settle();
+  expect(shows).toEqual([[{ width: 4 }, 0]]);
 });
 
 it('what is opened after the canvas has gone is closed at once', async () => {

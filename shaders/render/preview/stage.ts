@@ -52,6 +52,7 @@ class ModelStage implements Stage {
   readonly #still: NodeTree;
   readonly #motion: ((second: number) => void) | null;
   #second = 0;
+  #stillBox: Box | null = null;
 
   constructor(read: ReadModel, { root, nodes, clip }: LoadedModel) {
     this.#read = read;
@@ -92,6 +93,12 @@ class ModelStage implements Stage {
   }
 
   box(seconds: readonly number[]): Box {
+    if (this.#motion) return this.#boxOver(seconds);
+    this.#stillBox ??= this.#boxOver([]);
+    return this.#stillBox;
+  }
+
+  #boxOver(seconds: readonly number[]): Box {
     const { gltf } = this.#read;
     const frames = this.#motion ? Math.max(1, seconds.length) : 1;
     const tree = placeNodes(gltf, animatedNodes(gltf), frames);
@@ -146,10 +153,10 @@ export class Bounds {
   addNode(node: Object3D, nodes: ReadonlySet<Object3D>, isInstanced: boolean): void {
     const parts = partsOf(node, nodes);
     const places = parts[0] instanceof InstancedMesh ? instancesOf(parts[0]) : [parts[0]?.matrixWorld ?? new Matrix4()];
-    if (!isInstanced) for (const place of places) for (const part of parts) eachCorner(part, (x, y, z) => this.#addAt(place, x, y, z));
+    if (!isInstanced) for (const place of places) for (const part of parts) eachVertex(part, (x, y, z) => this.#addAt(place, x, y, z));
     else {
       const own = new Bounds();
-      for (const part of parts) eachCorner(part, (x, y, z) => own.add(x, y, z));
+      for (const part of parts) eachVertex(part, (x, y, z) => own.add(x, y, z));
       const box = own.box;
       for (const place of places)
         for (let corner = 0; corner < 8; corner++) this.#addAt(place, box[corner & 1 ? 3 : 0], box[corner & 2 ? 4 : 1], box[corner & 4 ? 5 : 2]);
@@ -179,12 +186,10 @@ function instancesOf(mesh: InstancedMesh): Matrix4[] {
   });
 }
 
-/** Vertices that no triangle uses do not count. */
-function eachCorner({ geometry }: Mesh, visit: (x: number, y: number, z: number) => void): void {
+/** Each vertex once; those that no triangle uses do not count. */
+function eachVertex({ geometry }: Mesh, visit: (x: number, y: number, z: number) => void): void {
   const positions = geometry.getAttribute('position') as Attribute;
-  const count = geometry.index?.count ?? positions.count;
-  for (let corner = 0; corner < count; corner++) {
-    const at = geometry.index ? geometry.index.getX(corner) : corner;
-    visit(positions.getX(at), positions.getY(at), positions.getZ(at));
-  }
+  const isUsed = new Uint8Array(positions.count).fill(geometry.index ? 0 : 1);
+  for (const vertex of geometry.index?.array ?? []) isUsed[vertex] = 1;
+  for (let at = 0; at < positions.count; at++) if (isUsed[at]) visit(positions.getX(at), positions.getY(at), positions.getZ(at));
 }
