@@ -24,6 +24,13 @@ const quoteRequest = {
   files: 'Hashes of uploaded files, by the field of the workload that they are for.',
   checks: 'How certain you want to be; left out: one wrong element in 10,000 at most.',
 };
+const apiKey = {
+  id: 'Id of the key.',
+  name: 'As you called it.',
+  scopes: 'What it may do.',
+  expiresMs: 'When it ends by itself, in milliseconds since 1970; null: never.',
+  revokedMs: 'When it was revoked, in milliseconds since 1970; null: it was not.',
+};
 const jobId = 'Id of the job.';
 const recentCounts = {
   drawn: 'Elements of it that were recomputed.',
@@ -49,7 +56,7 @@ export const fieldTexts: Readonly<Record<string, Readonly<Record<string, string>
     balances: 'By unit; test credits and credits never mix.',
     jobs: 'Jobs that are open.',
   },
-  ApiKey: { id: 'Id of the key.', name: 'As you called it.', scopes: 'What it may do.' },
+  ApiKey: apiKey,
   ApiKeyPage: { keys: 'Newest first.' },
   Balance: {
     unit: 'Test credits or credits.',
@@ -114,7 +121,7 @@ export const fieldTexts: Readonly<Record<string, Readonly<Record<string, string>
     group: 'A group of yours, and with `groupMode` what it means for this job: both or neither.',
     groupMode: '`first`: its members get the work before others. `only`: nobody else gets or sees it, and it costs nothing.',
   },
-  MadeApiKey: { id: 'Id of the key.', name: 'As you called it.', scopes: 'What it may do.' },
+  MadeApiKey: apiKey,
   Problem: { code: 'The kind of problem, for programs.' },
   Quote: {
     tiles: 'Tiles in each pass.',
