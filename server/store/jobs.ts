@@ -4,19 +4,10 @@ import type { BlobHash, ContributorId, GroupId, JobId, JobStatus, OwnerId, Resul
 import { assertBudget, countPaid } from './api-keys.ts';
 import { writeMade } from './idempotency.ts';
 import { mayBeNegative, postTransfers, readBalance } from './ledger.ts';
+import { type JobOrder, type JobPageFilter, TooManyOpen } from './orders.ts';
 import { resultColumns, resultOf, withoutBytes } from './results.ts';
 import type { JobsTable, Tables } from './schema.ts';
-import {
-  InsufficientCredits,
-  type JobOrder,
-  type JobPageFilter,
-  type JobStore,
-  type StoredJob,
-  type StoredResult,
-  TooManyOpen,
-  type Transfer,
-  type Write,
-} from './store.ts';
+import { InsufficientCredits, type JobStore, type StoredJob, type StoredResult, type Transfer, type Write } from './store.ts';
 
 type Db = Kysely<Tables>;
 type WriteOf<Kind extends Write['kind']> = Extract<Write, { kind: Kind }>;

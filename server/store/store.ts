@@ -1,6 +1,5 @@
 import type { MicroCredits } from '../../shared/credits.ts';
 import type {
-  ApiKeyId,
   BlobHash,
   ConsentId,
   ContributorId,
@@ -20,7 +19,8 @@ import type {
 import type { ChecksPolicy, JobView } from '../../shared/schemas.ts';
 import type { Standing } from '../core/reputation.ts';
 import type { ApiKeyStore } from './api-keys.ts';
-import type { Claim, IdempotencyStore } from './idempotency.ts';
+import type { IdempotencyStore } from './idempotency.ts';
+import type { JobOrder, JobPageFilter } from './orders.ts';
 
 /**
  * The one interface between the coordinator and its database. Everything durable goes through here; a promise that
@@ -194,29 +194,6 @@ export interface Vesting {
   readonly vestsAtMs: number;
   /** Where it goes back to when it is voided after the job's end. */
   readonly refundTo: AccountId;
-}
-
-/** How a job came in. */
-export interface JobOrder {
-  /** The API key that it counts for. */
-  readonly apiKey: ApiKeyId | null;
-  /** The request, when it can be sent again. */
-  readonly claim: Claim | null;
-  /** Most jobs that its owner may have open, with this one. */
-  readonly openMax: number;
-}
-
-export interface JobPageFilter {
-  readonly visibility?: 'public';
-  readonly owner?: OwnerId;
-  readonly group?: GroupId;
-  readonly beforeSeq: number;
-  readonly limit: number;
-}
-
-/** Raised when an owner has as many open jobs as it may. Nothing of the transaction was kept. */
-export class TooManyOpen extends Error {
-  override readonly name = 'TooManyOpen';
 }
 
 export interface JobStore {
