@@ -4,7 +4,7 @@ import type { BlobHash, ContributorId, GroupId, JobId, JobStatus, OwnerId, Resul
 import { assertBudget, countPaid } from './api-keys.ts';
 import { writeMade } from './idempotency.ts';
 import { mayBeNegative, postTransfers, readBalance } from './ledger.ts';
-import { type JobOrder, type JobPageFilter, TooManyOpen } from './orders.ts';
+import { type JobOrder, type JobPageFilter, type ResultPageFilter, TooManyOpen } from './orders.ts';
 import { resultColumns, resultOf, withoutBytes } from './results.ts';
 import type { JobsTable, Tables } from './schema.ts';
 import { InsufficientCredits, type JobStore, type StoredJob, type StoredResult, type Transfer, type Write } from './store.ts';
@@ -187,7 +187,7 @@ export class SqlJobs implements JobStore {
     return rows.map(withoutBytes);
   }
 
-  async acceptedPage(job: JobId, { afterSeq, limit }: { readonly afterSeq: number; readonly limit: number }): ReturnType<JobStore['acceptedPage']> {
+  async acceptedPage(job: JobId, { afterSeq, limit }: ResultPageFilter): ReturnType<JobStore['acceptedPage']> {
     const rows = await this.#db
       .selectFrom('results')
       .select([...resultColumns, 'seq'])

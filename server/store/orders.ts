@@ -19,6 +19,11 @@ export interface JobPageFilter {
   readonly limit: number;
 }
 
+export interface ResultPageFilter {
+  readonly afterSeq: number;
+  readonly limit: number;
+}
+
 /** Raised when an owner has as many open jobs as it may. Nothing of the transaction was kept. */
 export class TooManyOpen extends Error {
   override readonly name = 'TooManyOpen';

@@ -20,7 +20,7 @@ import type { ChecksPolicy, JobView } from '../../shared/schemas.ts';
 import type { Standing } from '../core/reputation.ts';
 import type { ApiKeyStore } from './api-keys.ts';
 import type { IdempotencyStore } from './idempotency.ts';
-import type { JobOrder, JobPageFilter } from './orders.ts';
+import type { JobOrder, JobPageFilter, ResultPageFilter } from './orders.ts';
 
 /**
  * The one interface between the coordinator and its database. Everything durable goes through here; a promise that
@@ -215,10 +215,7 @@ export interface JobStore {
   /** All results of a job that still matter (committed or accepted), without inline bytes, oldest first. */
   results(job: JobId): Promise<StoredResult[]>;
   /** Accepted ones alone, in the order in which they were committed, from `afterSeq` (exclusive) on. */
-  acceptedPage(
-    job: JobId,
-    page: { readonly afterSeq: number; readonly limit: number },
-  ): Promise<{ readonly results: readonly StoredResult[]; readonly nextSeq: number | null }>;
+  acceptedPage(job: JobId, page: ResultPageFilter): Promise<{ readonly results: readonly StoredResult[]; readonly nextSeq: number | null }>;
   result(id: ResultId): Promise<StoredResult | undefined>;
   /** Of one contributor in whatever state, without inline bytes, newest first. */
   resultsOf(contributor: ContributorId, limit: number): Promise<StoredResult[]>;
