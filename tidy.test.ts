@@ -155,6 +155,8 @@ describe('each rule can fail', () => {
       [
         ['client/b.ts', `import '../shaders/render/deep.ts';`],
         ['server/b.ts', `import '../shaders/render/view.ts';`],
+        ['server/c.ts', `import '../shaders/render/preview.ts';`],
+        ['shaders/render/preview/read.worker.ts', `import '../deep.ts'; import sharp from 'sharp';`],
         ['shaders/render/run.ts', `import './deep.ts';`],
         ['client/engine/a.ts', `import { join } from 'node:path';`],
       ],

@@ -94,6 +94,8 @@ export default defineConfig({
     // The content security policy allows no data: fonts or scripts, and nothing inline.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // three.js, in one chunk, once a file is there to be previewed.
+    chunkSizeWarningLimit: 800,
     rolldownOptions: {
       checks: { pluginTimings: false },
       input: {

@@ -42,10 +42,11 @@ async function joinBy(page: Page, link: string): Promise<void> {
 
 async function submitToGroup(page: Page): Promise<string> {
   await page.goto(`${coordinator.url}/submit`);
-  await page.getByLabel('Scene').selectOption('cornell');
+  await page.getByRole('button', { name: /Cornell box/ }).click();
+  await page.getByText('Advanced').click();
   await page.getByLabel('Width, px').fill('32');
   await page.getByLabel('Height, px').fill('32');
-  await page.getByLabel('Samples').fill('16');
+  await page.getByLabel('Samples', { exact: true }).and(page.getByRole('spinbutton')).fill('16');
   await page.getByLabel('Title').fill('For us alone');
   await page.getByText('My group only').click();
   await page.getByText('Costs nothing: the members of your group compute it').waitFor();

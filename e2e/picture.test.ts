@@ -27,11 +27,11 @@ const VESTING_MS_MAX = 40_000;
 
 async function submitByForm(page: Page): Promise<string> {
   await page.goto(`${coordinator.url}/submit`);
-  await page.getByLabel('glTF file').setInputFiles({ name: 'room.glb', mimeType: 'model/gltf-binary', buffer: model });
+  await page.getByLabel('Choose a file').setInputFiles({ name: 'room.glb', mimeType: 'model/gltf-binary', buffer: model });
+  await page.getByText('Advanced').click();
   await page.getByLabel('Width, px').fill('96');
   await page.getByLabel('Height, px').fill('64');
-  await page.getByLabel('Samples').fill('64');
-  await page.getByText('Advanced').click();
+  await page.getByLabel('Samples', { exact: true }).and(page.getByRole('spinbutton')).fill('64');
   await page.getByLabel('Bounces').fill('4');
   await page.getByLabel('Title').fill('A small room');
   await page.getByRole('button', { name: /^Render for .* test credits$/ }).click({ timeout: 30_000 });

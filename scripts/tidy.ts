@@ -81,9 +81,9 @@ export function folderImports(sources: readonly Source[]): Finding[] {
 /** Where every file that a room loads at once must not lead: static imports are followed, lazy and type-only ones are not. */
 const unreachable: readonly { readonly from: RegExp; readonly never: RegExp; readonly why: string }[] = [
   { from: /^client\//, never: /^shaders\/[^/]+\/(prepare|check|assemble|samples)\.ts$/, why: 'pages must not load a face of the coordinator' },
-  { from: /^server\//, never: /^shaders\/[^/]+\/(run|view)\.ts$/, why: 'the coordinator must not load a face of the pages' },
+  { from: /^server\//, never: /^shaders\/[^/]+\/(run|view|preview)\.ts$/, why: 'the coordinator must not load a face of the pages' },
   {
-    from: /^shaders\/[^/]+\/(spec|form|run|view)\.ts$/,
+    from: /^shaders\/[^/]+\/((spec|form|run|view|preview)|preview\/.*\.worker)\.ts$/,
     never: /^(node:|sharp$|better-sqlite3$|webgpu$|@gltf-transform\/)/,
     why: 'faces that run in pages must not load Node modules',
   },

@@ -17,6 +17,7 @@ import { shareWithKeys } from './http/cors.ts';
 import { Cursors } from './http/cursors.ts';
 import type { AppDeps } from './http/deps.ts';
 import { answerError, HttpError } from './http/errors.ts';
+import { exampleRoutes } from './http/examples.ts';
 import { groupRoutes } from './http/groups.ts';
 import { addIdempotency } from './http/idempotency.ts';
 import { describeApi, serveDescription } from './http/openapi.ts';
@@ -116,6 +117,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(uploadRoutes({ config, blobs, uploads }, sessions));
   await app.register(agreementRoutes(deps));
   await app.register(workloadRoutes);
+  await app.register(exampleRoutes());
   await addPages(app, deps);
   return app;
 }

@@ -19,8 +19,9 @@ import type { Moderation } from './moderation.ts';
 import { readRequest } from './order.ts';
 import { Quotes, quoteUsed } from './quotes.ts';
 import type { Claim } from './store/idempotency.ts';
+import { type JobPageFilter, TooManyOpen } from './store/orders.ts';
 import { QuoteUsed } from './store/quotes.ts';
-import { type AccountId, type BlobStore, type JobPageFilter, type Store, type StoredJob, type StoredResult, TooManyOpen } from './store/store.ts';
+import type { AccountId, BlobStore, Store, StoredJob, StoredResult } from './store/store.ts';
 
 export interface JobDeps {
   readonly store: Store;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { io, type Socket } from 'socket.io-client';
 import parser from 'socket.io-msgpack-parser';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { workload, workloadIds } from '../shaders/registry.ts';
 import { type Committed, commitParts, saltOf } from '../shared/commitment.ts';
 import { encodeResult, toHex } from '../shared/formats.ts';
@@ -37,6 +37,9 @@ let folder: string;
 export const whole = {
   get url(): string {
     return running.url;
+  },
+  get folder(): string {
+    return folder;
   },
   async open(): Promise<void> {
     folder = await mkdtemp(join(tmpdir(), 'tessera-main-'));
@@ -181,7 +184,7 @@ export class Contributor {
 
   /** Works until there is nothing more to do. A newcomer gets one part after the other, each when the one before it was accepted. */
   async workOff(): Promise<void> {
-    for (let verdicts = 1; ; verdicts++) {
+    for (let verdicts = this.verdicts.length + 1; ; verdicts++) {
       const [lease] = await this.lease();
       if (!lease) break;
       expect(await this.deliver(lease, await this.compute(lease))).toHaveProperty('stored', true);
@@ -190,7 +193,7 @@ export class Contributor {
   }
 
   async untilVerdicts(count: number): Promise<void> {
-    await expect.poll(() => this.verdicts.length, { timeout: 10_000 }).toBe(count);
+    await vi.waitFor(() => expect(this.verdicts.length).toBe(count), { timeout: 10_000 });
   }
 }
 

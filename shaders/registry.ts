@@ -10,6 +10,7 @@ const entries = {
     run: () => import('./render/run.ts'),
     check: () => import('./render/check.ts'),
     view: () => import('./render/view.ts'),
+    preview: () => import('./render/preview.ts'),
     assemble: () => import('./render/assemble.ts'),
     samples: () => import('./render/samples.ts'),
   },

@@ -10,3 +10,9 @@ declare interface AbortSignal {
 declare interface GPUDevice {
   readonly label: string;
 }
+declare interface Blob {
+  readonly size: number;
+}
+declare interface HTMLCanvasElement {
+  readonly width: number;
+}

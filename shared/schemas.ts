@@ -10,6 +10,7 @@ import { siteId } from './site-schemas.ts';
 export * from './agreement-schemas.ts';
 export * from './api-schemas.ts';
 export * from './error-schemas.ts';
+export * from './example-schemas.ts';
 export * from './group-schemas.ts';
 export * from './lifecycle-schemas.ts';
 export * from './moderation-schemas.ts';

@@ -24,6 +24,8 @@ const workloadField = Type.Union([
     options: Type.Array(Type.Object({ value: Type.String(), label: Type.String() })),
     advanced: Type.Optional(Type.Boolean()),
   }),
+  /** Chosen by looking; programs give it among the parameters. */
+  Type.Object({ kind: Type.Literal('picked'), ...control, takeBack: Type.String() }),
 ]);
 
 export const workloadView = Type.Object({

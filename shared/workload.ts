@@ -1,5 +1,6 @@
 import type { TSchema } from 'typebox';
 import type { ElementRef, JobContext, MicroUnits, PartMask, TileRef } from './model.ts';
+import type { WorkloadPreview } from './preview.ts';
 
 /**
  * The contract of a workload: one folder under shaders/, one file per place it runs in.
@@ -10,6 +11,7 @@ import type { ElementRef, JobContext, MicroUnits, PartMask, TileRef } from './mo
  *   run.ts       WebGPU, browser and Node   `WorkloadRun`
  *   check.ts     server threads             `WorkloadCheck`
  *   view.ts      pages                      `WorkloadView`
+ *   preview.ts   the submit page, optional  `WorkloadPreview` (preview.ts)
  *   assemble.ts  server thread              `WorkloadAssemble`
  *   samples.ts   server                     `WorkloadSamples`
  */
@@ -39,7 +41,32 @@ export type Field =
       readonly help: string;
       readonly options: readonly { readonly value: string; readonly label: string }[];
       readonly advanced?: boolean;
-    };
+    }
+  /** A value that is chosen in the preview; the form can only take it back. Not there until then. */
+  | { readonly kind: 'picked'; readonly name: string; readonly label: string; readonly help: string; readonly takeBack: string };
+
+/**
+ * One of the few questions that most people answer, in ways of which one applies at a time. Whatever it orders has fields of its own too,
+ * where every other value can be said.
+ */
+export interface Slider<Params = unknown> {
+  readonly name: string;
+  readonly label: string;
+  readonly ways: readonly SliderWay<Params>[];
+}
+
+export interface SliderWay<Params = unknown> {
+  readonly label: string;
+  readonly help: string;
+  /** Values to slide over, in their order. The value that is shown may lie between them. */
+  readonly stops: readonly number[];
+  /** Null: another way applies. */
+  read(params: Params): number | null;
+  /** What a stop orders. */
+  write(params: Params, stop: number): Partial<Params>;
+  /** What is ordered now, with its unit. */
+  say(params: Params): string;
+}
 
 /** When an element is wrong: further from the truth than `allowed`, and no near-tie explains it. Rates are measured, see the workload's README. */
 export interface Tolerance {
@@ -112,6 +139,7 @@ export interface Extension<Params = unknown, Prepared = unknown> {
 export interface WorkloadForm {
   readonly params: TSchema;
   readonly fields: readonly Field[];
+  readonly sliders: readonly Slider[];
 }
 
 /** A refusal of an input, shown beside the field it names. `limit` says what would have been fine. */
@@ -263,6 +291,8 @@ export interface WorkloadSample<Params = unknown> {
   readonly title: string;
   readonly params: Params;
   readonly files: Readonly<Record<string, Uint8Array>>;
+  /** What comes out, small: about 320 pixels wide. */
+  readonly picture: { readonly mediaType: string; readonly bytes: Uint8Array };
 }
 
 export interface WorkloadSamples<Params> {
@@ -278,6 +308,7 @@ export interface WorkloadEntry {
   readonly run: () => Promise<WorkloadRun<unknown, unknown>>;
   readonly check: () => Promise<WorkloadCheck<unknown, unknown>>;
   readonly view: () => Promise<WorkloadView<unknown, unknown>>;
+  readonly preview?: () => Promise<WorkloadPreview>;
   readonly assemble: () => Promise<WorkloadAssemble<unknown, unknown>>;
   readonly samples: () => Promise<WorkloadSamples<unknown>>;
 }

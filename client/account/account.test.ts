@@ -1,12 +1,13 @@
 import type { Wallet } from '@wallet-standard/base';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Challenge } from '../../shared/schemas.ts';
+import type { ApiKeyView, Challenge } from '../../shared/schemas.ts';
 import { snippetOf } from '../ui/snippet.ts';
+import { ApiKeys, budgetProblem, budgetWords, isStanding, stateWords } from './api-keys.svelte.ts';
 import { originProblem } from './sites.svelte.ts';
 import { accountWords, kindWords } from './statement-words.ts';
 import { connectWallet, isSolanaWallet, readyState, type SolanaWallet, signChallenge } from './wallet-sign-in.ts';
 import { walletProblem } from './wallet-words.ts';
-import { deliveryWords, stateWords, urlProblem } from './webhooks.svelte.ts';
+import { deliveryWords, urlProblem, stateWords as webhookWords } from './webhooks.svelte.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -99,9 +100,9 @@ describe('webhooks', () => {
   });
 
   it('say how they stand and what became of the last delivery', () => {
-    expect(stateWords({ disabled: null, failures: 0 })).toBe('On.');
-    expect(stateWords({ disabled: null, failures: 3 })).toBe('On, but the last 3 attempts failed.');
-    expect(stateWords({ disabled: { sinceMs: 0, reason: 'Gone.' }, failures: 3 })).toMatch(/^Disabled since .*1970.* Gone. A test/);
+    expect(webhookWords({ disabled: null, failures: 0 })).toBe('On.');
+    expect(webhookWords({ disabled: null, failures: 3 })).toBe('On, but the last 3 attempts failed.');
+    expect(webhookWords({ disabled: { sinceMs: 0, reason: 'Gone.' }, failures: 3 })).toMatch(/^Disabled since .*1970.* Gone. A test/);
     const delivery = { id: 'msg_1', type: 'job.done', job: null, createdMs: 0, state: 'waiting', attempts: 0, attemptedMs: null, status: null } as const;
     const waiting = { ...delivery, error: null, nextMs: 5 };
     expect(deliveryWords(waiting)).toMatch(/waits to be sent.$/);
@@ -124,5 +125,60 @@ describe('sites', () => {
     expect(snippetOf('https://tessera.example', 's_1')).toBe(
       '<script src="https://tessera.example/widget.js" async></script>\n<tessera-widget site="s_1"><svg width="320" height="96"></svg></tessera-widget>',
     );
+  });
+});
+
+describe('API keys', () => {
+  const key = {
+    id: 'tk_AAAAAAAAAAAAAAAA',
+    name: 'Farm',
+    scopes: ['jobs:read'],
+    budgetMicroCredits: '2500000',
+    spentMicroCredits: '1250000',
+    createdMs: 0,
+    expiresMs: null,
+    usedMs: null,
+    revokedMs: null,
+  } as unknown as ApiKeyView;
+
+  it('say what they have spent, and whether they stand', () => {
+    expect(budgetWords(key)).toBe('1.25 of 2.50 credits spent');
+    expect(budgetWords({ ...key, budgetMicroCredits: null })).toBe('1.25 credits spent, no budget');
+    expect([isStanding(key, 5), isStanding({ ...key, expiresMs: 5 }, 5), isStanding({ ...key, revokedMs: 1 }, 5)]).toEqual([true, false, false]);
+    expect(stateWords(key, 5)).toBe('Never used, ends when you revoke it');
+    expect(stateWords({ ...key, expiresMs: 86_400_000, usedMs: 0 }, 5)).toMatch(/^Last used Jan 1, 1970, ends Jan 2, 1970$/);
+    expect(stateWords({ ...key, expiresMs: 5 }, 5)).toMatch(/^Expired/);
+    expect(stateWords({ ...key, revokedMs: 1 }, 5)).toMatch(/^Revoked/);
+  });
+
+  it('take a budget in credits, or none', () => {
+    for (const good of ['', ' ', '0', '12.5', '0.000001']) expect(budgetProblem(good), good).toBeUndefined();
+    for (const bad of ['-1', 'much', '1.0000001', '1,5']) expect(budgetProblem(bad), bad).toBeTruthy();
+  });
+
+  it('are made with what was chosen, shown once, and revoked', async () => {
+    const asked: [string, string, unknown][] = [];
+    const made = { ...key, key: `tk_AAAAAAAAAAAAAAAA_${'B'.repeat(43)}` };
+    vi.stubGlobal('fetch', async (path: string, { method = 'GET', body }: { method?: string; body?: string }) => {
+      asked.push([method, path, body && JSON.parse(body)]);
+      return new Response(JSON.stringify(method === 'POST' ? made : { keys: [key], next: null }), { status: 200 });
+    });
+    const keys = new ApiKeys();
+    expect(keys.valid).toBe(false);
+    keys.name = ' Farm ';
+    keys.budget = '2.5';
+    keys.choose('jobs:write', false);
+    keys.choose('account:read', true);
+    await keys.make();
+    expect(asked[0]).toEqual(['POST', '/api/keys', { name: 'Farm', scopes: ['jobs:read', 'account:read'], budgetMicroCredits: '2500000', expiresMs: null }]);
+    expect([keys.made, keys.name, keys.list.rows]).toEqual([made.key, '', [key]]);
+    keys.forget();
+    expect(keys.made).toBeNull();
+    await keys.revoke(key.id);
+    expect(asked.at(-2)).toEqual(['DELETE', `/api/keys/${key.id}`, undefined]);
+    keys.choose('jobs:read', false);
+    keys.choose('account:read', false);
+    keys.name = 'Farm';
+    expect(keys.valid).toBe(false);
   });
 });

@@ -73,7 +73,7 @@ test.each([
   ['submit y.glb z.glb', /two files of its kind/],
   ['submit y.stl', /Nothing here takes y.stl/],
   ['submit y.glb --workload sing', /--workload is one of paint, multiply/],
-  ['submit y.glb --params [1]', /--params is a JSON object/],
+  ['submit y.glb --params [1]', /A JSON object is needed/],
   ['submit y.glb --max-price lots', /--max-price/],
   ['submit y.glb --visibility secret', /public, unlisted or private/],
 ])('%s is refused in words', (line, message) => {

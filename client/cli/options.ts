@@ -173,6 +173,8 @@ function paramOf(field: WorkloadField, text: string): unknown {
       if (!field.options.some(({ value }) => value === text))
         throw new UsageError(`--${field.name} is one of ${field.options.map(({ value }) => value).join(', ')}, not ${text}`);
       return text;
+    case 'picked':
+      return paramsOf(text);
     case 'file':
       return text;
     default:
@@ -194,7 +196,7 @@ function paramsOf(text: string | undefined): object {
   } catch {
     // Said below.
   }
-  throw new UsageError(`--params is a JSON object, not ${text}`);
+  throw new UsageError(`A JSON object is needed, not ${text}`);
 }
 
 function visibilityOf(text: string): Order['visibility'] {

@@ -12,6 +12,7 @@ import type {
   ContributorView,
   DeliveryView,
   ErrorCode,
+  ExampleView,
   ExtensionQuote,
   ExtensionRequest,
   GroupDetails,
@@ -128,6 +129,8 @@ export const api = {
   withdrawConsent: ({ id, secret }: ContributorKey, consent: string) =>
     request(`/api/consents/${consent}`, { method: 'DELETE', keepalive: true, headers: { authorization: `Contributor ${id}.${secret}` } }),
 
+  examples: async () => (await call<{ examples: ExampleView[] }>('GET', '/api/examples')).examples,
+  exampleFile: async ({ workload, id }: ExampleView, name: string) => (await request(`/api/examples/${workload}/${id}/files/${name}`, {})).blob(),
   quote: (body: QuoteRequest, signal: AbortSignal) => call<Quote>('POST', '/api/quotes', body, signal),
   submitJob: (body: JobRequest) => call<JobView>('POST', '/api/jobs', body),
   jobs: async (scope: 'public' | 'mine') => (await call<JobPage>('GET', `/api/jobs?scope=${scope}`)).jobs,
@@ -192,6 +195,9 @@ export const api = {
   testWebhook: (id: string) => call<DeliveryView>('POST', `/api/webhooks/${id}/test`, {}),
   removeWebhook: (id: string) => call<unknown>('DELETE', `/api/webhooks/${id}`),
 };
+
+/** Address of what comes out of an example. */
+export const examplePictureUrl = ({ workload, id }: ExampleView): string => `/api/examples/${workload}/${id}/picture`;
 
 export const receiptUrl = (job: JobId): string => `/api/jobs/${job}/receipt`;
 

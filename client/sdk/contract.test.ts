@@ -15,7 +15,6 @@ const elsewhere: ReadonlySet<string> = new Set([
   'listApiKeys',
   'revokeApiKey',
   'listHistory',
-  'uploadProtocol',
   'getAgreement',
   'getBlob',
   'getReceiptKey',
@@ -109,8 +108,8 @@ test('every call is documented, and every operation is called', async () => {
     expect(made.length, name).toBeGreaterThan(0);
     for (const call of made) {
       const [method = '', path = ''] = call.split(' ');
-      // Descriptions have no HEAD: it is GET without the body, or a question of the upload protocol.
-      if (method === 'HEAD') continue;
+      // The upload protocol (tus 1.0.0) has a description of its own.
+      if (path.startsWith('/api/uploads/')) continue;
       const operation = operationOf(method, path);
       expect(operation, `${name}: ${call}`).toBeDefined();
       covered.add(operation!);

@@ -4,9 +4,7 @@ import { upload } from '../net/upload.ts';
 
 /** One chosen file on its way to the coordinator. */
 export class Attachment {
-  readonly name: string;
-  readonly bytes: number;
-  readonly #file: File;
+  readonly file: File;
   readonly #abort = new AbortController();
   #share = $state(0);
   #hash = $state<BlobHash | null>(null);
@@ -14,9 +12,7 @@ export class Attachment {
   #stalled = $state.raw<ApiError | null>(null);
 
   constructor(file: File) {
-    this.name = file.name;
-    this.bytes = file.size;
-    this.#file = file;
+    this.file = file;
   }
 
   get share(): number {
@@ -33,12 +29,13 @@ export class Attachment {
     return this.#stalled;
   }
 
-  /** Resolves when it is stored, refused or cancelled. */
+  /** Resolves when it is stored, refused or cancelled. May be called again after a refusal. */
   async send(): Promise<void> {
     this.#error = null;
+    this.#share = 0;
     try {
       const { hash } = await upload(
-        this.#file,
+        this.file,
         {
           progress: (share) => {
             this.#share = share;

@@ -1,3 +1,4 @@
+import { SECOND_MS } from '../../shared/limits.ts';
 import type { BlobHash, GroupId, GroupMode } from '../../shared/model.ts';
 import type { JobRequest, JobView, Quote, QuoteRequest } from '../../shared/schemas.ts';
 import type { WorkloadForm, WorkloadSpec } from '../../shared/workload.ts';
@@ -5,10 +6,28 @@ import { type ApiError, api, asApiError } from '../net/api.ts';
 import { session } from '../net/session.svelte.ts';
 import { Attachment } from './attachment.svelte.ts';
 import { type Certainty, certainties } from './checks.ts';
+import { fileFields } from './dropping.ts';
+import { titleError, titleFrom } from './naming.ts';
 import { errorBeside, type FieldErrors, paramErrors } from './validation.ts';
 
-/** Typing is one question, not ten. */
+/** Typing and sliding is one question, not ten. */
 const QUOTE_DELAY_MS = 400;
+/** A price that is said to have ended by a clock that is wrong is not asked for over and over. */
+const PRICE_MS_MIN = 60 * SECOND_MS;
+
+/** A quote that may hold its price for a while, and tell when the job would be done. */
+export type PromisedQuote = Quote & {
+  readonly id?: string;
+  readonly expiresMs?: number;
+  readonly finish?: { readonly p50Seconds: number; readonly p95Seconds: number } | null;
+};
+
+/** What somebody starts from: parameters and files of an example. */
+export interface Beginning {
+  readonly title: string;
+  readonly params: unknown;
+  readonly files: Readonly<Record<string, File>>;
+}
 
 /** One job being put together: parameters and files of a workload, what is wrong with them, and what it would cost. */
 export class Submission {
@@ -21,24 +40,46 @@ export class Submission {
   #group = $state<GroupId | null>(null);
   #groupMode = $state<GroupMode | null>(null);
   #files = $state.raw<Readonly<Record<string, Attachment>>>({});
-  #quote = $state.raw<Quote | null>(null);
+  #quote = $state.raw<PromisedQuote | null>(null);
+  /** The quote is of what was ordered before the last change. */
+  #stale = $state(false);
   #refusal = $state.raw<ApiError | null>(null);
   #busy = $state<'quoting' | 'submitting' | null>(null);
   #touched = $state(false);
+  #started = $state(false);
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asking = new AbortController();
 
-  readonly #local = $derived.by((): FieldErrors => paramErrors(this.form.params, this.params));
+  readonly #local = $derived.by((): FieldErrors => {
+    const error = titleError(this.title);
+    return { ...paramErrors(this.form.params, this.params), ...(error && { title: error }) };
+  });
   readonly #remote = $derived.by((): FieldErrors | null => (this.#refusal ? errorBeside(this.#refusal, this.#names) : null));
 
   constructor(spec: WorkloadSpec, form: WorkloadForm) {
     this.spec = spec;
     this.form = form;
     this.params = { ...(spec.defaults as Record<string, unknown>) };
+    this.#started = fileFields(form.fields).length === 0;
   }
 
+  /** There is something to order: files or an example were chosen, or none are needed. */
+  get started(): boolean {
+    return this.#started;
+  }
   get files(): Readonly<Record<string, Attachment>> {
     return this.#files;
+  }
+  /** Share of all files that has been sent; null when none is under way. */
+  get sending(): number | null {
+    const sent = Object.values(this.#files).filter(({ error }) => !error);
+    if (sent.every(({ hash }) => hash)) return null;
+    const bytes = sent.reduce((sum, { file }) => sum + file.size, 0);
+    return sent.reduce((sum, { file, hash, share }) => sum + file.size * (hash ? 1 : share), 0) / bytes;
+  }
+  /** Some upload waits for the network. */
+  get stalled(): boolean {
+    return Object.values(this.#files).some(({ stalled }) => stalled !== null);
   }
   /** Null together with `groupMode`: everybody alike. */
   get group(): GroupId | null {
@@ -51,8 +92,12 @@ export class Submission {
   get free(): boolean {
     return this.#groupMode === 'only';
   }
-  get quote(): Quote | null {
+  /** The last one; `stale` tells whether it is of something else than is ordered now. */
+  get quote(): PromisedQuote | null {
     return this.#quote;
+  }
+  get stale(): boolean {
+    return this.#stale;
   }
   get busy(): 'quoting' | 'submitting' | null {
     return this.#busy;
@@ -62,6 +107,10 @@ export class Submission {
   }
   get errors(): FieldErrors {
     return { ...this.#remote, ...this.#local };
+  }
+  /** Nothing is wrong with the parameters as far as can be told here. */
+  get drawable(): boolean {
+    return Object.keys(this.#local).every((name) => name === 'title');
   }
   /** A refusal that belongs to no control on the page. */
   get problem(): ApiError | null {
@@ -74,7 +123,8 @@ export class Submission {
     return short > 0n ? short : null;
   }
   get ready(): boolean {
-    return this.#quote !== null && this.#busy === null && this.missing === null && this.title.trim() !== '' && Object.keys(this.#local).length === 0;
+    const isAsked = this.#quote !== null && !this.#stale && this.#busy === null;
+    return isAsked && this.missing === null && this.title.trim() !== '' && Object.keys(this.#local).length === 0;
   }
 
   chooseGroup(mode: GroupMode | null, group: GroupId | null): void {
@@ -84,31 +134,64 @@ export class Submission {
   }
 
   set(name: string, value: unknown): void {
-    this.params[name] = value;
+    this.patch({ [name]: value });
+  }
+
+  /** Several parameters at once; those that are undefined are left out from now on. */
+  patch(params: object): void {
+    for (const [name, value] of Object.entries(params)) {
+      if (value === undefined) delete this.params[name];
+      else this.params[name] = value;
+    }
     this.quoteSoon();
+  }
+
+  /** In place of everything that was chosen before. */
+  async begin({ title, params, files }: Beginning): Promise<void> {
+    for (const attachment of Object.values(this.#files)) attachment.cancel();
+    this.params = { ...(this.spec.defaults as Record<string, unknown>), ...(params as Record<string, unknown>) };
+    this.title = title;
+    this.#files = {};
+    this.#quote = null;
+    await this.attachAll(new Map(Object.entries(files)));
   }
 
   async attach(field: string, file: File | null): Promise<void> {
+    if (file) return this.attachAll(new Map([[field, file]]));
     this.#files[field]?.cancel();
     const { [field]: _, ...others } = this.#files;
-    const attachment = file ? new Attachment(file) : null;
-    this.#files = attachment ? { ...others, [field]: attachment } : others;
+    this.#files = others;
     this.#quote = null;
-    if (!attachment) return this.quoteSoon();
-    // The first file is what the job is about; others go with it.
-    const subject = this.form.fields.find(({ kind }) => kind === 'file')?.name;
-    if (field === subject && this.title.trim() === '') this.title = attachment.name.replace(/\.[^.]+$/, '').slice(0, 80);
-    await attachment.send();
     this.quoteSoon();
   }
 
-  quoteSoon(): void {
-    this.#touched = true;
+  /** Each takes the place of the field's file before it. */
+  async attachAll(files: ReadonlyMap<string, File>): Promise<void> {
+    this.#started = true;
+    const added = Object.fromEntries([...files].map(([field, file]) => [field, new Attachment(file)]));
+    for (const field of files.keys()) this.#files[field]?.cancel();
+    this.#files = { ...this.#files, ...added };
     this.#quote = null;
+    // The first file is what the job is about; others go with it.
+    const subject = files.get(fileFields(this.form.fields)[0]?.name ?? '');
+    if (subject && this.title.trim() === '') this.title = titleFrom(subject.name);
+    await Promise.all(Object.values(added).map((attachment) => attachment.send()));
+    this.quoteSoon();
+  }
+
+  /** Again, after the network failed. */
+  async send(field: string): Promise<void> {
+    await this.#files[field]?.send();
+    this.quoteSoon();
+  }
+
+  quoteSoon(delayMs = QUOTE_DELAY_MS): void {
+    this.#touched = true;
+    this.#stale = true;
     this.#refusal = null;
     this.#asking.abort();
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#ask(), QUOTE_DELAY_MS);
+    this.#timer = setTimeout(() => void this.#ask(), delayMs);
   }
 
   async submit(): Promise<JobView | null> {
@@ -116,7 +199,9 @@ export class Submission {
     this.#refusal = null;
     try {
       const group = this.#group && this.#groupMode ? { group: this.#group, groupMode: this.#groupMode } : {};
-      return await api.submitJob({ ...this.#request(), title: this.title.trim(), visibility: this.free ? 'unlisted' : this.visibility, ...group });
+      const promise = this.#quote?.id ? { quote: this.#quote.id } : {};
+      const visibility = this.free ? 'unlisted' : this.visibility;
+      return await api.submitJob({ ...this.#request(), ...promise, title: this.title.trim(), visibility, ...group });
     } catch (error) {
       this.#refusal = asApiError(error);
       return null;
@@ -143,14 +228,19 @@ export class Submission {
 
   async #ask(): Promise<void> {
     const sending = Object.values(this.#files).some(({ hash }) => !hash);
-    if (sending || Object.keys(this.#local).length > 0) return;
+    if (sending || !this.drawable) return;
     const asking = new AbortController();
     this.#asking = asking;
     this.#busy = 'quoting';
     try {
-      this.#quote = await api.quote(this.#request(), asking.signal);
+      const quote: PromisedQuote = await api.quote(this.#request(), asking.signal);
+      this.#quote = quote;
+      this.#stale = false;
+      if (quote.expiresMs !== undefined) this.#timer = setTimeout(() => this.quoteSoon(0), Math.max(PRICE_MS_MIN, quote.expiresMs - Date.now()));
     } catch (error) {
-      if (!asking.signal.aborted) this.#refusal = asApiError(error);
+      if (asking.signal.aborted) return;
+      this.#quote = null;
+      this.#refusal = asApiError(error);
     } finally {
       if (this.#asking === asking) this.#busy = null;
     }

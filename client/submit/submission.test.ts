@@ -2,12 +2,14 @@ import { Type } from 'typebox';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { GroupId } from '../../shared/model.ts';
 import type { WorkloadForm, WorkloadSpec } from '../../shared/workload.ts';
+import { ApiError } from '../net/api.ts';
 import { session } from '../net/session.svelte.ts';
 import { Submission } from './submission.svelte.ts';
 
 const spec = { id: 'double', title: 'Double a number', defaults: { count: 2 } } as unknown as WorkloadSpec;
 const form: WorkloadForm = {
   params: Type.Object({ count: Type.Integer({ minimum: 1, maximum: 10 }) }, { additionalProperties: false }),
+  sliders: [],
   fields: [
     { kind: 'integer', name: 'count', label: 'Count', help: '' },
     { kind: 'file', name: 'data', label: 'Data', help: '', accept: '.bin', required: true },
@@ -20,7 +22,8 @@ const asked: { path: string; body: { params: unknown; checks: unknown; files: un
 let answer: () => Response | Promise<Response>;
 
 // Every file is there as soon as it is chosen.
-vi.mock('../net/upload.ts', () => ({ upload: async () => ({ hash: 'a'.repeat(64), bytes: 3 }) }));
+const sends = vi.hoisted(() => ({ upload: async (): Promise<{ hash: string; bytes: number }> => ({ hash: 'a'.repeat(64), bytes: 3 }) }));
+vi.mock('../net/upload.ts', () => ({ upload: () => sends.upload() }));
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -143,6 +146,86 @@ describe('Submission', () => {
     expect(submission.title).toBe('weights');
     await wait();
     expect(asked.at(-1)?.body.files).toEqual({ data: 'a'.repeat(64), mask: 'a'.repeat(64) });
+  });
+
+  it('keeps the last price while another is asked for, which cannot be ordered', async () => {
+    const submission = new Submission(spec, form);
+    submission.title = 'Mine';
+    submission.set('count', 3);
+    await wait();
+    expect([submission.stale, submission.ready]).toEqual([false, true]);
+    submission.set('count', 4);
+    expect([submission.quote, submission.stale, submission.ready]).toEqual([quote, true, false]);
+    await wait();
+    expect([submission.stale, submission.ready]).toEqual([false, true]);
+    answer = () => new Response(JSON.stringify({ error: { code: 'busy', message: 'Later.' } }), { status: 503 });
+    submission.set('count', 5);
+    await wait();
+    expect(submission.quote).toBeNull();
+  });
+
+  it('takes several parameters at once, and leaves those out that are undefined', async () => {
+    const submission = new Submission(spec, form);
+    submission.patch({ count: 5, view: { position: 1 } });
+    submission.patch({ view: undefined });
+    await wait();
+    expect(asked.map(({ body }) => body.params)).toEqual([{ count: 5 }]);
+    expect('view' in submission.params).toBe(false);
+  });
+
+  it('starts with the first file, or with an example in place of all that was chosen', async () => {
+    const submission = new Submission(spec, form);
+    expect(submission.started).toBe(false);
+    await submission.attachAll(new Map([['mask', new File(['ab'], 'some.mask')]]));
+    expect(submission.started).toBe(true);
+    submission.set('count', 9);
+    await submission.begin({ title: 'Example', params: { count: 7 }, files: { data: new File(['abc'], 'Example') } });
+    expect([submission.title, Object.keys(submission.files), submission.params]).toEqual(['Example', ['data'], { count: 7 }]);
+    await wait();
+    expect(asked.at(-1)?.body).toMatchObject({ params: { count: 7 }, files: { data: 'a'.repeat(64) } });
+    expect(new Submission(spec, { ...form, fields: form.fields.slice(0, 1) }).started).toBe(true);
+  });
+
+  it('tells how much of all files has been sent, and sends one again that was refused', async () => {
+    const submission = new Submission(spec, form);
+    const { upload } = sends;
+    sends.upload = () => Promise.reject(new ApiError('busy', 'Later.'));
+    const sending = submission.attach('data', new File(['abc'], 'weights.bin'));
+    expect(submission.sending).toBe(0);
+    await sending;
+    expect([submission.sending, submission.files.data?.error?.code]).toEqual([null, 'busy']);
+    await wait();
+    expect(asked).toEqual([]);
+    sends.upload = upload;
+    await submission.send('data');
+    await wait();
+    expect(asked).toHaveLength(1);
+    expect(submission.files.data?.error).toBeNull();
+  });
+
+  it('orders the price that was promised, and asks again when the promise ends', async () => {
+    const expiresMs = Date.now() + 600_000;
+    answer = () => new Response(JSON.stringify({ ...quote, id: 'q_0123456789abcdef', expiresMs }));
+    const submission = new Submission(spec, form);
+    submission.title = 'Mine';
+    submission.set('count', 3);
+    await wait();
+    await vi.advanceTimersByTimeAsync(599_000 - 500);
+    expect(asked).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(asked).toHaveLength(2);
+    await submission.submit();
+    expect(asked.at(-1)).toMatchObject({ path: '/api/jobs', body: { quote: 'q_0123456789abcdef' } });
+    submission.close();
+  });
+
+  it('refuses a title that is too long, counted as the coordinator counts', () => {
+    const submission = new Submission(spec, form);
+    submission.title = '😀'.repeat(80);
+    expect(submission.errors).toEqual({});
+    submission.title += 'x';
+    expect(submission.errors).toEqual({ title: 'At most 80 characters.' });
+    expect(submission.drawable).toBe(true);
   });
 
   it('is ready only with a price, a title and enough credits', async () => {

@@ -33,6 +33,7 @@ describe('errorBeside', () => {
     const error = new ApiError('bad_input', 'The picture is too wide.', 'params.width', '16 to 8192');
     expect(errorBeside(error, ['width'])).toEqual({ width: 'The picture is too wide. Accepted: 16 to 8192' });
     expect(errorBeside(new ApiError('bad_input', 'Not a .glb.', 'files.model'), ['model'])).toEqual({ model: 'Not a .glb.' });
+    expect(errorBeside(new ApiError('bad_input', 'Too far.', 'params.view.position.0'), ['view'])).toEqual({ view: 'Too far.' });
   });
 
   it('gives null for what no control shows', () => {

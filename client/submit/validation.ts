@@ -34,8 +34,8 @@ export function paramErrors(schema: TSchema, params: unknown): FieldErrors {
 
 /** A refusal by the coordinator, beside the control it names; null when it names none that is shown. */
 export function errorBeside(error: ApiError, names: readonly string[]): FieldErrors | null {
-  const name = error.field?.split('.').at(-1);
-  if (!name || !names.includes(name)) return null;
+  const name = error.field?.split('.').findLast((part) => names.includes(part));
+  if (!name) return null;
   return { [name]: error.limit ? `${error.message} Accepted: ${error.limit}` : error.message };
 }
 

@@ -14,7 +14,7 @@ export interface LifecycleRouteDeps {
 }
 
 const params = Type.Object({ job: schemas.jobId });
-const config = { scope: 'jobs:write', idempotent: true } as const;
+const config = { scope: 'jobs:write', idempotent: true, problems: [402] } as const;
 const tags = ['Jobs'];
 const response = { 200: schemas.jobView };
 

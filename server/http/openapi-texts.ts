@@ -5,6 +5,7 @@ export const tagTexts: Readonly<Record<string, string>> = {
   Files: 'Bytes that jobs need and make, by their SHA-256.',
   Account: 'What the account has, and where it came from and went.',
   'API keys': 'How programs act for the account. Made and revoked in a session, not with a key.',
+  Webhooks: 'Addresses of yours that are told when a job is done, signed as Standard Webhooks has it.',
   Service: 'The coordinator itself.',
 };
 
@@ -15,6 +16,11 @@ export const parameterTexts: Readonly<Record<string, string>> = {
   key: 'Id of the API key, without its secret.',
   hash: 'SHA-256 of the bytes, in lower-case hexadecimal digits.',
   group: 'Id of a group that you are in: its jobs alone.',
+  status: 'Jobs of this state alone.',
+  webhook: 'Id of the webhook.',
+  cursor: '`next` of the page before; left out for the first page.',
+  limit: 'Entries in the page, at most.',
+  since: 'Milliseconds since 1970: spans that had ended by then are left out.',
 };
 
 /** By the names in the document; `quote` is the request's part. */
@@ -23,6 +29,15 @@ const quoteRequest = {
   params: 'Settings of the workload, checked against its own schema.',
   files: 'Hashes of uploaded files, by the field of the workload that they are for.',
   checks: 'How certain you want to be; left out: one wrong element in 10,000 at most.',
+  group: 'A group of yours, and with `groupMode` what it means for this job: both or neither.',
+  groupMode: '`first`: its members get the work before others. `only`: nobody else gets or sees it, and it costs nothing.',
+};
+const apiKey = {
+  id: 'Id of the key.',
+  name: 'As you called it.',
+  scopes: 'What it may do.',
+  expiresMs: 'When it ends by itself, in milliseconds since 1970; null: never.',
+  revokedMs: 'When it was revoked, in milliseconds since 1970; null: it was not.',
 };
 const jobId = 'Id of the job.';
 const recentCounts = {
@@ -49,7 +64,7 @@ export const fieldTexts: Readonly<Record<string, Readonly<Record<string, string>
     balances: 'By unit; test credits and credits never mix.',
     jobs: 'Jobs that are open.',
   },
-  ApiKey: { id: 'Id of the key.', name: 'As you called it.', scopes: 'What it may do.' },
+  ApiKey: apiKey,
   ApiKeyPage: { keys: 'Newest first.' },
   Balance: {
     unit: 'Test credits or credits.',
@@ -82,6 +97,12 @@ export const fieldTexts: Readonly<Record<string, Readonly<Record<string, string>
     computeMs: 'GPU time in milliseconds, as the contributor said.',
   },
   Job: {
+    paused: 'Nothing more of it is given out until it is resumed.',
+    extensions: 'How often it was extended.',
+    keptUntilMs: 'When its results, files and inputs are deleted; null while it is open, and when they are gone.',
+    deletedMs: 'Since when they are gone; null: they are here.',
+    secondsLeftP95: '19 times in 20 it takes no longer; null when nobody could work on it.',
+    promise: 'What its quote said; null without one.',
     id: jobId,
     title: 'As its requester called it.',
     workload: 'Which kind of work.',
@@ -109,14 +130,15 @@ export const fieldTexts: Readonly<Record<string, Readonly<Record<string, string>
   JobRequest: {
     ...quoteRequest,
     title: 'For people.',
-    visibility: 'Whether it is listed for everybody. Whoever has the id of an unlisted job can see it.',
+    quote: 'A quote of yours: its price and its promise, once. Everything that was quoted must be the same.',
+    visibility: '`public`: listed for everybody. `unlisted`: for whoever has its id. `private`: for you alone. Contributors receive its inputs either way.',
     seed: 'For reproducible results; drawn by the coordinator when left out.',
-    group: 'A group of yours, and with `groupMode` what it means for this job: both or neither.',
-    groupMode: '`first`: its members get the work before others. `only`: nobody else gets or sees it, and it costs nothing.',
   },
-  MadeApiKey: { id: 'Id of the key.', name: 'As you called it.', scopes: 'What it may do.' },
+  MadeApiKey: apiKey,
   Problem: { code: 'The kind of problem, for programs.' },
   Quote: {
+    id: 'Names it in the one order that may use it.',
+    network: 'Who could take it now.',
     tiles: 'Tiles in each pass.',
     passes: 'Passes over all tiles.',
     units: 'Work of the job: seconds of the reference GPU.',

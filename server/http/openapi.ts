@@ -159,6 +159,11 @@ function exampleRequests(): Readonly<Record<string, object>> {
   return {
     quoteJob: quoted,
     submitJob: { ...quoted, title: 'Kitchen at dusk', visibility: 'unlisted' },
+    quoteExtension: { params: { samples: 512 } },
+    extendJob: { params: { samples: 512 } },
+    setVisibility: { visibility: 'private' },
+    reportJob: { reason: 'rights', text: 'It is my room.' },
+    createWebhook: { url: 'https://example.com/hook', events: ['job.done'] },
     makeApiKey: { name: 'Render farm', scopes: ['jobs:read', 'jobs:write'], budgetMicroCredits: '5000000' },
   };
 }

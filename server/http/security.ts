@@ -69,11 +69,14 @@ export function refuseUnlessOwnPage(config: OriginConfig, request: FastifyReques
   throw new HttpError('forbidden', 'A yes to a site is given in a window of the coordinator’s own, and nowhere else.', 'origin');
 }
 
-/** Inline styles are Svelte's; `blob:` workers and images are the kernels' and the pictures'. */
+/**
+ * Inline styles are Svelte's; `blob:` workers and images are the kernels' and the pictures'. WebAssembly decodes compressed meshes for the
+ * preview; unlike `unsafe-eval` its word lets no text become a script.
+ */
 const policy = (frameAncestors: string): string =>
   [
     "default-src 'self'",
-    "script-src 'self'",
+    "script-src 'self' 'wasm-unsafe-eval'",
     "connect-src 'self'",
     "worker-src 'self' blob:",
     "style-src 'self' 'unsafe-inline'",

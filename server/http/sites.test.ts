@@ -139,7 +139,7 @@ describe('pages', () => {
 
   const strict = [
     "default-src 'self'",
-    "script-src 'self'",
+    "script-src 'self' 'wasm-unsafe-eval'",
     "connect-src 'self'",
     "worker-src 'self' blob:",
     "style-src 'self' 'unsafe-inline'",

@@ -68,7 +68,6 @@ function checksumOf({ headers }: FastifyRequest): Uint8Array | undefined {
 
 const uploadPath = Type.Object({ upload: Type.String({ pattern: '^u_[A-Za-z0-9_-]{16}$' }) });
 const tags = ['Files'];
-const nothing = { 204: Type.Null({ description: 'Done.' }) };
 
 /**
  * Files for jobs. Whoever has a small file sends it at once as application/octet-stream. Whoever wants to go on after a broken connection speaks
@@ -138,11 +137,12 @@ export const uploadRoutes =
     const sending = {
       operationId: 'upload',
       tags,
-      summary: 'Upload a file, or begin a resumable upload',
+      summary: 'Upload a file',
       description:
-        'With `Content-Type: application/octet-stream` the body is the whole file. With `Tus-Resumable: 1.0.0` and `Upload-Length` it begins an upload ' +
-        'of the protocol tus 1.0.0, whose address is in `Location`; a `hash` in `Upload-Metadata` is the SHA-256 that the file must have.',
-      response: { 200: schemas.uploaded, 201: Type.Null({ description: 'Begun; `Location` is its address.' }) },
+        'The body is the whole file, as `application/octet-stream`. Uploads that go on after a broken connection are the protocol tus 1.0.0 at the same address ' +
+        '(core, creation, creation-with-upload, termination, expiration, checksum): the answer to the last bytes has the hash in `Upload-Hash`, and a `hash` in ' +
+        '`Upload-Metadata` is the SHA-256 that the file must have.',
+      response: { 200: schemas.uploaded },
     };
     app.post('/api/uploads', { config: { scope: 'jobs:write' }, schema: sending }, async (request, reply) => {
       if (request.headers['tus-resumable'] !== undefined) return begin(request, reply);
@@ -179,7 +179,7 @@ export const uploadRoutes =
       return describe(reply.code(201).header('location', `/api/uploads/${upload.id}`), upload).send();
     }
 
-    const asking = { operationId: 'uploadState', tags, summary: 'How much of an upload is here', params: uploadPath, response: { 200: Type.Null() } };
+    const asking = { params: uploadPath };
     app.head('/api/uploads/:upload', { config: { scope: 'jobs:write' }, schema: asking }, async (request, reply) => {
       const owner = await speaker(request);
       try {
@@ -190,12 +190,7 @@ export const uploadRoutes =
     });
 
     const going = {
-      operationId: 'continueUpload',
-      tags,
-      summary: 'Send more of an upload',
-      description: 'The answer to the last bytes has the hash of the file in `Upload-Hash`.',
       params: uploadPath,
-      response: nothing,
     };
     app.patch('/api/uploads/:upload', { config: { scope: 'jobs:write' }, schema: going }, async (request, reply) => {
       const owner = await speaker(request);
@@ -205,17 +200,17 @@ export const uploadRoutes =
       const upload = await uploads
         .append(owner, request.params.upload, integerOf(request, 'Upload-Offset'), bytesOf(request), checksumOf(request))
         .catch(refused);
-      return describe(reply.code(204), upload).send(null);
+      return describe(reply.code(204), upload).send();
     });
 
-    const ending = { operationId: 'deleteUpload', tags, summary: 'Give up an upload', params: uploadPath, response: nothing };
+    const ending = { params: uploadPath };
     app.delete('/api/uploads/:upload', { config: { scope: 'jobs:write' }, schema: ending }, async (request, reply) => {
       const owner = await speaker(request);
       await uploads.remove(owner, request.params.upload).catch(refused);
-      return reply.code(204).send(null);
+      return reply.code(204).send();
     });
 
-    const telling = { operationId: 'uploadProtocol', tags, summary: 'What of tus is spoken here', security: [], response: nothing };
+    const telling = {};
     app.options('/api/uploads', { schema: telling }, async (_request, reply) =>
       reply
         .code(204)
@@ -226,7 +221,7 @@ export const uploadRoutes =
           'tus-extension': 'creation,creation-with-upload,termination,expiration,checksum',
           'tus-checksum-algorithm': 'sha256',
         })
-        .send(null),
+        .send(),
     );
   };
 

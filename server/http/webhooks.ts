@@ -15,7 +15,7 @@ export interface WebhookRouteDeps {
 
 const WEBHOOKS_PER_ADDRESS_HOUR_MAX = 60;
 const params = Type.Object({ webhook: schemas.webhookId });
-const config = { scope: 'webhooks' } as const;
+const config = { scope: 'webhooks', problems: [422] } as const;
 const tags = ['Webhooks'];
 
 /** Addresses of a requester's that are told of his jobs. Those of others are not there. */

@@ -4,20 +4,11 @@ import type { BlobHash, ContributorId, GroupId, JobId, JobStatus, OwnerId, Resul
 import { assertBudget, countPaid } from './api-keys.ts';
 import { writeMade } from './idempotency.ts';
 import { mayBeNegative, postTransfers, readBalance } from './ledger.ts';
+import { type JobOrder, type JobPageFilter, type ResultPageFilter, TooManyOpen } from './orders.ts';
 import { writeUsed } from './quotes.ts';
 import { resultColumns, resultOf, withoutBytes } from './results.ts';
 import type { JobsTable, Tables } from './schema.ts';
-import {
-  InsufficientCredits,
-  type JobOrder,
-  type JobPageFilter,
-  type JobStore,
-  type StoredJob,
-  type StoredResult,
-  TooManyOpen,
-  type Transfer,
-  type Write,
-} from './store.ts';
+import { InsufficientCredits, type JobStore, type StoredJob, type StoredResult, type Transfer, type Write } from './store.ts';
 import { queueDeliveries } from './webhooks.ts';
 
 type Db = Kysely<Tables>;
@@ -218,7 +209,7 @@ export class SqlJobs implements JobStore {
     return rows.map(withoutBytes);
   }
 
-  async acceptedPage(job: JobId, { afterSeq, limit }: { readonly afterSeq: number; readonly limit: number }): ReturnType<JobStore['acceptedPage']> {
+  async acceptedPage(job: JobId, { afterSeq, limit }: ResultPageFilter): ReturnType<JobStore['acceptedPage']> {
     const rows = await this.#db
       .selectFrom('results')
       .select([...resultColumns, 'seq'])

@@ -1,6 +1,5 @@
 import type { MicroCredits } from '../../shared/credits.ts';
 import type {
-  ApiKeyId,
   BlobHash,
   ConsentId,
   ContributorId,
@@ -22,10 +21,11 @@ import type { ChecksPolicy, JobPromise, JobView, Visibility } from '../../shared
 import type { Standing } from '../core/reputation.ts';
 import type { ApiKeyStore } from './api-keys.ts';
 import type { GroupStore } from './group-store.ts';
-import type { Claim, IdempotencyStore } from './idempotency.ts';
+import type { IdempotencyStore } from './idempotency.ts';
 import type { LifecycleStore } from './lifecycle.ts';
 import type { ModerationStore } from './moderation.ts';
 import type { NetworkStore } from './network.ts';
+import type { JobOrder, JobPageFilter, ResultPageFilter } from './orders.ts';
 import type { QuoteStore } from './quotes.ts';
 import type { WebhookStore } from './webhooks.ts';
 
@@ -218,36 +218,6 @@ export interface Vesting {
   readonly refundTo: AccountId;
 }
 
-/** How a job came in. */
-export interface JobOrder {
-  /** The API key that it counts for. */
-  readonly apiKey?: ApiKeyId | null;
-  /** The request, when it can be sent again. */
-  readonly claim?: Claim | null;
-  /** Most jobs that its owner may have open, with this one. */
-  readonly openMax?: number;
-  /** What was uploaded for it, by field. */
-  readonly files?: Readonly<Record<string, BlobHash>>;
-  /** Used up with it. */
-  readonly quote?: QuoteId | null;
-}
-
-export interface JobPageFilter {
-  readonly visibility?: 'public';
-  readonly owner?: OwnerId;
-  readonly status?: JobStatus;
-  /** Of a group those that this member may see. */
-  readonly group?: GroupId;
-  readonly member?: OwnerId;
-  readonly beforeSeq: number;
-  readonly limit: number;
-}
-
-/** Raised when an owner has as many open jobs as it may. Nothing of the transaction was kept. */
-export class TooManyOpen extends Error {
-  override readonly name = 'TooManyOpen';
-}
-
 export interface JobStore {
   /** Writes the job, its hold, what it needs and how it was ordered in one transaction. Throws `InsufficientCredits`, `BudgetExceeded`, `TooManyOpen` or `QuoteUsed`. */
   create(job: StoredJob, holds: readonly Transfer[], order?: JobOrder): Promise<void>;
@@ -267,10 +237,7 @@ export interface JobStore {
   /** All results of a job that still matter (committed or accepted), without inline bytes, oldest first. */
   results(job: JobId): Promise<StoredResult[]>;
   /** Accepted ones alone, in the order in which they were committed, from `afterSeq` (exclusive) on. */
-  acceptedPage(
-    job: JobId,
-    page: { readonly afterSeq: number; readonly limit: number },
-  ): Promise<{ readonly results: readonly StoredResult[]; readonly nextSeq: number | null }>;
+  acceptedPage(job: JobId, page: ResultPageFilter): Promise<{ readonly results: readonly StoredResult[]; readonly nextSeq: number | null }>;
   result(id: ResultId): Promise<StoredResult | undefined>;
   /** Of one contributor in whatever state, without inline bytes, newest first. */
   resultsOf(contributor: ContributorId, limit: number): Promise<StoredResult[]>;

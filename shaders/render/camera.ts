@@ -1,5 +1,5 @@
 import type { Camera, CameraPose, Vec3 } from './mesh.ts';
-import type { CameraRays } from './params.ts';
+import type { CameraRays, View } from './params.ts';
 
 /** Where a fitted camera looks from, seen from the middle of the scene: three-quarter view from slightly above. */
 const FITTED_DIRECTION: Vec3 = [0.55, 0.4, 1];
@@ -31,6 +31,9 @@ export function lookAt(position: Vec3, target: Vec3, yfov: number): Camera | nul
   const pose = poseOf(position, add(target, scale(position, -1)), [0, 1, 0]);
   return pose && { name: '', projection: { kind: 'perspective', yfov }, poses: [pose] };
 }
+
+/** The camera of an ordered view. Null as `lookAt`. */
+export const viewCamera = ({ position, target, fieldOfViewDegrees }: View): Camera | null => lookAt(position, target, (fieldOfViewDegrees * Math.PI) / 180);
 
 /** An axis-aligned box: min xyz, max xyz. */
 export type Box = readonly [number, number, number, number, number, number];

@@ -2,17 +2,21 @@ import type { Field } from '../../shared/workload.ts';
 
 /** The submit form: all parameters of `form.ts` but `roulette`, which no choice of a form can say. Ranges in help texts are those of the schema; a test compares. */
 
-const subject: readonly Field[] = [
+const scene: readonly Field[] = [
   {
     kind: 'choice',
     name: 'scene',
     label: 'Scene',
     help: 'Your own file, or the classic test box.',
+    advanced: true,
     options: [
       { value: 'file', label: 'My .glb file' },
       { value: 'cornell', label: 'Cornell box' },
     ],
   },
+];
+
+const subject: readonly Field[] = [
   {
     kind: 'file',
     name: 'model',
@@ -32,15 +36,16 @@ const subject: readonly Field[] = [
 ];
 
 const quality: readonly Field[] = [
-  { kind: 'integer', name: 'width', label: 'Width', help: '16 to 8192.', unit: 'px' },
-  { kind: 'integer', name: 'height', label: 'Height', help: '16 to 8192.', unit: 'px' },
-  { kind: 'integer', name: 'samples', label: 'Samples', help: 'Paths per pixel, 1 to 65536. Four times as many halve the noise.' },
+  { kind: 'integer', name: 'width', label: 'Width', help: '16 to 8192.', unit: 'px', advanced: true },
+  { kind: 'integer', name: 'height', label: 'Height', help: '16 to 8192.', unit: 'px', advanced: true },
+  { kind: 'integer', name: 'samples', label: 'Samples', help: 'Paths per pixel, 1 to 65536. Four times as many halve the noise.', advanced: true },
   {
     kind: 'number',
     name: 'noise',
     label: 'Noise',
     help: '0 to 1. With 0.02 a tile is done when its pixels are expected to be off by 2 % of their light. Samples then is the most, which the price covers; what is left comes back. 0: all samples everywhere.',
     step: 0.005,
+    advanced: true,
   },
 ];
 
@@ -87,6 +92,13 @@ const lighting: readonly Field[] = [
 ];
 
 const camera: readonly Field[] = [
+  {
+    kind: 'picked',
+    name: 'view',
+    label: 'View',
+    help: 'Where you turned the preview to: the picture is taken from there, in all frames.',
+    takeBack: 'Use the file’s camera',
+  },
   {
     kind: 'integer',
     name: 'camera',
@@ -157,4 +169,4 @@ const files: readonly Field[] = [
   },
 ];
 
-export const fields: readonly Field[] = [...subject, ...quality, ...lighting, ...camera, ...animation, ...files];
+export const fields: readonly Field[] = [...subject, ...scene, ...quality, ...lighting, ...camera, ...animation, ...files];

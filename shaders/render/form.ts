@@ -1,10 +1,15 @@
 import { Type } from 'typebox';
+import { sceneLimits, viewLimits } from './limits.ts';
 
 /** What can be ordered, and the controls that say it. */
 
 export { fields } from './fields.ts';
+export { sliders } from './sliders.ts';
 
 const optional = Type.Optional;
+
+const coordinate = Type.Number({ minimum: -sceneLimits.coordinateMax, maximum: sceneLimits.coordinateMax });
+const point = Type.Tuple([coordinate, coordinate, coordinate]);
 
 export const params = Type.Object(
   {
@@ -34,6 +39,17 @@ export const params = Type.Object(
     sunStrength: optional(Type.Number({ minimum: 0, maximum: 100000 })),
     /** Which camera of the file, from 0. */
     camera: optional(Type.Integer({ minimum: 0, maximum: 9999 })),
+    /** A camera of one's own in place of the file's, upright, in all frames. Metres; the angle is the picture's vertical one. */
+    view: optional(
+      Type.Object(
+        {
+          position: point,
+          target: point,
+          fieldOfViewDegrees: Type.Number({ minimum: viewLimits.fieldOfViewDegreesMin, maximum: viewLimits.fieldOfViewDegreesMax }),
+        },
+        { additionalProperties: false },
+      ),
+    ),
     /** Diameter of the lens in millimetres; 0: a pinhole. */
     aperture: optional(Type.Number({ minimum: 0, maximum: 1000 })),
     /** Metres; 0: what is in the middle of the picture. */

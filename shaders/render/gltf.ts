@@ -1,7 +1,10 @@
 import { type Document, GLB_BUFFER, type GLTF, Logger, Verbosity, WebIO } from '@gltf-transform/core';
 import { KHRMeshQuantization } from '@gltf-transform/extensions';
+import type { TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
 import { readGlb, refuse } from './glb.ts';
-import { animatedNodes, ignoredAnimations, readMotion, type Timeline } from './gltfAnimation.ts';
+import { animatedNodes, ignoredAnimations, type Timeline } from './gltfAnimated.ts';
+import { readMotion } from './gltfAnimation.ts';
 import { checkReferences } from './gltfCheck.ts';
 import { ignoredExtensions, ignoredFeatures } from './gltfExtensions.ts';
 import { needsOf, readMaterials } from './gltfMaterials.ts';
@@ -10,7 +13,7 @@ import { decompress } from './gltfMeshopt.ts';
 import { placeNodes, worldMatrices } from './gltfNodes.ts';
 import { planMeshes } from './gltfPlan.ts';
 import { readCameras, readLights } from './gltfPoses.ts';
-import { checkShape, type Gltf } from './gltfSchema.ts';
+import { type Checker, checkShape, type Gltf } from './gltfSchema.ts';
 import { tangentsReady } from './gltfTangents.ts';
 import type { MeshScene } from './mesh.ts';
 
@@ -23,7 +26,7 @@ import type { MeshScene } from './mesh.ts';
  */
 export async function readGltf(bytes: Uint8Array, timeline?: Timeline): Promise<MeshScene> {
   const glb = readGlb(bytes);
-  const gltf = checkShape(glb.json);
+  const gltf = checkShape(glb.json, compiled);
   checkReferences(gltf, glb.binary.byteLength);
   const frames = timeline?.frames ?? 1;
   const tree = placeNodes(gltf, animatedNodes(gltf), frames);
@@ -40,6 +43,15 @@ export async function readGltf(bytes: Uint8Array, timeline?: Timeline): Promise<
   const cameras = readCameras(gltf, tree.placed, worlds, report);
   return { ...meshes, ...materials, lights, cameras, report };
 }
+
+const checkers = new WeakMap<TSchema, ReturnType<Checker>>();
+
+/** Compiled, which pages may not do, and once. */
+const compiled: Checker = (schema) => {
+  const checker = checkers.get(schema) ?? Compile(schema);
+  checkers.set(schema, checker);
+  return checker;
+};
 
 /** Hands the checked parts to the library, which resolves accessors (interleaved, sparse) and finds the bytes of images. */
 async function decodeDocument(gltf: Gltf, resources: Record<string, Uint8Array<ArrayBuffer>>): Promise<Document> {

@@ -1,5 +1,6 @@
 import type { Document } from '@gltf-transform/core';
 import { refuse } from './glb.ts';
+import { animatedNodes, isPath, type Path, type Timeline } from './gltfAnimated.ts';
 import { numbersOf } from './gltfGeometry.ts';
 import type { Gltf, GltfNode } from './gltfSchema.ts';
 import { compose } from './matrix.ts';
@@ -7,54 +8,11 @@ import type { Matrix } from './mesh.ts';
 
 /** Animations of nodes: all of the file play at once from time 0 and stop at their ends. glTF 2.0, 3.11 and appendix C. */
 
-/** Frame i shows the second (firstFrame + i) / framesPerSecond. */
-export interface Timeline {
-  readonly frames: number;
-  readonly firstFrame: number;
-  readonly framesPerSecond: number;
-}
-
-type Path = 'translation' | 'rotation' | 'scale';
-const isPath = (path: string): path is Path => path === 'translation' || path === 'rotation' || path === 'scale';
-
 interface Track {
   /** Seconds, ascending. */
   readonly times: ArrayLike<number>;
   readonly values: ArrayLike<number>;
   readonly interpolation: 'LINEAR' | 'STEP' | 'CUBICSPLINE';
-}
-
-/** Nodes whose place an animation changes. */
-export function animatedNodes(gltf: Gltf): Set<number> {
-  const found = new Set<number>();
-  for (const { channels } of gltf.animations ?? [])
-    for (const { target } of channels) if (target.node !== undefined && isPath(target.path) && !gltf.nodes![target.node]!.matrix) found.add(target.node);
-  return found;
-}
-
-/** What no animation here can do, in sentences. */
-export function ignoredAnimations(gltf: Gltf, timeline: Timeline | undefined): string[] {
-  const channels = (gltf.animations ?? []).flatMap((animation) => animation.channels);
-  const animated = animatedNodes(gltf);
-  const paths = new Set<string>();
-  let [weights, others, fixed, twice] = [0, 0, 0, 0];
-  for (const { target } of channels) {
-    if (target.path === 'weights') weights++;
-    else if (!isPath(target.path)) others++;
-    else if (target.node !== undefined && !animated.has(target.node)) fixed++;
-    else if (target.node !== undefined && paths.has(`${target.node} ${target.path}`)) twice++;
-    if (target.node !== undefined) paths.add(`${target.node} ${target.path}`);
-  }
-  const found: readonly (readonly [number, string])[] = [
-    [timeline ? 0 : (gltf.animations?.length ?? 0), 'Animations were ignored: the file’s rest pose is rendered'],
-    [weights, 'Animations of morph targets (weights) were ignored'],
-    [others, 'Animations of something else than translation, rotation and scale were ignored'],
-    [fixed, 'Animations of nodes that are placed by a matrix were ignored'],
-    [twice, 'Several animations move the same nodes: the last one counts'],
-  ];
-  const report = found.filter(([times]) => times > 0).map(([times, sentence]) => `${sentence} (${times}).`);
-  if (timeline && timeline.frames > 1 && animated.size === 0) report.push(`Nothing in the file moves: all ${timeline.frames} frames show the same.`);
-  return report;
 }
 
 /** The motion of every animated node, for `worldMatrices`. Throws for times and values that are no motion; tells of frames behind the end. */

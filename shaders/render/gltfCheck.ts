@@ -1,7 +1,7 @@
 import { refuse } from './glb.ts';
 import { checkAccessors, checkIndex, checkKind } from './gltfCheckAccessors.ts';
+import { checkCompressed, compressionOf } from './gltfCompressed.ts';
 import { supportedExtensions } from './gltfExtensions.ts';
-import { checkCompressed, compressionOf } from './gltfMeshopt.ts';
 import type { Gltf, GltfMaterial, GltfTextureInfo } from './gltfSchema.ts';
 import { sceneLimits } from './limits.ts';
 

@@ -1,25 +1,9 @@
 import { type Accessor, type Document, MathUtils, type Primitive } from '@gltf-transform/core';
 import { refuse } from './glb.ts';
-import type { Gltf, GltfPrimitive } from './gltfSchema.ts';
+import { STRIP, TRIANGLES, trianglesOf } from './gltfPrimitives.ts';
 import { cornerTangents } from './gltfTangents.ts';
 import { cofactors } from './matrix.ts';
 import type { Matrix, TriangleBuilder } from './mesh.ts';
-
-/** Primitive modes of glTF 2.0 that are made of triangles. */
-const TRIANGLES = 4;
-const STRIP = 5;
-const FAN = 6;
-
-const trianglesOf = (mode: number, corners: number): number => {
-  if (mode === TRIANGLES) return Math.floor(corners / 3);
-  return mode === STRIP || mode === FAN ? Math.max(0, corners - 2) : 0;
-};
-
-/** Triangles of one primitive, 0 where it has no positions or is not made of triangles. */
-export function triangleCount(gltf: Gltf, { mode = TRIANGLES, attributes, indices }: GltfPrimitive): number {
-  if (attributes.POSITION === undefined) return 0;
-  return trianglesOf(mode!, gltf.accessors![indices ?? attributes.POSITION]!.count);
-}
 
 /** The numbers of an accessor, normalised integers decoded. */
 export function numbersOf(accessor: Accessor, normalized = accessor.getNormalized()): ArrayLike<number> {

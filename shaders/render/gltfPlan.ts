@@ -1,6 +1,7 @@
 import { refuse } from './glb.ts';
-import { triangleCount } from './gltfGeometry.ts';
+
 import type { NodeTree } from './gltfNodes.ts';
+import { triangleCount } from './gltfPrimitives.ts';
 import type { Gltf, GltfNode } from './gltfSchema.ts';
 import { sceneLimits } from './limits.ts';
 

@@ -1,10 +1,12 @@
 import { refuse } from './glb.ts';
 import type { PlacedNode } from './gltfNodes.ts';
-import type { Gltf, GltfLight } from './gltfSchema.ts';
+import type { Gltf, GltfLight, GltfNode } from './gltfSchema.ts';
 import { sceneLimits } from './limits.ts';
 import type { Camera, CameraPose, Matrix, PunctualLight, Vec3 } from './mesh.ts';
 
 /** Cameras and punctual lights where their nodes are: both look along -z. Scales of nodes do not change them. */
+
+export const CAMERA_ADDED = 'The scene has no camera: one that sees everything was added.';
 
 const column = (world: Matrix, index: number, sign = 1): Vec3 => [
   world[index * 4]! * sign + 0,
@@ -20,7 +22,7 @@ function normalize(a: Vec3): Vec3 | null {
 const isNear = (position: Vec3): boolean => position.every((value) => Math.abs(value) <= sceneLimits.coordinateMax);
 
 /** Null: the transform leaves it no direction, or it is too far out. */
-function cameraPose(world: Matrix): CameraPose | null {
+export function cameraPose(world: Matrix): CameraPose | null {
   const [position, forward, above] = [column(world, 3), normalize(column(world, 2, -1)), normalize(column(world, 1))];
   if (!forward || !above || !isNear(position)) return null;
   const along = forward[0] * above[0] + forward[1] * above[1] + forward[2] * above[2];
@@ -41,25 +43,28 @@ function filled<T>(poses: readonly (T | null)[]): T[] | null {
   return out;
 }
 
+/** The camera of a node that has one, usable cameras of the scene before it being as many as `number`. */
+export function cameraAt(gltf: Gltf, node: GltfNode, number: number): Omit<Camera, 'poses'> {
+  const { name, type, perspective, orthographic } = gltf.cameras![node.camera!]!;
+  return {
+    name: (name || node.name || `Camera ${number}`).slice(0, NAME_CHARS_MAX),
+    projection: type === 'perspective' ? { kind: 'perspective', yfov: perspective!.yfov } : { kind: 'orthographic', height: 2 * orthographic!.ymag },
+  };
+}
+
 /** All cameras of the scene in the order of their nodes. Near and far planes and aspect ratios do not matter to a path tracer. */
 export function readCameras(gltf: Gltf, placed: readonly PlacedNode[], worlds: ReadonlyMap<number, readonly Matrix[]>, report: string[]): Camera[] {
   const cameras: Camera[] = [];
   let unusable = 0;
   for (const { node, index } of placed) {
     if (node.camera === undefined) continue;
-    const { name, type, perspective, orthographic } = gltf.cameras![node.camera]!;
     const poses = filled(worlds.get(index)!.map(cameraPose));
     if (!poses) unusable++;
-    else
-      cameras.push({
-        name: (name || node.name || `Camera ${cameras.length}`).slice(0, NAME_CHARS_MAX),
-        projection: type === 'perspective' ? { kind: 'perspective', yfov: perspective!.yfov } : { kind: 'orthographic', height: 2 * orthographic!.ymag },
-        poses,
-      });
+    else cameras.push({ ...cameraAt(gltf, node, cameras.length), poses });
     if (cameras.length > sceneLimits.camerasMax) throw refuse(`The scene has more than ${cameras.length - 1} cameras.`, `at most ${sceneLimits.camerasMax}`);
   }
   if (unusable > 0) report.push(`Cameras whose transform leaves them no direction were ignored (${unusable}).`);
-  if (cameras.length === 0) report.push('The scene has no camera: one that sees everything was added.');
+  if (cameras.length === 0) report.push(CAMERA_ADDED);
   return cameras;
 }
 

@@ -1,5 +1,4 @@
-import { type Static, Type } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { type Static, type TSchema, Type } from 'typebox';
 import { Clean } from 'typebox/value';
 import { refuse } from './glb.ts';
 import { sceneLimits } from './limits.ts';
@@ -206,12 +205,13 @@ export type GltfLight = Static<typeof light>;
 export type GltfNode = Static<typeof node>;
 export type GltfPrimitive = Static<typeof primitive>;
 
-const compiled = Compile(gltfSchema);
+/** Compiled where code may be made (`typebox/compile`), interpreted in pages, whose policy forbids that. */
+export type Checker = (schema: TSchema) => { Check(value: unknown): boolean; Errors(value: unknown): readonly { instancePath: string; message: string }[] };
 
 /** Cuts everything unknown off and returns what is left. Throws `InputError('model')` naming the first wrong field. */
-export function checkShape(json: unknown): Gltf {
+export function checkShape(json: unknown, checker: Checker): Gltf {
   checkLengths(json);
-  if (!compiled.Check(json)) throw shapeError(json);
+  if (!checker(gltfSchema).Check(json)) throw shapeError(json, checker);
   return Clean(gltfSchema, json) as Gltf;
 }
 
@@ -243,8 +243,8 @@ function checkLengths(json: unknown): void {
 /** Of a path in the JSON. */
 const PATH_CHARS_MAX = 2000;
 
-function shapeError(json: unknown): Error {
-  const [error, above] = firstError(json);
+function shapeError(json: unknown, checker: Checker): Error {
+  const [error, above] = firstError(json, checker);
   // "/meshes/3/primitives" -> "meshes[3].primitives"
   const path = (above + (error?.instancePath ?? ''))
     .slice(1)
@@ -254,15 +254,15 @@ function shapeError(json: unknown): Error {
 }
 
 /** Looks for the wrong item of a list with the fast check, and only there for what is wrong with it. */
-function firstError(json: unknown): readonly [{ instancePath: string; message: string } | undefined, string] {
+function firstError(json: unknown, checker: Checker): readonly [{ instancePath: string; message: string } | undefined, string] {
   for (const [name, property] of Object.entries(gltfSchema.properties)) {
     const list = (json as Record<string, unknown> | null)?.[name];
     if (!Array.isArray(list) || !('items' in property)) continue;
     if ('maxItems' in property && list.length > Number(property.maxItems))
       return [{ instancePath: '', message: `must not have more than ${property.maxItems} items` }, `/${name}`];
-    const item = Compile(property.items);
+    const item = checker(property.items);
     const wrong = list.findIndex((value) => !item.Check(value));
     if (wrong >= 0) return [item.Errors(list[wrong]).at(0), `/${name}/${wrong}`];
   }
-  return [compiled.Errors(json).at(0), ''];
+  return [checker(gltfSchema).Errors(json).at(0), ''];
 }

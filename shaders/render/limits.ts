@@ -38,3 +38,9 @@ export const sceneLimits = {
   environmentHeightPixelsMax: 4096,
   environmentFileBytesMax: 64 * MIB,
 } as const;
+
+/** Of a camera that is ordered. */
+export const viewLimits = {
+  fieldOfViewDegreesMin: 1,
+  fieldOfViewDegreesMax: 170,
+} as const;

@@ -9,8 +9,10 @@ export type RenderParams = Static<typeof params> & {
   readonly stages?: readonly number[];
 };
 
-/** Parameters with all that was left out filled in. */
-export type RenderSettings = Required<Static<typeof params>>;
+/** Parameters with all that was left out filled in, but for a view: without one the file's camera is used. */
+export type RenderSettings = Required<Omit<Static<typeof params>, 'view'>> & Pick<Static<typeof params>, 'view'>;
+
+export type View = NonNullable<RenderParams['view']>;
 
 export const defaults: RenderSettings = {
   scene: 'file',

@@ -1,8 +1,9 @@
 import type { JobId } from '../../shared/model.ts';
 import { InputError, type WorkloadPrepare } from '../../shared/workload.ts';
-import { type Box, cameraRays, fitCamera } from './camera.ts';
+import { type Box, cameraRays, fitCamera, viewCamera } from './camera.ts';
 import { cornellBox } from './cornell.ts';
 import { readGltf } from './gltf.ts';
+import { CAMERA_ADDED } from './gltfPoses.ts';
 import { lightingOf } from './lighting.ts';
 import type { Camera, MeshScene } from './mesh.ts';
 import { packScene } from './pack.ts';
@@ -21,7 +22,13 @@ async function readScene(settings: RenderSettings, files: Files): Promise<MeshSc
   return readGltf(files.model, settings);
 }
 
-function cameraOf({ cameras }: MeshScene, { camera, width, height }: RenderSettings, box: Box): Camera {
+function cameraOf({ cameras }: MeshScene, { camera, width, height, view }: RenderSettings, box: Box): Camera {
+  if (view) {
+    const own = viewCamera(view);
+    if (!own)
+      throw new InputError('view', 'The camera stands where it looks at, or straight above or below it.', 'a position and a target that differ in x or z');
+    return own;
+  }
   const chosen = cameras[camera];
   if (chosen) return chosen;
   if (camera > 0) throw new InputError('camera', `The file has no camera ${camera}.`, cameras.length > 1 ? `0 to ${cameras.length - 1}` : '0');
@@ -85,7 +92,7 @@ export const prepare: WorkloadPrepare<RenderParams, RenderPrepared>['prepare'] =
   return {
     prepared: { ...prepared, ...survey(loaded, draftJob(params, prepared)) },
     inputs: { scene: bytes },
-    report: [...scene.report, ...stillness(scene, settings), ...lighting.report],
+    report: [...scene.report.filter((sentence) => !settings.view || sentence !== CAMERA_ADDED), ...stillness(scene, settings), ...lighting.report],
     facts: { triangles, instances: scene.instances.length, lights, textures: scene.textures.length, materials: scene.materials.length },
   };
 };

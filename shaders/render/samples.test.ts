@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import sharp from 'sharp';
 import { Check } from 'typebox/value';
 import { expect, test } from 'vitest';
-import { limits } from '../../shared/limits.ts';
+import { KIB, limits } from '../../shared/limits.ts';
 import { params as schema } from './form.ts';
 import { prepare } from './prepare.ts';
 import { samples } from './samples.ts';
@@ -18,6 +19,17 @@ test('four scenes with different names, the built-in one first and smallest', ()
   for (const { title, params } of gallery) {
     expect(title.length).toBeLessThanOrEqual(limits.titleCharsMax);
     expect(Check(schema, params)).toBe(true);
+  }
+});
+
+test('each has a small picture of it', async () => {
+  for (const { picture } of gallery) {
+    const { format, width, height } = await sharp(picture.bytes).metadata();
+    expect([format, width, height]).toEqual(['webp', 320, 200]);
+    expect(picture.mediaType).toBe('image/webp');
+    expect(picture.bytes.byteLength).toBeLessThan(32 * KIB);
+    const { channels } = await sharp(picture.bytes).stats();
+    expect(Math.max(...channels.map(({ stdev }) => stdev))).toBeGreaterThan(20);
   }
 });
 

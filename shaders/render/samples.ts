@@ -1,16 +1,13 @@
+import { readFile } from 'node:fs/promises';
 import type { WorkloadSamples } from '../../shared/workload.ts';
-import { kitchen } from './gallery/kitchen.ts';
-import { mosaic } from './gallery/mosaic.ts';
-import { spheres } from './gallery/spheres.ts';
+import { scenes } from './gallery/scenes.ts';
 import type { RenderParams } from './params.ts';
 
-/** The public gallery: four small scenes made by code. The first is the quickest, for demonstrations. */
-export const samples: WorkloadSamples<RenderParams>['samples'] = async () => {
-  const file = (width: number, height: number, count: number): RenderParams => ({ scene: 'file', width, height, samples: count, bounces: 5, lighting: 'auto' });
-  return [
-    { id: 'cornell', title: 'Cornell box', params: { ...file(160, 160, 64), scene: 'cornell' }, files: {} },
-    { id: 'mosaic', title: 'Mosaic wall at dusk', params: file(640, 360, 256), files: { model: await mosaic() } },
-    { id: 'kitchen', title: 'Kitchen at dusk', params: file(640, 360, 256), files: { model: await kitchen() } },
-    { id: 'spheres', title: 'Spheres from mirror to matte', params: file(640, 320, 192), files: { model: await spheres() } },
-  ];
-};
+/** The public gallery, with the pictures that `gallery/draw.ts` made of it. */
+export const samples: WorkloadSamples<RenderParams>['samples'] = async () =>
+  Promise.all(
+    (await scenes()).map(async (scene) => ({
+      ...scene,
+      picture: { mediaType: 'image/webp', bytes: new Uint8Array(await readFile(new URL(`gallery/${scene.id}.webp`, import.meta.url))) },
+    })),
+  );

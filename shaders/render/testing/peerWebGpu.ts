@@ -48,13 +48,13 @@ class WebGpuContest implements Contest {
     const ms = performance.now() - started;
     const texture = this.#tracer.target;
     if (!texture) throw new Error('the peer has no picture');
-    const read = await this.#renderer.readRenderTargetPixelsAsync({ textures: [texture] }, 0, 0, size, size);
+    const read = await this.#renderer.readRenderTargetPixelsAsync({ textures: [texture] } as unknown as RenderTarget, 0, 0, size, size);
     // The wavefront has a path under way for every pixel, half done on average, that its counts leave out.
     return { ms, samples: traced + 0.5, image: packImage(size, read, Math.ceil((size * 16) / 256) * 64, false) };
   }
 
   #finish(): Promise<undefined> {
-    return this.#renderer.backend.device.queue.onSubmittedWorkDone();
+    return (this.#renderer.backend as unknown as { readonly device: GPUDevice }).device.queue.onSubmittedWorkDone();
   }
 
   dispose(): void {
