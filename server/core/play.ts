@@ -173,7 +173,9 @@ export class Play {
     this.#comes(ARRIVAL, (fleet.arrivalsPerMs * this.#factor.arriving) / thin);
   }
 
+  /** It begins level with those that are there. */
   #order(): void {
+    if (this.#others === 0) this.#othersGiven = this.#given;
     const end = this.#othersGiven + this.#oneOf(this.#fleet.orderUnits) / this.#thin;
     let at = this.#othersEnd.length;
     while (at > this.#othersEnded && this.#othersEnd[at - 1]! > end) at--;
