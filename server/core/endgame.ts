@@ -18,7 +18,7 @@ export interface Pace {
 }
 
 /** Against what the others would need. */
-const SLACK = 1.25;
+const SLACK = 1;
 /** Nobody waits too long for so little. */
 const SOON_MS = 10 * SECOND_MS;
 /** So near the end nobody is given anything whose speed is not known. */
