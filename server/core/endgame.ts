@@ -18,7 +18,7 @@ export interface Pace {
 }
 
 /** Against what the others would need. */
-const SLACK = 1.25;
+const SLACK = 1;
 /** Nobody waits too long for so little. */
 const SOON_MS = 10 * SECOND_MS;
 /** So near the end nobody is given anything whose speed is not known. */
@@ -88,8 +88,12 @@ function atWork(state: State, job: Job): Speeds {
 
 function summed(speeds: Speeds): Omit<Pace, 'atMs'> {
   const speed = speeds.reduce((sum, { here }) => sum + here, 0);
-  let passed = 0;
   const fastestFirst = speeds.toSorted((a, b) => b.whole - a.whole);
-  const typical = fastestFirst.find(({ here }) => (passed += here) >= speed / 2)?.whole ?? 0;
+  let passed = 0;
+  const reachesHalf = ({ here }: { readonly here: number }): boolean => {
+    passed += here;
+    return passed >= speed / 2;
+  };
+  const typical = fastestFirst.find(reachesHalf)?.whole ?? 0;
   return { speed, typical };
 }

@@ -2,7 +2,7 @@ import type { JobId } from '../../shared/model.ts';
 import type { StoredJob } from '../store/store.ts';
 import { endJobIfOver } from './ending.ts';
 import { endLease, wakeIdle } from './scheduler.ts';
-import type { Contributor, Event, Job, State } from './state.ts';
+import type { Contributor, Event, State } from './state.ts';
 
 /** What a requester does with a job that is open: pause it, go on, give it up. Work that was handed in before goes its way. */
 

@@ -31,7 +31,7 @@ const KEPT_MAX = 128;
 const STAY_MS = 15 * MINUTE_MS;
 const BETWEEN_ARRIVALS_MS = 30 * MINUTE_MS;
 /** Orders are counted over this long at least. */
-const ORDERS_SEEN_MS = 5 * MINUTE_MS;
+const ORDERS_SEEN_MS = 2 * MINUTE_MS;
 const VERDICT_MS: readonly number[] = [500, 1000, 2000];
 
 export const newTraffic = (now: number): Traffic => ({

@@ -176,7 +176,8 @@ export class Ours implements Policy {
     });
     // A tab that was closed and opened again has nothing of what it is said to hold, and says so.
     const tokens = [...(this.#state.contributors.get(id)?.leases.values() ?? [])].map(({ token }) => token);
-    if (tokens.length > 0) this.#step({ type: 'giveBack', contributor: id, tokens, unopened: [] });
+    const unopened = [...this.#state.pending.values()].flatMap(({ stored, stage }) => (stored.contributor === id && stage === 'opening' ? [stored.id] : []));
+    if (tokens.length + unopened.length > 0) this.#step({ type: 'giveBack', contributor: id, tokens, unopened });
   }
 
   leave({ id }: Identity): void {

@@ -7,7 +7,7 @@ export const TILE_WIDTH = 64;
 export const ELEMENTS = TILE_WIDTH * TILE_WIDTH;
 export const PARTS = 4;
 /** Micro-units: what the reference GPU does in 0.15 s. */
-const UNITS_PER_PART = 150_000;
+export const UNITS_PER_PART = 150_000;
 
 /** How large a job is. */
 export type SimParams = TileGrid;

@@ -11,7 +11,6 @@ import type {
   JobStatus,
   OwnerId,
   PartMask,
-  QuoteId,
   ResultId,
   ResultState,
   SiteId,
