@@ -229,7 +229,7 @@ describe('an extension', () => {
     contributor.socket.disconnect();
     await running.close();
     await start();
-    expect(await requester.job(job.id)).toEqual({ ...opened, secondsLeft: null });
+    expect(await requester.job(job.id)).toEqual({ ...opened, secondsLeft: null, secondsLeftP95: null });
     const next = await Contributor.join();
     await next.finish();
     const passes = new Set(next.done.filter((each) => each.job === job.id).map(({ pass }) => pass));
