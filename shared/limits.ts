@@ -52,8 +52,9 @@ export const limits = {
   auditCpuMsMax: 500,
   /** Elements in one audit of a contributor. */
   packetElementsMax: 1024,
-  /** A committed result that is not opened within this is dropped. */
+  /** A committed result that is not opened within this is dropped; and within this after its contributor has gone. */
   openingMsMax: 2 * MINUTE_MS,
+  openingAbsentMsMax: 30 * SECOND_MS,
 
   prepareMsMax: 90 * SECOND_MS,
   prepareHeapMibMax: 4096,

@@ -221,6 +221,8 @@ export interface WorkloadCheck<Params, Prepared, Loaded = unknown> {
    * and Infinity where it can only get better. Counted in the order of `spec.adaptivePasses`, and asked only where there are any.
    */
   passesWanted(job: JobContext<Params, Prepared>, tile: TileRef, parts: PartMask, result: Uint8Array): number;
+  /** Micro-units that an element really takes, counted while it is computed: what `spec.work` foretells of a part, divided by its elements. */
+  cost(loaded: Loaded, job: JobContext<Params, Prepared>, element: ElementRef): number;
   /** Whole parts on the CPU: what an honest contributor computes. Slow; for references and tests. */
   render(loaded: Loaded, job: JobContext<Params, Prepared>, tile: TileRef, parts: PartMask): PartialResult[];
 }

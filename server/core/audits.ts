@@ -112,14 +112,17 @@ function drawAuditor(
   for (let draw = 0; draw < DRAWS_MAX && state.connected.length > 0; draw++) {
     const candidate = state.connected[stream.below(state.connected.length)]!;
     if (candidate.trusted || !mayAudit(candidate, job, now) || !isApart(candidate, pending, author, job)) continue;
-    if (partMs(candidate) <= PART_MS_MAX && canBeginSoon(candidate, job)) return candidate;
+    if (partMs(candidate, job) <= PART_MS_MAX && canBeginSoon(candidate, job)) return candidate;
     slow ??= candidate;
   }
   return slow;
 }
 
-/** Expected milliseconds of one part of what it computes now. */
-const partMs = ({ speed, leases }: Contributor): number => (leases.values().next().value?.unitsPerPart ?? 0) / Math.max(speed, Number.MIN_VALUE);
+/** Expected milliseconds of one part of what it computes now, or would: who has nothing to do, because it is too slow for it, is no better auditor. */
+function partMs({ speed, leases }: Contributor, job: Job): number {
+  const units = leases.values().next().value?.unitsPerPart ?? (speed > 0 ? job.unitsPerPart : 0);
+  return units / Math.max(speed, Number.MIN_VALUE);
+}
 
 /** The coordinator's own share, at most its CPU budget for a result: what is beyond it is not recomputed, and not counted. */
 function askCpu(state: State, job: Job, pending: PendingResult, questions: readonly Question[], asked: number): Event[] {

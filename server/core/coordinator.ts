@@ -6,13 +6,15 @@ import { TileBlocks } from './blocks.ts';
 import { endJobIfOver, milestoneOf } from './ending.ts';
 import { inputBytesOf } from './fetching.ts';
 import { cancelJob, forgetEnded, leastGranted, setPaused } from './lifecycle.ts';
-import { countMembers, prefer, recordNameOf, requesterTag, setGroups } from './offer.ts';
+import { isFree, prefer, recordNameOf, requesterTag, setGroups } from './offer.ts';
 import { changeOwner, halt, pardon } from './operating.ts';
-import { workPaid } from './pricing.ts';
+import { join, leave } from './presence.ts';
+import { meanUnits, workPaid } from './pricing.ts';
 import { isSuspended, SUSPENDED, standingOf } from './reputation.ts';
 import { endLease, expireLease, grantWork, leaseKey, measureSpeed, renewLeases, rest, wakeIdle } from './scheduler.ts';
 import { isOwnVisitor } from './sites.ts';
 import type { Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
+import { newTraffic, noteOrder, observe } from './traffic.ts';
 import { accept, checked, columnsOf, discard, requestProof } from './verdicts.ts';
 import { commitmentOf, cpuElementsMax, drawCount, sampleOf, sizeOf, tileNumber } from './verifier.ts';
 import { restoreVesting, vestDue } from './vesting.ts';
@@ -98,6 +100,7 @@ export const emptyState = (config: State['config'], now: number): State => ({
   balanceAtMs: now,
   nextTrialAtMs: 0,
   halted: null,
+  traffic: newTraffic(now),
 });
 
 /** Whose share of the pay is due; null for a site's own owner and network. */
@@ -133,6 +136,7 @@ function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Comm
     requester: requesterTag(state.config.drawKey, stored.owner),
     context,
     grid,
+    unitsPerPart: meanUnits(spec, context, grid),
     blocks,
     adaptivePasses,
     measurements: new Map(),
@@ -155,15 +159,17 @@ function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Comm
     undecided: 0,
     contributors: new Set(),
     // Starts level with the least served job, so that a newcomer neither waits behind the others' past nor starves them.
-    granted: leastGranted(state.jobs.values()),
+    granted: leastGranted(state, stored),
     handedIn: new Map(),
     trustedQuestions: [],
     closing: stored.closing,
     paused: stored.paused,
     rate: 0,
     rateAtMs: now,
+    pace: null,
   };
   state.jobs.set(stored.id, job);
+  if (!stored.gallery && !isFree(job)) noteOrder(state, partsPlanned * job.unitsPerPart, stored.createdMs);
   const events = results.flatMap((result) => reloadResult(state, job, result, now));
   job.milestone = milestoneOf(job);
   job.paidForAudits = job.paid - workPaid(job, results);
@@ -210,54 +216,6 @@ function begin(state: State, job: Job, stored: PendingResult['stored'], now: num
   state.pending.set(stored.id, pending);
   if (stored.drawn === 0) return accept(state, job, pending, now);
   return stored.opening ? requestProof(state, pending) : [];
-}
-
-function join(state: State, { contributor: { standings, ...fresh } }: Command & { type: 'join' }, now: number): Event[] {
-  const known = state.contributors.get(fresh.id);
-  if (known?.connected) disconnect(state, known);
-  const contributor: Contributor = {
-    ...fresh,
-    groups: fresh.groups ?? new Set(),
-    preferences: fresh.preferences ?? {},
-    connected: true,
-    place: state.connected.length,
-    leftMs: 0,
-    leases: known?.leases ?? new Map(),
-    questions: known?.questions ?? [],
-    undecided: known?.undecided ?? 0,
-    speed: known?.speed ?? 0,
-    lastHandInMs: now,
-    expired: known?.expired ?? 0,
-    restUntilMs: known?.restUntilMs ?? 0,
-    // Memory is ahead of what was read from the store.
-    standings: known?.standings ?? new Map([...standings].map(([workload, standing]) => [workload, { ...standing }])),
-    vesting: known?.vesting ?? [],
-  };
-  state.contributors.set(fresh.id, contributor);
-  state.connected.push(contributor);
-  if (contributor.trusted) state.trusted.add(contributor);
-  countMembers(state, contributor.groups, 1);
-  return [];
-}
-
-function disconnect(state: State, contributor: Contributor): void {
-  const last = state.connected.pop()!;
-  if (last !== contributor) {
-    state.connected[contributor.place] = last;
-    last.place = contributor.place;
-  }
-  contributor.connected = false;
-  countMembers(state, contributor.groups, -1);
-  state.trusted.delete(contributor);
-  state.idle.delete(contributor.id);
-}
-
-function leave(state: State, id: Contributor['id'], now: number): Event[] {
-  const contributor = state.contributors.get(id);
-  if (!contributor?.connected) return [];
-  disconnect(state, contributor);
-  contributor.leftMs = now;
-  return [];
 }
 
 /** Names a hand-in: the same lease and parts are the same row, however often they arrive. */
@@ -402,6 +360,7 @@ function abandon(state: State, id: ResultId, now: number): Event[] {
 
 /** Time passing: leases run out, absent contributors lose theirs, what was not opened is dropped, audits go to others, pay vests. */
 function tick(state: State, now: number): Event[] {
+  observe(state, now);
   const events: Event[] = [];
   for (const active of [...state.leases.values()]) {
     const contributor = state.contributors.get(active.contributor);
@@ -413,7 +372,7 @@ function tick(state: State, now: number): Event[] {
     events.push(...wakeIdle(state));
   }
   for (const { stored, stage, sinceMs } of [...state.pending.values()])
-    if (stage === 'opening' && now - sinceMs > limits.openingMsMax) events.push(...abandon(state, stored.id, now));
+    if (stage === 'opening' && now > openedBy(state.contributors.get(stored.contributor), sinceMs)) events.push(...abandon(state, stored.id, now));
   events.push(...expireAudits(state, now));
   for (const contributor of [...state.contributors.values()]) {
     if (contributor.vesting.length > 0) events.push(...vestDue(state, contributor, now));
@@ -423,6 +382,12 @@ function tick(state: State, now: number): Event[] {
   // The last lease of a pass that is waived meanwhile may just have ended.
   for (const job of [...state.jobs.values()]) if (job.blocks.waived > 0) events.push(...endJobIfOver(state, job, now));
   return events;
+}
+
+/** Whoever has gone may come back and open its result, but others wait for it. */
+function openedBy(contributor: Contributor | undefined, sinceMs: number): number {
+  const absent = contributor && !contributor.connected ? Math.max(sinceMs, contributor.leftMs) + limits.openingAbsentMsMax : Number.POSITIVE_INFINITY;
+  return Math.min(sinceMs + limits.openingMsMax, absent);
 }
 
 /** Longer than a lease token lives: until then its owner and speed are remembered for late hand-ins. */

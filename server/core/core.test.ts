@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BlobHash, ContributorId, Evidence, JobId, OwnerId, PartMask, ResultId, SiteId } from '../../shared/model.ts';
 import { defaultChecks } from '../../shared/schemas.ts';
-import { simSpec } from '../sim/spec.ts';
+import { simSpec, UNITS_PER_PART } from '../sim/spec.ts';
 import type { StoredJob, StoredResult } from '../store/store.ts';
 import { TileBlocks } from './blocks.ts';
 import { openLease, sealLease } from './lease.ts';
@@ -152,10 +152,11 @@ describe('money', () => {
 
   it('prices a job as the exact sum of its parts, and sets auditing aside by the certainty that is ordered', () => {
     const price = priceJob(spec, context, defaultChecks, 1_000_000n);
-    expect(price.work).toBe(80n * 1000n);
-    expect(price.checks).toBe(4_000n);
-    expect(priceJob(spec, context, { targetError: 1e-3 }, 1_000_000n).checks).toBe(1_600n);
-    expect(priceJob(spec, context, { targetError: 1e-6 }, 1_000_000n).checks).toBe(40_000n);
+    const work = 80n * BigInt(UNITS_PER_PART);
+    expect(price.work).toBe(work);
+    expect(price.checks).toBe(work / 20n);
+    expect(priceJob(spec, context, { targetError: 1e-3 }, 1_000_000n).checks).toBe(work / 50n);
+    expect(priceJob(spec, context, { targetError: 1e-6 }, 1_000_000n).checks).toBe(work / 2n);
   });
 
   const job = { id: lease.job, unit: 'test', owner, heldFrom: splitHold(owner, 100n, 30n) } as StoredJob;

@@ -1,4 +1,5 @@
 import type { JobId } from '../../shared/model.ts';
+import type { StoredJob } from '../store/store.ts';
 import { endJobIfOver } from './ending.ts';
 import { endLease, wakeIdle } from './scheduler.ts';
 import type { Contributor, Event, Job, State } from './state.ts';
@@ -18,15 +19,19 @@ export function setPaused(state: State, id: JobId, paused: boolean): Event[] {
   job.paused = paused;
   const write: Event = { type: 'write', write: { kind: 'jobPaused', id, paused } };
   if (paused) return [write];
-  const others = [...state.jobs.values()].filter((other) => other !== job && !other.paused);
-  job.granted = Math.max(job.granted, leastGranted(others));
+  job.granted = Math.max(job.granted, leastGranted(state, job.stored));
   return [write, ...wakeIdle(state)];
 }
 
-/** Of the least served job; 0 without any. */
-export function leastGranted(jobs: Iterable<Job>): number {
-  const least = Math.min(...[...jobs].map(({ granted }) => granted));
-  return Number.isFinite(least) ? least : 0;
+/**
+ * Where a job begins that comes to the others: level with the one that was served least. Only those count that have something to give and
+ * are not behind all others by their rank, as the gallery is: whoever began level with one that waits for its last tiles, or for everybody
+ * to be idle, would go before all the rest for as long as that waited. Level with the best served where nothing is left to give.
+ */
+export function leastGranted(state: State, job: Pick<StoredJob, 'id' | 'gallery'>): number {
+  const others = [...state.jobs.values()].filter(({ stored, paused }) => stored.id !== job.id && stored.gallery === job.gallery && !paused);
+  const waiting = others.filter(({ blocks }) => blocks.peek() !== undefined);
+  return waiting.length > 0 ? Math.min(...waiting.map(({ granted }) => granted)) : Math.max(0, ...others.map(({ granted }) => granted));
 }
 
 export function cancelJob(state: State, id: JobId, now: number): Event[] {

@@ -25,11 +25,14 @@ export const recordNameOf = ({ workload, group }: Pick<StoredJob, 'workload' | '
 /** Costs nothing and pays nothing; what its members waste or achieve is no matter to anybody else. */
 export const isFree = ({ stored: { group } }: Job): boolean => group?.mode === 'only';
 
-const isMember = ({ groups }: Contributor, { stored: { group } }: Job): boolean => group !== null && groups.has(group.id);
-const isOwn = ({ owner }: Contributor, { stored }: Job): boolean => owner === stored.owner;
+/** Of a job, what decides who may have it: one that is only being quoted has no more. */
+export type Offered = Pick<Job, 'spec' | 'record' | 'requester' | 'inputBytes' | 'fetchedBy'> & { readonly stored: Pick<StoredJob, 'id' | 'owner' | 'group' | 'gallery'> };
+
+const isMember = ({ groups }: Contributor, { stored: { group } }: Offered): boolean => group !== null && groups.has(group.id);
+const isOwn = ({ owner }: Contributor, { stored }: Offered): boolean => owner === stored.owner;
 
 /** Whether this contributor may have work or audits of this job, and wants them. */
-export function mayTake(contributor: Contributor, job: Job): boolean {
+export function mayTake(contributor: Contributor, job: Offered): boolean {
   const { kinds, preferences } = contributor;
   const workload = job.spec.id;
   if (!kinds.has(workload) || !mayFetch(contributor, job)) return false;
@@ -43,7 +46,7 @@ export function mayTake(contributor: Contributor, job: Job): boolean {
  * Lower comes first: the job that was picked, one's own jobs where that is wanted, jobs of one's groups, other paying jobs, those that
  * belong to a group whose members are here and have them first, the gallery.
  */
-export function rankOf(state: State, contributor: Contributor, job: Job): number {
+export function rankOf(state: State, contributor: Contributor, job: Offered): number {
   const { id, group, gallery } = job.stored;
   if (contributor.preferences.job === id) return -1;
   if (contributor.preferences.ownFirst && isOwn(contributor, job)) return 0;

@@ -1,7 +1,7 @@
 import { type MicroCredits, priceOf } from '../../shared/credits.ts';
 import { countParts, type JobContext, type PartMask, type TileRef } from '../../shared/model.ts';
 import type { ChecksPolicy } from '../../shared/schemas.ts';
-import type { WorkloadSpec } from '../../shared/workload.ts';
+import type { TileGrid, WorkloadSpec } from '../../shared/workload.ts';
 import type { StoredResult } from '../store/store.ts';
 import type { Job } from './state.ts';
 import { tileNumber } from './verifier.ts';
@@ -51,3 +51,21 @@ export const workPaid = ({ spec, context, stored }: Job, results: readonly Store
     (sum, { state, at, parts }) => (state === 'accepted' ? sum + partPrice(spec, context, at, stored.ratePerUnit) * BigInt(countParts(parts)) : sum),
     0n,
   );
+
+/** Tiles of a pass that are looked at for a mean. */
+const MEAN_TILES_MAX = 256;
+
+/** Micro-units of a part in the mean over a job, from some of its tiles. */
+export function meanUnits(spec: WorkloadSpec, job: JobContext, { passes, tiles }: TileGrid): number {
+  let [units, parts] = [0, 0];
+  const stride = Math.max(1, tiles / MEAN_TILES_MAX);
+  for (let pass = 0; pass < passes; pass++) {
+    for (let tile = 0; tile < tiles; tile += stride) {
+      const at = { pass, tile: Math.floor(tile) };
+      const count = spec.parts(job, at);
+      units += spec.work(job, at) * count;
+      parts += count;
+    }
+  }
+  return units / Math.max(1, parts);
+}

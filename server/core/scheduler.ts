@@ -1,6 +1,7 @@
 import { limits, MINUTE_MS, SECOND_MS } from '../../shared/limits.ts';
 import { countParts, type PartMask, type TileRef } from '../../shared/model.ts';
 import { grantAudits } from './audits.ts';
+import { heldUnits, partsInTime, timeAllowedMs } from './endgame.ts';
 import { fetchMs } from './fetching.ts';
 import { sealLease } from './lease.ts';
 import { isFree, mayTake, rankOf } from './offer.ts';
@@ -39,6 +40,7 @@ export function grantWork(state: State, contributor: Contributor, leasesMax: num
   const mayHave = contributor.connected && state.halted === null;
   const audits = mayHave ? grantAudits(state, contributor, now, random) : [];
   const leases: ActiveLease[] = [];
+  contributor.askedMs = now;
   const want = Math.min(leasesMax, limits.leasesPerContributorMax - contributor.leases.size);
   const mayWork = mayHave && state.checksInFlight < CHECKS_IN_FLIGHT_MAX;
   let exhausted = !mayWork;
@@ -58,11 +60,7 @@ export function grantWork(state: State, contributor: Contributor, leasesMax: num
 }
 
 /** Expected milliseconds of everything this contributor holds. */
-function outstandingMs(contributor: Contributor): number {
-  let units = 0;
-  for (const held of contributor.leases.values()) units += held.unitsPerPart * countParts(held.parts);
-  return units / contributor.speed;
-}
+const outstandingMs = (contributor: Contributor): number => heldUnits(contributor) / contributor.speed;
 
 const wantsMore = (contributor: Contributor): boolean =>
   contributor.leases.size < LEASES_MIN || (contributor.speed > 0 && outstandingMs(contributor) < OUTSTANDING_MS);
@@ -83,7 +81,9 @@ function pickTile(state: State, job: Job, contributor: Contributor, now: number)
   const number = job.blocks.peek();
   if (number === undefined) return undefined;
   const at = { pass: Math.floor(number / job.grid.tiles), tile: number % job.grid.tiles };
-  const parts = someOf(job.blocks.free(number), partsAllowed(state, job, contributor, at, now));
+  const most = partsAllowed(state, job, contributor, at, now);
+  const inTime = most > 0 ? partsInTime(contributor, timeAllowedMs(state, job, now), job.spec.work(job.context, at)) : 0;
+  const parts = someOf(job.blocks.free(number), Math.min(most, inTime));
   return parts === 0 ? undefined : { job, at, parts };
 }
 

@@ -23,8 +23,10 @@ import type { Agreement, JobSummary, StoredJob, StoredResult, Vesting, Write } f
 import type { Measurements } from './adaptive.ts';
 import type { TileBlocks } from './blocks.ts';
 import type { Sample } from './draw.ts';
+import type { Pace } from './endgame.ts';
 import type { Standing } from './reputation.ts';
 import type { SiteBook } from './sites.ts';
+import type { Traffic } from './traffic.ts';
 
 /** A secret as bytes, or as the key object that Node uses without parsing the bytes again for every tile. */
 export type MacKey = KeyObject | Uint8Array;
@@ -62,6 +64,7 @@ export interface State {
   nextTrialAtMs: number;
   /** Why the operator has paused the network: nothing is leased. Null while it runs. */
   halted: string | null;
+  readonly traffic: Traffic;
 }
 
 export interface CoreConfig {
@@ -84,6 +87,8 @@ export interface Job {
   readonly requester: string;
   readonly context: JobContext;
   readonly grid: TileGrid;
+  /** Micro-units, a mean over its tiles. */
+  readonly unitsPerPart: number;
   readonly blocks: TileBlocks;
   /** Passes that may be left out on tiles that are good enough, in their order; empty when none. */
   readonly adaptivePasses: readonly number[];
@@ -126,6 +131,8 @@ export interface Job {
   /** Accepted parts a second, decaying over 20 s. */
   rate: number;
   rateAtMs: number;
+  /** The latest, for `endgame.ts`. */
+  pace: Pace | null;
 }
 
 export interface Contributor {
@@ -154,6 +161,10 @@ export interface Contributor {
   /** Its place in `State.connected`. */
   place: number;
   leftMs: number;
+  /** When it came; and of its earlier stays, as long as it is remembered, how many there were and how long all of them took. */
+  sinceMs: number;
+  stays: number;
+  stayedMs: number;
   readonly leases: Map<string, ActiveLease>;
   /** Audits it was drawn for and has not been given yet. */
   questions: Question[];
@@ -162,6 +173,8 @@ export interface Contributor {
   /** Micro-units a millisecond; 0 while unknown. */
   speed: number;
   lastHandInMs: number;
+  /** When it last wanted work. */
+  askedMs: number;
   /** Leases that ran out without a result and results that were not opened, since the last one that was accepted, and until when it gets no other lease. */
   expired: number;
   restUntilMs: number;

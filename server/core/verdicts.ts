@@ -10,6 +10,7 @@ import { partPrice } from './pricing.ts';
 import { isSuspended, newStanding, recordVerdict, SUSPENDED, standingOf, vestingMs } from './reputation.ts';
 import { endLease, wakeIdle } from './scheduler.ts';
 import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, PendingResult, State } from './state.ts';
+import { noteVerdict } from './traffic.ts';
 import { errorBound, isProvenWrong, sampleOf, secondDrawCount, sizeOf, tileNumber, totalOf } from './verifier.ts';
 import { voidVesting } from './vesting.ts';
 
@@ -298,6 +299,7 @@ function decided(state: State, job: Job, pending: PendingResult, { elements, its
   const { stored, evidence } = pending;
   state.pending.delete(stored.id);
   job.undecided--;
+  noteVerdict(state, decision.state === 'accepted', stored.committedMs, now);
   const events: Event[] = [{ type: 'write', write: { kind: 'verdict', id: stored.id, ...decision, evidence, atMs: now } }];
   const contributor = state.contributors.get(stored.contributor);
   if (!contributor) return events;

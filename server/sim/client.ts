@@ -168,7 +168,8 @@ export class Client {
     const honestMs = (ELEMENTS * 1000) / this.device.speed;
     // Nobody is faster than the fastest honest device, which pays for the way to the coordinator too.
     const partMs = Math.max((ELEMENTS * 1000) / this.#fastest, honestMs * (plan?.effort ?? 1));
-    this.#computation = { grant, plan, partMs: Math.min(partMs, honestMs), partsLeft: countParts(grant.parts) };
+    const partMsNow = Math.min(partMs, honestMs) * this.#world.unevenness(this.device);
+    this.#computation = { grant, plan, partMs: partMsNow, partsLeft: countParts(grant.parts) };
   }
 
   #computePart(computation: Computation): void {

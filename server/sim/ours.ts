@@ -7,15 +7,18 @@ import type { WorkloadSpec } from '../../shared/workload.ts';
 import { emptyState, step } from '../core/coordinator.ts';
 import { openLease } from '../core/lease.ts';
 import { holds } from '../core/ledger.ts';
+import { requesterTag } from '../core/offer.ts';
+import { outlookOf } from '../core/outlook.ts';
 import { priceJob } from '../core/pricing.ts';
 import type { CheckRequest, Command, Event, State } from '../core/state.ts';
+import type { Finish } from '../core/estimate.ts';
 import type { StoredJob, StoredResult, Write } from '../store/store.ts';
 import type { Opening } from './adversary.ts';
 import { checkCpuMs, outcomeOf } from './checks.ts';
 import { Cpu } from './cpu.ts';
 import { Disk } from './disk.ts';
 import { type Audit, type Grant, type Identity, NO_WORK, type Policy, type SimJob, type Submission, type Surroundings, type Work } from './policy.ts';
-import { PARTS, simSpec } from './spec.ts';
+import { ELEMENTS, PARTS, type SimParams, simSpec } from './spec.ts';
 
 /** `jitter`: how far apart results of one tile are about what it wants, as a share. */
 interface Adaptive {
@@ -95,6 +98,24 @@ export class Ours implements Policy {
     this.#step({ type: 'openJob', job: stored, results: [], paid: 0n });
   }
 
+  quote(job: SimJob): Finish | null {
+    const stored = this.#stored(job);
+    const { passes, tiles } = stored.params as SimParams;
+    const asked = {
+      stored,
+      spec: this.#spec,
+      record: this.#spec.id,
+      requester: requesterTag(this.#state.config.drawKey, job.owner),
+      inputBytes: 0,
+      fetchedBy: new Set<ContributorId>(),
+      parts: passes * tiles * PARTS,
+      unitsPerPart: this.#spec.work(stored, { pass: 0, tile: 0 }),
+      partsPerTile: PARTS,
+      elementsPerPart: ELEMENTS,
+    };
+    return outlookOf(this.#state, asked, this.#world.now()).finish;
+  }
+
   #stored(job: SimJob): StoredJob {
     const context = { id: job.id, seed: job.seed, params: { passes: this.#adaptive?.passes ?? 1, tiles: job.tiles }, prepared: {} };
     const checks = { targetError: this.#targetError };
@@ -106,7 +127,7 @@ export class Ours implements Policy {
       version: this.#spec.version,
       status: 'open',
       visibility: 'public',
-      gallery: false,
+      gallery: job.gallery === true,
       group: null,
       owner: job.owner,
       inputs: [],
@@ -152,6 +173,10 @@ export class Ours implements Policy {
         standings,
       },
     });
+    // A tab that was closed and opened again has nothing of what it is said to hold, and says so.
+    const tokens = [...(this.#state.contributors.get(id)?.leases.values() ?? [])].map(({ token }) => token);
+    const unopened = [...this.#state.pending.values()].flatMap(({ stored, stage }) => (stored.contributor === id && stage === 'opening' ? [stored.id] : []));
+    if (tokens.length + unopened.length > 0) this.#step({ type: 'giveBack', contributor: id, tokens, unopened });
   }
 
   leave({ id }: Identity): void {

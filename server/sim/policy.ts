@@ -1,4 +1,5 @@
 import type { ContributorId, ElementRef, JobId, OwnerId, PartMask, TileRef } from '../../shared/model.ts';
+import type { Finish } from '../core/estimate.ts';
 import type { Lie, Opening, Plan } from './adversary.ts';
 import type { Tally } from './tally.ts';
 import type { FloatClass } from './values.ts';
@@ -6,6 +7,8 @@ import type { FloatClass } from './values.ts';
 /** Between the world, which has the devices, and a policy, which decides what is believed: ours or a baseline. */
 export interface Policy {
   openJob(job: SimJob): void;
+  /** When a job would be done that is not there yet; null when nobody could say. */
+  quote?(job: SimJob): Finish | null;
   /** Tiles of open jobs that nobody has yet. */
   supply(): number;
   join(identity: Identity): void;
@@ -46,6 +49,8 @@ export interface SimJob {
   readonly owner: OwnerId;
   /** Ordered by the adversary. */
   readonly own: boolean;
+  /** Done when there is nothing else. */
+  readonly gallery?: boolean;
 }
 
 /** A name under which a device is known. */

@@ -10,6 +10,8 @@ export interface Device {
   readonly speed: number;
   readonly floatClass: FloatClass;
   readonly liar: boolean;
+  /** How unevenly it computes: standard deviation of the logarithm of what a part takes. Even when it is missing. */
+  readonly unevenness?: number;
   /** When its tab is open. */
   readonly sessions: readonly Session[];
 }
@@ -35,7 +37,7 @@ const BREAK_MS_MEAN = 20 * MINUTE_MS;
 const SESSIONS_MEAN = 1 / (1 - RETURNING);
 
 /** Exponentially distributed. */
-const exponential = (random: Rng, mean: number): number => -mean * Math.log(1 - random.unit());
+export const exponential = (random: Rng, mean: number): number => -mean * Math.log(1 - random.unit());
 
 /** Contributors present at a time, when `count` of them come in the course of `endMs`. */
 export const presentOf = (count: number, endMs: number): number => (count * SESSION_MS_MEAN * SESSIONS_MEAN) / (endMs + SESSION_MS_MEAN * SESSIONS_MEAN);

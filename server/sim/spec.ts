@@ -6,6 +6,8 @@ import { CPU_MS_PER_ELEMENT, HONEST_MISS_RATE, UNEXPLAINED_RATE } from './values
 export const TILE_WIDTH = 64;
 export const ELEMENTS = TILE_WIDTH * TILE_WIDTH;
 export const PARTS = 4;
+/** Micro-units: what the reference GPU does in 0.15 s. */
+export const UNITS_PER_PART = 150_000;
 
 /** How large a job is. */
 export type SimParams = TileGrid;
@@ -23,7 +25,7 @@ export const simSpec = (grid?: TileGrid): WorkloadSpec => ({
   parts: () => PARTS,
   elementWords: 1,
   elements: () => ELEMENTS,
-  work: () => 1000 as MicroUnits,
+  work: () => UNITS_PER_PART as MicroUnits,
   auditMs: () => CPU_MS_PER_ELEMENT,
   region: () => null,
   picture: () => null,

@@ -7,6 +7,7 @@ import { adversary as wolf } from './kinds/wolf.ts';
 import { Ours, wantedOf } from './ours.ts';
 import type { Surroundings } from './policy.ts';
 import { MEDIAN_SPEED } from './population.ts';
+import { UNITS_PER_PART } from './spec.ts';
 import { devices, smallWorld } from './testing.ts';
 import type { World } from './world.ts';
 
@@ -17,6 +18,8 @@ function passesOf({ firstSeed }: World, tiles: number, passes: number): number {
   return each.reduce((sum, count) => sum + count + 1, 0);
 }
 
+/** Micro-credits of a part. */
+const PART = BigInt(UNITS_PER_PART);
 const held = 'job/j_0000000000000001' as AccountId;
 /** Names are counted in the order in which devices come. */
 const earnedBy = (world: World, name: number): bigint => {
@@ -32,7 +35,7 @@ describe('the coordinator in a simulated world', () => {
     expect(figures.tiles).toBe(40);
     expect(figures.wasted).toBe(1);
     expect(world.tally.checked.cpu).toBeGreaterThan(700);
-    expect(earnedBy(world, 1)).toBe(160_000n);
+    expect(earnedBy(world, 1)).toBe(160n * PART);
     expect(ledgerOf(world).sum()).toBe(0n);
     expect(ledgerOf(world).balance(held)).toBe(0n);
   });
@@ -61,7 +64,7 @@ describe('the coordinator in a simulated world', () => {
     expect(world.jobs.ended).toBe(1);
     expect(world.tally.lost.revoked).toBeGreaterThan(4096);
     expect(world.tally.figures()).toMatchObject({ wrongShare: 0, tiles: 40 });
-    expect(earnedBy(world, 2)).toBeLessThan(12n * 4n * 1000n);
+    expect(earnedBy(world, 2)).toBeLessThan(12n * 4n * PART);
     expect(ledgerOf(world).sum()).toBe(0n);
   });
 
@@ -89,7 +92,7 @@ describe('the coordinator in a simulated world', () => {
     const wanted = passesOf(world, 40, 5);
     expect(wanted).toBeLessThan(40 * 5);
     expect(world.tally.figures()).toMatchObject({ tiles: wanted, wrongShare: 0 });
-    expect(earnedBy(world, 1) + earnedBy(world, 2)).toBe(BigInt(wanted) * 4000n);
+    expect(earnedBy(world, 1) + earnedBy(world, 2)).toBe(BigInt(wanted) * 4n * PART);
     expect(ledgerOf(world).sum()).toBe(0n);
     expect(ledgerOf(world).balance(held)).toBe(0n);
   });

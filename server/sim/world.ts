@@ -1,6 +1,7 @@
 import { SECOND_MS } from '../../shared/limits.ts';
 import type { ContributorId, JobId, OwnerId } from '../../shared/model.ts';
 import { Rng, seedOf } from '../../shared/rng.ts';
+import type { Finish } from '../core/estimate.ts';
 import type { Adversary, Brain } from './adversary.ts';
 import { Agenda } from './agenda.ts';
 import { Client } from './client.ts';
@@ -24,8 +25,23 @@ export interface WorldOptions {
   readonly tilesPerJob: number;
   /** How many jobs there are; a stream without an end when it is missing. */
   readonly jobs?: number;
+  /** Jobs that are ordered at their time, each quoted before; what does not run dry is the gallery then. */
+  readonly orders?: readonly Order[];
   /** Called after every hand-in: where tests kill the coordinator. */
   readonly afterHandIn?: (policy: Policy, random: Rng) => unknown;
+}
+
+export interface Order {
+  readonly atMs: number;
+  readonly tiles: number;
+}
+
+/** What was promised for an order, and what came of it. */
+export interface Delivery {
+  readonly order: Order;
+  readonly quote: Finish | null;
+  /** Null: not by the end. */
+  readonly endedMs: number | null;
 }
 
 const TRUSTED = 2;
@@ -49,11 +65,14 @@ export class World implements Surroundings {
   readonly #policyRandom: Rng;
   readonly #jobRandom: Rng;
   readonly #testRandom: Rng;
+  readonly #workRandom: Rng;
   readonly #lying = new Map<ContributorId, Detection>();
+  readonly #deliveries = new Map<JobId, Delivery>();
   /** Of the first job. */
   firstSeed = 0;
   #jobsOpened = 0;
   #jobsEnded = 0;
+  #delivered = 0;
   #names = 0;
   #caught = 0;
 
@@ -62,6 +81,7 @@ export class World implements Surroundings {
     this.#policyRandom = new Rng(seedOf(options.seed, 1));
     this.#jobRandom = new Rng(seedOf(options.seed, 2));
     this.#testRandom = new Rng(seedOf(options.seed, 3));
+    this.#workRandom = new Rng(seedOf(options.seed, 6));
     this.brain = options.adversary.begin({
       random: new Rng(seedOf(options.seed, 4)),
       devices: options.devices.filter(({ liar }) => liar).length,
@@ -89,10 +109,12 @@ export class World implements Surroundings {
   /** Until the end of time, or of the jobs. */
   run(): this {
     this.#supply();
+    for (const order of this.#options.orders ?? []) this.in(order.atMs, () => this.#order(order));
     for (const device of this.#options.devices) for (const session of device.sessions) this.in(session.fromMs, () => this.#arrive(device, session.toMs));
     if (this.#options.trustedSpeed > 0) for (let index = 0; index < TRUSTED; index++) this.#employ(index);
     this.#tick();
-    this.#agenda.runUntil(this.#options.endMs, () => this.#jobsEnded === this.#options.jobs);
+    const { orders, jobs, endMs } = this.#options;
+    this.#agenda.runUntil(endMs, () => (orders ? this.#delivered === orders.length : this.#jobsEnded === jobs));
     for (const client of this.#clients.values()) client.close();
     return this;
   }
@@ -118,10 +140,30 @@ export class World implements Surroundings {
       const share = this.brain.ordersShare ?? 0;
       const own = Math.floor((this.#jobsOpened + 1) * share) > Math.floor(this.#jobsOpened * share);
       const id = `j_${(++this.#jobsOpened).toString().padStart(16, '0')}` as JobId;
-      const job: SimJob = { id, seed: this.#jobRandom.u32(), tiles: tilesPerJob, owner: own ? ADVERSARY_REQUESTER : REQUESTER, own };
+      const owner = own ? ADVERSARY_REQUESTER : REQUESTER;
+      const job: SimJob = { id, seed: this.#jobRandom.u32(), tiles: tilesPerJob, owner, own, gallery: this.#options.orders !== undefined };
       if (this.#jobsOpened === 1) this.firstSeed = job.seed;
       this.policy.openJob(job);
     }
+  }
+
+  #order(order: Order): void {
+    const id = `j_order${(this.#deliveries.size + 1).toString().padStart(11, '0')}` as JobId;
+    const job: SimJob = { id, seed: this.#jobRandom.u32(), tiles: order.tiles, owner: REQUESTER, own: false };
+    this.#deliveries.set(id, { order, quote: this.policy.quote?.(job) ?? null, endedMs: null });
+    this.policy.openJob(job);
+  }
+
+  /** What became of the orders so far, in their order. */
+  get deliveries(): readonly Delivery[] {
+    return [...this.#deliveries.values()];
+  }
+
+  /** By what a part takes longer than it should: log-normal, 1 in the median. */
+  unevenness({ unevenness = 0 }: Device): number {
+    if (unevenness === 0) return 1;
+    const [a, b] = [this.#workRandom.unit(), this.#workRandom.unit()];
+    return Math.exp(unevenness * Math.sqrt(-2 * Math.log(1 - a)) * Math.cos(2 * Math.PI * b));
   }
 
   /** A device opens its tab, under the name it had when it was last here. */
@@ -210,8 +252,12 @@ export class World implements Surroundings {
     client.suspend();
   }
 
-  jobEnded(): void {
+  jobEnded(id: JobId): void {
     this.#jobsEnded++;
+    const delivery = this.#deliveries.get(id);
+    if (!delivery) return;
+    this.#deliveries.set(id, { ...delivery, endedMs: this.now() });
+    this.#delivered++;
   }
 }
 

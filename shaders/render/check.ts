@@ -7,8 +7,8 @@ import { boundsOf } from './nearTie.ts';
 export { passesWanted } from './noise.ts';
 
 import type { RenderParams, RenderPrepared } from './params.ts';
-import { addSamples, loadScene, type Scene } from './reference.ts';
-import { spec } from './spec.ts';
+import { addSamples, loadScene, type Scene, stepsOf } from './reference.ts';
+import { STEPS_PER_MICRO_UNIT, spec } from './spec.ts';
 
 /**
  * The truth about rendered tiles. An element is one pixel of one part, in row order of the tile: four sums of `radiancePart`.
@@ -78,6 +78,9 @@ export const explains: Check['explains'] = (scene, job, element, claimed) => {
   }
   return false;
 };
+
+/** Throws `RangeError` when the element is not one of the job's. */
+export const cost: Check['cost'] = (scene, job, element) => stepsOf(scene, job, placeOf(job, element)) / STEPS_PER_MICRO_UNIT;
 
 export const render: Check['render'] = (scene, job, tile, parts) =>
   partsOf(parts).map((part): PartialResult => {

@@ -76,7 +76,13 @@ export interface RenderPrepared {
    * Mean traversal steps (node visits + triangle tests + 8 per surface hit) of one path, per cell, rows from the top: `steps` has one map, or
    * one for each of that many frames spread evenly over the job.
    */
-  readonly cost: { readonly columns: number; readonly rows: number; readonly steps: readonly (readonly number[])[] };
+  readonly cost: {
+    readonly columns: number;
+    readonly rows: number;
+    readonly steps: readonly (readonly number[])[];
+    /** Of these steps, the share of camera rays and what they hit: all that features trace. */
+    readonly featureShare?: number;
+  };
   /** Traversal steps per millisecond of the CPU reference on the coordinator that prepared this, for the audit budget. */
   readonly cpuStepsPerMs: number;
 }

@@ -52,6 +52,9 @@ const radiance = vector();
 const found = vector();
 const start = vector();
 const aside = vector();
+/** Of the latest path, what its camera ray and the first surface took. */
+let firstSteps = 0;
+const values = new Float32Array(4);
 const pair = new Float32Array(2);
 const chances = new Float32Array(2);
 const disc = new Float32Array(2);
@@ -178,6 +181,8 @@ function begin(scene: Scene, job: RenderJob, frame: number, path: Path): void {
   purpose.skipInstance = -1;
 }
 
+const stepsOfFirst = (): number => hit.steps + (hit.triangle < 0 ? 0 : SURFACE_STEPS);
+
 /** Traces one path into `radiance` and returns its steps. */
 function trace(scene: Scene, job: RenderJob, frame: number, path: Path): number {
   const { bounces } = job.params;
@@ -191,6 +196,7 @@ function trace(scene: Scene, job: RenderJob, frame: number, path: Path): number 
     purpose.camera = depth === 0;
     purpose.key = pcgHash((path.key ^ base) >>> 0);
     traverse(scene, origin, direction, DISTANCE_MAX, purpose, hit);
+    if (depth === 0) firstSteps = stepsOfFirst();
     if (hit.triangle < 0) {
       beyond(scene, job.prepared.sky, direction, chosen[0]!, depth === 0, found);
       gather(found, 1);
@@ -218,6 +224,7 @@ function traceFeatures(scene: Scene, job: RenderJob, kind: ElementKind, frame: n
   purpose.camera = true;
   purpose.key = pcgHash((path.key ^ dimension.surfaces) >>> 0);
   traverse(scene, origin, direction, DISTANCE_MAX, purpose, hit);
+  firstSteps = stepsOfFirst();
   if (hit.triangle < 0) return;
   describe(scene, hit, direction, surface);
   if (kind === 'albedo') {
@@ -253,11 +260,25 @@ export function traceVariant(scene: Scene, job: RenderJob, place: Place, sample:
 
 /**
  * One path through pixel (x, y) of a frame: its linear radiance, unquantised, and its steps: node visits, triangle tests and 8 per surface
- * hit, of all its rays.
+ * hit, of all its rays; and of these the steps of the camera's ray and what it hits.
  */
-export function tracePath(scene: Scene, job: RenderJob, x: number, y: number, sample: number, frame = 0): { r: number; g: number; b: number; steps: number } {
+export function tracePath(scene: Scene, job: RenderJob, x: number, y: number, sample: number, frame = 0) {
   const steps = trace(scene, job, frame, pathOf(job, { frame, x, y }, sample));
-  return { r: radiance[0]!, g: radiance[1]!, b: radiance[2]!, steps };
+  return { r: radiance[0]!, g: radiance[1]!, b: radiance[2]!, steps, firstSteps };
+}
+
+/** Steps of all samples of an element. A kernel traces the two elements of a pixel's features together: each is one half. */
+export function stepsOf(scene: Scene, job: RenderJob, place: Place): number {
+  let sum = 0;
+  for (let sample = place.first; sample < place.end; sample++) {
+    const path = pathOf(job, place, sample);
+    if (place.kind === 'light') sum += trace(scene, job, place.frame, path);
+    else {
+      traceFeatures(scene, job, place.kind, place.frame, path, values);
+      sum += firstSteps / 2;
+    }
+  }
+  return sum;
 }
 
 /** Whole steps of `value` steps, the fraction rounded up with its own probability. NaN and infinities count as nothing. */
@@ -287,8 +308,6 @@ export function addSample(job: RenderJob, place: Place, sample: number, values: 
   });
   out[at + 3] = out[at + 3]! + fourth;
 }
-
-const values = new Float32Array(4);
 
 /** Adds all samples of an element to the four sums at `out[at]`. */
 export function addSamples(scene: Scene, job: RenderJob, place: Place, out: Uint32Array, at: number): void {

@@ -10,14 +10,14 @@ import { defaults, type RenderJob, type RenderParams, type RenderPrepared, setti
  * The reference GPU: NVIDIA H100 through Dawn on Vulkan. A draft kernel traced 200 M paths/s of the Cornell box there, at 84 steps
  * a path (measured with the reference: 256 x 256, 5 bounces), so one work unit (a second of it) is 1.68e10 steps, and a micro-unit 16,800.
  */
-const STEPS_PER_MICRO_UNIT = 16_800;
+export const STEPS_PER_MICRO_UNIT = 16_800;
 
-/** Of a path's steps, what its camera ray and first surface take: all that features trace. */
+/** Of a path's steps, what its camera ray and first surface take: all that features trace. Of jobs that were prepared before it was measured. */
 const FEATURE_SHARE = 1 / 4;
 
 /** Mean steps of one path inside a tile, from the cost map of the nearest frame. */
 function stepsPerPath(job: RenderJob, { pass, tile }: TileRef): number {
-  const { columns, rows, steps: maps } = job.prepared.cost;
+  const { columns, rows, steps: maps, featureShare = FEATURE_SHARE } = job.prepared.cost;
   const { width, height } = job.params;
   const { frames } = settingsOf(job.params);
   const rect = tileRect(job.params, tile);
@@ -27,7 +27,7 @@ function stepsPerPath(job: RenderJob, { pass, tile }: TileRef): number {
   const [y0, y1] = [cell(rect.y, height, rows), cell(rect.y + rect.height - 1, height, rows)];
   let sum = 0;
   for (let y = y0; y <= y1; y++) for (let x = x0; x <= x1; x++) sum += steps[y * columns + x] ?? 0;
-  return (sum / ((x1 - x0 + 1) * (y1 - y0 + 1))) * (isFeaturePass(job.params, pass) ? FEATURE_SHARE : 1);
+  return (sum / ((x1 - x0 + 1) * (y1 - y0 + 1))) * (isFeaturePass(job.params, pass) ? featureShare : 1);
 }
 
 export const spec: WorkloadSpec<RenderParams, RenderPrepared> = {

@@ -31,30 +31,37 @@ export function survey(scene: Scene, job: RenderJob): Pick<RenderPrepared, 'cost
   const found = Array.from({ length: maps }, (_, map) => tracePaths(scene, job, Math.floor(((map + 0.5) * frames) / maps), rows, count));
   const elapsedMs = performance.now() - startMs;
   const stepSum = found.reduce((sum, { steps }) => sum + steps.reduce((all, cell) => all + cell, 0), 0);
+  const firstSum = found.reduce((sum, { firstSteps }) => sum + firstSteps, 0);
   const lightSum = found.reduce((sum, { luminanceSum }) => sum + luminanceSum, 0);
   return {
-    cost: { columns: COST_COLUMNS, rows, steps: found.map(({ steps }) => steps.map((cell) => Math.max(1, Math.round(cell / COST_PATHS_PER_CELL)))) },
+    cost: {
+      columns: COST_COLUMNS,
+      rows,
+      steps: found.map(({ steps }) => steps.map((cell) => Math.max(1, Math.round(cell / COST_PATHS_PER_CELL)))),
+      featureShare: firstSum / stepSum,
+    },
     quantumLog2: exposureOf(lightSum / (maps * count)),
     cpuStepsPerMs: Math.max(1, stepSum / Math.max(elapsedMs, 1e-3)),
   };
 }
 
-/** Steps per cell and luminance of `count` paths, which visit the cells in turn, each at a random pixel of its cell. */
-function tracePaths(scene: Scene, job: RenderJob, frame: number, rows: number, count: number): { steps: number[]; luminanceSum: number } {
+/** Steps per cell, of camera rays alone, and luminance of `count` paths, which visit the cells in turn, each at a random pixel of its cell. */
+function tracePaths(scene: Scene, job: RenderJob, frame: number, rows: number, count: number): { steps: number[]; firstSteps: number; luminanceSum: number } {
   const { width, height } = job.params;
   const rng = new Rng(COST_SEED);
   const steps = new Array<number>(COST_COLUMNS * rows).fill(0);
-  let luminanceSum = 0;
+  let [firstSteps, luminanceSum] = [0, 0];
   for (let path = 0; path < count; path++) {
     const cell = path % steps.length;
     const x = Math.floor((((cell % COST_COLUMNS) + rng.unit()) * width) / COST_COLUMNS);
     const y = Math.floor(((Math.floor(cell / COST_COLUMNS) + rng.unit()) * height) / rows);
     const traced = tracePath(scene, job, x, y, path, frame);
     steps[cell]! += traced.steps;
+    firstSteps += traced.firstSteps;
     const color: Vec3 = [traced.r, traced.g, traced.b];
     if (color.every(Number.isFinite)) luminanceSum += luminance(color);
   }
-  return { steps, luminanceSum };
+  return { steps, firstSteps, luminanceSum };
 }
 
 /** The largest power of two that is not above the mean luminance, as its exponent; 0 for a black picture. */

@@ -1,0 +1,95 @@
+import { MINUTE_MS, SECOND_MS } from '../../shared/limits.ts';
+import { countParts, type MicroUnits } from '../../shared/model.ts';
+import { mayTake } from './offer.ts';
+import type { Contributor, Job, State } from './state.ts';
+
+/**
+ * The end of a job. Contributors differ a thousandfold in speed: a slow one that takes the last tile would keep everybody waiting for
+ * minutes while the others have nothing left to do. So nobody gets more of a job than it should hand in about when the others, who are at
+ * work on it, would be done without it. Whoever is refused here gets other work; where nobody else is at work on the job, anybody may.
+ */
+
+/** How fast a job goes, as of some time. */
+export interface Pace {
+  readonly atMs: number;
+  /** Micro-units a millisecond that go into the job, or lately went; and the speed of those by whom, or by faster ones, half of it is done. */
+  readonly speed: number;
+  readonly typical: number;
+}
+
+/** Against what the others would need. */
+const SLACK = 1;
+/** Nobody waits too long for so little. */
+const SOON_MS = 10 * SECOND_MS;
+/** So near the end nobody is given anything whose speed is not known. */
+const UNKNOWN_MS = MINUTE_MS;
+const PACE_MS = SECOND_MS;
+const ACTIVE_MS = 10 * SECOND_MS;
+/** Others have their turn, and come back: as fast as this is forgotten who was at work. */
+const PACE_HALF_LIFE_MS = 30 * SECOND_MS;
+
+/** How many milliseconds a contributor may take for what it holds and a piece of this job; Infinity where nobody else is at work on it. */
+export function timeAllowedMs(state: State, job: Job, now: number): number {
+  if (job.pace === null) job.pace = { atMs: now, ...expected(state, job, now) };
+  if (now - job.pace.atMs >= PACE_MS) job.pace = renewed(job.pace, state, job, now);
+  const { speed, typical } = job.pace;
+  if (speed === 0) return Number.POSITIVE_INFINITY;
+  const units = (job.partsTotal - job.partsAccepted - job.partsChecking) * job.unitsPerPart;
+  return allowanceMs(units / speed, job.unitsPerPart * partsPerTile(job), typical);
+}
+
+/** The rule itself: what is left takes so long, and a whole lease of so many micro-units. */
+export const allowanceMs = (leftMs: number, leaseUnits: number, typical: number): number => Math.max(SOON_MS, SLACK * (leftMs + leaseUnits / typical));
+
+export const mayBeUnknown = (allowedMs: number): boolean => allowedMs > SLACK * UNKNOWN_MS;
+
+/** Parts of a tile that a contributor may have, beside what it holds. */
+export function partsInTime(contributor: Contributor, allowedMs: number, unitsPerPart: MicroUnits): number {
+  if (!Number.isFinite(allowedMs)) return allowedMs;
+  if (contributor.speed === 0) return mayBeUnknown(allowedMs) ? Number.POSITIVE_INFINITY : 0;
+  return Math.floor((allowedMs * contributor.speed - heldUnits(contributor)) / unitsPerPart);
+}
+
+/** It works, or asks for work again and again. One that is paused does neither. */
+const isActive = ({ connected, leases, askedMs }: Contributor, now: number): boolean => connected && (leases.size > 0 || now - askedMs <= ACTIVE_MS);
+
+export const partsPerTile = (job: Job): number => (job.partsTotal + job.blocks.waived) / (job.grid.passes * job.grid.tiles);
+
+/** Micro-units of everything that a contributor holds. */
+export function heldUnits({ leases }: Contributor): number {
+  let units = 0;
+  for (const held of leases.values()) units += held.unitsPerPart * countParts(held.parts);
+  return units;
+}
+
+type Speeds = readonly { readonly whole: number; readonly here: number }[];
+
+function renewed(before: Pace, state: State, job: Job, now: number): Pace {
+  const faded = before.speed * 2 ** ((before.atMs - now) / PACE_HALF_LIFE_MS);
+  const present = summed(atWork(state, job));
+  return present.speed >= faded ? { atMs: now, ...present } : { atMs: now, speed: faded, typical: before.typical };
+}
+
+/** Before anybody has something of it: as if all who could came. */
+function expected(state: State, job: Job, now: number): Omit<Pace, 'atMs'> {
+  const active = state.connected.filter((each) => each.speed > 0 && isActive(each, now) && mayTake(each, job));
+  return summed(active.map(({ speed }) => ({ whole: speed, here: speed })));
+}
+
+/** Those who hold something of the job, as far as it is of this job. */
+function atWork(state: State, job: Job): Speeds {
+  const holders = new Map<Contributor, number>();
+  for (const { job: id, contributor: holder, parts, unitsPerPart } of state.leases.values()) {
+    const contributor = id === job.stored.id ? state.contributors.get(holder) : undefined;
+    if (contributor?.connected && contributor.speed > 0) holders.set(contributor, (holders.get(contributor) ?? 0) + unitsPerPart * countParts(parts));
+  }
+  return [...holders].map(([contributor, units]) => ({ whole: contributor.speed, here: (contributor.speed * units) / heldUnits(contributor) }));
+}
+
+function summed(speeds: Speeds): Omit<Pace, 'atMs'> {
+  const speed = speeds.reduce((sum, { here }) => sum + here, 0);
+  let passed = 0;
+  const fastestFirst = speeds.toSorted((a, b) => b.whole - a.whole);
+  const typical = fastestFirst.find(({ here }) => (passed += here) >= speed / 2)?.whole ?? 0;
+  return { speed, typical };
+}

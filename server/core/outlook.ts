@@ -1,0 +1,170 @@
+import { countParts } from '../../shared/model.ts';
+import { seedOf } from '../../shared/rng.ts';
+import { estimate, type Finish, type Fleet, type FleetDevice, type Load } from './estimate.ts';
+import { fetchMs } from './fetching.ts';
+import { mayTake, type Offered, rankOf } from './offer.ts';
+import { isSuspended } from './reputation.ts';
+import type { ActiveLease, Contributor, Job, State } from './state.ts';
+import { arrivalRate, leavingRate, leavingRateOf, lostShare, orderRate, verdictTimes } from './traffic.ts';
+
+/** What the core knows of who could work on a job and what stands beside it, as the estimate wants it. Changes nothing. */
+
+/** Of a job that is asked about: who may have it, and its size. */
+export interface Asked extends Offered {
+  readonly parts: number;
+  readonly unitsPerPart: number;
+  readonly partsPerTile: number;
+  readonly elementsPerPart: number;
+}
+
+/** Who could take a job now, and when it would be done. */
+export interface Outlook {
+  readonly contributors: number;
+  /** Micro-units a millisecond, of those whose speed is known. */
+  readonly speed: number;
+  /** Null when nobody is here who could take it. */
+  readonly finish: Finish | null;
+}
+
+/** Until somebody was measured: a phone to a large GPU. */
+const SPEEDS: readonly number[] = [5, 15, 50, 150, 500];
+/** A lease that should be in already will take a part of its time more. */
+const OVERDUE = 0.2;
+/** Above it a record limits nothing. */
+const LEASES_UNLIMITED = 8;
+
+/** Of a job that is not there yet. */
+export function outlookOf(state: State, asked: Asked, now: number): Outlook {
+  const load = { parts: asked.parts, leased: [], isChecking: false };
+  return outlook(state, asked, load, now);
+}
+
+/** Of what is left of an open job. */
+export function outlookOfJob(state: State, job: Job, now: number): Outlook {
+  const { grid, stored } = job;
+  const parts = Math.max(0, job.partsTotal - job.partsAccepted - job.partsChecking - job.partsLeased);
+  const planned = job.partsTotal + job.blocks.waived;
+  const at = { pass: 0, tile: 0 };
+  const asked = { ...job, parts, stored, partsPerTile: planned / (grid.passes * grid.tiles), elementsPerPart: job.spec.elements(job.context, at) };
+  const leases = [...state.leases.values()].filter(({ job: id }) => id === stored.id);
+  return outlook(state, asked, { parts, leased: leases, isChecking: job.partsChecking > 0 }, now);
+}
+
+interface Rest {
+  readonly parts: number;
+  readonly leased: readonly ActiveLease[];
+  readonly isChecking: boolean;
+}
+
+function outlook(state: State, asked: Asked, rest: Rest, now: number): Outlook {
+  const able = state.connected.filter((contributor) => works(contributor) && mayTake(contributor, asked) && !isSuspended(contributor, asked.record, now));
+  const speed = able.reduce((sum, each) => sum + each.speed, 0);
+  if (able.length === 0) return { contributors: 0, speed, finish: null };
+  const competition = new Competition(state, asked);
+  const known = [...state.contributors.values()].flatMap(({ speed: each }) => (each > 0 ? [each] : []));
+  const speeds = known.length > 0 ? known : SPEEDS;
+  const usual = median(speeds);
+  const places = new Map(able.map(({ id }, place) => [id, place]));
+  const devices = able.map((contributor) => deviceOf(state, contributor, asked, competition, usual, now));
+  const leased = rest.leased.map((lease) => {
+    const holder = state.contributors.get(lease.contributor);
+    return { device: places.get(lease.contributor) ?? -1, parts: countParts(lease.parts), inMs: holder ? comesInMs(holder, lease, usual, now) : 0 };
+  });
+  const { traffic } = state;
+  const share = able.length / state.connected.length;
+  const fleet: Fleet = {
+    devices,
+    arrivalsPerMs: arrivalRate(traffic) * share,
+    speeds,
+    leavesPerMs: leavingRate(traffic),
+    ordersPerMs: asked.stored.gallery || traffic.orderUnits.length === 0 ? 0 : orderRate(traffic),
+    orderUnits: traffic.orderUnits,
+    verdictMs: verdictTimes(traffic),
+    lostShare: lostShare(traffic),
+    lostMs: traffic.lostMs,
+  };
+  const { unitsPerPart, partsPerTile: partsPerLease } = asked;
+  const load: Load = { parts: rest.parts, unitsPerPart, partsPerLease, leased, isChecking: rest.isChecking, ...competition.rest() };
+  return { contributors: able.length, speed, finish: estimate(fleet, load, seedOf(rest.parts, able.length)) };
+}
+
+/** The operator's own ones may be here to audit alone. */
+const works = ({ trusted, speed, leases }: Contributor): boolean => !trusted || speed > 0 || leases.size > 0;
+
+function deviceOf(state: State, contributor: Contributor, asked: Asked, competition: Competition, usual: number, now: number): FleetDevice {
+  const held = [...contributor.leases.values()];
+  const busyMs = held.reduce((latest, lease) => Math.max(latest, comesInMs(contributor, lease, usual, now)), 0);
+  const first = held[0] && !state.idle.has(contributor.id) ? comesInMs(contributor, held[0], usual, now) : 0;
+  return {
+    speed: contributor.speed,
+    leavesPerMs: leavingRateOf(state.traffic, contributor, now),
+    asksInMs: Math.max(first, contributor.restUntilMs - now),
+    busyMs,
+    fetchMs: fetchMs(contributor, asked),
+    allowance: allowanceOf(contributor, asked),
+    turn: competition.turnOf(contributor),
+  };
+}
+
+/** When a lease should be handed in, behind those that its contributor was given before. */
+function comesInMs({ speed, leases, lastHandInMs }: Contributor, lease: ActiveLease, usual: number, now: number): number {
+  const rate = speed > 0 ? speed : usual;
+  let [at, isFirst] = [0, true];
+  for (const each of leases.values()) {
+    const ms = (each.unitsPerPart * countParts(each.parts)) / rate;
+    const since = isFirst ? now - Math.max(each.grantedMs, lastHandInMs) : 0;
+    at += Math.max(ms - since, isFirst ? OVERDUE * ms : 0);
+    isFirst = false;
+    if (each.key === lease.key) break;
+  }
+  return at;
+}
+
+/** As `partsAllowed` of the scheduler has it, but for what it holds: that is decided by the time it asks. */
+function allowanceOf(contributor: Contributor, { record, elementsPerPart, partsPerTile }: Asked): number {
+  if (contributor.trusted) return Number.POSITIVE_INFINITY;
+  const verified = contributor.standings.get(record)?.verified ?? 0;
+  const parts = 1 + Math.floor(verified / elementsPerPart);
+  return parts > LEASES_UNLIMITED * partsPerTile ? Number.POSITIVE_INFINITY : parts;
+}
+
+/** Whose turn it is when a contributor asks. Contributors with the same groups and wishes see the same order of jobs. */
+class Competition {
+  readonly #state: State;
+  readonly #asked: Asked;
+  readonly #open: readonly Job[];
+  readonly #turns = new Map<string, FleetDevice['turn']>();
+  readonly #alike = new Set<Job>();
+  readonly #ahead = new Set<Job>();
+
+  constructor(state: State, asked: Asked) {
+    this.#state = state;
+    this.#asked = asked;
+    this.#open = [...state.jobs.values()].filter((job) => !job.closing && !job.paused && job.stored !== asked.stored && partsFree(job) > 0);
+  }
+
+  turnOf(contributor: Contributor): FleetDevice['turn'] {
+    const { kinds, groups, preferences, owner, downloadBytesMax } = contributor;
+    const wishes = Object.keys(preferences).length > 0 ? `${owner} ${JSON.stringify(preferences)}` : '';
+    const key = `${[...kinds].join()} ${[...groups].join()} ${downloadBytesMax} ${wishes}`;
+    const known = this.#turns.get(key);
+    if (known) return known;
+    const rank = rankOf(this.#state, contributor, this.#asked);
+    const takes = this.#open.filter((job) => mayTake(contributor, job)).map((job) => ({ job, rank: rankOf(this.#state, contributor, job) }));
+    const [before, alike] = [takes.filter((each) => each.rank < rank), takes.filter((each) => each.rank === rank)];
+    const turn = before.length > 0 ? 'behind' : alike.length > 0 ? 'shared' : 'first';
+    for (const { job } of before) this.#ahead.add(job);
+    for (const { job } of alike) this.#alike.add(job);
+    this.#turns.set(key, turn);
+    return turn;
+  }
+
+  rest(): Pick<Load, 'others' | 'ahead'> {
+    const units = (job: Job): number => partsFree(job) * job.unitsPerPart;
+    return { others: [...this.#alike].map(units), ahead: [...this.#ahead].reduce((sum, job) => sum + units(job), 0) };
+  }
+}
+
+const partsFree = (job: Job): number => job.partsTotal - job.partsAccepted - job.partsChecking - job.partsLeased;
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;

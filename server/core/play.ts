@@ -1,0 +1,363 @@
+import { DAY_MS, limits, SECOND_MS } from '../../shared/limits.ts';
+import { pcgHash, seedOf } from '../../shared/rng.ts';
+import { allowanceMs, mayBeUnknown } from './endgame.ts';
+import type { Fleet, FleetDevice, Load } from './estimate.ts';
+import { Timetable } from './timetable.ts';
+
+/**
+ * One possible course of a job. It follows the scheduler: a device holds two leases and asks when it hands one in, jobs take turns, newcomers
+ * get one part and twice as many each time, who leaves or is too slow loses what it holds, and the last result still has to be checked. As
+ * long as single leases do not matter, devices work in chunks of what is left.
+ */
+
+/** Chunks in which a device works on what is left, as long as they are longer than some leases. */
+const CHUNKS = 8;
+const CHUNK_LEASES_MIN = 4;
+/** Work that a device holds at least, as in scheduler.ts: in two leases. */
+const LEASE_MS_MIN = 1.5 * SECOND_MS;
+const REST_MS = 15 * SECOND_MS;
+const EXPIRED_MAX = 5;
+/** A lease goes back this long after its contributor has gone: the grace, and the next tick. */
+const RETURN_MS = limits.absenceGraceMsMax + SECOND_MS / 2;
+/** From news of work to the lease. */
+const WAKE_MS = 100;
+/** Whoever gets nothing asks again. */
+const RETRY_MS = 2 * SECOND_MS;
+/** Longer than anybody plans. */
+const HORIZON_MS = 30 * DAY_MS;
+/** A burst of orders does not go on for ever: no more is ordered than this share of what can be done. */
+const ORDERED_SHARE_MAX = 0.7;
+/** Of those who come, who have not been here before. */
+const NEWCOMERS = 0.5;
+/** How wrong what is known may be: standard deviations of logarithms. */
+const SPREAD = { leaving: 0.4, arriving: 0.4, ordering: 0.8, speed: 0.2, all: 0.3 } as const;
+/** By what real ends were later than played ones in the median, in the worlds that this was tuned on (fleet.bench.ts): refused auditors, messages, uneven tiles. */
+const LEFT_OUT = 1.06;
+/** Of parts that come out of fractions. */
+const NOTHING = 1e-6;
+
+/** What happens, but for a device asking, which is its index; returns of leases follow below. */
+const ARRIVAL = -1;
+const ORDER = -2;
+const RETURN = -3;
+
+export class Play {
+  readonly #fleet: Fleet;
+  readonly #load: Load;
+  readonly #thin: number;
+  readonly #agenda = new Timetable();
+  readonly #factor: { readonly leaving: number; readonly arriving: number; readonly ordering: number; readonly all: number };
+  #random: number;
+  /* By device. */
+  readonly #speed: number[] = [];
+  readonly #leavesAt: number[] = [];
+  readonly #freeAt: number[] = [];
+  readonly #fetchMs: number[] = [];
+  readonly #allowance: number[] = [];
+  readonly #turn: FleetDevice['turn'][] = [];
+  readonly #expired: number[] = [];
+  readonly #isKnown: boolean[] = [];
+  /** Devices that found nothing to do. */
+  #parked: number[] = [];
+  /** Parts that come back, by the number of their return; and how many returns are still to come. */
+  readonly #returns: number[] = [];
+  #awaited = 0;
+  #parts: number;
+  /** What each job that takes turns was given, this one and the others; where the others end, ascending, and how many have. */
+  #given = 0;
+  #othersGiven = 0;
+  readonly #ordersPerMs: number;
+  readonly #othersEnd: number[];
+  #othersEnded = 0;
+  #ahead: number;
+  /** Speed of all that are here; and of those by whom, or by faster ones, half of the work is done. */
+  #rate = 0;
+  readonly #typical: number;
+  /** When the latest verdict so far comes. */
+  #lastMs = 0;
+
+  /** Of every `thin` devices one plays, and the work is as much less. */
+  constructor(fleet: Fleet, load: Load, seed: number, thin: number, bySpeed: readonly number[]) {
+    this.#fleet = fleet;
+    this.#load = load;
+    this.#thin = thin;
+    this.#random = seed;
+    this.#parts = load.parts / thin;
+    this.#ahead = load.ahead / thin;
+    this.#othersEnd = load.others.map((units) => units / thin).sort((a, b) => a - b);
+    const spread = (sigma: number): number => Math.exp(sigma * this.#normal());
+    this.#factor = { leaving: spread(SPREAD.leaving), arriving: spread(SPREAD.arriving), ordering: spread(SPREAD.ordering), all: spread(SPREAD.all) };
+    const places = new Map<number, number>();
+    const offset = this.#unit();
+    for (let at = 0; at < bySpeed.length / thin; at++) {
+      const index = bySpeed[Math.min(bySpeed.length - 1, Math.floor((at + (thin > 1 ? offset : 0)) * thin))]!;
+      places.set(index, this.#speed.length);
+      this.#join(fleet.devices[index]!, seedOf(seed, index));
+    }
+    this.#typical = halfway(this.#speed);
+    if (load.isChecking) this.#lastMs = this.#verdictMs();
+    for (const { device, parts, inMs } of load.leased) {
+      const place = places.get(device);
+      if (place !== undefined) this.#expect(place, parts, 0, inMs);
+      else if (thin === 1) this.#comeBack(RETURN_MS, parts);
+    }
+    this.#comes(ARRIVAL, (fleet.arrivalsPerMs * this.#factor.arriving) / thin);
+    const orderable = (ORDERED_SHARE_MAX * this.#rate * thin * fleet.orderUnits.length) / fleet.orderUnits.reduce((sum, units) => sum + units, 0);
+    this.#ordersPerMs = fleet.ordersPerMs === 0 ? 0 : Math.min(fleet.ordersPerMs * this.#factor.ordering, orderable) / thin;
+    this.#comes(ORDER, this.#ordersPerMs);
+  }
+
+  /** Milliseconds until the last verdict. */
+  end(): number {
+    while (this.#parts > NOTHING || this.#awaited > 0) {
+      if (this.#agenda.isEmpty) return HORIZON_MS;
+      const what = this.#agenda.next();
+      if (this.#agenda.now >= HORIZON_MS) return HORIZON_MS;
+      if (what >= 0) this.#ask(what);
+      else if (what === ARRIVAL) this.#arrive();
+      else if (what === ORDER) this.#order();
+      else this.#takeBack(RETURN - what);
+    }
+    return Math.min(HORIZON_MS, this.#lastMs * this.#factor.all * LEFT_OUT);
+  }
+
+  #u32(): number {
+    this.#random = pcgHash((this.#random ^ 0x9e3779b9) >>> 0);
+    return this.#random;
+  }
+
+  #unit(): number {
+    return this.#u32() / 2 ** 32;
+  }
+
+  #normal(): number {
+    return Math.sqrt(-2 * Math.log(1 - this.#unit())) * Math.cos(2 * Math.PI * this.#unit());
+  }
+
+  #oneOf(values: readonly number[]): number {
+    return values[Math.floor(this.#unit() * values.length)]!;
+  }
+
+  #verdictMs(): number {
+    return this.#oneOf(this.#fleet.verdictMs);
+  }
+
+  #comes(what: number, perMs: number): void {
+    if (perMs > 0) this.#agenda.add(this.#agenda.now - Math.log(1 - this.#unit()) / perMs, what);
+  }
+
+  /** A device's own numbers do not depend on who else is here. */
+  #join({ speed, leavesPerMs, asksInMs, busyMs, fetchMs, allowance, turn }: FleetDevice, seed: number): void {
+    const others = this.#random;
+    this.#random = seed;
+    const { now } = this.#agenda;
+    const place = this.#speed.length;
+    const leaves = this.#unit();
+    const real = (speed > 0 ? speed : this.#oneOf(this.#fleet.speeds)) * Math.exp(SPREAD.speed * this.#normal());
+    this.#random = others;
+    this.#speed.push(real);
+    this.#rate += real;
+    this.#leavesAt.push(now - Math.log(1 - leaves) / (leavesPerMs * this.#factor.leaving));
+    this.#freeAt.push(now + busyMs);
+    this.#fetchMs.push(fetchMs);
+    this.#allowance.push(allowance);
+    this.#turn.push(turn);
+    this.#expired.push(0);
+    this.#isKnown.push(speed > 0);
+    this.#agenda.add(now + asksInMs + WAKE_MS, place);
+  }
+
+  #arrive(): void {
+    const { fleet, thin } = { fleet: this.#fleet, thin: this.#thin };
+    const like = fleet.devices[Math.floor(this.#unit() * fleet.devices.length)]!;
+    const habits = this.#unit() < NEWCOMERS ? { speed: 0, allowance: 1 } : { speed: this.#oneOf(fleet.speeds) };
+    this.#join({ ...like, ...habits, leavesPerMs: fleet.leavesPerMs, asksInMs: 0, busyMs: 0 }, this.#u32());
+    this.#comes(ARRIVAL, (fleet.arrivalsPerMs * this.#factor.arriving) / thin);
+  }
+
+  /** It begins level with those that are there. */
+  #order(): void {
+    if (this.#others === 0) this.#othersGiven = this.#given;
+    const end = this.#othersGiven + this.#oneOf(this.#fleet.orderUnits) / this.#thin;
+    let at = this.#othersEnd.length;
+    while (at > this.#othersEnded && this.#othersEnd[at - 1]! > end) at--;
+    this.#othersEnd.splice(at, 0, end);
+    this.#comes(ORDER, this.#ordersPerMs);
+  }
+
+  get #others(): number {
+    return this.#othersEnd.length - this.#othersEnded;
+  }
+
+  #serveOthers(unitsEach: number): void {
+    this.#othersGiven += unitsEach;
+    while (this.#othersEnded < this.#othersEnd.length && this.#othersEnd[this.#othersEnded]! <= this.#othersGiven) this.#othersEnded++;
+  }
+
+  #ask(device: number): void {
+    const { now } = this.#agenda;
+    if (now >= this.#leavesAt[device]!) {
+      this.#rate -= this.#speed[device]!;
+      return;
+    }
+    if (this.#parts <= NOTHING) {
+      this.#parked.push(device);
+      return;
+    }
+    const speed = this.#speed[device]!;
+    const { unitsPerPart, partsPerLease } = this.#load;
+    const leaseMs = (unitsPerPart * Math.min(partsPerLease, this.#allowance[device]!)) / speed;
+    if (this.#turn[device] === 'behind' && this.#ahead > 0) {
+      const ms = Math.max(leaseMs, this.#ahead / this.#rate / CHUNKS);
+      this.#ahead -= ms * speed;
+      this.#work(device, now + ms);
+      return;
+    }
+    const jobs = this.#turn[device] === 'first' ? 1 : 1 + this.#others;
+    const chunkMs = (this.#parts * unitsPerPart * jobs) / this.#rate / CHUNKS;
+    if (chunkMs > CHUNK_LEASES_MIN * leaseMs && this.#allowance[device]! >= 2 * partsPerLease) this.#chunk(device, chunkMs, jobs, leaseMs);
+    else if (jobs > 1 && this.#given > this.#othersGiven) {
+      const ms = Math.max(leaseMs, LEASE_MS_MIN);
+      this.#serveOthers((ms * speed) / this.#others);
+      this.#lease(device, ms);
+    } else this.#take(device, leaseMs);
+  }
+
+  /** Many leases at once, of all jobs alike. */
+  #chunk(device: number, ms: number, jobs: number, leaseMs: number): void {
+    const { now } = this.#agenda;
+    const begins = Math.max(now, this.#freeAt[device]!) + this.#fetchMs[device]!;
+    this.#fetchMs[device] = 0;
+    const ends = begins + ms;
+    const leaves = this.#leavesAt[device]!;
+    const done = Math.max(0, Math.min(ends, leaves) - begins);
+    const units = (this.#speed[device]! * done) / jobs;
+    const parts = Math.min(this.#parts, units / this.#load.unitsPerPart);
+    this.#parts -= parts;
+    if (jobs > 1) {
+      this.#given += units;
+      this.#serveOthers(units);
+    }
+    if (parts > 0) this.#lastMs = Math.max(this.#lastMs, Math.min(ends, leaves) + this.#verdictMs());
+    this.#parts += parts * this.#fleet.lostShare;
+    if (leaves < ends) this.#comeBack(leaves + RETURN_MS, Math.min(parts, (2 * leaseMs * this.#speed[device]!) / this.#load.unitsPerPart / jobs));
+    this.#work(device, ends);
+  }
+
+  /** Busy with one thing until then. */
+  #work(device: number, until: number): void {
+    this.#freeAt[device] = until;
+    this.#agenda.add(Math.min(until, this.#leavesAt[device]!), device);
+  }
+
+  /** Another lease behind the one it has: it asks again when that one is handed in. Returns when the new one will be. */
+  #lease(device: number, ms: number): number {
+    const { now } = this.#agenda;
+    const before = this.#freeAt[device]!;
+    const ends = Math.max(now, before) + ms;
+    this.#freeAt[device] = ends;
+    this.#agenda.add(Math.min(before > now ? before : now, this.#leavesAt[device]!), device);
+    return ends;
+  }
+
+  /** A lease of this job. */
+  #take(device: number, leaseMs: number): void {
+    const { now } = this.#agenda;
+    const { unitsPerPart, partsPerLease } = this.#load;
+    const allowance = this.#allowance[device]!;
+    const leases = Math.max(1, Math.floor(LEASE_MS_MIN / leaseMs));
+    const speed = this.#speed[device]!;
+    const heldMs = Math.max(0, this.#freeAt[device]! - now);
+    const allowedMs = this.#timeAllowedMs(device);
+    const unknown = mayBeUnknown(allowedMs) ? Number.POSITIVE_INFINITY : 0;
+    const inTime = this.#isKnown[device] ? ((allowedMs - heldMs) * speed) / unitsPerPart : unknown;
+    const parts = Math.min(this.#parts, leases * partsPerLease, allowance, inTime < partsPerLease ? Math.floor(inTime) : inTime);
+    if (parts <= NOTHING) {
+      this.#refuse(device, leaseMs);
+      return;
+    }
+    const units = parts * unitsPerPart;
+    const ms = units / speed + this.#fetchMs[device]!;
+    this.#parts -= parts;
+    this.#given += units;
+    this.#isKnown[device] = true;
+    if (ms - this.#fetchMs[device]! > limits.leaseDeadlineMsMax) {
+      this.#expire(device, parts);
+      return;
+    }
+    this.#fetchMs[device] = 0;
+    if (allowance >= 2 * partsPerLease) this.#expect(device, parts, now, this.#lease(device, ms));
+    else {
+      // What it may hold is all out: it waits for the verdict.
+      const ends = Math.max(now, this.#freeAt[device]!) + ms;
+      this.#expect(device, parts, now, ends);
+      this.#allowance[device] = allowance + parts;
+      this.#work(device, ends + this.#verdictMs());
+    }
+  }
+
+  /** As the scheduler decides near the end of a job. */
+  #timeAllowedMs(device: number): number {
+    const others = this.#rate - this.#speed[device]!;
+    if (others <= NOTHING) return Number.POSITIVE_INFINITY;
+    const { unitsPerPart, partsPerLease } = this.#load;
+    const leftMs = (this.#parts * unitsPerPart * (1 + this.#others)) / this.#rate;
+    return allowanceMs(leftMs, unitsPerPart * partsPerLease, Math.min(this.#typical, this.#rate));
+  }
+
+  /** Too slow for what is left: it does something else for a while. */
+  #refuse(device: number, leaseMs: number): void {
+    if (this.#others === 0) {
+      this.#agenda.add(this.#agenda.now + RETRY_MS, device);
+      return;
+    }
+    const ms = Math.max(leaseMs, LEASE_MS_MIN);
+    this.#serveOthers((ms * this.#speed[device]!) / this.#others);
+    this.#lease(device, ms);
+  }
+
+  /** Parts that should come in at that time. */
+  #expect(device: number, parts: number, now: number, inMs: number): void {
+    const leaves = this.#leavesAt[device]!;
+    const { lostShare, lostMs } = this.#fleet;
+    if (inMs > leaves) this.#comeBack(Math.max(now, leaves) + RETURN_MS, parts);
+    else if (lostShare > 0 && this.#unit() < lostShare) this.#comeBack(inMs + this.#oneOf(lostMs), parts);
+    else this.#lastMs = Math.max(this.#lastMs, inMs + this.#verdictMs());
+  }
+
+  /** Too slow for a lease: it goes to somebody else when it runs out, and the device rests. */
+  #expire(device: number, parts: number): void {
+    const at = Math.max(this.#agenda.now, this.#freeAt[device]!) + limits.leaseDeadlineMsMax;
+    this.#comeBack(Math.min(at, this.#leavesAt[device]! + RETURN_MS), parts);
+    const expired = Math.min(EXPIRED_MAX, this.#expired[device]!++);
+    this.#work(device, at + REST_MS * 2 ** expired);
+  }
+
+  #comeBack(at: number, parts: number): void {
+    this.#returns.push(parts);
+    this.#awaited++;
+    this.#agenda.add(at, RETURN - (this.#returns.length - 1));
+  }
+
+  #takeBack(number: number): void {
+    this.#parts += this.#returns[number]!;
+    this.#awaited--;
+    const parked = this.#parked;
+    this.#parked = [];
+    const { now } = this.#agenda;
+    const { unitsPerPart, partsPerLease } = this.#load;
+    for (const device of parked) {
+      // Where there is other work it is in the middle of that.
+      const leaseMs = this.#others > 0 ? Math.max(LEASE_MS_MIN, (unitsPerPart * partsPerLease) / this.#speed[device]!) : 0;
+      this.#freeAt[device] = now + leaseMs;
+      this.#agenda.add(now + WAKE_MS + leaseMs * this.#unit(), device);
+    }
+  }
+}
+
+/** The speed at which, from the fastest on, half of all speed is passed. */
+function halfway(speeds: readonly number[]): number {
+  const half = speeds.reduce((sum, speed) => sum + speed, 0) / 2;
+  let passed = 0;
+  return speeds.toSorted((a, b) => b - a).find((speed) => (passed += speed) >= half) ?? 0;
+}
