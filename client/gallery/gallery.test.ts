@@ -8,21 +8,17 @@ const numbers = (jobs: readonly JobView[] | null): number[] => jobs?.map(({ crea
 /** A coordinator with jobs by number, newest first, three a page. */
 let all: number[];
 const asked: string[] = [];
-/** An older coordinator knows no pages. */
-let paged = true;
 
 beforeEach(() => {
   vi.useFakeTimers();
   asked.length = 0;
-  paged = true;
   all = [9, 8, 7, 6, 5, 4, 3];
   vi.stubGlobal('fetch', async (path: string) => {
     asked.push(path);
     const cursor = new URL(path, 'http://x').searchParams.get('cursor');
     const from = cursor === null ? all : all.filter((number) => number < Number(cursor));
-    const jobs = paged ? from.slice(0, 3) : from;
-    const body = { jobs: jobs.map(job), ...(paged ? { next: from.length > 3 ? String(jobs.at(-1)) : null } : {}) };
-    return new Response(JSON.stringify(body));
+    const jobs = from.slice(0, 3);
+    return new Response(JSON.stringify({ jobs: jobs.map(job), next: from.length > 3 ? String(jobs.at(-1)) : null }));
   });
 });
 afterEach(() => {
@@ -47,15 +43,6 @@ it('grows by pages, and the newest page keeps up to date', async () => {
   list.show('mine', 'all');
   await vi.advanceTimersByTimeAsync(0);
   expect([numbers(list.jobs), asked.at(-1)]).toEqual([[10, 9, 7], '/api/jobs?scope=mine&limit=24']);
-  list.close();
-});
-
-it('does without pages where the coordinator gives none', async () => {
-  paged = false;
-  const list = new JobList();
-  list.show('public', 'all');
-  await vi.advanceTimersByTimeAsync(0);
-  expect([numbers(list.jobs), list.hasMore]).toEqual([all, false]);
   list.close();
 });
 
