@@ -74,11 +74,12 @@ describe('pause and stop', () => {
     const { coordinator, engine, work, last } = await world({ grantMax: 1 }, { slicesPerPart: 4, sliceMs: 5 }, { clock });
     const job = coordinator.addJob('a', 2);
     engine.start();
-    await until(() => work.computed.length === 1, 'the first part');
+    await until(() => work.computed.length >= 1, 'the first part');
     engine.pause('busy');
     await until(() => work.log.includes('dispose a'), 'the GPU to be free');
-    expect(coordinator.givenBack).toContain(coordinator.tokensOf(job)[0]);
-    expect([...coordinator.stored.values()].map(({ parts }) => parts)).toEqual([1]);
+    await until(() => coordinator.givenBack.includes(coordinator.tokensOf(job)[0] ?? ''), 'the rest to go back');
+    // On a busy machine the pause may come after more than one.
+    expect([...coordinator.stored.values()].map(({ parts }) => parts)).toEqual([work.computed.length]);
     expect(last().mode).toBe('paused');
     engine.resume('busy');
     await until(() => work.log.filter((line) => line.startsWith('open a')).length === 2, 'the job to be opened again');
