@@ -4,6 +4,7 @@ import { fetchAs, launchBrowser, Visitor, WORK_MS_MAX } from './support/browser.
 import { shareGpu } from './support/contribute.ts';
 import { ledgerOf, TestCoordinator } from './support/coordinator.ts';
 import type { Job } from './support/job.ts';
+import { fillOrder } from './support/submit.ts';
 
 /** A private swarm: one invites, one joins by the link and computes, a stranger sees nothing of it, and no money moves. */
 
@@ -43,11 +44,7 @@ async function joinBy(page: Page, link: string): Promise<void> {
 async function submitToGroup(page: Page): Promise<string> {
   await page.goto(`${coordinator.url}/submit`);
   await page.getByRole('button', { name: /Cornell box/ }).click();
-  await page.getByText('Advanced').click();
-  await page.getByLabel('Width, px').fill('32');
-  await page.getByLabel('Height, px').fill('32');
-  await page.getByLabel('Samples', { exact: true }).and(page.getByRole('spinbutton')).fill('16');
-  await page.getByLabel('Title').fill('For us alone');
+  await fillOrder(page, { width: 32, height: 32, samples: 16, title: 'For us alone' });
   await page.getByText('My group only').click();
   await page.getByText('Costs nothing: the members of your group compute it').waitFor();
   await page.getByRole('button', { name: 'Render with my group' }).click();

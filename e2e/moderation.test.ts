@@ -6,6 +6,7 @@ import { shareGpu, stopSharing } from './support/contribute.ts';
 import { TestCoordinator } from './support/coordinator.ts';
 import { roomGlb } from './support/glb.ts';
 import { untilJob } from './support/job.ts';
+import { fillOrder, order } from './support/submit.ts';
 
 /** A job that should not be here: reported by one, taken down by the operator, gone for all, and its file refused. And what the network page tells of it. */
 
@@ -25,13 +26,9 @@ const REASON = 'It shows a room without asking.';
 
 async function submit(page: Page): Promise<string> {
   await page.goto(`${coordinator.url}/submit`);
-  await page.getByLabel('glTF file').setInputFiles(file);
-  await page.getByLabel('Width, px').fill('256');
-  await page.getByLabel('Height, px').fill('256');
-  await page.getByLabel('Samples').fill('64');
-  await page.getByLabel('Title').fill('A room of others');
-  await page.getByRole('button', { name: /^Render for .* test credits$/ }).click({ timeout: 30_000 });
-  await page.waitForURL(/\/jobs\/j_/);
+  await page.getByLabel('Choose a file').setInputFiles(file);
+  await fillOrder(page, { width: 256, height: 256, samples: 64, title: 'A room of others' });
+  await order(page);
   return page.url();
 }
 
@@ -91,7 +88,7 @@ test('reported, taken down, gone, and not taken again', { timeout: 60_000 }, asy
 
   // Somebody else has the same file.
   await reporter.page.goto(`${coordinator.url}/submit`);
-  await reporter.page.getByLabel('glTF file').setInputFiles(file);
+  await reporter.page.getByLabel('Choose a file').setInputFiles(file);
   await reporter.page
     .getByText(/The operator does not accept this file/)
     .first()

@@ -7,6 +7,7 @@ import { ledgerOf, referencePng, TestCoordinator } from './support/coordinator.t
 import { roomGlb } from './support/glb.ts';
 import { jobOf, untilJob } from './support/job.ts';
 import { comparePictures } from './support/picture.ts';
+import { fillOrder, order } from './support/submit.ts';
 import { injectWallet } from './support/wallet.ts';
 
 /** From a file in a form to a picture and a paid wallet, by three people in three browsers. */
@@ -28,15 +29,9 @@ const VESTING_MS_MAX = 40_000;
 async function submitByForm(page: Page): Promise<string> {
   await page.goto(`${coordinator.url}/submit`);
   await page.getByLabel('Choose a file').setInputFiles({ name: 'room.glb', mimeType: 'model/gltf-binary', buffer: model });
-  await page.getByText('Advanced').click();
-  await page.getByLabel('Width, px').fill('96');
-  await page.getByLabel('Height, px').fill('64');
-  await page.getByLabel('Samples', { exact: true }).and(page.getByRole('spinbutton')).fill('64');
+  await fillOrder(page, { width: 96, height: 64, samples: 64, title: 'A small room' });
   await page.getByLabel('Bounces').fill('4');
-  await page.getByLabel('Title').fill('A small room');
-  await page.getByRole('button', { name: /^Render for .* test credits$/ }).click({ timeout: 30_000 });
-  await page.waitForURL(/\/jobs\/j_/);
-  return new URL(page.url()).pathname.split('/')[2] ?? '';
+  return order(page);
 }
 
 async function connectWallet(page: Page, name: string): Promise<void> {
