@@ -6,6 +6,9 @@ import { outputFor, saveOutput } from './download.ts';
 import { type Arguments, type Order, readOrder, UsageError } from './options.ts';
 import { ProgressBar } from './progress.ts';
 
+/** It throws where it could reject. */
+const opened = async (path: string): Promise<Blob> => openAsBlob(path);
+
 /** What a command works with. `print` is for what was asked for, `note` for what people want to know beside it. */
 export interface Desk {
   readonly tessera: Tessera;
@@ -59,7 +62,7 @@ async function prepare(desk: Desk): Promise<{ order: Order; request: QuoteReques
   const files: Record<string, string> = {};
   for (const [field, path] of Object.entries(order.files)) {
     const bar = new ProgressBar(desk.progress, 'KiB sent');
-    const file = await openAsBlob(path).catch(() => {
+    const file = await opened(path).catch(() => {
       throw new UsageError(`${path} cannot be read.`);
     });
     const kib = (bytes: number): number => Math.ceil(bytes / 1024);
