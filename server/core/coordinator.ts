@@ -164,6 +164,8 @@ function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Comm
     trustedQuestions: [],
     closing: stored.closing,
     paused: stored.paused,
+    rate: 0,
+    rateAtMs: now,
     pace: null,
   };
   state.jobs.set(stored.id, job);

@@ -62,6 +62,7 @@ export function heldUnits({ leases }: Contributor): number {
   return units;
 }
 
+/** Of contributors: how fast each is, and how much of it counts. */
 type Speeds = readonly { readonly whole: number; readonly here: number }[];
 
 function renewed(before: Pace, state: State, job: Job, now: number): Pace {
@@ -86,14 +87,14 @@ function atWork(state: State, job: Job): Speeds {
   return [...holders].map(([contributor, units]) => ({ whole: contributor.speed, here: (contributor.speed * units) / heldUnits(contributor) }));
 }
 
-function summed(speeds: Speeds): Omit<Pace, 'atMs'> {
-  const speed = speeds.reduce((sum, { here }) => sum + here, 0);
-  const fastestFirst = speeds.toSorted((a, b) => b.whole - a.whole);
-  let passed = 0;
-  const reachesHalf = ({ here }: { readonly here: number }): boolean => {
-    passed += here;
-    return passed >= speed / 2;
-  };
-  const typical = fastestFirst.find(reachesHalf)?.whole ?? 0;
-  return { speed, typical };
+const summed = (speeds: Speeds): Omit<Pace, 'atMs'> => ({ speed: speeds.reduce((sum, { here }) => sum + here, 0), typical: typicalSpeed(speeds) });
+
+/** The speed of those by whom, or by faster ones, half of it all is done. */
+export function typicalSpeed(speeds: Speeds): number {
+  let left = speeds.reduce((sum, { here }) => sum + here, 0) / 2;
+  for (const { whole, here } of speeds.toSorted((a, b) => b.whole - a.whole)) {
+    left -= here;
+    if (left <= 0) return whole;
+  }
+  return 0;
 }

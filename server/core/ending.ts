@@ -95,5 +95,15 @@ export function describeJob(
   };
 }
 
+const RATE_WINDOW_MS = 20_000;
+
+/** Accepted parts a second as an exponential average over 20 s. */
+export const currentRate = (job: Job, now: number): number => job.rate * Math.exp((job.rateAtMs - now) / RATE_WINDOW_MS);
+
+export function countRate(job: Job, parts: number, now: number): void {
+  job.rate = currentRate(job, now) + (parts * 1000) / RATE_WINDOW_MS;
+  job.rateAtMs = now;
+}
+
 /** A name for a contributor that does not tell its id. */
 export const aliasOf = (id: ContributorId): string => createHash('sha256').update(`tessera/alias/${id}`).digest('hex').slice(0, 6);

@@ -61,6 +61,8 @@ export interface Finish {
   readonly p95Seconds: number;
 }
 
+/** Some ask and get nothing, or ask for other jobs. */
+const ASKS_PER_LEASE = 4;
 /** Of more devices each play takes a sample, with as much less work. */
 const DEVICES_MAX = 150;
 const PLAYS_MIN = 24;
@@ -72,11 +74,18 @@ const DEVICES_PLAYED = 3200;
 export function estimate(fleet: Fleet, load: Load, seed: number): Finish | null {
   const { devices } = fleet;
   if (devices.length === 0) return null;
-  const thin = Math.max(1, devices.length / DEVICES_MAX);
-  const plays = Math.round(Math.min(PLAYS_MAX, Math.max(PLAYS_MIN, (DEVICES_PLAYED * thin) / devices.length)));
-  const bySpeed = devices.map((_, index) => index).sort((a, b) => devices[a]!.speed - devices[b]!.speed);
+  const asking = firstToAsk(devices, Math.max(DEVICES_MAX, (ASKS_PER_LEASE * load.parts * (1 + load.others.length)) / load.partsPerLease));
+  const thin = Math.max(1, asking.length / DEVICES_MAX);
+  const plays = Math.round(Math.min(PLAYS_MAX, Math.max(PLAYS_MIN, (DEVICES_PLAYED * thin) / asking.length)));
+  const bySpeed = asking.sort((a, b) => devices[a]!.speed - devices[b]!.speed);
   const ends = Float64Array.from({ length: plays }, (_, play) => new Play(fleet, load, seedOf(seed, play), thin, bySpeed).end()).sort();
   return { p50Seconds: quantile(ends, 0.5) / 1000, p95Seconds: quantile(ends, 0.95) / 1000 };
+}
+
+/** Places of so many devices: a small job is gone before the others ask. */
+function firstToAsk(devices: readonly FleetDevice[], most: number): number[] {
+  const all = devices.map((_, index) => index);
+  return all.length <= most ? all : all.sort((a, b) => devices[a]!.asksInMs - devices[b]!.asksInMs).slice(0, most);
 }
 
 /** Of ascending values, between the two nearest. */

@@ -1,5 +1,6 @@
 import { countParts } from '../../shared/model.ts';
 import { seedOf } from '../../shared/rng.ts';
+import { currentRate } from './ending.ts';
 import { estimate, type Finish, type Fleet, type FleetDevice, type Load } from './estimate.ts';
 import { fetchMs } from './fetching.ts';
 import { mayTake, type Offered, rankOf } from './offer.ts';
@@ -30,12 +31,14 @@ export interface Outlook {
 const SPEEDS: readonly number[] = [5, 15, 50, 150, 500];
 /** A lease that should be in already will take a part of its time more. */
 const OVERDUE = 0.2;
+/** A job goes at most so many times faster or slower than who is here would tell. */
+const PACE_MAX = 4;
 /** Above it a record limits nothing. */
 const LEASES_UNLIMITED = 8;
 
 /** Of a job that is not there yet. */
 export function outlookOf(state: State, asked: Asked, now: number): Outlook {
-  const load = { parts: asked.parts, leased: [], isChecking: false };
+  const load = { parts: asked.parts, leased: [], isChecking: false, rate: 0 };
   return outlook(state, asked, load, now);
 }
 
@@ -47,13 +50,15 @@ export function outlookOfJob(state: State, job: Job, now: number): Outlook {
   const at = { pass: 0, tile: 0 };
   const asked = { ...job, parts, stored, partsPerTile: planned / (grid.passes * grid.tiles), elementsPerPart: job.spec.elements(job.context, at) };
   const leases = [...state.leases.values()].filter(({ job: id }) => id === stored.id);
-  return outlook(state, asked, { parts, leased: leases, isChecking: job.partsChecking > 0 }, now);
+  return outlook(state, asked, { parts, leased: leases, isChecking: job.partsChecking > 0, rate: currentRate(job, now) * (job.unitsPerPart / 1000) }, now);
 }
 
 interface Rest {
   readonly parts: number;
   readonly leased: readonly ActiveLease[];
   readonly isChecking: boolean;
+  /** Micro-units a millisecond that were accepted of it lately; 0 where nothing is known. */
+  readonly rate: number;
 }
 
 function outlook(state: State, asked: Asked, rest: Rest, now: number): Outlook {
@@ -83,9 +88,16 @@ function outlook(state: State, asked: Asked, rest: Rest, now: number): Outlook {
     lostShare: lostShare(traffic),
     lostMs: traffic.lostMs,
   };
-  const { unitsPerPart, partsPerTile: partsPerLease } = asked;
-  const load: Load = { parts: rest.parts, unitsPerPart, partsPerLease, leased, isChecking: rest.isChecking, ...competition.rest() };
+  const competing = competition.rest();
+  const unitsPerPart = asked.unitsPerPart / pace(rest, speed / (1 + competing.others.length));
+  const load: Load = { parts: rest.parts, unitsPerPart, partsPerLease: asked.partsPerTile, leased, isChecking: rest.isChecking, ...competing };
   return { contributors: able.length, speed, finish: estimate(fleet, load, seedOf(rest.parts, able.length)) };
+}
+
+/** How much faster a job really goes than it should, believed half. Near its end, and as long as nothing of it came in, that tells nothing. */
+function pace({ parts, rate, leased }: Rest, expected: number): number {
+  if (rate === 0 || expected === 0 || parts < leased.length) return 1;
+  return Math.sqrt(Math.min(PACE_MAX, Math.max(1 / PACE_MAX, rate / expected)));
 }
 
 /** The operator's own ones may be here to audit alone. */

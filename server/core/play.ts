@@ -1,7 +1,9 @@
 import { DAY_MS, limits, SECOND_MS } from '../../shared/limits.ts';
-import { pcgHash, seedOf } from '../../shared/rng.ts';
-import { allowanceMs, mayBeUnknown } from './endgame.ts';
+import { seedOf } from '../../shared/rng.ts';
+import { Chance } from './chance.ts';
+import { allowanceMs, mayBeUnknown, typicalSpeed } from './endgame.ts';
 import type { Fleet, FleetDevice, Load } from './estimate.ts';
+import { Rivals } from './rivals.ts';
 import { Timetable } from './timetable.ts';
 
 /**
@@ -36,6 +38,10 @@ const LEFT_OUT = 1.06;
 /** Of parts that come out of fractions. */
 const NOTHING = 1e-6;
 
+/** What a play may take, with so many more for each device: an ordinary one takes a third of it. */
+const EVENTS_MAX = 500;
+const EVENTS_PER_DEVICE_MAX = 50;
+
 /** What happens, but for a device asking, which is its index; returns of leases follow below. */
 const ARRIVAL = -1;
 const ORDER = -2;
@@ -46,8 +52,9 @@ export class Play {
   readonly #load: Load;
   readonly #thin: number;
   readonly #agenda = new Timetable();
-  readonly #factor: { readonly leaving: number; readonly arriving: number; readonly ordering: number; readonly all: number };
-  #random: number;
+  readonly #factor: Readonly<Record<'leaving' | 'arriving' | 'ordering' | 'all', number>>;
+  readonly #chance: Chance;
+  readonly #rivals: Rivals;
   /* By device. */
   readonly #speed: number[] = [];
   readonly #leavesAt: number[] = [];
@@ -63,15 +70,15 @@ export class Play {
   readonly #returns: number[] = [];
   #awaited = 0;
   #parts: number;
-  /** What each job that takes turns was given, this one and the others; where the others end, ascending, and how many have. */
-  #given = 0;
-  #othersGiven = 0;
-  readonly #ordersPerMs: number;
-  readonly #othersEnd: number[];
-  #othersEnded = 0;
   #ahead: number;
-  /** Speed of all that are here; and of those by whom, or by faster ones, half of the work is done. */
+  /** In a network that is thinned, orders are as many and as much smaller. */
+  readonly #arrivalsPerMs: number;
+  readonly #ordersPerMs: number;
+  readonly #orderedShare: number;
+  /** Speed of all that are here, and of those that the coordinator has seen work. */
   #rate = 0;
+  #knownRate = 0;
+  /** `typicalSpeed` of those at the beginning. */
   readonly #typical: number;
   /** When the latest verdict so far comes. */
   #lastMs = 0;
@@ -81,36 +88,42 @@ export class Play {
     this.#fleet = fleet;
     this.#load = load;
     this.#thin = thin;
-    this.#random = seed;
+    this.#chance = new Chance(seed);
+    this.#rivals = new Rivals(load.others.map((units) => units / thin));
     this.#parts = load.parts / thin;
     this.#ahead = load.ahead / thin;
-    this.#othersEnd = load.others.map((units) => units / thin).sort((a, b) => a - b);
-    const spread = (sigma: number): number => Math.exp(sigma * this.#normal());
+    const spread = (sigma: number): number => Math.exp(sigma * this.#chance.normal());
     this.#factor = { leaving: spread(SPREAD.leaving), arriving: spread(SPREAD.arriving), ordering: spread(SPREAD.ordering), all: spread(SPREAD.all) };
     const places = new Map<number, number>();
-    const offset = this.#unit();
+    const offset = this.#chance.unit();
     for (let at = 0; at < bySpeed.length / thin; at++) {
       const index = bySpeed[Math.min(bySpeed.length - 1, Math.floor((at + (thin > 1 ? offset : 0)) * thin))]!;
       places.set(index, this.#speed.length);
       this.#join(fleet.devices[index]!, seedOf(seed, index));
     }
-    this.#typical = halfway(this.#speed);
+    this.#typical = typicalSpeed(this.#speed.map((whole) => ({ whole, here: whole })));
     if (load.isChecking) this.#lastMs = this.#verdictMs();
     for (const { device, parts, inMs } of load.leased) {
       const place = places.get(device);
       if (place !== undefined) this.#expect(place, parts, 0, inMs);
-      else if (thin === 1) this.#comeBack(RETURN_MS, parts);
+      else if (device < 0 && thin === 1) this.#comeBack(RETURN_MS, parts);
+      else if (thin === 1) this.#lastMs = Math.max(this.#lastMs, inMs);
     }
-    this.#comes(ARRIVAL, (fleet.arrivalsPerMs * this.#factor.arriving) / thin);
-    const orderable = (ORDERED_SHARE_MAX * this.#rate * thin * fleet.orderUnits.length) / fleet.orderUnits.reduce((sum, units) => sum + units, 0);
-    this.#ordersPerMs = fleet.ordersPerMs === 0 ? 0 : Math.min(fleet.ordersPerMs * this.#factor.ordering, orderable) / thin;
+    this.#arrivalsPerMs = (fleet.arrivalsPerMs * this.#factor.arriving) / thin;
+    this.#comes(ARRIVAL, this.#arrivalsPerMs);
+    const usualUnits = fleet.orderUnits.reduce((sum, units) => sum + units, 0) / Math.max(1, fleet.orderUnits.length) / thin;
+    const ordered = fleet.ordersPerMs * this.#factor.ordering;
+    this.#ordersPerMs = ordered === 0 ? 0 : Math.min(ordered, (ORDERED_SHARE_MAX * this.#rate) / usualUnits);
+    this.#orderedShare = (this.#ordersPerMs * usualUnits) / Math.max(this.#rate, NOTHING);
     this.#comes(ORDER, this.#ordersPerMs);
   }
 
   /** Milliseconds until the last verdict. */
   end(): number {
-    while (this.#parts > NOTHING || this.#awaited > 0) {
+    const eventsMax = EVENTS_MAX + EVENTS_PER_DEVICE_MAX * this.#speed.length;
+    for (let events = 0; this.#parts > NOTHING || this.#awaited > 0; events++) {
       if (this.#agenda.isEmpty) return HORIZON_MS;
+      if (events === eventsMax) return this.#end(this.#goingOn());
       const what = this.#agenda.next();
       if (this.#agenda.now >= HORIZON_MS) return HORIZON_MS;
       if (what >= 0) this.#ask(what);
@@ -118,46 +131,38 @@ export class Play {
       else if (what === ORDER) this.#order();
       else this.#takeBack(RETURN - what);
     }
-    return Math.min(HORIZON_MS, this.#lastMs * this.#factor.all * LEFT_OUT);
+    return this.#end(this.#lastMs);
   }
 
-  #u32(): number {
-    this.#random = pcgHash((this.#random ^ 0x9e3779b9) >>> 0);
-    return this.#random;
+  #end(ms: number): number {
+    return Math.min(HORIZON_MS, ms * this.#factor.all * LEFT_OUT);
   }
 
-  #unit(): number {
-    return this.#u32() / 2 ** 32;
-  }
-
-  #normal(): number {
-    return Math.sqrt(-2 * Math.log(1 - this.#unit())) * Math.cos(2 * Math.PI * this.#unit());
-  }
-
-  #oneOf(values: readonly number[]): number {
-    return values[Math.floor(this.#unit() * values.length)]!;
+  /** Where playing on would take too long: as it goes now. */
+  #goingOn(): number {
+    const speed = Math.max(this.#rate, NOTHING) * (1 - this.#orderedShare);
+    return this.#agenda.now + (this.#parts * this.#load.unitsPerPart * (1 + this.#rivals.count)) / speed;
   }
 
   #verdictMs(): number {
-    return this.#oneOf(this.#fleet.verdictMs);
+    return this.#chance.oneOf(this.#fleet.verdictMs);
   }
 
   #comes(what: number, perMs: number): void {
-    if (perMs > 0) this.#agenda.add(this.#agenda.now - Math.log(1 - this.#unit()) / perMs, what);
+    if (perMs > 0) this.#agenda.add(this.#agenda.now + this.#chance.waiting(perMs), what);
   }
 
   /** A device's own numbers do not depend on who else is here. */
   #join({ speed, leavesPerMs, asksInMs, busyMs, fetchMs, allowance, turn }: FleetDevice, seed: number): void {
-    const others = this.#random;
-    this.#random = seed;
+    const own = new Chance(seed);
     const { now } = this.#agenda;
     const place = this.#speed.length;
-    const leaves = this.#unit();
-    const real = (speed > 0 ? speed : this.#oneOf(this.#fleet.speeds)) * Math.exp(SPREAD.speed * this.#normal());
-    this.#random = others;
+    const stays = own.waiting(leavesPerMs * this.#factor.leaving);
+    const real = (speed > 0 ? speed : own.oneOf(this.#fleet.speeds)) * Math.exp(SPREAD.speed * own.normal());
     this.#speed.push(real);
     this.#rate += real;
-    this.#leavesAt.push(now - Math.log(1 - leaves) / (leavesPerMs * this.#factor.leaving));
+    if (speed > 0) this.#knownRate += real;
+    this.#leavesAt.push(now + stays);
     this.#freeAt.push(now + busyMs);
     this.#fetchMs.push(fetchMs);
     this.#allowance.push(allowance);
@@ -168,36 +173,23 @@ export class Play {
   }
 
   #arrive(): void {
-    const { fleet, thin } = { fleet: this.#fleet, thin: this.#thin };
-    const like = fleet.devices[Math.floor(this.#unit() * fleet.devices.length)]!;
-    const habits = this.#unit() < NEWCOMERS ? { speed: 0, allowance: 1 } : { speed: this.#oneOf(fleet.speeds) };
-    this.#join({ ...like, ...habits, leavesPerMs: fleet.leavesPerMs, asksInMs: 0, busyMs: 0 }, this.#u32());
-    this.#comes(ARRIVAL, (fleet.arrivalsPerMs * this.#factor.arriving) / thin);
+    const fleet = this.#fleet;
+    const like = fleet.devices[Math.floor(this.#chance.unit() * fleet.devices.length)]!;
+    const habits = this.#chance.unit() < NEWCOMERS ? { speed: 0, allowance: 1 } : { speed: this.#chance.oneOf(fleet.speeds) };
+    this.#join({ ...like, ...habits, leavesPerMs: fleet.leavesPerMs, asksInMs: 0, busyMs: 0 }, this.#chance.u32());
+    this.#comes(ARRIVAL, this.#arrivalsPerMs);
   }
 
-  /** It begins level with those that are there. */
   #order(): void {
-    if (this.#others === 0) this.#othersGiven = this.#given;
-    const end = this.#othersGiven + this.#oneOf(this.#fleet.orderUnits) / this.#thin;
-    let at = this.#othersEnd.length;
-    while (at > this.#othersEnded && this.#othersEnd[at - 1]! > end) at--;
-    this.#othersEnd.splice(at, 0, end);
+    this.#rivals.add(this.#chance.oneOf(this.#fleet.orderUnits) / this.#thin);
     this.#comes(ORDER, this.#ordersPerMs);
-  }
-
-  get #others(): number {
-    return this.#othersEnd.length - this.#othersEnded;
-  }
-
-  #serveOthers(unitsEach: number): void {
-    this.#othersGiven += unitsEach;
-    while (this.#othersEnded < this.#othersEnd.length && this.#othersEnd[this.#othersEnded]! <= this.#othersGiven) this.#othersEnded++;
   }
 
   #ask(device: number): void {
     const { now } = this.#agenda;
     if (now >= this.#leavesAt[device]!) {
       this.#rate -= this.#speed[device]!;
+      if (this.#isKnown[device]) this.#knownRate -= this.#speed[device]!;
       return;
     }
     if (this.#parts <= NOTHING) {
@@ -213,12 +205,12 @@ export class Play {
       this.#work(device, now + ms);
       return;
     }
-    const jobs = this.#turn[device] === 'first' ? 1 : 1 + this.#others;
+    const jobs = this.#turn[device] === 'first' ? 1 : 1 + this.#rivals.count;
     const chunkMs = (this.#parts * unitsPerPart * jobs) / this.#rate / CHUNKS;
     if (chunkMs > CHUNK_LEASES_MIN * leaseMs && this.#allowance[device]! >= 2 * partsPerLease) this.#chunk(device, chunkMs, jobs, leaseMs);
-    else if (jobs > 1 && this.#given > this.#othersGiven) {
+    else if (jobs > 1 && this.#rivals.isTheirTurn) {
       const ms = Math.max(leaseMs, LEASE_MS_MIN);
-      this.#serveOthers((ms * speed) / this.#others);
+      this.#rivals.serve((ms * speed) / this.#rivals.count);
       this.#lease(device, ms);
     } else this.#take(device, leaseMs);
   }
@@ -235,8 +227,8 @@ export class Play {
     const parts = Math.min(this.#parts, units / this.#load.unitsPerPart);
     this.#parts -= parts;
     if (jobs > 1) {
-      this.#given += units;
-      this.#serveOthers(units);
+      this.#rivals.given += units;
+      this.#rivals.serve(units);
     }
     if (parts > 0) this.#lastMs = Math.max(this.#lastMs, Math.min(ends, leaves) + this.#verdictMs());
     this.#parts += parts * this.#fleet.lostShare;
@@ -279,7 +271,8 @@ export class Play {
     const units = parts * unitsPerPart;
     const ms = units / speed + this.#fetchMs[device]!;
     this.#parts -= parts;
-    this.#given += units;
+    this.#rivals.given += units;
+    if (!this.#isKnown[device]) this.#knownRate += speed;
     this.#isKnown[device] = true;
     if (ms - this.#fetchMs[device]! > limits.leaseDeadlineMsMax) {
       this.#expire(device, parts);
@@ -298,21 +291,21 @@ export class Play {
 
   /** As the scheduler decides near the end of a job. */
   #timeAllowedMs(device: number): number {
-    const others = this.#rate - this.#speed[device]!;
+    const others = this.#knownRate - (this.#isKnown[device] ? this.#speed[device]! : 0);
     if (others <= NOTHING) return Number.POSITIVE_INFINITY;
     const { unitsPerPart, partsPerLease } = this.#load;
-    const leftMs = (this.#parts * unitsPerPart * (1 + this.#others)) / this.#rate;
-    return allowanceMs(leftMs, unitsPerPart * partsPerLease, Math.min(this.#typical, this.#rate));
+    const leftMs = (this.#parts * unitsPerPart * (1 + this.#rivals.count)) / this.#knownRate;
+    return allowanceMs(leftMs, unitsPerPart * partsPerLease, Math.min(this.#typical, this.#knownRate));
   }
 
   /** Too slow for what is left: it does something else for a while. */
   #refuse(device: number, leaseMs: number): void {
-    if (this.#others === 0) {
+    if (this.#rivals.count === 0) {
       this.#agenda.add(this.#agenda.now + RETRY_MS, device);
       return;
     }
     const ms = Math.max(leaseMs, LEASE_MS_MIN);
-    this.#serveOthers((ms * this.#speed[device]!) / this.#others);
+    this.#rivals.serve((ms * this.#speed[device]!) / this.#rivals.count);
     this.#lease(device, ms);
   }
 
@@ -321,7 +314,7 @@ export class Play {
     const leaves = this.#leavesAt[device]!;
     const { lostShare, lostMs } = this.#fleet;
     if (inMs > leaves) this.#comeBack(Math.max(now, leaves) + RETURN_MS, parts);
-    else if (lostShare > 0 && this.#unit() < lostShare) this.#comeBack(inMs + this.#oneOf(lostMs), parts);
+    else if (lostShare > 0 && this.#chance.unit() < lostShare) this.#comeBack(inMs + this.#chance.oneOf(lostMs), parts);
     else this.#lastMs = Math.max(this.#lastMs, inMs + this.#verdictMs());
   }
 
@@ -348,20 +341,9 @@ export class Play {
     const { unitsPerPart, partsPerLease } = this.#load;
     for (const device of parked) {
       // Where there is other work it is in the middle of that.
-      const leaseMs = this.#others > 0 ? Math.max(LEASE_MS_MIN, (unitsPerPart * partsPerLease) / this.#speed[device]!) : 0;
+      const leaseMs = this.#rivals.count > 0 ? Math.max(LEASE_MS_MIN, (unitsPerPart * partsPerLease) / this.#speed[device]!) : 0;
       this.#freeAt[device] = now + leaseMs;
-      this.#agenda.add(now + WAKE_MS + leaseMs * this.#unit(), device);
+      this.#agenda.add(now + WAKE_MS + leaseMs * this.#chance.unit(), device);
     }
   }
-}
-
-/** The speed at which, from the fastest on, half of all speed is passed. */
-function halfway(speeds: readonly number[]): number {
-  const half = speeds.reduce((sum, speed) => sum + speed, 0) / 2;
-  let passed = 0;
-  const reachesHalf = (speed: number): boolean => {
-    passed += speed;
-    return passed >= half;
-  };
-  return speeds.toSorted((a, b) => b - a).find(reachesHalf) ?? 0;
 }

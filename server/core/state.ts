@@ -128,6 +128,9 @@ export interface Job {
   closing: boolean;
   /** Its requester wants a pause: no more leases until it is resumed. */
   paused: boolean;
+  /** Accepted parts a second, decaying over 20 s. */
+  rate: number;
+  rateAtMs: number;
   /** The latest, for `endgame.ts`. */
   pace: Pace | null;
 }

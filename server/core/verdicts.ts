@@ -3,7 +3,7 @@ import type { AcceptedView } from '../../shared/schemas.ts';
 import type { Vesting } from '../store/store.ts';
 import { noteAccepted } from './adaptive.ts';
 import { askAgain, askQuestions, auditPrice, giveUpAudit, request } from './audits.ts';
-import { aliasOf, endJobIfOver } from './ending.ts';
+import { aliasOf, countRate, endJobIfOver } from './ending.ts';
 import { auditPayment, payment, refundAccount } from './ledger.ts';
 import { isFree } from './offer.ts';
 import { partPrice } from './pricing.ts';
@@ -180,6 +180,7 @@ export function accept(state: State, job: Job, pending: PendingResult, now: numb
   job.partsChecking -= count;
   job.partsAccepted += count;
   job.errorSum += bound * count;
+  countRate(job, count, now);
   if (!isFree(job)) state.achieved += size;
   // Its bytes are on disk, and nobody asks memory for them again.
   const accepted = {

@@ -124,7 +124,7 @@ export const fieldTexts: Readonly<Record<string, Readonly<Record<string, string>
     paidMicroCredits: 'Paid so far. What is held beyond comes back at the end.',
     createdMs: 'When it was submitted, in milliseconds since 1970.',
     endedMs: 'When it ended; null while it is open.',
-    secondsLeft: 'Seconds until it is done at the present speed; null when nobody works on it.',
+    secondsLeft: 'Seconds until it is done, as likely more as less; null when nobody could work on it.',
   },
   JobPage: { jobs: 'Newest first.' },
   JobRequest: {
