@@ -68,10 +68,12 @@ type Speeds = readonly { readonly whole: number; readonly here: number }[];
 function renewed(before: Pace, state: State, job: Job, now: number): Pace {
   const faded = before.speed * 2 ** ((before.atMs - now) / PACE_HALF_LIFE_MS);
   const present = summed(atWork(state, job));
-  return present.speed >= faded ? { atMs: now, ...present } : { atMs: now, speed: faded, typical: before.typical };
+  if (present.speed >= faded) return { atMs: now, ...present };
+  // Those who have their turn elsewhere come back; those who have left do not.
+  return { atMs: now, speed: Math.min(faded, expected(state, job, now).speed), typical: before.typical };
 }
 
-/** Before anybody has something of it: as if all who could came. */
+/** As if all came who could. */
 function expected(state: State, job: Job, now: number): Omit<Pace, 'atMs'> {
   const active = state.connected.filter((each) => each.speed > 0 && isActive(each, now) && mayTake(each, job));
   return summed(active.map(({ speed }) => ({ whole: speed, here: speed })));
