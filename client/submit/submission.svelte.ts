@@ -131,6 +131,8 @@ export class Submission {
     this.#groupMode = group === null ? null : mode;
     this.#group = mode === null ? null : group;
     this.#refusal = null;
+    // Who computes it changes when it is done.
+    if (this.#touched) this.quoteSoon(0);
   }
 
   set(name: string, value: unknown): void {
@@ -198,10 +200,9 @@ export class Submission {
     this.#busy = 'submitting';
     this.#refusal = null;
     try {
-      const group = this.#group && this.#groupMode ? { group: this.#group, groupMode: this.#groupMode } : {};
       const promise = this.#quote?.id ? { quote: this.#quote.id } : {};
       const visibility = this.free ? 'unlisted' : this.visibility;
-      return await api.submitJob({ ...this.#request(), ...promise, title: this.title.trim(), visibility, ...group });
+      return await api.submitJob({ ...this.#request(), ...promise, title: this.title.trim(), visibility });
     } catch (error) {
       this.#refusal = asApiError(error);
       return null;
@@ -223,7 +224,8 @@ export class Submission {
   #request(): QuoteRequest {
     const files: Record<string, BlobHash> = {};
     for (const [name, { hash }] of Object.entries(this.#files)) if (hash) files[name] = hash;
-    return { workload: this.spec.id, params: $state.snapshot(this.params), files, checks: certainties[this.certainty].policy };
+    const group = this.#group && this.#groupMode ? { group: this.#group, groupMode: this.#groupMode } : {};
+    return { workload: this.spec.id, params: $state.snapshot(this.params), files, checks: certainties[this.certainty].policy, ...group };
   }
 
   async #ask(): Promise<void> {

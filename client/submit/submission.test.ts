@@ -49,10 +49,13 @@ describe('a job for a group', () => {
     submission.title = 'Ours';
     expect(submission.ready).toBe(false);
     submission.chooseGroup('only', 'g_1' as GroupId);
+    await wait();
+    expect(asked.at(-1)).toMatchObject({ path: '/api/quotes', body: { group: 'g_1', groupMode: 'only' } });
     expect([submission.free, submission.missing, submission.ready]).toEqual([true, null, true]);
     await submission.submit();
     expect(asked.at(-1)).toMatchObject({ path: '/api/jobs', body: { group: 'g_1', groupMode: 'only', visibility: 'unlisted' } });
     submission.chooseGroup('first', 'g_1' as GroupId);
+    await wait();
     expect([submission.free, submission.ready]).toEqual([false, false]);
     submission.chooseGroup(null, 'g_1' as GroupId);
     await submission.submit();
