@@ -48,7 +48,7 @@ describe.skipIf(!hasBlender)(hasBlender ? 'Blender' : 'Blender: skipped, there i
     folder = mkdtempSync(join(tmpdir(), 'tessera-blender-'));
     const key = randomBytes(24).toString('hex');
     coordinator = await TestCoordinator.start(undefined, { TRUSTED_KEYS: key });
-    const command = ['client/headless.ts', '--url', coordinator.apiUrl, '--adapter', 'software', '--trusted', key];
+    const command = ['client/headless.ts', '--url', coordinator.apiUrl, '--trusted', key];
     contributor = startChild(process.execPath, command, { cwd: root, env: process.env });
     await contributor.line(/Ctrl-C stops/, 30_000);
   });

@@ -22,7 +22,7 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'room.glb'), roomGlb());
   const key = randomBytes(24).toString('hex');
   coordinator = await TestCoordinator.start(undefined, { TRUSTED_KEYS: key });
-  const command = ['client/headless.ts', '--url', coordinator.apiUrl, '--adapter', 'software', '--trusted', key];
+  const command = ['client/headless.ts', '--url', coordinator.apiUrl, '--trusted', key];
   contributor = startChild(process.execPath, command, { cwd: root, env: process.env });
   await contributor.line(/Ctrl-C stops/, 30_000);
 });

@@ -9,7 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { MIB } from '../../shared/limits.ts';
 import { drills } from './drill.ts';
 import { readOptions, UsageError } from './options.ts';
-import { unpackDriver, untar } from './software-driver.ts';
+import { untar } from './software-driver.ts';
 
 describe('a drill', () => {
   it.each(Object.entries(drills))('changes most of what it should: %s', (_name, lie) => {
@@ -151,10 +151,11 @@ async function closedPort(): Promise<number> {
   return port;
 }
 
-const driver = await unpackDriver();
+/** Here the driver has to be there: npm leaves out an optional package in silence when its `engines` do not name the Node that installs. */
+const hasDriver = process.platform === 'linux' && process.arch === 'x64';
 
 describe('the command', () => {
-  it.skipIf(!driver)('computes in software on a machine with neither a GPU nor a Vulkan loader, and says so', async () => {
+  it.skipIf(!hasDriver)('computes in software on a machine with neither a GPU nor a Vulkan loader, and says so', async () => {
     const { VK_ICD_FILENAMES: _icd, VK_DRIVER_FILES: _driver, LD_LIBRARY_PATH: _libraries, ...env } = process.env;
     const url = `http://127.0.0.1:${await closedPort()}`;
     const child = spawn(process.execPath, [join(import.meta.dirname, '../headless.ts'), '--url', url, '--adapter', 'software'], { env });
