@@ -124,8 +124,10 @@ it('says who sees the page, and that contributors see the scene either way', () 
   expect(visibilityWords(job({ visibility: 'public' }))).toContain('gallery');
   const group = { group: { id: 'g_1', name: 'Studio', mode: 'only' } };
   expect([visibilityWords(job(group)), visibilityName(job(group))]).toEqual([expect.stringContaining('members of Studio'), 'only Studio']);
-  expect(contributorsSee(job({ visibility: 'private' }))).toMatch(/contributors .* receive the whole scene/);
+  expect(contributorsSee(job({ visibility: 'private' }))).toMatch(/^While it renders, contributors whose device takes a tile receive the whole scene/);
   expect(contributorsSee(job(group))).toContain('members of Studio');
+  expect(contributorsSee(job({ status: 'done' }))).toMatch(/^Contributors whose device took a tile have received the whole scene/);
+  expect(contributorsSee(job({ ...group, status: 'done' }))).toMatch(/^Members of Studio whose device/);
 });
 
 it('says until when bytes are kept, or since when they are gone', () => {

@@ -56,9 +56,10 @@ export function visibilityWords({ visibility, group }: JobView): string {
 
 /** Who sees the scene, whatever the visibility is. */
 export function contributorsSee({ group, status }: JobView): string {
-  const who = group?.mode === 'only' ? `members of ${group.name}` : 'contributors';
-  const get = status === 'open' ? 'receive' : 'have received';
-  return `${status === 'open' ? 'While it renders, ' : ''}${who} whose device ${status === 'open' ? 'takes' : 'took'} a tile ${get} the whole scene and the title, but not who you are. No setting keeps the scene from those who compute it.`;
+  const of = group?.mode === 'only' ? ` of ${group.name}` : '';
+  const [Who, who] = group?.mode === 'only' ? ['Members', 'members'] : ['Contributors', 'contributors'];
+  const get = status === 'open' ? `While it renders, ${who}${of} whose device takes a tile receive` : `${Who}${of} whose device took a tile have received`;
+  return `${get} the whole scene and the title, but not who you are. No setting keeps the scene from those who compute it.`;
 }
 
 /** How long bytes are kept; empty while the job is open. */
