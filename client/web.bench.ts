@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { chromium, type Page } from 'playwright';
 import { axeViolations, type Violation } from './bench/axe.ts';
 import { type BenchCoordinator, startCoordinator } from './bench/coordinator.ts';
+import { droppingOf } from './bench/dropping.ts';
 import { hostCost } from './bench/host-page.ts';
 import { lighthouseScores } from './bench/scores.ts';
 import { scriptsOnly, type Transfer, transferOf } from './bench/transfer.ts';
@@ -19,6 +20,7 @@ const flags = [
   '--enable-unsafe-webgpu',
   '--use-webgpu-adapter=swiftshader',
   '--disable-background-networking',
+  '--enable-unsafe-swiftshader',
   '--no-first-run',
 ];
 
@@ -54,6 +56,7 @@ async function measure(coordinator: BenchCoordinator, port: number) {
     const transfer = await transferOf(browser, url, (page) => page.getByRole('button', { name: 'Share my GPU' }));
     const heading = (page: Page) => page.getByRole('heading', { level: 1 });
     const weigh = async (path: string) => transferOf(browser, url + path, heading, scriptsOnly);
+    const dropping = await droppingOf(browser, url, `http://localhost:${port}`);
     const scripts = { submit: await weigh('/submit'), watch: await weigh(`/jobs/${job}`), network: await weigh('/network') };
     const host = await hostCost(browser, url);
     const widget = [`/widget/frame?site=${host.site}`, `/widget/consent?site=${host.site}`, `/widget/run?site=${host.site}`];
@@ -76,7 +79,7 @@ async function measure(coordinator: BenchCoordinator, port: number) {
     ];
     const violations = await axeViolations(browser, url, paths);
     const lighthouse = await lighthouseScores(`http://localhost:${port}/`, debuggingPort);
-    return { transfer, scripts, host, paths, violations, lighthouse, version: browser.version() };
+    return { transfer, dropping, scripts, host, paths, violations, lighthouse, version: browser.version() };
   } finally {
     await browser.close();
   }
@@ -101,13 +104,14 @@ export async function bench() {
   const port = await freePort();
   const coordinator = await startCoordinator(port);
   try {
-    const { transfer, scripts, host, paths, violations, lighthouse, version } = await measure(coordinator, port);
+    const { transfer, dropping, scripts, host, paths, violations, lighthouse, version } = await measure(coordinator, port);
     const figures = {
       widget_loader_gz_bytes: gzipSync(coordinator.built('widget.js'), { level: 9 }).byteLength,
       contribute_page_gz_kb: transfer.bytes / KB,
       submit_js_gz_kb: scripts.submit.bytes / KB,
       watch_js_gz_kb: scripts.watch.bytes / KB,
       network_js_gz_kb: scripts.network.bytes / KB,
+      ...dropping.figures,
       ...watching.figures,
       cls: host.cls,
       loader_main_thread_ms: host.loaderMs,
@@ -120,7 +124,14 @@ export async function bench() {
     return {
       suite: 'web',
       figures,
-      notes: [`Chromium ${version}, headless.`, ...definitions(transfer, paths.length), ...watching.notes, ...violationLines(violations), ...scores],
+      notes: [
+        `Chromium ${version}, headless.`,
+        ...definitions(transfer, paths.length),
+        ...dropping.notes,
+        ...watching.notes,
+        ...violationLines(violations),
+        ...scores,
+      ],
     };
   } finally {
     await coordinator.close();

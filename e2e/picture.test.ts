@@ -15,7 +15,7 @@ import { injectWallet } from './support/wallet.ts';
 let browser: Browser;
 let coordinator: TestCoordinator;
 beforeAll(async () => {
-  [browser, coordinator] = await Promise.all([launchBrowser(), TestCoordinator.start()]);
+  [browser, coordinator] = await Promise.all([launchBrowser(), TestCoordinator.start(undefined, { VESTING_SECONDS: '6' })]);
 });
 afterAll(async () => {
   await browser.close();
@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 const model = roomGlb();
-/** Twice what the coordinator of these stories is told. */
+/** Far more than this coordinator is told. */
 const VESTING_MS_MAX = 40_000;
 
 async function submitByForm(page: Page): Promise<string> {

@@ -1,4 +1,4 @@
-import { beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { WakeLock } from './wake-lock.ts';
 
 let page: EventTarget & { visibilityState: string };
@@ -21,6 +21,8 @@ beforeEach(() => {
   vi.stubGlobal('document', page);
   vi.stubGlobal('navigator', { wakeLock: { request } });
 });
+
+afterEach(() => void vi.unstubAllGlobals());
 
 const show = async (state: string): Promise<void> => {
   page.visibilityState = state;

@@ -21,6 +21,16 @@ async function readAll(): Promise<Example[]> {
   return all.flat();
 }
 
+let reading: Promise<Example[]> | undefined;
+/** Made by code, on the first question and once in a process; a failure is not kept. */
+const examples = (): Promise<Example[]> => {
+  reading ??= readAll().catch((error: unknown) => {
+    reading = undefined;
+    throw error;
+  });
+  return reading;
+};
+
 const name = Type.String({ maxLength: 40 });
 const examplePath = { workload: name, example: name };
 /** For the pages: it is not in the description of the API. */
@@ -32,15 +42,6 @@ function sendBytes(reply: FastifyReply, mediaType: string, bytes: Uint8Array): F
 
 /** The workloads' own samples, as orders to start from: for everybody. */
 export const exampleRoutes = (): FastifyPluginAsyncTypebox => async (app) => {
-  let reading: Promise<Example[]> | undefined;
-  /** Made by code, on the first question and once; a failure is not kept. */
-  const examples = (): Promise<Example[]> => {
-    reading ??= readAll().catch((error: unknown) => {
-      reading = undefined;
-      throw error;
-    });
-    return reading;
-  };
   const find = async (of: { workload: string; example: string }): Promise<WorkloadSample> => {
     const found = (await examples()).find((each) => each.workload === of.workload && each.sample.id === of.example);
     if (!found) throw new HttpError('not_found', 'There is no such example.');
