@@ -21,8 +21,8 @@ export default defineConfig({
           exclude: ['**/*.browser.test.ts'],
           server: { deps: { external: native } },
           testTimeout: 30_000,
-          // Vitest leaves a core to itself, which is half of a small machine.
-          maxWorkers: 2,
+          // Vitest leaves a core to itself, which is half of a small machine; and some tests wait.
+          maxWorkers: 3,
           // Two hundred files share what they import; each undoes what it stubs.
           isolate: false,
           sequence: { groupOrder: 0 },
@@ -54,6 +54,7 @@ export default defineConfig({
           testTimeout: 240_000,
           hookTimeout: 60_000,
           fileParallelism: false,
+          isolate: false,
           sequence: { groupOrder: 2 },
         },
       },

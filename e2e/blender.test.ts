@@ -22,7 +22,8 @@ function findsBlender(): boolean {
 }
 
 const hasBlender = findsBlender();
-const SAMPLES = 16;
+/** Light is drawn at random: at 16 the mean of nine pixels was off by 6 % now and then. */
+const SAMPLES = 128;
 
 interface Story {
   readonly lines: readonly string[];

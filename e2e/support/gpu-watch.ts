@@ -75,10 +75,10 @@ export function busyMs(all: readonly Stay[], from: number, to: number): number {
   return sum;
 }
 
-/** Share of the time between the starts of two slices in which something was on the GPU. */
-export async function busyShare(page: Page, first: number, last: number): Promise<number> {
-  const begun = await submits(page);
-  const [from, to] = [begun[first], begun[last]];
-  if (from === undefined || to === undefined) throw new Error(`no slices ${first} and ${last} of ${begun.length}`);
-  return busyMs(await stays(page), from, to) / (to - from);
+/** Share of the next milliseconds in which something is on the GPU. */
+export async function busyShare(page: Page, ms: number): Promise<number> {
+  const from = await page.evaluate(() => performance.timeOrigin + performance.now());
+  // The end of the last stay is told a little later.
+  await page.waitForTimeout(ms + 200);
+  return busyMs(await stays(page), from, from + ms) / ms;
 }
