@@ -1,7 +1,7 @@
 import { openAsBlob } from 'node:fs';
 import { formatCredits } from '../../shared/credits.ts';
 import type { JobId, JobRequest, JobView, Quote, QuoteRequest, Tessera } from '../sdk/index.ts';
-import { duration } from '../ui/format.ts';
+import { roughly } from '../ui/format.ts';
 import { outputFor, saveOutput } from './download.ts';
 import { type Arguments, type Order, readOrder, UsageError } from './options.ts';
 import { ProgressBar } from './progress.ts';
@@ -79,7 +79,7 @@ async function prepare(desk: Desk): Promise<{ order: Order; request: QuoteReques
 function priceLines(quoted: Quote): string[] {
   const price = `Price: at most ${formatCredits(BigInt(quoted.holdMicroCredits))} test credits, ${formatCredits(BigInt(quoted.checksMicroCredits))} of them for checking.`;
   const finish = quoted.finish
-    ? `Done in about ${duration(quoted.finish.p50Seconds)}, 19 times in 20 within ${duration(quoted.finish.p95Seconds)}.`
+    ? `Done in about ${roughly(quoted.finish.p50Seconds)}, 19 times in 20 within ${roughly(quoted.finish.p95Seconds)}.`
     : 'Nobody who could compute it is online: it waits until somebody is.';
   return [...quoted.report, price, finish];
 }

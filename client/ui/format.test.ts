@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, credits, duration, oneIn, percent, plural, signedCredits, words } from './format.ts';
+import { bytes, credits, duration, oneIn, percent, plural, roughly, signedCredits, words } from './format.ts';
 
 describe('credits', () => {
   it('shows two decimals from one credit, four from a hundredth, six below', () => {
@@ -43,6 +43,22 @@ it('tells a bound as one in how many, never smaller than it is', () => {
   expect(oneIn(0.3)).toBe('1 in 3');
   expect(oneIn(1)).toBe('1 in 1');
   expect(oneIn(0)).toBe('none');
+});
+
+describe('roughly', () => {
+  it.each([
+    [0, '0 s'],
+    [59.7, '1 min'],
+    [184, '3 min'],
+    [597, '10 min'],
+    [2921, '49 min'],
+    [7530, '2 h 5 min'],
+    [40_000, '11 h'],
+    [237_900, '2 d 18 h'],
+    [2_502_000, '29 d'],
+  ])('%d s is %s', (seconds, text) => {
+    expect(roughly(seconds)).toBe(text);
+  });
 });
 
 describe('duration', () => {

@@ -1,5 +1,5 @@
 import type { AcceptedView, ChecksDone, JobView } from '../../shared/schemas.ts';
-import { count, credits, day, duration, oneIn, percent, plural, testCredits } from '../ui/format.ts';
+import { count, credits, day, duration, oneIn, percent, plural, roughly, testCredits } from '../ui/format.ts';
 
 export const acceptedShare = ({ parts }: JobView): number => parts.accepted / Math.max(1, parts.total);
 
@@ -26,7 +26,7 @@ export const refundWords = (job: JobView): string =>
 function timeLeft({ secondsLeft, ...job }: JobView & { readonly secondsLeftP95?: number | null }): string {
   if (secondsLeft === null) return 'Nobody works on it at present; it goes on when somebody does.';
   const late = job.secondsLeftP95 ?? null;
-  return `About ${duration(secondsLeft)} left${late === null ? '' : `, with 95 % certainty less than ${duration(late)}`}.`;
+  return `About ${roughly(secondsLeft)} left${late === null ? '' : `, with 95 % certainty less than ${roughly(late)}`}.`;
 }
 
 /** One line under the picture. */
