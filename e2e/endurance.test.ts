@@ -19,7 +19,7 @@ afterAll(async () => {
   await coordinator.dispose();
 });
 
-const params = { scene: 'cornell', width: 96, height: 64, samples: 128, bounces: 4, lighting: 'auto', layers: 'none' };
+const params = { scene: 'cornell', width: 96, height: 64, samples: 96, bounces: 4, lighting: 'auto', layers: 'none' };
 /** Tiles of this picture are 16 pixels wide and high. */
 const TILE_PIXELS = 256;
 

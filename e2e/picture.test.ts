@@ -29,7 +29,7 @@ const VESTING_MS_MAX = 40_000;
 async function submitByForm(page: Page): Promise<string> {
   await page.goto(`${coordinator.url}/submit`);
   await page.getByLabel('Choose a file').setInputFiles({ name: 'room.glb', mimeType: 'model/gltf-binary', buffer: model });
-  await fillOrder(page, { width: 96, height: 64, samples: 64, title: 'A small room' });
+  await fillOrder(page, { width: 64, height: 48, samples: 64, title: 'A small room' });
   await page.getByLabel('Bounces').fill('4');
   return order(page);
 }
@@ -45,7 +45,7 @@ test('one submits a file, one contributes with a wallet, one watches', { timeout
   const wallet = await injectWallet(contributor.page);
 
   const id = await submitByForm(requester.page);
-  expect((await jobOf(coordinator, id)).params).toMatchObject({ scene: 'file', width: 96, height: 64, samples: 64, bounces: 4, lighting: 'auto' });
+  expect((await jobOf(coordinator, id)).params).toMatchObject({ scene: 'file', width: 64, height: 48, samples: 64, bounces: 4, lighting: 'auto' });
 
   await viewer.page.goto(`${coordinator.url}/jobs/${id}`);
   await viewer.page.getByRole('heading', { name: 'A small room' }).waitFor();

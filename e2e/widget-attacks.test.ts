@@ -12,7 +12,7 @@ const SEEN_MS_MAX = 30_000;
 /** A card that is hidden has stopped within a second; the rest is for a busy test machine. */
 const HIDDEN_MS_MAX = 4_000;
 /** Long enough for an engine that should not be there to ask for work. */
-const WOULD_LEASE_MS = 1_500;
+const WOULD_LEASE_MS = 1_000;
 
 let browser: Browser;
 let coordinator: TestCoordinator;

@@ -39,7 +39,7 @@ function judge(claim: (element: ElementRef) => Uint32Array, among = drawn): { di
   return { differing: differing.length, explained: differing.slice(0, EXPLAINED_MAX).filter((element) => explains(loaded, job, element, claim(element))) };
 }
 /** Each takes thousands of paths. */
-const EXPLAINED_MAX = 6;
+const EXPLAINED_MAX = 4;
 
 describe('recompute and render', () => {
   test('give the sums of the element’s own samples, in order', () => {
