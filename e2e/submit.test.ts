@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -23,6 +26,16 @@ const room = { name: 'room.glb', bytes: roomGlb() };
 
 const canvasOf = (page: Page) => page.getByRole('application', { name: 'Preview of the picture' });
 const shown = (page: Page): Promise<void> => page.locator('[data-preview=shown]').waitFor({ timeout: 10_000 });
+
+/** The same scene with so many more bytes: an unknown chunk, which glTF 2.0 (4.4.3) has readers ignore. */
+function padded(glb: Buffer, bytes: number): Buffer {
+  const chunk = Buffer.alloc(8 + bytes);
+  chunk.writeUInt32LE(bytes, 0);
+  chunk.write('PADS', 4, 'latin1');
+  const whole = Buffer.concat([glb, chunk]);
+  whole.writeUInt32LE(whole.byteLength, 8);
+  return whole;
+}
 
 /** Different colours of what is seen of the preview. */
 async function look(page: Page): Promise<{ colours: number; bytes: string }> {
@@ -122,6 +135,45 @@ test('what is dropped by mistake is told, with what would do; the next file take
   // The refusal that the broken file was to get is all that its console complains of.
   expect(visitor.problems.filter((text) => !text.includes('422'))).toEqual([]);
   await visitor.leave();
+});
+
+test('an upload goes on over a broken network and a reload; where nobody is online the quote says what helps', { timeout: 60_000 }, async () => {
+  const visitor = await Visitor.enter(browser);
+  const { page, context } = visitor;
+  /** Where each piece that was sent began. */
+  const offsets: number[] = [];
+  let broken = true;
+  await context.route('**/api/uploads/*', async (route) => {
+    const offset = route.request().headers()['upload-offset'];
+    if (broken && offset !== '0') return route.abort('connectionreset');
+    if (offset !== undefined) offsets.push(Number(offset));
+    return route.continue();
+  });
+  // More than one piece: bytes after the scene, in a chunk that readers of glTF pass over.
+  const folder = mkdtempSync(join(tmpdir(), 'tessera-upload-'));
+  const file = join(folder, 'room.glb');
+  writeFileSync(file, padded(room.bytes, 1_000_000));
+  await page.goto(`${coordinator.url}/submit`);
+  await page.getByLabel('Choose a file').setInputFiles(file);
+  await page.getByText(/^\d+ % uploaded\. Waiting for the network; it goes on by itself\.$/).waitFor();
+  const before = Number((await page.getByText(/% uploaded/).innerText()).split(' ')[0]);
+  expect(before).toBeGreaterThan(0);
+
+  await page.reload();
+  broken = false;
+  await page.getByLabel('Choose a file').setInputFiles(file);
+  expect(await price(page)).toBeGreaterThan(0);
+  // Each byte was sent once.
+  expect(offsets.filter((offset) => offset === 0)).toHaveLength(1);
+  expect(new Set(offsets).size).toBe(offsets.length);
+
+  await page.getByText('Nobody is online who could compute it.', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Copy the command' }).waitFor();
+  const own = page.getByRole('link', { name: 'Share your own GPU' });
+  const [tab] = await Promise.all([context.waitForEvent('page'), own.click()]);
+  await tab.getByRole('button', { name: 'Share my GPU' }).waitFor();
+  await visitor.leave();
+  rmSync(folder, { recursive: true });
 });
 
 test('without WebGL there is no preview, and the order works all the same', { timeout: 60_000 }, async () => {
