@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Child, startChild } from '../scripts/child.ts';
@@ -47,6 +48,11 @@ function tessera(...args: readonly string[]): Promise<Ran> {
     );
   });
 }
+
+test('npx finds it, and the Node that it needs', async () => {
+  const { stdout } = await promisify(execFile)('npx', ['tessera', '--help'], { cwd: root });
+  expect(stdout).toContain('npx tessera submit FILE');
+});
 
 test('a file becomes a picture', async () => {
   const size = ['--width', '64', '--height', '48', '--samples', '4'];
