@@ -11,7 +11,7 @@ const ROUNDS = 7;
 const SHOWN_MS_MAX = 60_000;
 const VIEWPORT = { width: 1280, height: 800 };
 
-interface File {
+interface Example {
   readonly title: string;
   readonly name: string;
   readonly base64: string;
@@ -19,7 +19,7 @@ interface File {
 }
 
 /** The largest file of the examples. */
-async function largestExample(origin: string): Promise<File> {
+async function largestExample(origin: string): Promise<Example> {
   const { examples } = (await (await fetch(`${origin}/api/examples`)).json()) as { examples: ExampleView[] };
   const files = examples.flatMap(({ workload, id, title, files }) =>
     files.map(({ name, bytes }) => ({ title, bytes, path: `${workload}/${id}/files/${name}` })),
@@ -46,15 +46,15 @@ function noteShown(): void {
   }).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ['data-preview'] });
 }
 
-function drop({ name, base64 }: { name: string; base64: string }): void {
+function drop({ name, base64 }: Example): void {
   const data = new DataTransfer();
-  data.items.add(new window.File([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))], name));
+  data.items.add(new File([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))], name));
   for (const type of ['dragenter', 'dragover', 'drop'])
     document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
 }
 
 /** Seconds from the drop to the picture, in a browser that has cached nothing of the page. */
-async function secondsOf(browser: Browser, url: string, ready: (page: Page) => Promise<unknown>, file: File): Promise<number> {
+async function secondsOf(browser: Browser, url: string, ready: (page: Page) => Promise<unknown>, file: Example): Promise<number> {
   const context = await browser.newContext({ viewport: VIEWPORT });
   try {
     const page = await context.newPage();

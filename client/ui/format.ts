@@ -60,7 +60,7 @@ export function duration(seconds: number): string {
   return pair(Math.floor(s / 86_400), 'd', Math.floor((s % 86_400) / 3600), 'h');
 }
 
-/** As `duration`, of what is an estimate: in steps of a tenth of it or finer, `48 min`, `2 h 5 min`, `29 d`. */
+/** As `duration`, of what is an estimate, and no finer than one can be: `48 min`, `2 h 5 min`, `29 d`. */
 export function roughly(seconds: number): string {
   const step = seconds < 60 ? 1 : seconds < 600 ? 10 : seconds < 3600 ? 60 : seconds < 36_000 ? 300 : seconds < 864_000 ? 3600 : 86_400;
   return duration(Math.round(seconds / step) * step);
