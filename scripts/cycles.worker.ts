@@ -30,7 +30,11 @@ async function render({ workload: id, job, inputs, index, of }: Share): Promise<
   for (let number = index; number < tiles * passes; number += of) {
     const at = { tile: Math.floor(number / passes), pass: number % passes };
     const parts = fullMask(spec.parts(job as JobContext<object>, at));
-    const bytes = encodeResult(check.render(loaded, job, at, parts), spec.elements(job as JobContext<object>, at), spec.elementWords);
+    const bytes = encodeResult(
+      await check.render(loaded, job, at, parts),
+      spec.elements(job as JobContext<object>, at),
+      spec.elementWords(job as JobContext<object>, at),
+    );
     rendered.push({ tile: at, parts, bytes });
   }
   return rendered;

@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { distance, explains } from '../shaders/render/check.ts';
 import { lightPasses } from '../shaders/render/grid.ts';
 import { loadScene, type Scene } from '../shaders/render/reference.ts';
-import { spec } from '../shaders/render/spec.ts';
+import { ELEMENT_WORDS, spec } from '../shaders/render/spec.ts';
 import { allLies, type Claim, type LieName, type Subject, subjectOf } from '../shaders/render/testing/comparator/lies.ts';
 import { jobOf, type Picture } from '../shaders/render/testing/comparator/pictures.ts';
 import type { RoundingName } from '../shaders/render/testing/comparator/pushedKernel.ts';
@@ -149,7 +149,7 @@ async function claimsOf(elements: readonly ElementRef[], asked: Promise<Uint32Ar
   return ({ part, element }) => {
     const index = places.get(`${part}/${element}`);
     if (index === undefined) throw new Error(`element ${element} of part ${part} was not claimed`);
-    return values.subarray(index * spec.elementWords, (index + 1) * spec.elementWords);
+    return values.subarray(index * ELEMENT_WORDS, (index + 1) * ELEMENT_WORDS);
   };
 }
 

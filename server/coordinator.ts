@@ -315,9 +315,14 @@ export class Coordinator {
     const { result, sample } = request;
     const job = this.#state.jobs.get(result.job);
     if (!job) return { kind: 'failed', message: 'the job has ended' };
+    if (request.kind === 'verify') {
+      const bytes = await this.bytesOf(result);
+      const question = { ...this.handle(job.stored, job.context), at: result.at, result: bytes, keys: request.keys };
+      return { kind: 'verified', ...(await checks.ask('verify', question, fromDisk(bytes))) };
+    }
     if (request.kind === 'opening') {
       const { salt, root, parts, at } = result;
-      const shape = { parts, elements: job.spec.elements(job.context, at), words: job.spec.elementWords };
+      const shape = { parts, elements: job.spec.elements(job.context, at), words: job.spec.elementWords(job.context, at) };
       const bytes = { result: await this.bytesOf(result), opening: await this.#openingOf(result) };
       const proof = await checks.ask('opening', { shape, salt, root, sample, ...bytes }, Object.values(bytes).flatMap(fromDisk));
       return proof.ok ? { kind: 'opened', claims: proof.claims } : { kind: 'mismatch', message: proof.message };

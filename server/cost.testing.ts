@@ -5,7 +5,7 @@ import type { WorkloadSpec } from '../shared/workload.ts';
 
 /**
  * What jobs are priced at against what they take. Of every workload's `testing/costJobs.ts`, elements drawn all over the job, each as likely as
- * any other, are computed by the reference, which counts (`WorkloadCheck.cost`); their sum is compared with what `spec.work` said of them.
+ * any other, are computed by the reference, which counts (`AuditCheck.cost`); their sum is compared with what `spec.work` said of them.
  */
 
 interface CostJob {
@@ -28,6 +28,7 @@ export async function costErrors(): Promise<CostError[]> {
   for (const id of workloadIds) {
     const entry = workload(id)!;
     const check = await entry.check();
+    if (!('cost' in check) || !check.cost) continue;
     const { costJobs } = (await import(`../shaders/${id}/testing/costJobs.ts`)) as { costJobs(): Promise<readonly CostJob[]> };
     for (const { name, job, inputs } of await costJobs()) {
       const loaded = check.load(job, inputs);

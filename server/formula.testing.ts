@@ -50,7 +50,8 @@ export const spec: WorkloadSpec = {
   defaults: {},
   outputs: () => [],
   tolerance: { unit: 'steps', allowed: 1, honestMissRate: 1e-3, unexplainedRate: 1e-6 },
-  elementWords: WORDS,
+  checking: 'audit',
+  elementWords: () => WORDS,
   split: (params) => ({ passes: passesOf(params), tiles: 8 }),
   parts: () => 3,
   elements: () => ELEMENTS,
@@ -175,7 +176,7 @@ export class World {
       distance: (_element, a, b) => Math.max(...a.map((value, index) => Math.abs(value - b[index]!))),
       explains: () => this.unexplained-- <= 0,
     };
-    return this.#evidence(judge, { kind, asked } as { [Each in Kind]: { kind: Each; asked: Question[Each] } }[Kind]) as Answer[K];
+    return (await this.#evidence(judge, { kind, asked } as { [Each in Kind]: { kind: Each; asked: Question[Each] } }[Kind])) as Answer[K];
   };
 
   async #measure({ at, parts, result }: Question['measure']): Promise<number> {
@@ -186,11 +187,11 @@ export class World {
     return wanted ?? new Promise<never>(() => undefined);
   }
 
-  #evidence(judge: Judge, { kind, asked }: { [Each in Kind]: { kind: Each; asked: Question[Each] } }[Kind]): Answer[Kind] {
+  async #evidence(judge: Judge, { kind, asked }: { [Each in Kind]: { kind: Each; asked: Question[Each] } }[Kind]): Promise<Answer[Kind]> {
     if (kind === 'opening') return proveOpening(asked.shape, asked, asked.result, asked.opening, asked.sample);
-    if (kind === 'recompute') return { ...recomputeSample(judge, asked.at, asked.sample, asked.claims, asked.enough), cpuMs: 1 };
+    if (kind === 'recompute') return { ...(await recomputeSample(judge, asked.at, asked.sample, asked.claims, asked.enough)), cpuMs: 1 };
     if (kind !== 'compare') throw new Error(`no ${kind} is expected here`);
-    const { result, auditor, apart } = compareSample(judge, asked.at, asked.sample, asked.claims, asked.values, asked.enough);
+    const { result, auditor, apart } = await compareSample(judge, asked.at, asked.sample, asked.claims, asked.values, asked.enough);
     return { result: { ...result, cpuMs: 1 }, auditor: { ...auditor, cpuMs: 0 }, apart };
   }
 }

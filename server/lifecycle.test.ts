@@ -138,8 +138,8 @@ class Contributor {
         const check = await entry.check();
         const loaded: Record<string, Uint8Array> = {};
         for (const { name, hash } of inputs) loaded[name] = new Uint8Array(await (await fetch(`${running.url}/blobs/${hash}`)).arrayBuffer());
-        const rendered = check.render(check.load(job, loaded), job, at, parts);
-        const shape = { parts, elements: entry.spec.elements(job, at), words: entry.spec.elementWords };
+        const rendered = await check.render(check.load(job, loaded), job, at, parts);
+        const shape = { parts, elements: entry.spec.elements(job, at), words: entry.spec.elementWords(job, at) };
         const bytes = Buffer.from(encodeResult(rendered, shape.elements, shape.words));
         const root = toHex(commitParts(saltOf(token), shape, rendered).root);
         const message = { token, parts, root, hash: hashOf(bytes), inline: bytes, computeMs: 1, leasesMax: 0 };

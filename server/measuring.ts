@@ -16,7 +16,7 @@ export interface MeasuringDeps {
   readonly log: { error(fields: object, message: string): void };
 }
 
-/** Has worker threads compute what accepted results say of their tiles (`WorkloadCheck.passesWanted`), a few at a time. */
+/** Has worker threads compute what accepted results say of their tiles (`AuditCheck.passesWanted`), a few at a time. */
 export class Measuring {
   readonly #deps: MeasuringDeps;
   #waiting: StoredResult[] = [];

@@ -51,8 +51,8 @@ async function run(): Promise<void> {
     for (let tile = 0; tile < grid.tiles; tile++) {
       for (let pass = 0; pass < grid.passes; pass++) {
         const parts = fullMask(spec.parts(job, { pass, tile }));
-        const rendered = check.render(loaded, job, { pass, tile }, parts);
-        yield { tile: { pass, tile }, parts, bytes: encodeResult(rendered, spec.elements(job, { pass, tile }), spec.elementWords) };
+        const rendered = await check.render(loaded, job, { pass, tile }, parts);
+        yield { tile: { pass, tile }, parts, bytes: encodeResult(rendered, spec.elements(job, { pass, tile }), spec.elementWords(job, { pass, tile })) };
       }
     }
   }

@@ -158,9 +158,9 @@ export class Contributor {
     const inputs: Record<string, Uint8Array> = {};
     for (const { name, hash } of brief.inputs) inputs[name] = new Uint8Array(await (await fetch(`${whole.url}/blobs/${hash}`)).arrayBuffer());
     const job: JobContext = { id: brief.id, seed: brief.seed, params: brief.params, prepared: brief.prepared };
-    const rendered = check.render(check.load(job, inputs), job, at, parts);
+    const rendered = await check.render(check.load(job, inputs), job, at, parts);
     for (const { bytes } of rendered) lie(new Uint32Array(bytes.buffer));
-    const shape = { parts, elements: entry.spec.elements(job, at), words: entry.spec.elementWords };
+    const shape = { parts, elements: entry.spec.elements(job, at), words: entry.spec.elementWords(job, at) };
     return { bytes: Buffer.from(encodeResult(rendered, shape.elements, shape.words)), committed: commitParts(saltOf(token), shape, rendered) };
   }
 

@@ -61,10 +61,13 @@ export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
 /*
  * Result v2: the total of some parts of one tile. A part is `elements` x `words` sums, u32 each; their total needs 40 bits.
  *   u32 magic 'TSR2' · u32 part mask · u32 elements · u32 words · elements x words u32: low words · elements x words u8: high bytes
+ * Result v3: the same of one part alone, magic 'TSR3', without the high bytes. Results of one part were v2 before, and still are read.
  */
 const RESULT_MAGIC = 0x32525354;
-const RESULT_HEADER_BYTES = 16;
+const PART_MAGIC = 0x33525354;
+export const RESULT_HEADER_BYTES = 16;
 
+/** At most: of one part alone it is a byte a word less. */
 export const resultBytes = (elements: number, words: number): number => RESULT_HEADER_BYTES + elements * words * 5;
 
 /** The words of a part, aligned. Throws `FormatError` unless it has exactly `count` words. */
@@ -79,8 +82,15 @@ export function wordsOf(bytes: Uint8Array, count: number): Uint32Array {
 export function encodeResult(parts: readonly { part: number; bytes: Uint8Array }[], elements: number, words: number): Uint8Array<ArrayBuffer> {
   const mask = parts.reduce((sum, { part }) => sum | (1 << part), 0) as PartMask;
   if (countParts(mask) !== parts.length) throw new FormatError('a part is named twice');
-  const out = new Uint8Array(resultBytes(elements, words));
   const count = elements * words;
+  const [first] = parts;
+  if (first && parts.length === 1) {
+    const out = new Uint8Array(RESULT_HEADER_BYTES + count * 4);
+    new Uint32Array(out.buffer).set([PART_MAGIC, mask, elements, words]);
+    new Uint32Array(out.buffer).set(wordsOf(first.bytes, count), RESULT_HEADER_BYTES / 4);
+    return out;
+  }
+  const out = new Uint8Array(resultBytes(elements, words));
   new Uint32Array(out.buffer, 0, 4).set([RESULT_MAGIC, mask, elements, words]);
   const low = new Uint32Array(out.buffer, RESULT_HEADER_BYTES, count);
   const high = out.subarray(RESULT_HEADER_BYTES + count * 4);
@@ -100,15 +110,27 @@ export type Total = (at: number) => number;
 
 /** Checks magic, mask and size against what was expected. Throws `FormatError`. */
 export function decodeResult(bytes: Uint8Array, parts: PartMask, elements: number, words: number): Total {
-  const expected = resultBytes(elements, words);
+  const isPart = isPartResult(bytes);
+  const expected = isPart ? RESULT_HEADER_BYTES + elements * words * 4 : resultBytes(elements, words);
   if (bytes.byteLength !== expected) throw new FormatError(`result has ${bytes.byteLength} bytes, expected ${expected}`);
   const view = viewOf(bytes);
-  if (view.getUint32(0, true) !== RESULT_MAGIC) throw new FormatError('result does not start with TSR2');
+  if (!isPart && view.getUint32(0, true) !== RESULT_MAGIC) throw new FormatError('result does not start with TSR2 or TSR3');
+  if (isPart && countParts(parts) !== 1) throw new FormatError('a result of several parts starts with TSR2');
   if (view.getUint32(4, true) !== parts) throw new FormatError('result names other parts than the hand-in');
   if (view.getUint32(8, true) !== elements || view.getUint32(12, true) !== words)
     throw new FormatError(`result header is wrong, it has ${elements} elements of ${words} words`);
+  if (isPart) return (at) => view.getUint32(RESULT_HEADER_BYTES + at * 4, true);
   const high = RESULT_HEADER_BYTES + elements * words * 4;
   return (at) => view.getUint32(RESULT_HEADER_BYTES + at * 4, true) + view.getUint8(high + at) * 2 ** 32;
+}
+
+const isPartResult = (bytes: Uint8Array): boolean => bytes.byteLength >= RESULT_HEADER_BYTES && viewOf(bytes).getUint32(0, true) === PART_MAGIC;
+
+/** The words of a result of one part, aligned, as they were computed. Throws `FormatError` like `decodeResult`, and where sums were added up. */
+export function wordsOfPart(bytes: Uint8Array, parts: PartMask, elements: number, words: number): Uint32Array {
+  decodeResult(bytes, parts, elements, words);
+  if (countParts(parts) !== 1) throw new FormatError('a result of several parts is a sum');
+  return wordsOf(bytes.subarray(RESULT_HEADER_BYTES, RESULT_HEADER_BYTES + elements * words * 4), elements * words);
 }
 
 /*

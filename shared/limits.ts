@@ -54,6 +54,8 @@ export const limits = {
   auditCpuMsMax: 500,
   /** Elements in one audit of a contributor. */
   packetElementsMax: 1024,
+  /** Of its answer, which travels inside a message; an element of a workload that is audited has no more. */
+  answerBytesMax: 48 * KIB,
   /** A committed result that is not opened within this is dropped; and within this after its contributor has gone. */
   openingMsMax: 2 * MINUTE_MS,
   openingAbsentMsMax: 30 * SECOND_MS,

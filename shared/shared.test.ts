@@ -18,6 +18,7 @@ import {
   sceneSections,
   toBase64Url,
   toHex,
+  wordsOfPart,
 } from './formats.ts';
 import { type ContributorId, countParts, fullMask, type JobId, type MicroUnits, maskOf, type PartMask, partsOf, withoutParts } from './model.ts';
 import { pcgHash, Rng, seedOf } from './rng.ts';
@@ -113,6 +114,22 @@ describe('results', () => {
     expect(() => decodeResult(good, mask, 2, 1)).toThrow('elements');
     expect(() => encodeResult([part(1, 1, 1), part(1, 1, 1)], 1, 2)).toThrow('twice');
     expect(() => encodeResult([part(1, 1)], 1, 2)).toThrow(FormatError);
+  });
+
+  it('of one part are its words alone, and are still read as they were written before', () => {
+    const one = encodeResult([part(2, 7, 0xffffffff)], 1, 2);
+    expect(one).toHaveLength(16 + 8);
+    const total = decodeResult(one, maskOf([2]), 1, 2);
+    expect([total(0), total(1)]).toEqual([7, 0xffffffff]);
+    expect([...wordsOfPart(one, maskOf([2]), 1, 2)]).toEqual([7, 0xffffffff]);
+    const before = new Uint8Array(good);
+    new DataView(before.buffer).setUint32(4, maskOf([2]), true);
+    expect(decodeResult(before, maskOf([2]), 1, 2)(0)).toBe(3);
+    expect([...wordsOfPart(before, maskOf([2]), 1, 2)]).toEqual([3, 0xfffffffe]);
+    const two = new Uint8Array(one);
+    new Uint32Array(two.buffer)[1] = mask;
+    expect(() => decodeResult(two, mask, 1, 2)).toThrow('TSR2');
+    expect(() => wordsOfPart(good, mask, 1, 2)).toThrow('sum');
   });
 });
 

@@ -101,15 +101,20 @@ export interface WorkloadSpec<Params = unknown, Prepared = unknown> {
   outputs(job: JobContext<Params, Prepared>): readonly Output[];
   readonly tolerance: Tolerance;
   split(params: Params, prepared: Prepared): TileGrid;
-  /** Number of parts of a tile, 1 to `limits.partsPerTileMax`. */
+  /**
+   * How results are checked. `audit`: elements are drawn, computed again elsewhere and compared. `verify`: the coordinator looks at the whole
+   * result, which costs far less than computing it.
+   */
+  readonly checking: 'audit' | 'verify';
+  /** Number of parts of a tile, 1 to `limits.partsPerTileMax`. Words of tiles of one part need not be sums: nothing is ever added to them. */
   parts(job: JobContext<Params, Prepared>, tile: TileRef): number;
   /** u32 sums of one element: a part is `elements` x `elementWords` of them, a result the total over its parts (`encodeResult`). */
-  readonly elementWords: number;
+  elementWords(job: JobContext<Params, Prepared>, tile: TileRef): number;
   /** Checkable elements of every part of this tile. In a picture: its pixels, in row order of the tile's region. */
   elements(job: JobContext<Params, Prepared>, tile: TileRef): number;
   /** Micro-units of one part of this tile, at least 1, known before it runs. */
   work(job: JobContext<Params, Prepared>, tile: TileRef): MicroUnits;
-  /** Expected CPU milliseconds to recompute one element on the coordinator; bounds how many are drawn. */
+  /** Expected CPU milliseconds to recompute, or verify, one element on the coordinator; bounds how many are drawn. */
   auditMs(job: JobContext<Params, Prepared>, tile: TileRef): number;
   /**
    * The region of the picture, and the frame, that a tile covers, for pages that outline tiles. Null when there is no picture. Every frame
@@ -192,22 +197,32 @@ export interface PartialResult {
 export interface Runner {
   /** Yields every part of `parts` in ascending order as it finishes. Throws `signal.reason` within one slice of an abort. */
   run(tile: TileRef, parts: PartMask, slice: SlicePolicy, signal: AbortSignal): AsyncIterable<PartialResult>;
-  /** Recomputes single elements of any tiles of the job, as `run` would: `elementWords` u32 for each, in order. Throws like `run`. */
-  recompute(elements: readonly ElementRef[], slice: SlicePolicy, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /** Recomputes single elements of any tiles of the job, as `run` would: `elementWords` u32 for each, in order. Throws like `run`. Only for audits. */
+  recompute?(elements: readonly ElementRef[], slice: SlicePolicy, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
   /** Frees the GPU memory of this job. */
   dispose(): void;
 }
 
-export interface WorkloadRun<Params, Prepared> {
+export type AuditedRunner = Runner & Required<Pick<Runner, 'recompute'>>;
+
+export interface WorkloadRun<Params, Prepared, Runs extends Runner = Runner> {
   /** Uploads the inputs and compiles the kernels (asynchronously). Throws when the adapter's limits do not suffice, with the numbers. */
-  open(device: GPUDevice, job: JobContext<Params, Prepared>, inputs: Readonly<Record<string, Uint8Array<ArrayBuffer>>>): Promise<Runner>;
+  open(device: GPUDevice, job: JobContext<Params, Prepared>, inputs: Readonly<Record<string, Uint8Array<ArrayBuffer>>>): Promise<Runs>;
 }
 
-export interface WorkloadCheck<Params, Prepared, Loaded = unknown> {
+type Awaitable<T> = T | Promise<T>;
+
+interface CheckOfParts<Params, Prepared, Loaded> {
   /** Parses a job's inputs once; the host caches what comes back. */
   load(job: JobContext<Params, Prepared>, inputs: Readonly<Record<string, Uint8Array>>): Loaded;
+  /** Whole parts on the CPU: what an honest contributor computes. Slow; for references and tests. */
+  render(loaded: Loaded, job: JobContext<Params, Prepared>, tile: TileRef, parts: PartMask): Awaitable<PartialResult[]>;
+}
+
+/** Of a workload whose elements are drawn and computed again (`spec.checking`). */
+export interface AuditCheck<Params = unknown, Prepared = unknown, Loaded = unknown> extends CheckOfParts<Params, Prepared, Loaded> {
   /** The truth, on the CPU and independent of the kernel: `elementWords` u32 for each element, in order. */
-  recompute(loaded: Loaded, job: JobContext<Params, Prepared>, elements: readonly ElementRef[]): Uint32Array;
+  recompute(loaded: Loaded, job: JobContext<Params, Prepared>, elements: readonly ElementRef[]): Awaitable<Uint32Array>;
   /** How far apart two values of one element are, in units of `spec.tolerance`. Symmetric, 0 for equal ones. */
   distance(job: JobContext<Params, Prepared>, at: TileRef, a: Uint32Array, b: Uint32Array): number;
   /**
@@ -215,17 +230,48 @@ export interface WorkloadCheck<Params, Prepared, Loaded = unknown> {
    * hit or missed, one lobe or the other) that the rounding which the device is allowed tips it. Slow; asked only where `distance`
    * exceeds the tolerance.
    */
-  explains(loaded: Loaded, job: JobContext<Params, Prepared>, element: ElementRef, claimed: Uint32Array): boolean;
+  explains(loaded: Loaded, job: JobContext<Params, Prepared>, element: ElementRef, claimed: Uint32Array): Awaitable<boolean>;
   /**
    * After how many of its adaptive passes a tile is as good as was ordered, judged by one accepted result of one of them: a fraction,
-   * and Infinity where it can only get better. Counted in the order of `spec.adaptivePasses`, and asked only where there are any.
+   * and Infinity where it can only get better. Counted in the order of `spec.adaptivePasses`, and needed only where there are any.
    */
-  passesWanted(job: JobContext<Params, Prepared>, tile: TileRef, parts: PartMask, result: Uint8Array): number;
-  /** Micro-units that an element really takes, counted while it is computed: what `spec.work` foretells of a part, divided by its elements. */
-  cost(loaded: Loaded, job: JobContext<Params, Prepared>, element: ElementRef): number;
-  /** Whole parts on the CPU: what an honest contributor computes. Slow; for references and tests. */
-  render(loaded: Loaded, job: JobContext<Params, Prepared>, tile: TileRef, parts: PartMask): PartialResult[];
+  passesWanted?(job: JobContext<Params, Prepared>, tile: TileRef, parts: PartMask, result: Uint8Array): number;
+  /**
+   * Micro-units that an element really takes, counted while it is computed: what `spec.work` foretells of a part, divided by its elements. Where
+   * the work is known exactly, it is left out.
+   */
+  cost?(loaded: Loaded, job: JobContext<Params, Prepared>, element: ElementRef): number;
 }
+
+/** Secrets that nobody outside the coordinator knows: what is drawn from them cannot be foreseen. 32 bytes each. */
+export interface VerifyKeys {
+  /** The same for all results of a job. */
+  readonly job: Uint8Array;
+  /** Of this result alone, fixed by what was committed. */
+  readonly result: Uint8Array;
+}
+
+/** Of a workload whose results are looked at as a whole (`spec.checking`). */
+export interface VerifyCheck<Params = unknown, Prepared = unknown, Loaded = unknown> extends CheckOfParts<Params, Prepared, Loaded> {
+  /** What is wrong with a result, as far as `spec.tolerance` can tell. */
+  verify(loaded: Loaded, job: JobContext<Params, Prepared>, tile: TileRef, result: Uint8Array, keys: VerifyKeys): Verified;
+}
+
+export interface Verified {
+  /** Elements that nothing honest explains. */
+  readonly wrong: number;
+  /** Largest distance from the truth, in the tolerance's unit. */
+  readonly worst: number;
+  /** Where the wrong ones are, a sentence for the contributor; empty when there are none. */
+  readonly where: string;
+}
+
+export type WorkloadCheck<Params = unknown, Prepared = unknown, Loaded = unknown> =
+  | AuditCheck<Params, Prepared, Loaded>
+  | VerifyCheck<Params, Prepared, Loaded>;
+
+/** A face that answers at once where its contract would let it take time. */
+export type Sync<Face> = { [K in keyof Face]: Face[K] extends (...args: infer A) => infer R ? (...args: A) => Awaited<R> : Face[K] };
 
 /** A control of how results look on pages. What is downloaded stays as it was ordered. */
 export type LookControl =
@@ -306,7 +352,7 @@ export interface WorkloadEntry {
   readonly form: () => Promise<WorkloadForm>;
   readonly prepare: () => Promise<WorkloadPrepare<unknown, unknown>>;
   readonly run: () => Promise<WorkloadRun<unknown, unknown>>;
-  readonly check: () => Promise<WorkloadCheck<unknown, unknown>>;
+  readonly check: () => Promise<WorkloadCheck>;
   readonly view: () => Promise<WorkloadView<unknown, unknown>>;
   readonly preview?: () => Promise<WorkloadPreview>;
   readonly assemble: () => Promise<WorkloadAssemble<unknown, unknown>>;

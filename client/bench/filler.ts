@@ -32,10 +32,13 @@ function filled(id: string, restMs: number): WorkloadEntry | undefined {
             await new Promise((resolve) => setTimeout(resolve, restMs));
             for (const part of partsOf(parts)) {
               signal.throwIfAborted();
-              yield { part, bytes: new Uint8Array(new Uint32Array(spec.elements(job, at) * spec.elementWords).fill(VALUE).buffer) };
+              yield { part, bytes: new Uint8Array(new Uint32Array(spec.elements(job, at) * spec.elementWords(job, at)).fill(VALUE).buffer) };
             }
           },
-          recompute: async (elements) => new Uint8Array(new Uint32Array(elements.length * spec.elementWords).fill(VALUE).buffer),
+          recompute: async (elements) => {
+            const words = elements.reduce((sum, element) => sum + spec.elementWords(job, element), 0);
+            return new Uint8Array(new Uint32Array(words).fill(VALUE).buffer);
+          },
           dispose: () => undefined,
         };
         return runner;

@@ -1,6 +1,6 @@
 import { workload } from '../../shaders/registry.ts';
 import { encodeResult } from '../../shared/formats.ts';
-import { type JobId, maskOf, type TileRef } from '../../shared/model.ts';
+import { type JobContext, type JobId, maskOf, type TileRef } from '../../shared/model.ts';
 import type { LiveJob } from '../ui/mosaic/live-job.svelte.ts';
 import type { FactListener } from './contributor.svelte.ts';
 
@@ -26,10 +26,11 @@ export function drawFacts(live: LiveJob): FactListener {
       if (step === 'refuted' || step === 'discarded') void live.rebuild();
     },
     part({ job, at, part, bytes }) {
-      const words = workload(job.workload)?.spec.elementWords;
+      const spec = workload(job.workload)?.spec;
+      const context: JobContext = { id: job.id, seed: job.seed, params: job.params, prepared: job.prepared };
       // Layers that nobody looks at would only take memory.
-      if (isShown(job.id) && words && live.mosaic?.shows(at))
-        void live.mosaic.add(at, maskOf([part]), encodeResult([{ part, bytes }], bytes.byteLength / 4 / words, words));
+      if (isShown(job.id) && spec && live.mosaic?.shows(at))
+        void live.mosaic.add(at, maskOf([part]), encodeResult([{ part, bytes }], spec.elements(context, at), spec.elementWords(context, at)));
     },
   };
 }

@@ -41,8 +41,10 @@ export async function runParts(
 /** Recomputes single elements: `elementWords` u32 for each, in order. Rejects and throws as `runParts` does. */
 export async function recompute(run: Run & { readonly elements: readonly ElementRef[] }): Promise<Uint8Array<ArrayBuffer>> {
   const { job, elements, pace, signal } = run;
-  const values = await untilLetGo(job.runner.recompute(elements, pace.policy(signal), signal), run);
-  const wanted = elements.length * job.entry.spec.elementWords * 4;
+  const { runner, context, entry } = job;
+  if (!runner.recompute) throw new Error(`${entry.spec.id} is not audited`);
+  const values = await untilLetGo(runner.recompute(elements, pace.policy(signal), signal), run);
+  const wanted = elements.reduce((sum, element) => sum + entry.spec.elementWords(context, element) * 4, 0);
   if (values.byteLength !== wanted) throw new Error(`the kernel recomputed ${values.byteLength} bytes, expected ${wanted}`);
   return values;
 }

@@ -289,7 +289,7 @@ export class WorkLoop {
     this.#ring();
     try {
       const { spec } = job.entry;
-      const size = { elements: spec.elements(job.context, lease.at), words: spec.elementWords };
+      const size = { elements: spec.elements(job.context, lease.at), words: spec.elementWords(job.context, lease.at) };
       const parts = withoutParts(lease.parts, handIns.done(lease));
       const signal = AbortSignal.any([this.#signal, cancel.signal, gpu.lost]);
       await runParts({ job, at: lease.at, parts, pace, clock, signal }, (part) => {

@@ -25,7 +25,7 @@ import { ELEMENTS, WORDS } from './shape.ts';
 const [folder = '', contributors = '1'] = process.argv.slice(2);
 const NEVER_MS = 1e15;
 const GRID = { passes: 1, tiles: 1_000_000 };
-const spec = { ...simSpec(GRID), parts: () => 1, elements: () => ELEMENTS, elementWords: WORDS };
+const spec = { ...simSpec(GRID), parts: () => 1, elements: () => ELEMENTS, elementWords: () => WORDS };
 
 /** Pay vests after a second, so that as much vests in every round as is earned. */
 const VESTING_MS_MAX = 20_000;

@@ -75,21 +75,21 @@ const judge: Judge = {
 const four: Sample = { parts: [0, 0, 1, 1], elements: [1, 2, 3, 4] };
 const bytes = (...values: number[]): Uint8Array => new Uint8Array(Uint32Array.from(values).buffer);
 
-test('recomputing: what differs, and what of it nothing explains', () => {
-  expect(recomputeSample(judge, at, four, bytes(100, 205, 307, 419), 4)).toEqual({ drawn: 4, differing: 2, unexplained: 1, worst: 19 });
-  expect(recomputeSample(judge, at, four, bytes(100, 200, 300, 400), 4)).toEqual({ drawn: 4, differing: 0, unexplained: 0, worst: 0 });
+test('recomputing: what differs, and what of it nothing explains', async () => {
+  expect(await recomputeSample(judge, at, four, bytes(100, 205, 307, 419), 4)).toEqual({ drawn: 4, differing: 2, unexplained: 1, worst: 19 });
+  expect(await recomputeSample(judge, at, four, bytes(100, 200, 300, 400), 4)).toEqual({ drawn: 4, differing: 0, unexplained: 0, worst: 0 });
 });
 
-test('comparing: where both agree nobody recomputes, where they do not both are judged', () => {
+test('comparing: where both agree nobody recomputes, where they do not both are judged', async () => {
   asked.length = 0;
-  expect(compareSample(judge, at, four, bytes(100, 200, 300, 400), bytes(103, 200, 300, 400), 4)).toEqual({
+  expect(await compareSample(judge, at, four, bytes(100, 200, 300, 400), bytes(103, 200, 300, 400), 4)).toEqual({
     result: { drawn: 4, differing: 0, unexplained: 0, worst: 3 },
     auditor: { drawn: 4, differing: 0, unexplained: 0, worst: 3 },
     apart: 0,
   });
   expect(asked).toEqual([]);
   // Element 2: the claim lies. Element 3: the auditor cries wolf. Element 4: a near-tie of the auditor.
-  expect(compareSample(judge, at, four, bytes(100, 999, 300, 400), bytes(100, 200, 350, 447), 4)).toEqual({
+  expect(await compareSample(judge, at, four, bytes(100, 999, 300, 400), bytes(100, 200, 350, 447), 4)).toEqual({
     result: { drawn: 4, differing: 1, unexplained: 1, worst: 799 },
     auditor: { drawn: 4, differing: 2, unexplained: 1, worst: 50 },
     apart: 3,
@@ -97,7 +97,7 @@ test('comparing: where both agree nobody recomputes, where they do not both are 
   expect(asked).toEqual([[2, 3, 4]]);
 });
 
-test('values of another size are refused', () => {
-  expect(() => recomputeSample(judge, at, four, bytes(1, 2, 3), 4)).toThrow('12 bytes, expected 16');
-  expect(() => compareSample(judge, at, four, bytes(1, 2, 3, 4), bytes(1, 2, 3), 4)).toThrow('12 bytes, expected 16');
+test('values of another size are refused', async () => {
+  await expect(recomputeSample(judge, at, four, bytes(1, 2, 3), 4)).rejects.toThrow('12 bytes, expected 16');
+  await expect(compareSample(judge, at, four, bytes(1, 2, 3, 4), bytes(1, 2, 3), 4)).rejects.toThrow('12 bytes, expected 16');
 });

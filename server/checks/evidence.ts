@@ -11,9 +11,9 @@ export interface Judge {
   readonly words: number;
   /** An element is differing when its distance exceeds this. */
   readonly allowed: number;
-  recompute(elements: readonly ElementRef[]): Uint32Array;
+  recompute(elements: readonly ElementRef[]): Uint32Array | Promise<Uint32Array>;
   distance(element: ElementRef, a: Uint32Array, b: Uint32Array): number;
-  explains(element: ElementRef, claimed: Uint32Array): boolean;
+  explains(element: ElementRef, claimed: Uint32Array): boolean | Promise<boolean>;
 }
 
 /** `Evidence` without who recomputed and what it took. */
@@ -60,14 +60,14 @@ const elementsOf = (at: TileRef, { parts, elements }: Sample): ElementRef[] => e
 const valueAt = (values: Uint32Array, index: number, words: number): Uint32Array => values.subarray(index * words, (index + 1) * words);
 
 /** Recomputes every element of a sample on this CPU and judges what is claimed for it, until `enough` of them are wrong. */
-export function recomputeSample(judge: Judge, at: TileRef, sample: Sample, claims: Uint8Array, enough: number): Findings {
+export async function recomputeSample(judge: Judge, at: TileRef, sample: Sample, claims: Uint8Array, enough: number): Promise<Findings> {
   const elements = elementsOf(at, sample);
   const claimed = wordsOf(claims, elements.length * judge.words);
-  return judgeAll(judge, elements, judge.recompute(elements), claimed, enough);
+  return judgeAll(judge, elements, await judge.recompute(elements), claimed, enough);
 }
 
 /** The referee is dear: it stops at the `enough`-th wrong element, and `drawn` counts those it has judged. */
-function judgeAll(judge: Judge, elements: readonly ElementRef[], truth: Uint32Array, claimed: Uint32Array, enough: number): Findings {
+async function judgeAll(judge: Judge, elements: readonly ElementRef[], truth: Uint32Array, claimed: Uint32Array, enough: number): Promise<Findings> {
   const found = { drawn: 0, differing: 0, unexplained: 0, worst: 0 };
   for (const [index, element] of elements.entries()) {
     if (found.unexplained >= enough) break;
@@ -77,7 +77,7 @@ function judgeAll(judge: Judge, elements: readonly ElementRef[], truth: Uint32Ar
     found.worst = Math.max(found.worst, distance);
     if (distance <= judge.allowed) continue;
     found.differing++;
-    if (!judge.explains(element, claim)) found.unexplained++;
+    if (!(await judge.explains(element, claim))) found.unexplained++;
   }
   return found;
 }
@@ -86,14 +86,14 @@ function judgeAll(judge: Judge, elements: readonly ElementRef[], truth: Uint32Ar
  * Compares what a contributor claims with what an auditor found. Only where they are further apart than the tolerance is this
  * CPU asked, and then it judges both: an auditor that cries wolf is found out as surely as a liar. `apart`: elements where this was so.
  */
-export function compareSample(
+export async function compareSample(
   judge: Judge,
   at: TileRef,
   sample: Sample,
   claims: Uint8Array,
   values: Uint8Array,
   enough: number,
-): { readonly result: Findings; readonly auditor: Findings; readonly apart: number } {
+): Promise<{ readonly result: Findings; readonly auditor: Findings; readonly apart: number }> {
   const { words } = judge;
   const elements = elementsOf(at, sample);
   const claimed = wordsOf(claims, elements.length * words);
@@ -102,13 +102,13 @@ export function compareSample(
   const disputed = elements.map((_, index) => index).filter((index) => distances[index]! > judge.allowed);
   const agreed = Math.max(0, ...distances.filter((distance) => distance <= judge.allowed));
   const disputedElements = disputed.map((index) => elements[index]!);
-  const truth = disputed.length === 0 ? new Uint32Array() : judge.recompute(disputedElements);
-  const judged = (all: Uint32Array): Findings => {
+  const truth = disputed.length === 0 ? new Uint32Array() : await judge.recompute(disputedElements);
+  const judged = async (all: Uint32Array): Promise<Findings> => {
     const picked = new Uint32Array(disputed.length * words);
     for (const [to, from] of disputed.entries()) picked.set(valueAt(all, from, words), to * words);
-    const findings = judgeAll(judge, disputedElements, truth, picked, enough);
+    const findings = await judgeAll(judge, disputedElements, truth, picked, enough);
     const unjudged = disputed.length - findings.drawn;
     return { ...findings, drawn: elements.length - unjudged, worst: Math.max(agreed, findings.worst) };
   };
-  return { result: judged(claimed), auditor: judged(found), apart: disputed.length };
+  return { result: await judged(claimed), auditor: await judged(found), apart: disputed.length };
 }

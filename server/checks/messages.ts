@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Shape } from '../../shared/commitment.ts';
 import type { Evidence, JobContext, PartMask, TileRef } from '../../shared/model.ts';
-import type { AcceptedResult, Preparation } from '../../shared/workload.ts';
+import type { AcceptedResult, Preparation, Verified, VerifyKeys } from '../../shared/workload.ts';
 import type { Sample } from '../core/draw.ts';
 import type { Proof } from './evidence.ts';
 
@@ -36,7 +36,8 @@ export interface Question {
   recompute: Claims;
   /** `values`: what an auditor found, laid out as the claims. */
   compare: Claims & { readonly values: Uint8Array };
-  /** Of an accepted result: `WorkloadCheck.passesWanted`. */
+  verify: JobHandle & { readonly at: TileRef; readonly result: Uint8Array; readonly keys: VerifyKeys };
+  /** Of an accepted result: `AuditCheck.passesWanted`. */
   measure: { readonly workload: string; readonly job: JobContext; readonly at: TileRef; readonly parts: PartMask; readonly result: Uint8Array };
   /** Results come one at a time through the port, in the order of their tiles, and pieces of the file leave through it: `Desk`. */
   assemble: { readonly workload: string; readonly job: JobContext; readonly output: string; readonly desk: MessagePort };
@@ -48,6 +49,7 @@ export interface Answer {
   recompute: Omit<Evidence, 'by'>;
   /** The CPU time of the referee counts once, with the result. `apart`: elements where the two are further apart than the tolerance. */
   compare: { readonly result: Omit<Evidence, 'by'>; readonly auditor: Omit<Evidence, 'by'>; readonly apart: number };
+  verify: Verified & { readonly cpuMs: number };
   measure: number;
   assemble: null;
 }

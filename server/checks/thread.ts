@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { workload } from '../../shaders/registry.ts';
 import { MIB } from '../../shared/limits.ts';
-import { type AcceptedResult, InputError, type WorkloadCheck, type WorkloadEntry } from '../../shared/workload.ts';
+import { type AcceptedResult, type AuditCheck, InputError, type VerifyCheck, type WorkloadCheck, type WorkloadEntry } from '../../shared/workload.ts';
 import { compareSample, type Judge, proveOpening, recomputeSample } from './evidence.ts';
 import type { Alive, Answer, DeskAnswer, DeskQuestion, FromThread, JobHandle, Kind, Question, ToThread } from './messages.ts';
 import { buffersOf, movable } from './moving.ts';
@@ -20,7 +20,7 @@ function entryOf(id: string): WorkloadEntry {
   return entry;
 }
 
-function inputsOf(check: WorkloadCheck<unknown, unknown>, { job, inputs }: JobHandle): unknown {
+function inputsOf(check: WorkloadCheck, { job, inputs }: JobHandle): unknown {
   const known = loaded.get(job.id);
   if (known) return known.value;
   const files = Object.fromEntries(inputs.map(({ name, path }) => [name, readInput(path)]));
@@ -43,13 +43,27 @@ function readInput(path: string): Uint8Array {
   return bytes.byteLength === bytes.buffer.byteLength ? new Uint8Array(bytes.buffer) : new Uint8Array(bytes);
 }
 
+/** The checks of a workload that is audited. */
+async function auditOf(entry: WorkloadEntry): Promise<AuditCheck> {
+  const check = await entry.check();
+  if (!('recompute' in check)) throw new Error(`${entry.spec.id} is not audited`);
+  return check;
+}
+
+async function verifierOf(entry: WorkloadEntry): Promise<VerifyCheck> {
+  const check = await entry.check();
+  if (!('verify' in check)) throw new Error(`${entry.spec.id} is not verified`);
+  return check;
+}
+
 /** The workload's checks, bound to one job. Its inputs are read only when something has to be recomputed. */
-async function judgeOf(question: JobHandle): Promise<Judge> {
-  const { spec, check: face } = entryOf(question.workload);
-  const check = await face();
-  const { job } = question;
+async function judgeOf(question: Question['recompute']): Promise<Judge> {
+  const entry = entryOf(question.workload);
+  const { spec } = entry;
+  const check = await auditOf(entry);
+  const { job, at } = question;
   return {
-    words: spec.elementWords,
+    words: spec.elementWords(job, at),
     allowed: spec.tolerance.allowed,
     recompute: (elements) => check.recompute(inputsOf(check, question), job, elements),
     distance: (element, a, b) => check.distance(job, element, a, b),
@@ -58,9 +72,9 @@ async function judgeOf(question: JobHandle): Promise<Judge> {
 }
 
 /** CPU time of this thread alone, not of its neighbours. */
-function timed<T>(measure: () => T): { readonly value: T; readonly cpuMs: number } {
+async function timed<T>(measure: () => T | Promise<T>): Promise<{ readonly value: T; readonly cpuMs: number }> {
   const before = process.threadCpuUsage();
-  const value = measure();
+  const value = await measure();
   const { user, system } = process.threadCpuUsage(before);
   return { value, cpuMs: (user + system) / 1000 };
 }
@@ -74,16 +88,24 @@ const answers: { [K in Kind]: (question: Question[K]) => Promise<Answer[K]> } = 
   },
   async recompute(question) {
     const judge = await judgeOf(question);
-    const { value, cpuMs } = timed(() => recomputeSample(judge, question.at, question.sample, question.claims, question.enough));
+    const { value, cpuMs } = await timed(() => recomputeSample(judge, question.at, question.sample, question.claims, question.enough));
     return { ...value, cpuMs };
   },
   async compare(question) {
     const judge = await judgeOf(question);
-    const { value, cpuMs } = timed(() => compareSample(judge, question.at, question.sample, question.claims, question.values, question.enough));
+    const { value, cpuMs } = await timed(() => compareSample(judge, question.at, question.sample, question.claims, question.values, question.enough));
     return { result: { ...value.result, cpuMs }, auditor: { ...value.auditor, cpuMs: 0 }, apart: value.apart };
   },
+  async verify(question) {
+    const { workload: id, job, at, result, keys } = question;
+    const check = await verifierOf(entryOf(id));
+    const { value, cpuMs } = await timed(() => check.verify(inputsOf(check, question), job, at, result, keys));
+    return { ...value, cpuMs };
+  },
   async measure({ workload: id, job, at, parts, result }) {
-    return (await entryOf(id).check()).passesWanted(job, at, parts, result);
+    const { passesWanted } = await auditOf(entryOf(id));
+    if (!passesWanted) throw new Error(`${id} does not say how many passes its tiles need`);
+    return passesWanted(job, at, parts, result);
   },
   async assemble({ workload: id, job, output, desk }) {
     const closed = new Promise<never>((_, reject) => {

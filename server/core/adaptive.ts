@@ -9,7 +9,7 @@ import { tileNumber } from './verifier.ts';
 /**
  * Which adaptive passes still run on which tiles. They are counted in the order of `WorkloadSpec.adaptivePasses`: others may lie between them.
  * The first of a tile always runs. Pass p is opened once all parts of passes 0 to p-1 of the tile are accepted and measured, and the mean of
- * what their results want (`WorkloadCheck.passesWanted`, weighted by their parts) exceeds p. Where it does not, the tile is good enough: what nobody has begun of p and the adaptive passes behind it is
+ * what their results want (`AuditCheck.passesWanted`, weighted by their parts) exceeds p. Where it does not, the tile is good enough: what nobody has begun of p and the adaptive passes behind it is
  * waived. That follows from the accepted results alone, in whatever order they came, so a restart comes to the same, and a result that
  * is taken back reopens what it had settled. Nothing is paid for waived parts; the hold, which was for all passes, is released at the end.
  */

@@ -1,6 +1,6 @@
 import { toBase64Url } from '../../shared/formats.ts';
 import { limits, SECOND_MS } from '../../shared/limits.ts';
-import type { Auditor, ElementRef } from '../../shared/model.ts';
+import type { Auditor, ElementRef, TileRef } from '../../shared/model.ts';
 import { KeyedStream } from './draw.ts';
 import { canBeginSoon, fetchMs } from './fetching.ts';
 import { mayTake } from './offer.ts';
@@ -15,7 +15,7 @@ import { allowedMisses, cpuElementsMax, drawDigest } from './verifier.ts';
  * answers, one question in sixteen goes to somebody who is believed.
  */
 
-/** Elements of one result that one auditor sees. */
+/** Elements of one result that one auditor sees, if its answer has room for them. */
 const QUESTION_ELEMENTS_MAX = 64;
 const BELIEVED_SHARE = 1 / 16;
 /** Elements that wait for each trusted contributor; beyond it others are asked. */
@@ -57,6 +57,12 @@ const isApart = (auditor: Contributor, pending: PendingResult, author: Contribut
   (auditor.site === null || auditor.site !== pending.stored.site) &&
   (auditor.network === null || auditor.network !== author?.network);
 
+/** Of an auditor's answer. */
+const elementBytes = (job: Job, at: TileRef): number => 4 * job.spec.elementWords(job.context, at);
+
+const questionElements = (job: Job, at: TileRef): number =>
+  Math.max(1, Math.min(QUESTION_ELEMENTS_MAX, Math.floor(limits.answerBytesMax / elementBytes(job, at))));
+
 /** Puts drawn elements of a result whose opening is proven to somebody: the first few alone, because most lies show in them, then all others. */
 export function askQuestions(state: State, job: Job, pending: PendingResult, now: number): Event[] {
   const drawn = pending.sample.elements.length;
@@ -68,11 +74,12 @@ export function askQuestions(state: State, job: Job, pending: PendingResult, now
   const hasTrusted = room > 0 || job.trustedQuestions.length > 0;
   const viaCpu = !hasTrusted && prevailingAuditor(state, job, now) === 'cpu';
   const first = pending.asked;
+  const step = questionElements(job, pending.stored.at);
   // A second draw is asked whole: something was wrong already.
-  const end = first === 0 && pending.round === 'first' ? Math.min(drawn, QUESTION_ELEMENTS_MAX) : drawn;
+  const end = first === 0 && pending.round === 'first' ? Math.min(drawn, step) : drawn;
   pending.asked = end;
-  for (let from = first; from < end; from += QUESTION_ELEMENTS_MAX) {
-    const to = Math.min(end, from + QUESTION_ELEMENTS_MAX);
+  for (let from = first; from < end; from += step) {
+    const to = Math.min(end, from + step);
     const question = { result: pending.stored.id, from, to, tries: 0, askedMs: now };
     const mustBelieve = stream.u32() < BELIEVED_SHARE * 2 ** 32;
     if (room >= to - from || (hasTrusted && mustBelieve)) {
@@ -87,7 +94,7 @@ export function askQuestions(state: State, job: Job, pending: PendingResult, now
     } else cpu.push(question);
   }
   const asked = end - first - cpu.reduce((sum, { from, to }) => sum + to - from, 0);
-  pending.open = Math.ceil((end - first) / QUESTION_ELEMENTS_MAX) - cpu.length;
+  pending.open = Math.ceil((end - first) / step) - cpu.length;
   const events = askCpu(state, job, pending, cpu, asked);
   return [...events, ...wakeAuditors(state, [...woken], job)];
 }
@@ -187,17 +194,20 @@ export function grantAudits(state: State, contributor: Contributor, now: number,
       if (room <= 0) break;
       if (job.trustedQuestions.length === 0 || !mayTake(contributor, job)) continue;
       room--;
-      grants.push(...auditsOf(state, job, contributor, takeElements(job.trustedQuestions, limits.packetElementsMax), now, random));
+      grants.push(...auditsOf(state, job, contributor, takeElements(state, job, job.trustedQuestions), now, random));
     }
   }
   return grants;
 }
 
-/** Removes questions of at most this many elements from the front. */
-function takeElements(questions: Question[], most: number): Question[] {
-  let [count, elements] = [0, 0];
-  while (count < questions.length && elements + questions[count]!.to - questions[count]!.from <= most) {
-    elements += questions[count]!.to - questions[count]!.from;
+/** Removes questions from the front that one answer has room for. */
+function takeElements(state: State, job: Job, questions: Question[]): Question[] {
+  let [count, elements, bytes] = [0, 0, 0];
+  for (const { result, from, to } of questions) {
+    const pending = state.pending.get(result);
+    elements += to - from;
+    bytes += pending ? (to - from) * elementBytes(job, pending.stored.at) : 0;
+    if (count > 0 && (elements > limits.packetElementsMax || bytes > limits.answerBytesMax)) break;
     count++;
   }
   return questions.splice(0, count);
@@ -207,7 +217,7 @@ function auditsOf(state: State, job: Job, contributor: Contributor, questions: r
   const waiting = questions.filter(({ result }) => state.pending.has(result));
   const grants: ActiveAudit[] = [];
   while (waiting.length > 0) {
-    const taken = takeElements(waiting, limits.packetElementsMax);
+    const taken = takeElements(state, job, waiting);
     const elements = taken.flatMap((question) => elementsOf(state.pending.get(question.result)!, question));
     const price = taken.reduce((sum, question) => sum + auditPrice(job, state.pending.get(question.result)!, question), 0n);
     const affordable = job.stored.checksHeld - job.paidForAudits - job.promisedForAudits >= price;
@@ -241,25 +251,20 @@ export function answer(state: State, contributor: Contributor, token: string, va
   if (!audit || audit.contributor !== contributor.id)
     return [{ type: 'refused', code: 'stale', message: 'Nobody waits for this audit any more.', field: 'token' }];
   const job = state.jobs.get(audit.job);
-  const bytes = 4 * (job?.spec.elementWords ?? 0);
-  if (values.byteLength !== audit.elements.length * bytes)
-    return [
-      {
-        type: 'refused',
-        code: 'bad_input',
-        message: `values has ${values.byteLength} bytes.`,
-        field: 'values',
-        limit: `${audit.elements.length * bytes} bytes`,
-      },
-    ];
+  const wanted = job ? audit.elements.reduce((sum, element) => sum + elementBytes(job, element), 0) : 0;
+  if (values.byteLength !== wanted)
+    return [{ type: 'refused', code: 'bad_input', message: `values has ${values.byteLength} bytes.`, field: 'values', limit: `${wanted} bytes` }];
   endAudit(state, audit);
   job?.fetchedBy.add(contributor.id);
   const events: Event[] = [];
-  let at = 0;
+  let [at, element] = [0, 0];
   for (const question of audit.questions) {
     const pending = state.pending.get(question.result);
-    const found = values.subarray(at * bytes, (at + question.to - question.from) * bytes);
-    at += question.to - question.from;
+    const first = audit.elements[element]!;
+    const bytes = (question.to - question.from) * (job ? elementBytes(job, first) : 0);
+    const found = values.subarray(at, at + bytes);
+    element += question.to - question.from;
+    at += bytes;
     if (pending?.stage === 'audit')
       events.push(...request(state, { kind: 'compare', ...partOf(state, pending, question), values: found, auditor: contributor.id }));
   }

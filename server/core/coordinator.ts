@@ -15,7 +15,7 @@ import { endLease, expireLease, grantWork, leaseKey, measureSpeed, renewLeases, 
 import { isOwnVisitor } from './sites.ts';
 import type { Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
 import { newTraffic, noteOrder, observe } from './traffic.ts';
-import { accept, checked, columnsOf, discard, requestProof } from './verdicts.ts';
+import { accept, checked, columnsOf, discard, requestProof, requestVerification } from './verdicts.ts';
 import { commitmentOf, cpuElementsMax, drawCount, sampleOf, sizeOf, tileNumber } from './verifier.ts';
 import { restoreVesting, vestDue } from './vesting.ts';
 
@@ -203,7 +203,7 @@ function begin(state: State, job: Job, stored: PendingResult['stored'], now: num
     stored,
     stage: 'opening',
     round: stored.round,
-    sample: stored.drawn === 0 ? { parts: [], elements: [] } : sampleOf(state.config.drawKey, job, stored),
+    sample: stored.drawn === 0 || job.spec.checking === 'verify' ? { parts: [], elements: [] } : sampleOf(state.config.drawKey, job, stored),
     claims: new Uint8Array(),
     evidence: [...stored.evidence],
     authorClass: contributor?.deviceClass ?? null,
@@ -215,6 +215,7 @@ function begin(state: State, job: Job, stored: PendingResult['stored'], now: num
   };
   state.pending.set(stored.id, pending);
   if (stored.drawn === 0) return accept(state, job, pending, now);
+  if (job.spec.checking === 'verify') return requestVerification(state, pending);
   return stored.opening ? requestProof(state, pending) : [];
 }
 
@@ -301,6 +302,7 @@ function handIn(state: State, command: Command & { type: 'handIn' }, now: number
 function elementsToDraw(state: State, job: Job, contributor: Contributor, at: PendingResult['stored']['at'], parts: PartMask, now: number): number {
   const auditors = prevailingAuditor(state, job, now);
   const size = sizeOf(job, { at, parts });
+  if (job.spec.checking === 'verify') return size;
   const wanted = drawCount(job.stored.checks.targetError, standingOf(contributor, job.record, now), size, auditors);
   return auditors === 'cpu' ? Math.min(wanted, cpuElementsMax(job, at)) : wanted;
 }

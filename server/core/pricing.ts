@@ -12,7 +12,7 @@ export interface Price {
   readonly parts: number;
   /** Exactly what accepting every part once costs. */
   readonly work: MicroCredits;
-  /** Set aside for auditors; what they do not use comes back. */
+  /** Set aside for auditors; what they do not use comes back. Nothing where there are none. */
   readonly checks: MicroCredits;
 }
 
@@ -42,7 +42,8 @@ export function priceJob(spec: WorkloadSpec, job: JobContext, checks: ChecksPoli
       work += partPrice(spec, job, at, ratePerUnit) * BigInt(count);
     }
   }
-  return { units, parts, work, checks: (work * BigInt(Math.ceil(auditShare(checks.targetError) * 10_000))) / 10_000n };
+  const share = spec.checking === 'audit' ? auditShare(checks.targetError) : 0;
+  return { units, parts, work, checks: (work * BigInt(Math.ceil(share * 10_000))) / 10_000n };
 }
 
 /** What accepted results of a job were paid. */

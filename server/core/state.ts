@@ -18,7 +18,7 @@ import type {
   TileRef,
 } from '../../shared/model.ts';
 import type { AcceptedView, ErrorCode, Preferences } from '../../shared/schemas.ts';
-import type { TileGrid, WorkloadSpec } from '../../shared/workload.ts';
+import type { TileGrid, Verified, VerifyKeys, WorkloadSpec } from '../../shared/workload.ts';
 import type { Agreement, JobSummary, StoredJob, StoredResult, Vesting, Write } from '../store/store.ts';
 import type { Measurements } from './adaptive.ts';
 import type { TileBlocks } from './blocks.ts';
@@ -227,7 +227,7 @@ export interface ActiveAudit {
 /** A committed result on its way to a verdict. */
 export interface PendingResult {
   readonly stored: StoredResult;
-  /** `opening`: the contributor has not opened it yet · `proof`: a thread verifies the opening · `audit`: questions are out. */
+  /** `opening`: the contributor has not opened it yet · `proof`: a thread verifies the opening · `audit`: questions are out, or a thread verifies the whole of it. */
   stage: 'opening' | 'proof' | 'audit';
   /** A second, larger draw after a first one that found something nobody could explain. */
   round: DrawRound;
@@ -252,6 +252,8 @@ export type DrawRound = 'first' | 'second';
 export type CheckRequest =
   /** Does the opening lead to the commitment, and add up to the total? */
   | { readonly kind: 'opening'; readonly round: DrawRound; readonly result: StoredResult; readonly sample: Sample }
+  /** Look at the whole result, on the coordinator's CPU; nothing is drawn. */
+  | { readonly kind: 'verify'; readonly round: DrawRound; readonly result: StoredResult; readonly sample: Sample; readonly keys: VerifyKeys }
   /** Recompute on the coordinator's CPU. `enough`: wrong elements that settle it; nothing more need be looked at. */
   | {
       readonly kind: 'recompute';
@@ -279,6 +281,7 @@ export type CheckOutcome =
   | { readonly kind: 'opened'; readonly claims: Uint8Array }
   /** Not what was committed, or not what the total says. */
   | { readonly kind: 'mismatch'; readonly message: string }
+  | ({ readonly kind: 'verified'; readonly cpuMs: number } & Verified)
   | { readonly kind: 'recomputed'; readonly evidence: Omit<Evidence, 'by'> }
   /** `apart`: elements where the two are further apart than the tolerance, whoever of them is right. */
   | { readonly kind: 'compared'; readonly result: Omit<Evidence, 'by'>; readonly auditor: Omit<Evidence, 'by'>; readonly apart: number }

@@ -25,7 +25,8 @@ const spec: WorkloadSpec = {
   defaults: {},
   outputs: () => [],
   tolerance: { unit: 'steps', allowed: 1, honestMissRate: 1e-3, unexplainedRate: 1e-6 },
-  elementWords: 1,
+  checking: 'audit',
+  elementWords: () => 1,
   split: (params) => {
     const { passes = 1, tiles = 50 } = params as TestParams;
     return { passes, tiles };
@@ -89,8 +90,9 @@ export class Desk {
   readonly ended: (Write & { kind: 'jobEnded' })[] = [];
   readonly milestones: number[] = [];
   now = 1000;
+  readonly #spec: WorkloadSpec;
   #epoch = 0;
-  state: State = this.fresh();
+  state: State;
   #rng = new Rng(1);
   #results = 0;
 
@@ -100,7 +102,7 @@ export class Desk {
         leaseKey: new Uint8Array(32).fill(1),
         drawKey: new Uint8Array(32).fill(2),
         epoch: ++this.#epoch,
-        spec: () => spec,
+        spec: () => this.#spec,
         privateSwarm: true,
         vestingMsMax: 600_000,
       },
@@ -108,7 +110,9 @@ export class Desk {
     );
   }
 
-  constructor(job: Partial<StoredJob> = {}) {
+  constructor(job: Partial<StoredJob> = {}, own: Partial<WorkloadSpec> = {}) {
+    this.#spec = { ...spec, ...own };
+    this.state = this.fresh();
     this.do({ type: 'openJob', job: { ...storedJob, ...job }, results: [], paid: 0n });
   }
 
@@ -192,16 +196,18 @@ export class Desk {
       const unexplained = request.kind === 'opening' ? 0 : wrong(request);
       const evidence = { drawn: request.sample.elements.length, differing: unexplained, unexplained, worst: 0, cpuMs: 1 };
       const outcome: CheckOutcome =
-        request.kind === 'opening'
-          ? { kind: 'opened', claims: new Uint8Array(request.sample.elements.length * 4) }
-          : request.kind === 'recompute'
-            ? { kind: 'recomputed', evidence }
-            : {
-                kind: 'compared',
-                result: evidence,
-                auditor: { ...evidence, differing: auditorWrong, unexplained: auditorWrong },
-                apart: unexplained + auditorWrong,
-              };
+        request.kind === 'verify'
+          ? { kind: 'verified', wrong: unexplained, worst: 3 * unexplained, where: `${unexplained} rows`, cpuMs: 1 }
+          : request.kind === 'opening'
+            ? { kind: 'opened', claims: new Uint8Array(request.sample.elements.length * 4) }
+            : request.kind === 'recompute'
+              ? { kind: 'recomputed', evidence }
+              : {
+                  kind: 'compared',
+                  result: evidence,
+                  auditor: { ...evidence, differing: auditorWrong, unexplained: auditorWrong },
+                  apart: unexplained + auditorWrong,
+                };
       this.do({ type: 'checked', request, outcome });
     }
   }

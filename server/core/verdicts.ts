@@ -11,7 +11,7 @@ import { isSuspended, newStanding, recordVerdict, SUSPENDED, standingOf, vesting
 import { endLease, wakeIdle } from './scheduler.ts';
 import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, PendingResult, State } from './state.ts';
 import { noteVerdict } from './traffic.ts';
-import { errorBound, isProvenWrong, sampleOf, secondDrawCount, sizeOf, tileNumber, totalOf } from './verifier.ts';
+import { errorBound, isProvenWrong, sampleOf, secondDrawCount, sizeOf, tileNumber, totalOf, verifyKeys } from './verifier.ts';
 import { voidVesting } from './vesting.ts';
 
 /** A check that broke down (a dead thread, a lost blob) is asked for again this often; then the result is dropped unpaid and unpunished. */
@@ -21,6 +21,14 @@ const CHECK_RETRIES_MAX = 2;
 export function requestProof(state: State, pending: PendingResult): Event[] {
   pending.stage = 'proof';
   return request(state, { kind: 'opening', round: pending.round, result: pending.stored, sample: pending.sample });
+}
+
+/** A result that is looked at as a whole needs no opening: its bytes are here. */
+export function requestVerification(state: State, pending: PendingResult): Event[] {
+  pending.stage = 'audit';
+  pending.open = 1;
+  const { round, stored: result, sample } = pending;
+  return request(state, { kind: 'verify', round, result, sample, keys: verifyKeys(state.config.drawKey, result) });
 }
 
 /** Takes the answer to a check request. Answers nobody waits for any more are dropped: about decided results, or asked before a restart. */
@@ -43,6 +51,8 @@ function decide(state: State, job: Job, pending: PendingResult, check: CheckRequ
       pending.claims = outcome.claims;
       pending.stage = 'audit';
       return askQuestions(state, job, pending, now);
+    case 'verified':
+      return verified(state, job, pending, outcome, now);
     case 'recomputed':
       noteAgreement(job, pending, CPU_CLASS, outcome.evidence.differing, outcome.evidence);
       return answered(state, job, pending, { ...outcome.evidence, by: 'cpu' }, now);
@@ -51,6 +61,14 @@ function decide(state: State, job: Job, pending: PendingResult, check: CheckRequ
     default:
       throw new Error(`unknown outcome ${JSON.stringify(outcome satisfies never)}`);
   }
+}
+
+/** All of its elements were looked at: the first wrong one is a lie. */
+function verified(state: State, job: Job, pending: PendingResult, { wrong, worst, where, cpuMs }: CheckOutcome & { kind: 'verified' }, now: number): Event[] {
+  const evidence: Evidence = { by: 'cpu', drawn: sizeOf(job, pending.stored), differing: wrong, unexplained: wrong, worst, cpuMs };
+  if (wrong === 0) return answered(state, job, pending, evidence, now);
+  pending.evidence.push(evidence);
+  return refute(state, job, pending, `It is not what the job asks for: ${where}.`, now);
 }
 
 /** An auditor's word: counted when the referee has nothing against it. One that lied is refuted itself, and its question goes to somebody else. */
@@ -202,12 +220,13 @@ export function accept(state: State, job: Job, pending: PendingResult, now: numb
   const { context, spec } = job;
   const done = { tiles: count / spec.parts(context, stored.at), microUnits: count * spec.work(context, stored.at), elements: size };
   events.push(...noteAccepted(state, job, accepted), { type: 'tileAccepted', job: stored.job, result: acceptedView(accepted), amount: done, atMs: now });
-  events.push(verdictEvent(pending, owner, 'accepted', amount, 0n, reasonToAccept(pending, contributor)));
+  events.push(verdictEvent(pending, owner, 'accepted', amount, 0n, reasonToAccept(job, pending, contributor)));
   return events;
 }
 
-function reasonToAccept({ evidence }: PendingResult, contributor: Contributor | undefined): string {
+function reasonToAccept({ spec }: Job, { evidence }: PendingResult, contributor: Contributor | undefined): string {
   if (contributor?.trusted) return 'The operator trusts this contributor.';
+  if (spec.checking === 'verify') return 'All of it was checked.';
   return `${totalOf(evidence).drawn} values drawn at random were computed again and matched.`;
 }
 

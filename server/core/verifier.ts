@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { domainBytes, encodeLeaseBody, fromHex, hashDomains, type LeaseBody } from '../../shared/formats.ts';
 import { limits } from '../../shared/limits.ts';
 import { type Auditor, type BlobHash, countParts, type Evidence, type TileRef } from '../../shared/model.ts';
-import type { Tolerance } from '../../shared/workload.ts';
+import type { Tolerance, VerifyKeys } from '../../shared/workload.ts';
 import type { StoredResult } from '../store/store.ts';
 import { drawElements, type Sample } from './draw.ts';
 import type { Standing } from './reputation.ts';
@@ -46,6 +46,14 @@ export function drawDigest(drawKey: MacKey, result: Pick<StoredResult, 'commitme
     .update(domainBytes(hashDomains.draw, result.commitment, result.nonce, new TextEncoder().encode(purpose)))
     .digest();
 }
+
+/** What verifying a whole result is drawn from, fixed by its commitment; and what all results of its job share. */
+export const verifyKeys = (drawKey: MacKey, result: Pick<StoredResult, 'job' | 'commitment' | 'nonce'>): VerifyKeys => ({
+  job: createHmac('sha256', drawKey)
+    .update(domainBytes(hashDomains.draw, new TextEncoder().encode(result.job)))
+    .digest(),
+  result: drawDigest(drawKey, result, 'first'),
+});
 
 /** Draw: the elements that are looked at. The same again after a restart. */
 export const sampleOf = (drawKey: MacKey, job: Job, result: StoredResult): Sample =>

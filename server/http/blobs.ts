@@ -53,7 +53,7 @@ export const blobRoutes =
       const lease = coordinator.readLease(token);
       const job = coordinator.openJob(lease.job);
       if (!job || lease.expiresMs < clock()) throw new JobError('conflict', 'This lease has expired or its job has ended.');
-      const shape = { parts: lease.parts, elements: job.spec.elements(job.context, lease.at), words: job.spec.elementWords };
+      const shape = { parts: lease.parts, elements: job.spec.elements(job.context, lease.at), words: job.spec.elementWords(job.context, lease.at) };
       const bytesMax = Math.max(resultBytes(shape.elements, shape.words), openingBytesMax(shape));
       await blobs.put(request.body as AsyncIterable<Uint8Array>, { bytesMax, expected: request.params.hash });
       return {};

@@ -13,9 +13,10 @@ export const claimOf = ({ tileKey, identity }: Pick<Submission, 'tileKey' | 'ide
 
 const wordsAt = (bytes: Uint8Array): Uint32Array => new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 
+const notSimulated = (): Error => new Error('the simulated workload is audited');
+
 /** Elements at which a check asks the referee. */
-function disputed(request: CheckRequest): number {
-  if (request.kind === 'opening') return 0;
+function disputed(request: CheckRequest & { kind: 'recompute' | 'compare' }): number {
   const claims = wordsAt(request.claims);
   if (request.kind === 'recompute') return judge(claims, () => true, request.enough).differing;
   const values = wordsAt(request.values);
@@ -32,6 +33,8 @@ export function checkCpuMs(request: CheckRequest): number {
       return request.sample.elements.length * CPU_MS_PER_ELEMENT + disputed(request) * REFEREE_MS_PER_ELEMENT;
     case 'compare':
       return COMPARE_MS + disputed(request) * (CPU_MS_PER_ELEMENT + REFEREE_MS_PER_ELEMENT);
+    case 'verify':
+      throw notSimulated();
     default:
       throw new Error(`unknown request ${JSON.stringify(request satisfies never)}`);
   }
@@ -50,6 +53,8 @@ export function outcomeOf(request: CheckRequest, submission: Submission, forged:
       const apart = claims.filter((_, index) => differ(index)).length;
       return { kind: 'compared', result: { ...result, cpuMs }, auditor: { ...auditor, cpuMs }, apart };
     }
+    case 'verify':
+      throw notSimulated();
     default:
       throw new Error(`unknown request ${JSON.stringify(request satisfies never)}`);
   }

@@ -126,7 +126,7 @@ async function takeResult(deps: ContributeDeps, session: Session, message: schem
   if (!job) throw new Refusal('conflict', 'This job is not open any more.', 'token');
   const bytes = await bytesOf(deps, message, limits.resultBytesMax);
   try {
-    decodeResult(bytes, message.parts, job.spec.elements(job.context, lease.at), job.spec.elementWords);
+    decodeResult(bytes, message.parts, job.spec.elements(job.context, lease.at), job.spec.elementWords(job.context, lease.at));
   } catch (error) {
     if (error instanceof FormatError) throw new Refusal('bad_input', error.message, 'inline');
     throw error;
@@ -167,7 +167,7 @@ async function takeOpening(deps: ContributeDeps, session: Session, message: sche
   if (!job) return null;
   const { stored } = pending;
   if (stored.contributor !== contributor) throw new Refusal('forbidden', 'This result is another contributor’s.', 'result');
-  const shape = { parts: stored.parts, elements: job.spec.elements(job.context, stored.at), words: job.spec.elementWords };
+  const shape = { parts: stored.parts, elements: job.spec.elements(job.context, stored.at), words: job.spec.elementWords(job.context, stored.at) };
   const bytes = await bytesOf(deps, message, openingBytesMax(shape));
   refuse(await coordinator.dispatch({ type: 'open', contributor, result, hash, inline: message.inline === null ? null : bytes }));
   return null;

@@ -205,7 +205,7 @@ export interface StoredResult {
   readonly vesting: Vesting | null;
   /** Made by an operator's drill. */
   readonly drill: boolean;
-  /** `WorkloadCheck.passesWanted` of an accepted result, which may be Infinity; null until it was measured, and where nothing is adaptive. */
+  /** `AuditCheck.passesWanted` of an accepted result, which may be Infinity; null until it was measured, and where nothing is adaptive. */
   readonly passesWanted: number | null;
 }
 

@@ -1,7 +1,7 @@
 import { fromBase64Url, wordsOf } from '../../shared/formats.ts';
 import { fullMask } from '../../shared/model.ts';
 import { load, render } from './check.ts';
-import { spec } from './spec.ts';
+import { ELEMENT_WORDS, spec } from './spec.ts';
 import { type Agreement, agreement, agreementFigures, type Compared, comparedScenes, lightOf, SAMPLES, worse } from './testing/benchAgreement.ts';
 import type { Variant } from './testing/benchAgreementPage.ts';
 import { type BenchPage, type Bundle, callPage, openPage, progress, SOFTWARE_FLAGS } from './testing/benchBrowser.ts';
@@ -120,7 +120,7 @@ async function compareScene(backEnds: readonly BackEnd[], scene: Compared): Prom
   const floats = wordsFrom((await run(backEnds[0]!, 'floats', scene)).words);
   const float = lightOf(new Float32Array(floats.buffer, floats.byteOffset, floats.length));
   const bias = float > 0 ? Math.abs((100 * lightOf(claims[1]!)) / float - 100) : 0;
-  return { pairs, modelled, bias, count: truth.length / spec.elementWords };
+  return { pairs, modelled, bias, count: truth.length / ELEMENT_WORDS };
 }
 
 const run = ({ page }: BackEnd, variant: Variant, { tiles }: Compared): Promise<{ ms: number; words: string }> =>

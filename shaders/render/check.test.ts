@@ -7,14 +7,14 @@ import { lightPasses, type Place, placeOf, sampleRange, tileRect } from './grid.
 import { boundsOf } from './nearTie.ts';
 import type { RenderJob } from './params.ts';
 import { addSample, addSamples, traceVariant } from './reference.ts';
-import { spec } from './spec.ts';
+import { ELEMENT_WORDS, spec } from './spec.ts';
 import { sceneJob } from './testing/scenes.ts';
 
 // 4 x 4 tiles of 16 pixels in four parts of 16 samples; this one sees floor, wall and block.
 const { job, packed } = sceneJob(cornellBox(), { width: 64, height: 64, samples: 64 });
 const tile = { pass: 0, tile: 9 };
 const loaded = load(job, { scene: packed });
-const words = spec.elementWords;
+const words = ELEMENT_WORDS;
 
 const elementAt = (element: number, part = 1): ElementRef => ({ ...tile, part, element });
 const placeAt = (element: number): Place => placeOf(job, elementAt(element));

@@ -1,6 +1,6 @@
 import { radiancePart } from '../../shared/formats.ts';
 import { partsOf } from '../../shared/model.ts';
-import type { PartialResult, WorkloadCheck } from '../../shared/workload.ts';
+import type { AuditCheck, PartialResult, Sync } from '../../shared/workload.ts';
 import { isFeaturePass, placeOf } from './grid.ts';
 import { boundsOf } from './nearTie.ts';
 
@@ -8,14 +8,14 @@ export { passesWanted } from './noise.ts';
 
 import type { RenderParams, RenderPrepared } from './params.ts';
 import { addSamples, loadScene, type Scene, stepsOf } from './reference.ts';
-import { STEPS_PER_MICRO_UNIT, spec } from './spec.ts';
+import { ELEMENT_WORDS, STEPS_PER_MICRO_UNIT, spec } from './spec.ts';
 
 /**
  * The truth about rendered tiles. An element is one pixel of one part, in row order of the tile: four sums of `radiancePart`.
  * What is wrong, and what it was measured on: README.md.
  */
 
-const WORDS = spec.elementWords;
+const WORDS = ELEMENT_WORDS;
 
 /**
  * A step of the sum, or this share of it where that is more: bright sums have fewer f32 digits than steps, and curved mirrors magnify
@@ -35,7 +35,7 @@ function squaresUnitOf(squares: number): number {
   return 1 + Math.max(perStep, 2 * squares * SHARE);
 }
 
-type Check = WorkloadCheck<RenderParams, RenderPrepared, Scene>;
+type Check = Sync<AuditCheck<RenderParams, RenderPrepared, Scene>>;
 
 /** Throws when the input is missing, `FormatError` when it is damaged. */
 export const load: Check['load'] = (_job, inputs) => {
@@ -80,7 +80,7 @@ export const explains: Check['explains'] = (scene, job, element, claimed) => {
 };
 
 /** Throws `RangeError` when the element is not one of the job's. */
-export const cost: Check['cost'] = (scene, job, element) => stepsOf(scene, job, placeOf(job, element)) / STEPS_PER_MICRO_UNIT;
+export const cost: NonNullable<Check['cost']> = (scene, job, element) => stepsOf(scene, job, placeOf(job, element)) / STEPS_PER_MICRO_UNIT;
 
 export const render: Check['render'] = (scene, job, tile, parts) =>
   partsOf(parts).map((part): PartialResult => {

@@ -6,7 +6,7 @@ import { extension } from './extension.ts';
 import { gridOf, isFeaturePass, lightPasses, partsIn } from './grid.ts';
 import { defaults, type RenderJob, type RenderParams, type RenderPrepared } from './params.ts';
 import { prepare } from './prepare.ts';
-import { spec } from './spec.ts';
+import { ELEMENT_WORDS, spec } from './spec.ts';
 
 const base: RenderParams = { ...defaults, scene: 'cornell', width: 24, height: 16, samples: 5, bounces: 2, layers: 'all' };
 const none = {} as RenderPrepared;
@@ -63,7 +63,7 @@ describe('an extended picture', () => {
     const scene = load(job, inputs);
     const { passes, tiles } = gridOf(job.params);
     return Array.from({ length: tiles }, (_, tile) => {
-      const total = new Array<number>(spec.elements(job, { pass: features ? lightPasses(base).length : 0, tile }) * spec.elementWords).fill(0);
+      const total = new Array<number>(spec.elements(job, { pass: features ? lightPasses(base).length : 0, tile }) * ELEMENT_WORDS).fill(0);
       for (let pass = 0; pass < passes; pass++) {
         if (isFeaturePass(job.params, pass) !== features) continue;
         for (const { bytes } of render(scene, job, { pass, tile }, fullMask(partsIn(job.params, pass))))

@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { wordsOf } from '../../shared/formats.ts';
 import { type ElementRef, fullMask, maskOf, type PartMask, type TileRef } from '../../shared/model.ts';
 import { Rng } from '../../shared/rng.ts';
-import type { PartialResult, Runner, SlicePolicy } from '../../shared/workload.ts';
+import type { AuditedRunner, PartialResult, SlicePolicy } from '../../shared/workload.ts';
 import { requestDevice } from '../common/device.ts';
 import { checked } from '../common/scopes.ts';
 import { distance, load, recompute, render } from './check.ts';
 import type { RenderJob } from './params.ts';
 import { open } from './run.ts';
-import { spec } from './spec.ts';
+import { ELEMENT_WORDS, spec } from './spec.ts';
 import { analyticScenes } from './testing/analytic.ts';
 import { type TestScene, testScenes } from './testing/scenes.ts';
 
@@ -25,22 +25,22 @@ afterAll(() => device.destroy());
 const patient: SlicePolicy = { budgetMs: () => 50, inFlight: () => 2, between: async () => {} };
 const never = new AbortController().signal;
 
-const opened = ({ job, packed }: TestScene, on = device): Promise<Runner> => open(on, job, { scene: packed });
+const opened = ({ job, packed }: TestScene, on = device): Promise<AuditedRunner> => open(on, job, { scene: packed });
 
-async function collect(runner: Runner, tile: TileRef, parts: PartMask, policy = patient, signal = never): Promise<PartialResult[]> {
+async function collect(runner: AuditedRunner, tile: TileRef, parts: PartMask, policy = patient, signal = never): Promise<PartialResult[]> {
   const finished: PartialResult[] = [];
   for await (const part of runner.run(tile, parts, policy, signal)) finished.push(part);
   return finished;
 }
 
-const wordsPerPart = (job: RenderJob, tile: TileRef): number => spec.elements(job, tile) * spec.elementWords;
+const wordsPerPart = (job: RenderJob, tile: TileRef): number => spec.elements(job, tile) * ELEMENT_WORDS;
 
 /** Elements that two lists of values of one pass have, have alike to the last bit, and have further apart than audits allow. */
 function compared(job: RenderJob, at: TileRef, a: Uint32Array, b: Uint32Array): { elements: number; equal: number; differing: number } {
   expect(a.length).toBe(b.length);
   const counts = { elements: 0, equal: 0, differing: 0 };
-  for (let word = 0; word < a.length; word += spec.elementWords) {
-    const [left, right] = [a.subarray(word, word + spec.elementWords), b.subarray(word, word + spec.elementWords)];
+  for (let word = 0; word < a.length; word += ELEMENT_WORDS) {
+    const [left, right] = [a.subarray(word, word + ELEMENT_WORDS), b.subarray(word, word + ELEMENT_WORDS)];
     counts.elements++;
     if (left.every((value, index) => value === right[index])) counts.equal++;
     if (distance(job, at, left, right) > spec.tolerance.allowed) counts.differing++;
@@ -177,7 +177,7 @@ describe('a run', () => {
 
 describe('single elements', () => {
   const rng = new Rng(7);
-  const values = (bytes: Uint8Array, elements: readonly ElementRef[]): Uint32Array => wordsOf(bytes, elements.length * spec.elementWords);
+  const values = (bytes: Uint8Array, elements: readonly ElementRef[]): Uint32Array => wordsOf(bytes, elements.length * ELEMENT_WORDS);
 
   /** Elements of any part of these tiles, and the two ends of the job's last, shortest part. */
   function someOf(job: RenderJob, tiles: readonly TileRef[], count: number): ElementRef[] {
@@ -190,15 +190,15 @@ describe('single elements', () => {
   }
 
   /** What `run` sums for these elements. */
-  async function ran(runner: Runner, job: RenderJob, elements: readonly ElementRef[]): Promise<Uint32Array> {
+  async function ran(runner: AuditedRunner, job: RenderJob, elements: readonly ElementRef[]): Promise<Uint32Array> {
     const tiles = new Map<string, Promise<PartialResult[]>>();
-    const out = new Uint32Array(elements.length * spec.elementWords);
+    const out = new Uint32Array(elements.length * ELEMENT_WORDS);
     for (const [index, at] of elements.entries()) {
       const key = `${at.pass}/${at.tile}`;
       const parts = tiles.get(key) ?? collect(runner, at, fullMask(spec.parts(job, at)));
       tiles.set(key, parts);
       const words = wordsOf((await parts)[at.part]!.bytes, wordsPerPart(job, at));
-      out.set(words.subarray(at.element * spec.elementWords, (at.element + 1) * spec.elementWords), index * spec.elementWords);
+      out.set(words.subarray(at.element * ELEMENT_WORDS, (at.element + 1) * ELEMENT_WORDS), index * ELEMENT_WORDS);
     }
     return out;
   }

@@ -1,6 +1,6 @@
 import { ALBEDO_EDGE, concatBytes, decodeScene, hasFeature, radiancePart, type SceneSection, sceneSections, TEXEL_ROW } from '../../shared/formats.ts';
 import { type ElementRef, fullMask, hasPart, type PartMask, type TileRef } from '../../shared/model.ts';
-import type { PartialResult, Runner, SlicePolicy, WorkloadRun } from '../../shared/workload.ts';
+import type { AuditedRunner, PartialResult, SlicePolicy, WorkloadRun } from '../../shared/workload.ts';
 import { requireStorageBuffers, uploadStorage, uploadUniform } from '../common/buffers.ts';
 import { lossOf } from '../common/device.ts';
 import numbers from '../common/numbers.wgsl?raw';
@@ -15,7 +15,7 @@ import pathtrace from './pathtrace.wgsl?raw';
 import scatter from './scatter.wgsl?raw';
 import scene from './scene.wgsl?raw';
 import { SLICE_HEAD_WORDS, SLOT_WORDS, SLOTS, type SliceKind, sliceHead } from './slice.ts';
-import { spec } from './spec.ts';
+import { ELEMENT_WORDS } from './spec.ts';
 import surface from './surface.wgsl?raw';
 import traverse from './traverse.wgsl?raw';
 
@@ -75,7 +75,7 @@ function jobUniform(job: RenderJob, environmentTexels: number, srgb: Uint8Array<
   return bytes;
 }
 
-export const open: WorkloadRun<RenderParams, RenderPrepared>['open'] = async (device, job, inputs) => {
+export const open: WorkloadRun<RenderParams, RenderPrepared, AuditedRunner>['open'] = async (device, job, inputs) => {
   const packed = inputs.scene;
   if (!packed) throw new Error('The job has no input named scene.');
   const sections = decodeScene(packed);
@@ -154,7 +154,7 @@ interface Kernel {
   readonly frames: Uint32Array;
 }
 
-class RenderRunner implements Runner {
+class RenderRunner implements AuditedRunner {
   readonly #device: GPUDevice;
   readonly #job: RenderJob;
   readonly #kernel: Kernel;
@@ -221,7 +221,7 @@ interface Work {
   readonly partBytes: number;
 }
 
-const ELEMENT_BYTES = spec.elementWords * 4;
+const ELEMENT_BYTES = ELEMENT_WORDS * 4;
 
 /** A tile and pass, in parts as the job has them. */
 function tileWork(job: RenderJob, frames: Uint32Array, tile: TileRef): Work {

@@ -12,6 +12,9 @@ import { defaults, type RenderJob, type RenderParams, type RenderPrepared, setti
  */
 export const STEPS_PER_MICRO_UNIT = 16_800;
 
+/** Sums of an element, whatever it is of. */
+export const ELEMENT_WORDS = radiancePart.pixelBytes / 4;
+
 /** Of a path's steps, what its camera ray and first surface take: all that features trace. Of jobs that were prepared before it was measured. */
 const FEATURE_SHARE = 1 / 4;
 
@@ -40,8 +43,9 @@ export const spec: WorkloadSpec<RenderParams, RenderPrepared> = {
   // Measured, README.md: "What wrong means".
   tolerance: { unit: 'steps of a sum, or 1/1024 of it where that is more', allowed: 1, honestMissRate: 0.12, unexplainedRate: 1e-4 },
   split: gridOf,
+  checking: 'audit',
   parts: (job, { pass }) => partsIn(job.params, pass),
-  elementWords: radiancePart.pixelBytes / 4,
+  elementWords: () => ELEMENT_WORDS,
   elements: (job, at) => elementsOf(job.params, at),
   work(job, at) {
     const { width, height } = tileRect(job.params, at.tile);

@@ -94,7 +94,14 @@ export function fakeWork(options: FakeWorkOptions = {}): FakeWork {
     dispose: () => void work.log.push(`dispose ${job}`),
   });
   const entry = {
-    spec: { id: 'fake', version: 1, elementWords: 1, elements: () => elements, region: () => ({ x: 0, y: 0, width: 1, height: 1, frame: 0 }) },
+    spec: {
+      id: 'fake',
+      version: 1,
+      checking: 'audit',
+      elementWords: () => 1,
+      elements: () => elements,
+      region: () => ({ x: 0, y: 0, width: 1, height: 1, frame: 0 }),
+    },
     run: async () => ({
       async open(_device: GPUDevice, { id }: { id: string }, inputs: Record<string, Uint8Array>) {
         if (failOpen(id)) throw new Error('needs more than this GPU has');

@@ -8,7 +8,7 @@ import { assemble } from '../assemble.ts';
 import * as check from '../check.ts';
 import type { RenderJob } from '../params.ts';
 import { prepare } from '../prepare.ts';
-import { spec } from '../spec.ts';
+import { ELEMENT_WORDS, spec } from '../spec.ts';
 import { scenes } from './scenes.ts';
 
 /**
@@ -32,7 +32,7 @@ for (const { id, params: ordered, files } of (await scenes()).filter(({ id }) =>
       for (let pass = 0; pass < passes; pass++) {
         const at = { pass, tile };
         const parts = fullMask(spec.parts(job, at));
-        yield { tile: at, parts, bytes: encodeResult(check.render(loaded, job, at, parts), spec.elements(job, at), spec.elementWords) };
+        yield { tile: at, parts, bytes: encodeResult(check.render(loaded, job, at, parts), spec.elements(job, at), ELEMENT_WORDS) };
       }
   }
   const png: Uint8Array[] = [];

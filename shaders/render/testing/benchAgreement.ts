@@ -3,7 +3,7 @@ import type { TileRef } from '../../../shared/model.ts';
 import { distance } from '../check.ts';
 import type { RenderJob } from '../params.ts';
 import { prepare } from '../prepare.ts';
-import { spec } from '../spec.ts';
+import { ELEMENT_WORDS, spec } from '../spec.ts';
 import { gltfScenes } from './gltfScenes.ts';
 import { testScenes } from './scenes.ts';
 
@@ -53,7 +53,7 @@ export interface Agreement {
   readonly apart: number;
 }
 
-const WORDS = spec.elementWords;
+const WORDS = ELEMENT_WORDS;
 
 /** `a` and `b`: elements of the scene's tiles, of one part. */
 export function agreement({ job, tiles }: Compared, a: Uint32Array, b: Uint32Array): Agreement {

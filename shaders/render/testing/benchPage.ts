@@ -1,18 +1,18 @@
 import { concatBytes, radiancePart, toBase64Url, wordsOf } from '../../../shared/formats.ts';
 import { countParts, type ElementRef, type PartMask, type TileRef } from '../../../shared/model.ts';
-import type { Runner, SlicePolicy } from '../../../shared/workload.ts';
+import type { AuditedRunner, SlicePolicy } from '../../../shared/workload.ts';
 import { type OpenedDevice, requestDevice } from '../../common/device.ts';
 import { samplesOfParts } from '../grid.ts';
 import type { RenderJob } from '../params.ts';
 import { open } from '../run.ts';
-import { spec } from '../spec.ts';
+import { ELEMENT_WORDS, spec } from '../spec.ts';
 import type { RoundResult } from './peerContest.ts';
 
 /** Our half of render.bench.ts that runs in the browser: the kernel as contributors run it. */
 
 interface Opened {
   readonly job: RenderJob;
-  readonly runner: Runner;
+  readonly runner: AuditedRunner;
 }
 
 const runners = new Map<string, Opened>();
@@ -74,7 +74,7 @@ export async function run(name: string, tile: TileRef, parts: PartMask): Promise
   return { ms, parts: toBase64Url(concatBytes(...finished)) };
 }
 
-async function traced(runner: Runner, tile: TileRef, parts: PartMask): Promise<Uint8Array<ArrayBuffer>[]> {
+async function traced(runner: AuditedRunner, tile: TileRef, parts: PartMask): Promise<Uint8Array<ArrayBuffer>[]> {
   const finished: Uint8Array<ArrayBuffer>[] = [];
   for await (const { bytes } of runner.run(tile, parts, slices, new AbortController().signal)) finished.push(bytes);
   return finished;
@@ -105,9 +105,9 @@ export async function round(name: string, pass: number, parts: PartMask): Promis
 
 function addPart(image: Float32Array, job: RenderJob, at: TileRef, bytes: Uint8Array<ArrayBuffer>, unit: number): void {
   const region = spec.region(job, at)!;
-  const words = wordsOf(bytes, spec.elements(job, at) * spec.elementWords);
-  for (let element = 0; element * spec.elementWords < words.length; element++) {
+  const words = wordsOf(bytes, spec.elements(job, at) * ELEMENT_WORDS);
+  for (let element = 0; element * ELEMENT_WORDS < words.length; element++) {
     const [x, y] = [region.x + (element % region.width), region.y + Math.floor(element / region.width)];
-    for (let k = 0; k < 3; k++) image[(y * job.params.width + x) * 3 + k]! += words[element * spec.elementWords + k]! * unit;
+    for (let k = 0; k < 3; k++) image[(y * job.params.width + x) * 3 + k]! += words[element * ELEMENT_WORDS + k]! * unit;
   }
 }

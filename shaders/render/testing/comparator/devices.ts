@@ -5,7 +5,7 @@ import { build } from 'vite';
 import { fromBase64Url, wordsOf } from '../../../../shared/formats.ts';
 import type { ElementRef } from '../../../../shared/model.ts';
 import type { RenderJob } from '../../params.ts';
-import { spec } from '../../spec.ts';
+import { ELEMENT_WORDS } from '../../spec.ts';
 import type { RoundingName } from './pushedKernel.ts';
 
 /**
@@ -50,7 +50,7 @@ export async function openDevices(scenes: ReadonlyMap<string, Uint8Array<ArrayBu
           async ([sceneName, sceneJob, roundingName, refs]) => (await import('/devices.js' as string)).recompute(sceneName, sceneJob, roundingName, refs),
           [scene, job, rounding, elements] as const,
         );
-        return wordsOf(fromBase64Url(words), elements.length * spec.elementWords);
+        return wordsOf(fromBase64Url(words), elements.length * ELEMENT_WORDS);
       },
       close: () => browser.close(),
     };

@@ -5,7 +5,7 @@ import { recompute } from '../../check.ts';
 import { placeOf, sampleRange, tileRect } from '../../grid.ts';
 import type { RenderJob } from '../../params.ts';
 import { addSamples, loadScene, type Scene } from '../../reference.ts';
-import { spec } from '../../spec.ts';
+import { ELEMENT_WORDS } from '../../spec.ts';
 
 /** Results that somebody made up or cheapened, computed only where they are looked at. They are of passes of light. */
 
@@ -42,7 +42,7 @@ const halfSamples: Lie = (subject) => (element) => {
   const place = placeOf(subject.job, element);
   const count = place.end - place.first;
   const half = Math.ceil(count / 2);
-  const sums = new Uint32Array(spec.elementWords);
+  const sums = new Uint32Array(ELEMENT_WORDS);
   addSamples(subject.scene, subject.job, { ...place, end: place.first + half }, sums, 0);
   return sums.map((sum) => Math.round((sum * count) / half));
 };
@@ -78,7 +78,7 @@ const patch: Lie = (subject, seed) => {
 const blur: Lie = (subject) => (element) => {
   const { width, height } = tileRect(subject.job.params, element.tile);
   const [column, row] = [element.element % width, Math.floor(element.element / width)];
-  const sums = new Float64Array(spec.elementWords);
+  const sums = new Float64Array(ELEMENT_WORDS);
   let count = 0;
   for (let y = Math.max(0, row - 1); y <= Math.min(height - 1, row + 1); y++)
     for (let x = Math.max(0, column - 1); x <= Math.min(width - 1, column + 1); x++) {
@@ -92,7 +92,7 @@ const BRIGHTER = 1.02;
 
 /** Everything 2 % brighter, squares to match. */
 const brighter: Lie = (subject) => (element) =>
-  subject.truth(element).map((sum, word) => Math.round(sum * (word === spec.elementWords - 1 ? BRIGHTER ** 2 : BRIGHTER)));
+  subject.truth(element).map((sum, word) => Math.round(sum * (word === ELEMENT_WORDS - 1 ? BRIGHTER ** 2 : BRIGHTER)));
 
 const traced =
   (scene: Scene, job: RenderJob): Claim =>
