@@ -1,5 +1,6 @@
 import type { WorkloadEntry } from '../shared/workload.ts';
 import { spec as render } from './render/spec.ts';
+import { spec as upscale } from './upscale/spec.ts';
 
 /** The explicit list of workloads. A new one is a folder beside `render/` and an entry here. */
 const entries = {
@@ -13,6 +14,16 @@ const entries = {
     preview: () => import('./render/preview.ts'),
     assemble: () => import('./render/assemble.ts'),
     samples: () => import('./render/samples.ts'),
+  },
+  upscale: {
+    spec: upscale,
+    form: () => import('./upscale/form.ts'),
+    prepare: () => import('./upscale/prepare.ts'),
+    run: () => import('./upscale/run.ts'),
+    check: () => import('./upscale/check.ts'),
+    view: () => import('./upscale/view.ts'),
+    assemble: () => import('./upscale/assemble.ts'),
+    samples: () => import('./upscale/samples.ts'),
   },
 } as const;
 

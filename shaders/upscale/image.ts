@@ -32,7 +32,11 @@ export async function decodePicture(bytes: Uint8Array, scale: Scale): Promise<Pi
     throw refuse('The file is in no format that is read here.', 'PNG, JPEG or WebP');
   const edge = Math.floor(imageLimits.outputEdgePixelsMax / scale);
   // The size must be readable beyond the limit, for the message that names it.
-  const { autoOrient, hasAlpha, pages = 1 } = await sharp(bytes, { limitInputPixels: false })
+  const {
+    autoOrient,
+    hasAlpha,
+    pages = 1,
+  } = await sharp(bytes, { limitInputPixels: false })
     .metadata()
     .catch((error: unknown) => Promise.reject(corrupt(error)));
   const { width, height } = autoOrient;
@@ -52,9 +56,6 @@ export async function decodePicture(bytes: Uint8Array, scale: Scale): Promise<Pi
     width,
     height,
     pixels: new Uint8Array(data),
-    report: [
-      ...(hasAlpha ? ['Transparent parts are laid on white.'] : []),
-      ...(pages > 1 ? ['Of an animation only the first picture is enlarged.'] : []),
-    ],
+    report: [...(hasAlpha ? ['Transparent parts are laid on white.'] : []), ...(pages > 1 ? ['Of an animation only the first picture is enlarged.'] : [])],
   };
 }

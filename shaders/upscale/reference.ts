@@ -228,8 +228,7 @@ export const enlarged = (loaded: Loaded, job: UpscaleJob, window: Rect): Float32
 
 const byteOf = (value: number): number => Math.floor(Math.min(255, Math.max(0, value)) + 0.5);
 
-const wordOf = (rgb: Float32Array, at: number): number =>
-  (byteOf(rgb[at]!) | (byteOf(rgb[at + 1]!) << 8) | (byteOf(rgb[at + 2]!) << 16) | (255 << 24)) >>> 0;
+const wordOf = (rgb: Float32Array, at: number): number => (byteOf(rgb[at]!) | (byteOf(rgb[at + 1]!) << 8) | (byteOf(rgb[at + 2]!) << 16) | (255 << 24)) >>> 0;
 
 /** The words of one element. */
 export function patchWords(loaded: Loaded, job: UpscaleJob, rect: Rect): Uint32Array {

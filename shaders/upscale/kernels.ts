@@ -1,0 +1,141 @@
+import { uploadStorage } from '../common/buffers.ts';
+import { checked } from '../common/scopes.ts';
+import convolve from './convolve.wgsl?raw';
+import enlarge from './enlarge.wgsl?raw';
+import { PATCH } from './grid.ts';
+import { MARGIN, OUTPUT_LAYER, type Scale } from './network.ts';
+import { BLOCK_PIXELS, type Plane, type Stage, stagesOf } from './plan.ts';
+import read from './read.wgsl?raw';
+import type { LayerWeights } from './weights.ts';
+import window from './window.wgsl?raw';
+
+/** Rows and vec4 of columns of an invocation, for the columns that a layer has (vec4). What is not listed has one of each. */
+const shapes: Readonly<Record<number, { readonly tall: number; readonly wide: number }>> = {
+  16: { tall: 8, wide: 2 },
+  8: { tall: 4, wide: 2 },
+  12: { tall: 4, wide: 3 },
+  7: { tall: 2, wide: 7 },
+  3: { tall: 2, wide: 3 },
+};
+
+type Constants = Readonly<Record<string, number | boolean>>;
+
+/** Sizes of arrays and loops are constants, so that compilers see them. */
+const header = (constants: Constants): string =>
+  Object.entries({ PIXELS: BLOCK_PIXELS, PATCH, ...constants })
+    .map(([name, value]) => (typeof value === 'boolean' ? `const ${name} = ${value};` : `const ${name} = ${value}u;`))
+    .join('\n');
+
+export const readSource = [header({ MARGIN }), window, read].join('\n');
+
+export function convolveSource({ layer, first, second, residual, output, relu }: Stage): string {
+  const { tall, wide } = shapes[output.vec4s] ?? { tall: 1, wide: 1 };
+  const constants = {
+    EDGE: layer.edge,
+    FIRST: first.vec4s,
+    SECOND: second?.vec4s ?? 0,
+    COLUMNS: output.vec4s,
+    TALL: tall,
+    WIDE: wide,
+    THREADS: (BLOCK_PIXELS / tall) * (output.vec4s / wide),
+    RELU: relu,
+    RESIDUAL: residual !== null,
+    OUT_MARGIN: output.margin,
+    FIRST_MARGIN: first.margin,
+    SECOND_MARGIN: (second ?? output).margin,
+    RESIDUAL_MARGIN: (residual ?? output).margin,
+  };
+  return [header(constants), window, convolve].join('\n');
+}
+
+/** `last`: what the last convolution reads. */
+export const enlargeSource = (scale: Scale, last: Plane): string =>
+  [header({ SCALE: scale, FIRST: last.vec4s, MARGIN: last.margin }), window, enlarge].join('\n');
+
+/** vec4 of inputs that the kernel takes in a step. */
+const STEP = 4;
+
+/** [taps x inputs][columns], where inputs and columns are filled up to fours and the rows to whole steps, then the bias. */
+function packed({ layer, kernel, bias }: LayerWeights, columns: number): Uint8Array<ArrayBuffer> {
+  const inputs = Math.ceil(layer.from / 4) * 4;
+  const rows = Math.ceil((layer.edge ** 2 * inputs) / (STEP * 4)) * STEP * 4;
+  const out = new Float32Array((rows + 1) * columns * 4);
+  for (let tap = 0; tap < layer.edge ** 2; tap++)
+    for (let input = 0; input < layer.from; input++) {
+      const from = (tap * layer.from + input) * layer.to;
+      out.set(kernel.subarray(from, from + layer.to), (tap * inputs + input) * columns * 4);
+    }
+  out.set(bias, rows * columns * 4);
+  return new Uint8Array(out.buffer);
+}
+
+/** The last layer's: no steps. */
+function packedLast({ layer, kernel, bias }: LayerWeights): Uint8Array<ArrayBuffer> {
+  const inputs = Math.ceil(layer.from / 4) * 4;
+  const out = new Float32Array((9 * inputs + 1) * 4);
+  for (let tap = 0; tap < 9; tap++)
+    for (let input = 0; input < layer.from; input++) {
+      const from = (tap * layer.from + input) * layer.to;
+      out.set(kernel.subarray(from, from + layer.to), (tap * inputs + input) * 4);
+    }
+  out.set(bias, 9 * inputs * 4);
+  return new Uint8Array(out.buffer);
+}
+
+/** Everything on the GPU that the tiles of a job share. Pipelines in the order of `scheduleOf`: reading, the stages, the last layer. */
+export interface Kernels {
+  readonly stages: readonly Stage[];
+  readonly layout: GPUBindGroupLayout;
+  readonly pipelines: readonly GPUComputePipeline[];
+  /** What a pipeline has as binding 2: the image, or a layer's weights. */
+  readonly constants: readonly GPUBuffer[];
+}
+
+/** The same for every pipeline: what one has no use for is bound to something else. */
+function layoutOf(device: GPUDevice): GPUBindGroupLayout {
+  const visibility = GPUShaderStage.COMPUTE;
+  const storage = (binding: number, type: GPUBufferBindingType): GPUBindGroupLayoutEntry => ({ binding, visibility, buffer: { type } });
+  return device.createBindGroupLayout({
+    label: 'upscale',
+    entries: [
+      { binding: 0, visibility, buffer: { type: 'uniform', hasDynamicOffset: true } },
+      storage(1, 'read-only-storage'),
+      storage(2, 'read-only-storage'),
+      storage(3, 'storage'),
+      storage(4, 'read-only-storage'),
+      storage(5, 'read-only-storage'),
+      storage(6, 'read-only-storage'),
+    ],
+  });
+}
+
+/** Compiles the kernels and uploads the inputs. Throws what the GPU reports, and with both numbers where the image does not fit into a binding. */
+export async function makeKernels(device: GPUDevice, scale: Scale, weights: readonly LayerWeights[], image: Uint8Array): Promise<Kernels> {
+  const stages = stagesOf(scale);
+  const layout = layoutOf(device);
+  const pipelineLayout = device.createPipelineLayout({ label: 'upscale', bindGroupLayouts: [layout] });
+  const compiled = (label: string, code: string): Promise<GPUComputePipeline> =>
+    device.createComputePipelineAsync({ label, layout: pipelineLayout, compute: { module: device.createShaderModule({ label, code }) } });
+  const pipelines = await Promise.all([
+    compiled('read', readSource),
+    ...stages.map((stage) => compiled(stage.layer.name, convolveSource(stage))),
+    compiled(OUTPUT_LAYER, enlargeSource(scale, stages.at(-1)!.output)),
+  ]);
+  const words = new Uint8Array(Math.ceil(image.byteLength / 4) * 4);
+  words.set(image);
+  const made: GPUBuffer[] = [];
+  const upload = (label: string, bytes: Uint8Array<ArrayBuffer>, stride: number): void => {
+    made.push(uploadStorage(device, label, bytes, stride));
+  };
+  try {
+    await checked(device, () => {
+      upload('image', words, 4);
+      for (const [at, stage] of stages.entries()) upload(stage.layer.name, packed(weights[at]!, stage.output.vec4s), 16);
+      upload(OUTPUT_LAYER, packedLast(weights.at(-1)!), 16);
+    });
+  } catch (error) {
+    for (const buffer of made) buffer.destroy();
+    throw error;
+  }
+  return { stages, layout, pipelines, constants: made };
+}
