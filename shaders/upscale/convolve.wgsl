@@ -2,8 +2,7 @@
 // the kernel times the inputs. A workgroup makes PIXELS rows of all columns, an invocation TALL x WIDE vec4 of them. Every sum runs in the same order
 // wherever in a window its pixel lies, so how a picture is cut changes no bit.
 //
-// Constants in front of this: EDGE of the kernel, FIRST and SECOND (vec4 of the inputs), COLUMNS (vec4 of outputs), TALL, WIDE, THREADS, RELU, RESIDUAL;
-// margins of the planes: OUT_MARGIN, FIRST_MARGIN, SECOND_MARGIN, RESIDUAL_MARGIN.
+// Constants in front of this: COLUMNS (vec4 of outputs), TALL, WIDE, THREADS. The rest is the same code for all layers, so that few kernels are compiled.
 
 // [taps x inputs, filled up with zeros to whole steps][COLUMNS], then the bias.
 @group(0) @binding(2) var<storage, read> weights: array<vec4f>;
@@ -14,44 +13,62 @@
 
 // vec4 of inputs in a step.
 const STEP = 4u;
-const INPUTS = EDGE * EDGE * (FIRST + SECOND);
-const STEPS = (INPUTS + STEP - 1u) / STEP;
-const REACH = (EDGE - 1u) / 2u;
 // One more than there are, so that neighbouring inputs of a pixel lie in different banks.
 const PITCH = PIXELS + 1u;
+const ROWS = PIXELS / TALL;
 
 var<workgroup> starts: array<vec2u, PIXELS>;
 var<workgroup> inputs: array<vec4f, STEP * PITCH>;
 var<workgroup> kernel: array<vec4f, STEP * 4u * COLUMNS>;
 
-// Input `index` of the pixel whose windows of the inputs start there.
-fn inputAt(start: vec2u, index: u32) -> vec4f {
-  let tap = index / (FIRST + SECOND);
-  let channel = index % (FIRST + SECOND);
-  if (index >= INPUTS) { return vec4f(); }
-  if (channel < FIRST) { return first[(start.x + tap / EDGE * (work.width + 2u * FIRST_MARGIN) + tap % EDGE) * FIRST + channel]; }
-  // Kernels with two inputs have one tap.
-  return second[start.y * SECOND + channel - FIRST];
+// Which of the inputs an invocation fetches next: taps row by row, all inputs of one after the other.
+struct Cursor {
+  x: u32,
+  y: u32,
+  channel: u32,
+}
+
+fn advanced(cursor: Cursor, by: u32) -> Cursor {
+  var next = cursor;
+  next.channel += by;
+  while (next.channel >= work.first + work.second) {
+    next.channel -= work.first + work.second;
+    next.x++;
+    if (next.x == work.edge) {
+      next.x = 0u;
+      next.y++;
+    }
+  }
+  return next;
+}
+
+// An input of the pixel whose windows of the two planes start there.
+fn inputAt(start: vec2u, at: Cursor) -> vec4f {
+  if (at.y >= work.edge) { return vec4f(); }
+  if (at.channel < work.first) { return first[(start.x + at.y * (work.width + 2u * work.first_margin) + at.x) * work.first + at.channel]; }
+  // Kernels with two planes of inputs have one tap.
+  return second[start.y * work.second + at.channel - work.first];
 }
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-  let pixels = pixelsWith(OUT_MARGIN);
+  let pixels = pixelsWith(work.margin);
   let base = (work.first_block + group.x) * PIXELS;
   for (var row = local; row < PIXELS; row += THREADS) {
-    let place = placeOf(min(base + row, pixels - 1u), OUT_MARGIN);
-    starts[row] = vec2u(pixelIn(place, FIRST_MARGIN, OUT_MARGIN, REACH), pixelIn(place, SECOND_MARGIN, OUT_MARGIN, 0u));
+    let place = placeOf(min(base + row, pixels - 1u), work.margin);
+    starts[row] = vec2u(pixelIn(place, work.first_margin, work.margin, work.edge / 2u), pixelIn(place, work.second_margin, work.margin, 0u));
   }
   workgroupBarrier();
 
-  const ROWS = PIXELS / TALL;
+  let steps = (work.edge * work.edge * (work.first + work.second) + STEP - 1u) / STEP;
   let row = local % ROWS;
   let column = local / ROWS * WIDE;
+  // THREADS is a multiple of STEP: an invocation fetches the same inputs of all its pixels.
+  var cursor = advanced(Cursor(), local % STEP);
   var sums: array<vec4f, TALL * WIDE>;
-  for (var step = 0u; step < STEPS; step++) {
-    for (var i = local; i < STEP * PIXELS; i += THREADS) {
-      inputs[i % STEP * PITCH + i / STEP] = inputAt(starts[i / STEP], step * STEP + i % STEP);
-    }
+  for (var step = 0u; step < steps; step++) {
+    for (var i = local; i < STEP * PIXELS; i += THREADS) { inputs[i % STEP * PITCH + i / STEP] = inputAt(starts[i / STEP], cursor); }
+    cursor = advanced(cursor, STEP);
     for (var i = local; i < STEP * 4u * COLUMNS; i += THREADS) { kernel[i] = weights[step * STEP * 4u * COLUMNS + i]; }
     workgroupBarrier();
     for (var k = 0u; k < STEP; k++) {
@@ -65,10 +82,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         let q = kernel[at + 3u * COLUMNS];
         for (var t = 0u; t < TALL; t++) {
           let value = values[t];
-          sums[t * WIDE + w] += value.x * x;
-          sums[t * WIDE + w] += value.y * y;
-          sums[t * WIDE + w] += value.z * z;
-          sums[t * WIDE + w] += value.w * q;
+          var sum = sums[t * WIDE + w];
+          sum += value.x * x;
+          sum += value.y * y;
+          sum += value.z * z;
+          sum += value.w * q;
+          sums[t * WIDE + w] = sum;
         }
       }
     }
@@ -78,12 +97,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   for (var t = 0u; t < TALL; t++) {
     let pixel = base + row + t * ROWS;
     if (pixel >= pixels) { continue; }
-    let place = placeOf(pixel, OUT_MARGIN);
-    let inside = isInside(place, OUT_MARGIN);
+    let place = placeOf(pixel, work.margin);
+    let inside = isInside(place, work.margin);
     for (var w = 0u; w < WIDE; w++) {
-      var value = sums[t * WIDE + w] + weights[STEPS * STEP * 4u * COLUMNS + column + w];
-      if (RESIDUAL) { value += residual[pixelIn(place, RESIDUAL_MARGIN, OUT_MARGIN, 0u) * COLUMNS + column + w]; }
-      if (RELU) { value = max(value, vec4f()); }
+      var value = sums[t * WIDE + w] + weights[steps * STEP * 4u * COLUMNS + column + w];
+      if (work.adds != 0u) { value += residual[pixelIn(place, work.residual_margin, work.margin, 0u) * COLUMNS + column + w]; }
+      value = select(value, max(value, vec4f()), work.relu != 0u);
       output[pixel * COLUMNS + column + w] = select(vec4f(), value, inside);
     }
   }

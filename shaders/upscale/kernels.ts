@@ -18,33 +18,18 @@ const shapes: Readonly<Record<number, { readonly tall: number; readonly wide: nu
   3: { tall: 2, wide: 3 },
 };
 
-type Constants = Readonly<Record<string, number | boolean>>;
-
 /** Sizes of arrays and loops are constants, so that compilers see them. */
-const header = (constants: Constants): string =>
+const header = (constants: Readonly<Record<string, number>>): string =>
   Object.entries({ PIXELS: BLOCK_PIXELS, PATCH, ...constants })
-    .map(([name, value]) => (typeof value === 'boolean' ? `const ${name} = ${value};` : `const ${name} = ${value}u;`))
+    .map(([name, value]) => `const ${name} = ${value}u;`)
     .join('\n');
 
 export const readSource = [header({ MARGIN }), window, read].join('\n');
 
-export function convolveSource({ layer, first, second, residual, output, relu }: Stage): string {
-  const { tall, wide } = shapes[output.vec4s] ?? { tall: 1, wide: 1 };
-  const constants = {
-    EDGE: layer.edge,
-    FIRST: first.vec4s,
-    SECOND: second?.vec4s ?? 0,
-    COLUMNS: output.vec4s,
-    TALL: tall,
-    WIDE: wide,
-    THREADS: (BLOCK_PIXELS / tall) * (output.vec4s / wide),
-    RELU: relu,
-    RESIDUAL: residual !== null,
-    OUT_MARGIN: output.margin,
-    FIRST_MARGIN: first.margin,
-    SECOND_MARGIN: (second ?? output).margin,
-    RESIDUAL_MARGIN: (residual ?? output).margin,
-  };
+/** `columns`: vec4 of outputs. */
+export function convolveSource(columns: number): string {
+  const { tall, wide } = shapes[columns] ?? { tall: 1, wide: 1 };
+  const constants = { COLUMNS: columns, TALL: tall, WIDE: wide, THREADS: (BLOCK_PIXELS / tall) * (columns / wide) };
   return [header(constants), window, convolve].join('\n');
 }
 
@@ -116,9 +101,15 @@ export async function makeKernels(device: GPUDevice, scale: Scale, weights: read
   const pipelineLayout = device.createPipelineLayout({ label: 'upscale', bindGroupLayouts: [layout] });
   const compiled = (label: string, code: string): Promise<GPUComputePipeline> =>
     device.createComputePipelineAsync({ label, layout: pipelineLayout, compute: { module: device.createShaderModule({ label, code }) } });
+  const convolutions = new Map<number, Promise<GPUComputePipeline>>();
+  const convolution = (columns: number): Promise<GPUComputePipeline> => {
+    const known = convolutions.get(columns) ?? compiled(`convolve to ${columns * 4}`, convolveSource(columns));
+    convolutions.set(columns, known);
+    return known;
+  };
   const pipelines = await Promise.all([
     compiled('read', readSource),
-    ...stages.map((stage) => compiled(stage.layer.name, convolveSource(stage))),
+    ...stages.map(({ output }) => convolution(output.vec4s)),
     compiled(OUTPUT_LAYER, enlargeSource(scale, stages.at(-1)!.output)),
   ]);
   const words = new Uint8Array(Math.ceil(image.byteLength / 4) * 4);

@@ -9,6 +9,17 @@ struct Work {
   height: u32,
   image_width: u32,
   image_height: u32,
+  // Of the convolution: its kernel, how many vec4 of inputs come from the first plane and the second, the margins of the planes that it writes and
+  // reads, whether it adds a plane, and whether it cuts off what is below zero.
+  edge: u32,
+  first: u32,
+  second: u32,
+  margin: u32,
+  first_margin: u32,
+  second_margin: u32,
+  residual_margin: u32,
+  adds: u32,
+  relu: u32,
 }
 
 @group(0) @binding(0) var<uniform> work: Work;

@@ -9,7 +9,7 @@ import { blocksIn, type Plane, type Schedule, type Slot, scheduleOf, slotBytes, 
 /** WebGPU's default `minUniformBufferOffsetAlignment`. */
 const UNIFORM_STRIDE_BYTES = 256;
 /** `Work` of window.wgsl. */
-const WORK_BYTES = 24;
+const WORK_BYTES = 60;
 
 /** The planes of some windows on the GPU, and the way of their pixels back. */
 export class Workspace {
@@ -92,7 +92,8 @@ export class Workspace {
       if (count === 0) continue;
       // Each stage has a place of its own: it is there once in a slice.
       const offset = at * UNIFORM_STRIDE_BYTES;
-      device.queue.writeBuffer(this.#uniform, offset, Uint32Array.of(first, corners.length, width, height, prepared.width, prepared.height));
+      const head = [first, corners.length, width, height, prepared.width, prepared.height];
+      device.queue.writeBuffer(this.#uniform, offset, Uint32Array.from([...head, ...this.#convolution(at)]));
       pass.setPipeline(this.#kernels.pipelines[at]!);
       pass.setBindGroup(0, this.#groups[at]!, [offset]);
       pass.dispatchWorkgroups(count);
@@ -113,6 +114,15 @@ export class Workspace {
     } finally {
       staging.destroy();
     }
+  }
+
+  /** The words of `Work` about a stage; the first and the last kernel have no use for them. */
+  #convolution(at: number): readonly number[] {
+    const stage = this.#kernels.stages[at - 1];
+    if (!stage) return Array.from({ length: 9 }, () => 0);
+    const { layer, first, second, residual, output, relu } = stage;
+    const margins = [first, second ?? output, residual ?? output].map(({ margin }) => margin);
+    return [layer.edge, first.vec4s, second?.vec4s ?? 0, output.margin, ...margins, residual ? 1 : 0, relu ? 1 : 0];
   }
 
   dispose(): void {
