@@ -1,10 +1,10 @@
-import { commands } from 'vitest/browser';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { commands } from 'vitest/browser';
 import { wordsOf } from '../../shared/formats.ts';
 import { fullMask } from '../../shared/model.ts';
 import type { AuditedRunner, SlicePolicy } from '../../shared/workload.ts';
 import { requestDevice } from '../common/device.ts';
-import { distance, load, recompute, render } from './check.ts';
+import { distance, load, render } from './check.ts';
 import { type LayersModel, packModel } from './layersModel.ts';
 import { type Scale, scales } from './network.ts';
 import type { UpscaleJob } from './params.ts';
@@ -50,27 +50,82 @@ async function opened(scale: Scale, width: number, height: number): Promise<Open
 
 const tile = { pass: 0, tile: 0 };
 
-async function words({ job, runner }: Opened): Promise<Uint32Array> {
-  for await (const { bytes } of runner.run(tile, fullMask(1), patient, never)) return wordsOf(bytes, spec.elements(job, tile) * spec.elementWords(job, tile));
+async function tileWords({ job, runner }: Opened, policy = patient): Promise<Uint32Array> {
+  for await (const { bytes } of runner.run(tile, fullMask(1), policy, never)) return wordsOf(bytes, spec.elements(job, tile) * spec.elementWords(job, tile));
   throw new Error('no part came');
 }
 
-describe('agreement with the reference', () => {
-  for (const scale of scales) {
-    test(`scale ${scale}`, async () => {
-      const it = await opened(scale, 21, 14);
-      const claimed = await words(it);
-      const loaded = load(it.job, it.inputs);
-      const truth = wordsOf(render(loaded, it.job, tile, fullMask(1))[0]!.bytes, claimed.length);
-      const size = spec.elementWords(it.job, tile);
-      let equal = 0;
-      for (let at = 0; at < truth.length; at += size) {
-        const apart = distance(it.job, tile, claimed.subarray(at, at + size), truth.subarray(at, at + size));
-        expect(apart).toBeLessThanOrEqual(spec.tolerance.allowed);
-        if (apart === 0) equal++;
-      }
-      console.log(scale, equal, truth.length / size);
-      it.runner.dispose();
-    });
+/** Patches that two lists of words have, have alike to the last bit, and have further apart than audits allow. */
+function compared(job: UpscaleJob, a: Uint32Array, b: Uint32Array): { patches: number; equal: number; differing: number } {
+  expect(a.length).toBe(b.length);
+  const size = spec.elementWords(job, tile);
+  const counts = { patches: a.length / size, equal: 0, differing: 0 };
+  for (let at = 0; at < a.length; at += size) {
+    const apart = distance(job, tile, a.subarray(at, at + size), b.subarray(at, at + size));
+    if (apart === 0) counts.equal++;
+    if (apart > spec.tolerance.allowed) counts.differing++;
   }
+  return counts;
+}
+
+for (const scale of scales)
+  test(`the reference agrees, scale ${scale}`, async () => {
+    const it = await opened(scale, 13, 6);
+    const claimed = await tileWords(it);
+    const [truth] = render(load(it.job, it.inputs), it.job, tile, fullMask(1));
+    const { patches, equal, differing } = compared(it.job, claimed, wordsOf(truth!.bytes, claimed.length));
+    expect(differing).toBe(0);
+    // Now and then rounding tips a channel by a step.
+    expect(equal).toBeGreaterThanOrEqual(patches - 2);
+    it.runner.dispose();
+  });
+
+describe('however the work is cut', () => {
+  test('patches alone are bit for bit those of the tile, at edges and inside', async () => {
+    const it = await opened(2, 13, 10);
+    const whole = await tileWords(it);
+    const size = spec.elementWords(it.job, tile);
+    const elements = [5, 0, 3, 11];
+    const again = await it.runner.recompute(
+      elements.map((element) => ({ ...tile, part: 0, element })),
+      patient,
+      never,
+    );
+    const words = wordsOf(again, elements.length * size);
+    for (const [place, element] of elements.entries())
+      expect(words.subarray(place * size, (place + 1) * size), String(element)).toEqual(whole.subarray(element * size, (element + 1) * size));
+    it.runner.dispose();
+  });
+
+  test('slices change nothing, one after the other or two at a time', async () => {
+    const it = await opened(2, 4, 4);
+    let slices = 0;
+    const hurried: SlicePolicy = {
+      budgetMs: () => 1,
+      inFlight: () => 1,
+      between: async () => {
+        slices++;
+      },
+    };
+    expect(await tileWords(it, hurried)).toEqual(await tileWords(it, { ...patient, budgetMs: () => 1e6 }));
+    expect(slices).toBeGreaterThan(3);
+    it.runner.dispose();
+  });
+
+  test('an abort ends within a slice', async () => {
+    const it = await opened(2, 4, 4);
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const policy: SlicePolicy = { budgetMs: () => 1, inFlight: () => 1, between: async () => controller.abort(reason) };
+    const parts = it.runner.run(tile, fullMask(1), policy, controller.signal)[Symbol.asyncIterator]();
+    await expect(parts.next()).rejects.toBe(reason);
+    it.runner.dispose();
+  });
+});
+
+test('a device with too little is refused with the numbers', async () => {
+  const { job, inputs } = await opened(2, 4, 4);
+  const limits = { ...device.limits, maxStorageBuffersPerShaderStage: 4 };
+  const small = { limits } as unknown as GPUDevice;
+  await expect(open(small, job, inputs)).rejects.toThrow(/6 storage buffers; the GPU allows 4/);
 });
