@@ -1,5 +1,5 @@
-import { partsOf } from '../../shared/model.ts';
-import type { AuditCheck, Sync } from '../../shared/workload.ts';
+import { type PartMask, partsOf, type TileRef } from '../../shared/model.ts';
+import type { AuditCheck, PartialResult, Sync } from '../../shared/workload.ts';
 import { elementWords, patchRect } from './grid.ts';
 import type { UpscaleJob, UpscaleParams, UpscalePrepared } from './params.ts';
 import { type Loaded, patchWords, tileWords } from './reference.ts';
@@ -39,5 +39,7 @@ export const explains: Check['explains'] = (_loaded, job, element, claimed) => {
   return false;
 };
 
-export const render: Check['render'] = (loaded, job, { tile }, parts) =>
-  partsOf(parts).map((part) => ({ part, bytes: new Uint8Array(tileWords(loaded, job, tile).buffer as ArrayBuffer) }));
+/** Whole tiles. */
+export function render(loaded: Loaded, job: UpscaleJob, { tile }: TileRef, parts: PartMask): PartialResult[] {
+  return partsOf(parts).map((part) => ({ part, bytes: new Uint8Array(tileWords(loaded, job, tile).buffer as ArrayBuffer) }));
+}
