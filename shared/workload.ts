@@ -22,28 +22,35 @@ export interface TileGrid {
   readonly tiles: number;
 }
 
+/** What every control has. */
+interface Control {
+  readonly name: string;
+  readonly label: string;
+  readonly help: string;
+  /**
+   * Shown only while an earlier choice has one of these values and is shown itself. Of a field that is hidden the default is ordered, and
+   * nothing where there is none; a file of it is left out.
+   */
+  readonly when?: { readonly field: string; readonly is: readonly string[] };
+}
+
 /** One control of the submit form. The form is data: one component draws all workloads' forms. */
 export type Field =
-  | { readonly kind: 'file'; readonly name: string; readonly label: string; readonly help: string; readonly accept: string; readonly required: boolean }
-  | {
+  /** `required`: nothing can be ordered without the file, while the field is shown. */
+  | (Control & { readonly kind: 'file'; readonly accept: string; readonly required: boolean })
+  | (Control & {
       readonly kind: 'integer' | 'number';
-      readonly name: string;
-      readonly label: string;
-      readonly help: string;
       readonly unit?: string;
       readonly advanced?: boolean;
       readonly step?: number;
-    }
-  | {
+    })
+  | (Control & {
       readonly kind: 'choice';
-      readonly name: string;
-      readonly label: string;
-      readonly help: string;
       readonly options: readonly { readonly value: string; readonly label: string }[];
       readonly advanced?: boolean;
-    }
+    })
   /** A value that is chosen in the preview; the form can only take it back. Not there until then. */
-  | { readonly kind: 'picked'; readonly name: string; readonly label: string; readonly help: string; readonly takeBack: string };
+  | (Control & { readonly kind: 'picked'; readonly takeBack: string });
 
 /**
  * One of the few questions that most people answer, in ways of which one applies at a time. Whatever it orders has fields of its own too,
@@ -310,11 +317,23 @@ export interface Painter {
   pixels(x: number, y: number, width: number, height: number): Uint8ClampedArray<ArrayBuffer>;
 }
 
+/** Results that are read rather than looked at, such as a label for every input. */
+export interface ResultTable {
+  /** Heads of the columns. */
+  readonly columns: readonly string[];
+  /** Rows there are once the job is done. */
+  readonly total: number;
+  /** Rows of one accepted result, the total of these parts, by their number from 0 in the whole table; the numbers grow with the tiles. One cell a column. */
+  rows(at: TileRef, parts: PartMask, result: Uint8Array): readonly { readonly index: number; readonly cells: readonly string[] }[];
+}
+
 export interface WorkloadView<Params, Prepared> {
   /** What can be changed live about how this job looks, with what it looks like as ordered. */
   looks(job: JobContext<Params, Prepared>): readonly LookControl[];
   /** Of one frame, from 0: pages show one at a time. */
   createPainter(job: JobContext<Params, Prepared>, frame: number): Painter;
+  /** Null, or left out: nothing of this job is read as text. */
+  table?(job: JobContext<Params, Prepared>): ResultTable | null;
 }
 
 export interface AcceptedResult {
