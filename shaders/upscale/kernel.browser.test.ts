@@ -82,10 +82,10 @@ for (const scale of scales)
 
 describe('however the work is cut', () => {
   test('patches alone are bit for bit those of the tile, at edges and inside', async () => {
-    const it = await opened(2, 13, 10);
+    const it = await opened(2, 20, 5);
     const whole = await tileWords(it);
     const size = spec.elementWords(it.job, tile);
-    const elements = [5, 0, 3, 11];
+    const elements = [1, 0];
     const again = await it.runner.recompute(
       elements.map((element) => ({ ...tile, part: 0, element })),
       patient,

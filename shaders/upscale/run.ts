@@ -21,8 +21,8 @@ const FIRST_UNITS = 16;
 const LEAST_UNITS = 16;
 const MOST_UNITS = 2 ** 30;
 
-/** Elements that are recomputed together: their planes take 65 MB, and a small share of the time goes into starting kernels. */
-const PATCHES_MAX = 128;
+/** Elements that are recomputed together: their planes take 75 MB, and little of the time goes into starting kernels. */
+const PATCHES_MAX = 64;
 
 export const open: WorkloadRun<UpscaleParams, UpscalePrepared, AuditedRunner>['open'] = async (device, job, { image, weights }) => {
   if (!image) throw new Error('The job has no input named image.');
