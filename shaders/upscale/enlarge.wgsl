@@ -14,15 +14,19 @@ fn byteOf(value: f32) -> u32 {
 
 @compute @workgroup_size(PIXELS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  let columns = (work.width + PATCH - 1u) / PATCH;
+  let rows = (work.height + PATCH - 1u) / PATCH;
   let word = (work.first_block + group.x) * PIXELS + local;
-  let size = work.width * work.height * SCALE * SCALE;
-  if (word >= work.windows * size) { return; }
-  let window = word / size;
-  let cell = word % size / (EDGE * EDGE);
-  let within = word % (EDGE * EDGE);
-  let columns = work.width / PATCH;
-  let x = cell % columns * EDGE + within % EDGE;
-  let y = cell / columns * EDGE + within / EDGE;
+  let window = word / (columns * rows * EDGE * EDGE);
+  if (window >= work.windows) { return; }
+  let cell = word / (EDGE * EDGE) % (columns * rows);
+  let x = cell % columns * EDGE + word % EDGE;
+  let y = cell / columns * EDGE + word / EDGE % EDGE;
+  // Patches may be cut by the window's edge, windows by the image's.
+  if (x >= work.width * SCALE || y >= work.height * SCALE || !isInside(Place(window, x / SCALE, y / SCALE), 0u)) {
+    output[word] = 0u;
+    return;
+  }
   var rgb = weights[9u * FIRST * 4u];
   for (var tap = 0u; tap < 9u; tap++) {
     // MARGIN pixels of the plane lie left of and above the window, so that nothing is negative.
@@ -37,6 +41,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
       rgb += value.w * weights[weight + 3u];
     }
   }
-  let bytes = byteOf(rgb.x) | (byteOf(rgb.y) << 8u) | (byteOf(rgb.z) << 16u) | (255u << 24u);
-  output[word] = select(0u, bytes, isInside(Place(window, x / SCALE, y / SCALE), 0u));
+  output[word] = byteOf(rgb.x) | (byteOf(rgb.y) << 8u) | (byteOf(rgb.z) << 16u) | (255u << 24u);
 }

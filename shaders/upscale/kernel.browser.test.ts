@@ -70,7 +70,7 @@ function compared(job: UpscaleJob, a: Uint32Array, b: Uint32Array): { patches: n
 
 for (const scale of scales)
   test(`the reference agrees, scale ${scale}`, async () => {
-    const it = await opened(scale, 13, 6);
+    const it = await opened(scale, 7, 5);
     const claimed = await tileWords(it);
     const [truth] = render(load(it.job, it.inputs), it.job, tile, fullMask(1));
     const { patches, equal, differing } = compared(it.job, claimed, wordsOf(truth!.bytes, claimed.length));
@@ -82,7 +82,7 @@ for (const scale of scales)
 
 describe('however the work is cut', () => {
   test('patches alone are bit for bit those of the tile, at edges and inside', async () => {
-    const it = await opened(2, 20, 5);
+    const it = await opened(2, 18, 3);
     const whole = await tileWords(it);
     const size = spec.elementWords(it.job, tile);
     const elements = [1, 0];

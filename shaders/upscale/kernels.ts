@@ -94,23 +94,40 @@ function layoutOf(device: GPUDevice): GPUBindGroupLayout {
   });
 }
 
+interface Compiler {
+  readonly layout: GPUBindGroupLayout;
+  /** Compiles a source once. */
+  readonly pipeline: (label: string, code: string) => Promise<GPUComputePipeline>;
+}
+
+/** Jobs differ by their inputs alone: what one has compiled, the next one uses. */
+const compilers = new WeakMap<GPUDevice, Compiler>();
+
+function compilerOf(device: GPUDevice): Compiler {
+  const known = compilers.get(device);
+  if (known) return known;
+  const layout = layoutOf(device);
+  const pipelineLayout = device.createPipelineLayout({ label: 'upscale', bindGroupLayouts: [layout] });
+  const compiled = new Map<string, Promise<GPUComputePipeline>>();
+  const pipeline: Compiler['pipeline'] = (label, code) => {
+    const compute = (): GPUProgrammableStage => ({ module: device.createShaderModule({ label, code }) });
+    const made = compiled.get(code) ?? device.createComputePipelineAsync({ label, layout: pipelineLayout, compute: compute() });
+    compiled.set(code, made);
+    return made;
+  };
+  const compiler = { layout, pipeline };
+  compilers.set(device, compiler);
+  return compiler;
+}
+
 /** Compiles the kernels and uploads the inputs. Throws what the GPU reports, and with both numbers where the image does not fit into a binding. */
 export async function makeKernels(device: GPUDevice, scale: Scale, weights: readonly LayerWeights[], image: Uint8Array): Promise<Kernels> {
   const stages = stagesOf(scale);
-  const layout = layoutOf(device);
-  const pipelineLayout = device.createPipelineLayout({ label: 'upscale', bindGroupLayouts: [layout] });
-  const compiled = (label: string, code: string): Promise<GPUComputePipeline> =>
-    device.createComputePipelineAsync({ label, layout: pipelineLayout, compute: { module: device.createShaderModule({ label, code }) } });
-  const convolutions = new Map<number, Promise<GPUComputePipeline>>();
-  const convolution = (columns: number): Promise<GPUComputePipeline> => {
-    const known = convolutions.get(columns) ?? compiled(`convolve to ${columns * 4}`, convolveSource(columns));
-    convolutions.set(columns, known);
-    return known;
-  };
+  const { layout, pipeline } = compilerOf(device);
   const pipelines = await Promise.all([
-    compiled('read', readSource),
-    ...stages.map(({ output }) => convolution(output.vec4s)),
-    compiled(OUTPUT_LAYER, enlargeSource(scale, stages.at(-1)!.output)),
+    pipeline('read', readSource),
+    ...stages.map(({ output }) => pipeline(`convolve to ${output.vec4s * 4}`, convolveSource(output.vec4s))),
+    pipeline(OUTPUT_LAYER, enlargeSource(scale, stages.at(-1)!.output)),
   ]);
   const words = new Uint8Array(Math.ceil(image.byteLength / 4) * 4);
   words.set(image);

@@ -1,6 +1,5 @@
-import { elementWords, PATCH, type Rect } from './grid.ts';
+import { PATCH, type Rect } from './grid.ts';
 import { type Layer, layersOf, MARGIN, OUTPUT_LAYER, type Scale } from './network.ts';
-import type { UpscaleJob } from './params.ts';
 
 /**
  * How the kernels run through the network: stages, each of which reads planes and writes one. Planes share the memory of slots once nothing reads them
@@ -64,16 +63,14 @@ export function stagesOf(scale: Scale): readonly Stage[] {
 
 /** Windows of one size that are computed together. */
 export interface Windows {
-  /** Input pixels, multiples of `PATCH`. */
+  /** In input pixels. */
   readonly width: number;
   readonly height: number;
   readonly corners: readonly { readonly x: number; readonly y: number }[];
 }
 
-const upToPatches = (pixels: number): number => Math.ceil(pixels / PATCH) * PATCH;
-
-/** The one window of a tile. Patches that are cut by the image's edge are whole in it. */
-export const windowOf = (rect: Rect): Windows => ({ width: upToPatches(rect.width), height: upToPatches(rect.height), corners: [{ x: rect.x, y: rect.y }] });
+/** The one window of a tile. */
+export const windowOf = ({ x, y, width, height }: Rect): Windows => ({ width, height, corners: [{ x, y }] });
 
 const pixelsWith = ({ width, height, corners }: Windows, margin: number): number => corners.length * (width + 2 * margin) * (height + 2 * margin);
 
@@ -85,8 +82,9 @@ export function slotBytes(scale: Scale, windows: Windows): ReadonlyMap<Slot, num
   return bytes;
 }
 
-export const wordsOfWindows = (job: UpscaleJob, { width, height, corners }: Windows): number =>
-  ((corners.length * width * height) / PATCH ** 2) * elementWords(job);
+/** Words of the patches of all windows. */
+export const wordsOf = (scale: Scale, { width, height, corners }: Windows): number =>
+  corners.length * Math.ceil(width / PATCH) * Math.ceil(height / PATCH) * (PATCH * scale) ** 2;
 
 /** Rows of the matrix, or output pixels, in a workgroup. */
 export const BLOCK_PIXELS = 128;
@@ -110,7 +108,7 @@ export function scheduleOf(scale: Scale, windows: Windows): readonly Schedule[] 
   const stages = [
     { pixels: pixelsWith(windows, MARGIN), macs: 0 },
     ...stagesOf(scale).map(({ layer }) => ({ pixels: pixelsWith(windows, layer.margin), macs: macs(layer) })),
-    { pixels: pixelsWith(windows, 0) * scale ** 2, macs: macs(last!) },
+    { pixels: wordsOf(scale, windows), macs: macs(last!) },
   ];
   let firstUnit = 0;
   return stages.map((stage) => {

@@ -4,7 +4,7 @@ struct Work {
   // Of this dispatch: workgroups before its first.
   first_block: u32,
   windows: u32,
-  // Of a window, in input pixels, a multiple of PATCH.
+  // Of a window, in input pixels.
   width: u32,
   height: u32,
   image_width: u32,

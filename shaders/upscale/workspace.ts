@@ -4,7 +4,7 @@ import type { WorkRange } from '../common/slices.ts';
 import type { Kernels } from './kernels.ts';
 import type { Scale } from './network.ts';
 import type { UpscaleJob } from './params.ts';
-import { blocksIn, type Plane, type Schedule, type Slot, scheduleOf, slotBytes, unitsIn, type Windows, wordsOfWindows } from './plan.ts';
+import { blocksIn, type Plane, type Schedule, type Slot, scheduleOf, slotBytes, unitsIn, type Windows, wordsOf } from './plan.ts';
 
 /** WebGPU's default `minUniformBufferOffsetAlignment`. */
 const UNIFORM_STRIDE_BYTES = 256;
@@ -33,7 +33,7 @@ export class Workspace {
     this.#schedules = scheduleOf(scale, windows);
     this.units = unitsIn(this.#schedules);
     this.#uniform = this.#make('work', this.#schedules.length * UNIFORM_STRIDE_BYTES, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
-    this.#words = this.#make('pixels', wordsOfWindows(job, windows) * 4, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC);
+    this.#words = this.#make('pixels', wordsOf(scale, windows) * 4, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC);
     const corners = this.#make('corners', windows.corners.length * 8, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
     device.queue.writeBuffer(corners, 0, new Uint32Array(windows.corners.flatMap(({ x, y }) => [x, y])));
     const slots = new Map<Slot, GPUBuffer>();
