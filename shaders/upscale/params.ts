@@ -6,7 +6,7 @@ import type { Scale } from './network.ts';
 /** What was ordered, and the facts that `prepare.ts` finds out about it. */
 export type UpscaleParams = Static<typeof params>;
 
-export const defaults: UpscaleParams = { scale: '4' };
+export const defaults: UpscaleParams = { scale: '2' };
 
 export const scaleOf = ({ scale }: UpscaleParams): Scale => Number(scale) as Scale;
 

@@ -1,4 +1,5 @@
 import { FormatError } from '../../shared/formats.ts';
+import { Dots } from './dot.ts';
 import { elementWords, PATCH, patchesOf, type Rect, tileRect, wordAt } from './grid.ts';
 import { MARGIN, macsOf, OUTPUT_LAYER, RGB } from './network.ts';
 import { scaleOf, type UpscaleJob } from './params.ts';
@@ -81,49 +82,6 @@ function beside(wider: Plane, b: Plane): Plane {
   return { rect: b.rect, channels, values: out };
 }
 
-/** Four outputs of two pixels whose windows of the input begin at `left` and `right`. */
-function dot(values: Float32Array, left: number, right: number, stride: number, edge: number, from: number, weights: Float64Array, sums: Float64Array): void {
-  let a0 = 0;
-  let a1 = 0;
-  let a2 = 0;
-  let a3 = 0;
-  let b0 = 0;
-  let b1 = 0;
-  let b2 = 0;
-  let b3 = 0;
-  const row = edge * from;
-  let at = 0;
-  for (let y = 0; y < edge; y++) {
-    const l = left + y * stride;
-    const r = right + y * stride;
-    for (let i = 0; i < row; i++) {
-      const a = values[l + i]!;
-      const b = values[r + i]!;
-      const w0 = weights[at]!;
-      const w1 = weights[at + 1]!;
-      const w2 = weights[at + 2]!;
-      const w3 = weights[at + 3]!;
-      a0 += a * w0;
-      a1 += a * w1;
-      a2 += a * w2;
-      a3 += a * w3;
-      b0 += b * w0;
-      b1 += b * w1;
-      b2 += b * w2;
-      b3 += b * w3;
-      at += 4;
-    }
-  }
-  sums[0] = a0;
-  sums[1] = a1;
-  sums[2] = a2;
-  sums[3] = a3;
-  sums[4] = b0;
-  sums[5] = b1;
-  sums[6] = b2;
-  sums[7] = b3;
-}
-
 class Network {
   readonly #loaded: Loaded;
   readonly #job: UpscaleJob;
@@ -163,21 +121,24 @@ class Network {
     const { edge, from, to, margin } = layer;
     const rect = grown(this.#window, margin);
     const values = new Float32Array(rect.width * rect.height * to);
-    const stride = input.rect.width * from;
     const reach = (edge - 1) / 2;
-    const sums = new Float64Array(8);
-    for (const [group, weights] of fours.entries())
+    const dots = new Dots(input.values, input.rect.width * from, edge, from);
+    for (const [group, weights] of fours.entries()) {
+      dots.setWeights(weights);
       for (let y = 0; y < rect.height; y++)
-        for (let x = 0; x < rect.width; x += 2) {
-          const left = ((rect.y + y - reach - input.rect.y) * input.rect.width + rect.x + x - reach - input.rect.x) * from;
-          const pair = x + 1 < rect.width ? 2 : 1;
-          dot(input.values, left, left + (pair - 1) * from, stride, edge, from, weights, sums);
-          for (let pixel = 0; pixel < pair; pixel++) {
+        for (let x = 0; x < rect.width; x += 4) {
+          const start = ((rect.y + y - reach - input.rect.y) * input.rect.width + rect.x + x - reach - input.rect.x) * from;
+          const count = Math.min(4, rect.width - x);
+          // At the end of a row the last pixel is computed again.
+          dots.at(start, start + Math.min(1, count - 1) * from, start + Math.min(2, count - 1) * from, start + (count - 1) * from);
+          for (let pixel = 0; pixel < count; pixel++) {
             if (!this.#isInside(rect.x + x + pixel, rect.y + y)) continue;
+            const at = count < 4 && pixel === count - 1 ? 3 : pixel;
             for (let lane = 0; lane < 4 && group * 4 + lane < to; lane++)
-              values[(y * rect.width + x + pixel) * to + group * 4 + lane] = sums[pixel * 4 + lane]! + bias[group * 4 + lane]!;
+              values[(y * rect.width + x + pixel) * to + group * 4 + lane] = dots.sums[at * 4 + lane]! + bias[group * 4 + lane]!;
           }
         }
+    }
     return { rect, channels: to, values };
   }
 

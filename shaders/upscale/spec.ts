@@ -20,7 +20,7 @@ export const spec: WorkloadSpec<UpscaleParams, UpscalePrepared> = {
   defaults,
   outputs: () => [{ id: 'png', title: 'PNG, 8 bit', mediaType: 'image/png', extension: 'png' }],
   // Measured, README.md: "What wrong means".
-  tolerance: { unit: 'steps of 1/255', allowed: 1, honestMissRate: 1e-3, unexplainedRate: 1e-4 },
+  tolerance: { unit: 'steps of 1/255', allowed: 1, honestMissRate: 1e-6, unexplainedRate: 1e-6 },
   split: gridOf,
   parts: () => 1,
   elementWords,
