@@ -35,28 +35,16 @@ const source = `(module
       .flatMap((pixel, at) => [0, 1].map((half) => `(v128.store offset=${at * 32 + half * 16} (local.get $sums) (local.get $${pixel}${half}))`))
       .join('\n    ')}))`;
 
-/** What is used of it here. Neither the room's library nor Node's types have it. */
-interface Wasm {
-  readonly Memory: new (size: { initial: number; maximum: number }) => WasmMemory;
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object, imports: { env: { memory: WasmMemory } }) => { readonly exports: unknown };
-}
-interface WasmMemory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
-const wasm = (globalThis as unknown as { readonly WebAssembly: Wasm }).WebAssembly;
-
 const PAGE_BYTES = 65_536;
 const PAGES_MAX = 65_536;
 /** Four outputs of four pixels. */
 const SUMS_BYTES = 16 * 8;
 
 const parsed = (await wabt()).parseWat('dot.wat', source, { simd: true, relaxed_simd: true });
-const compiled = new wasm.Module(new Uint8Array(parsed.toBinary({}).buffer));
+const compiled = new WebAssembly.Module(new Uint8Array(parsed.toBinary({}).buffer));
 parsed.destroy();
-const memory = new wasm.Memory({ initial: 1, maximum: PAGES_MAX });
-const { dot } = new wasm.Instance(compiled, { env: { memory } }).exports as {
+const memory = new WebAssembly.Memory({ initial: 1, maximum: PAGES_MAX });
+const { dot } = new WebAssembly.Instance(compiled, { env: { memory } }).exports as {
   dot(a: number, b: number, c: number, d: number, stride: number, lines: number, bytes: number, weights: number, sums: number): void;
 };
 

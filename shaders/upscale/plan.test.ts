@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { limits, MIB } from '../../shared/limits.ts';
 import { elementsOf, elementWords, gridOf, PATCH, tileRect, wordAt } from './grid.ts';
 import { layersOf, MARGIN, macsOf, OUTPUT_LAYER, scales } from './network.ts';
-import { blocksIn, imagePlane, type Plane, scheduleOf, slotBytes, stagesOf, unitsIn, windowOf } from './plan.ts';
+import { blocksIn, imagePlane, type Plane, SLICE_UNITS_MIN, scheduleOf, slotBytes, stagesOf, unitsIn, windowOf } from './plan.ts';
 import { spec } from './spec.ts';
 import { testJob } from './testing/jobs.ts';
 
@@ -47,6 +47,12 @@ describe('stages', () => {
       const before = [imagePlane, ...stages.slice(0, at).map((stage) => stage.output)];
       for (const plane of before) if (plane.slot === output.slot) expect(later, layer.name).not.toContain(plane);
     }
+  });
+
+  test('the smallest slice has a workgroup', () => {
+    for (const scale of scales)
+      for (const { unitsPerBlock } of scheduleOf(scale, windowOf({ x: 0, y: 0, width: 16, height: 16 })))
+        expect(unitsPerBlock).toBeLessThanOrEqual(SLICE_UNITS_MIN);
   });
 
   test('slices have every workgroup once, in order', () => {

@@ -92,6 +92,9 @@ export const BLOCK_PIXELS = 128;
 /** What a slice counts: about as many multiplications and additions. */
 const UNIT_MACS = 1e6;
 
+/** Of a slice: more than a workgroup of any layer takes, so that every slice has one. */
+export const SLICE_UNITS_MIN = 16;
+
 /** A stage's workgroups in the order of work: its first unit, and how many units each of them takes. */
 export interface Schedule {
   readonly firstUnit: number;

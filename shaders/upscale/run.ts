@@ -8,18 +8,14 @@ import { PATCH, patchRect, tileRect } from './grid.ts';
 import { type Kernels, makeKernels } from './kernels.ts';
 import type { Scale } from './network.ts';
 import { scaleOf, type UpscaleJob, type UpscaleParams, type UpscalePrepared } from './params.ts';
-import { type Windows, windowOf } from './plan.ts';
+import { SLICE_UNITS_MIN, type Windows, windowOf } from './plan.ts';
 import { decodeWeights } from './weights.ts';
 import { Workspace } from './workspace.ts';
 
 /** Of the kernels: corners, weights, output, two inputs, residual. */
 const STORAGE_BUFFERS = 6;
 
-/** Units of the first slice: a hundredth of a second in software on two cores. */
-const FIRST_UNITS = 16;
-/** More than a workgroup of any layer takes, so that every slice has one. */
-const LEAST_UNITS = 16;
-const MOST_UNITS = 2 ** 30;
+const SLICE_UNITS_MAX = 2 ** 30;
 
 /** Elements that are recomputed together: their planes take 75 MB, and little of the time goes into starting kernels. */
 const PATCHES_MAX = 64;
@@ -38,8 +34,8 @@ class UpscaleRunner implements AuditedRunner {
   readonly #scale: Scale;
   readonly #kernels: Kernels;
   readonly #loss: Promise<never>;
-  /** Kept between tiles, so that only the first one starts small. */
-  readonly #controller = new SliceController(FIRST_UNITS, LEAST_UNITS, MOST_UNITS);
+  /** Kept between tiles, so that only the first one starts small: a hundredth of a second in software on two cores. */
+  readonly #controller = new SliceController(SLICE_UNITS_MIN, SLICE_UNITS_MIN, SLICE_UNITS_MAX);
 
   constructor(device: GPUDevice, job: UpscaleJob, scale: Scale, kernels: Kernels) {
     this.#device = device;
