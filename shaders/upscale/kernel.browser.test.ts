@@ -8,7 +8,7 @@ import { distance, load, render } from './check.ts';
 import { type LayersModel, packModel } from './layersModel.ts';
 import { type Scale, scales } from './network.ts';
 import type { UpscaleJob } from './params.ts';
-import { open } from './run.ts';
+import { open, openWith } from './run.ts';
 import { spec } from './spec.ts';
 import { testJob, testPixels } from './testing/jobs.ts';
 
@@ -42,10 +42,10 @@ interface Opened {
   readonly runner: AuditedRunner;
 }
 
-async function opened(scale: Scale, width: number, height: number): Promise<Opened> {
+async function opened(scale: Scale, width: number, height: number, openIt: typeof open = open): Promise<Opened> {
   const job = testJob(scale, width, height);
   const inputs = { image: testPixels(width, height), weights: await weightsOf(scale) };
-  return { job, inputs, runner: await open(device, job, inputs) };
+  return { job, inputs, runner: await openIt(device, job, inputs) };
 }
 
 const tile = { pass: 0, tile: 0 };
@@ -79,6 +79,14 @@ for (const scale of scales)
     expect(equal).toBeGreaterThanOrEqual(patches - 2);
     it.runner.dispose();
   });
+
+test('kernels for GPUs agree with those for software', async () => {
+  const viaSharedMemory = await opened(2, 7, 5, (...given) => openWith('shared', ...given));
+  const direct = await opened(2, 7, 5, (...given) => openWith('direct', ...given));
+  const { patches, equal } = compared(direct.job, await tileWords(viaSharedMemory), await tileWords(direct));
+  // They add in the same order.
+  expect(equal).toBe(patches);
+});
 
 describe('however the work is cut', () => {
   test('patches alone are bit for bit those of the tile, at edges and inside', async () => {

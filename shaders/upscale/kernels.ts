@@ -1,49 +1,22 @@
 import { uploadStorage } from '../common/buffers.ts';
 import { checked } from '../common/scopes.ts';
-import convolve from './convolve.wgsl?raw';
+import { convolveSource, type Memory, STEP_INPUTS } from './convolve.ts';
 import enlarge from './enlarge.wgsl?raw';
-import { PATCH } from './grid.ts';
 import { MARGIN, OUTPUT_LAYER, type Scale } from './network.ts';
-import { BLOCK_PIXELS, type Plane, type Stage, stagesOf } from './plan.ts';
+import { header, type Plane, type Stage, stagesOf } from './plan.ts';
 import read from './read.wgsl?raw';
 import type { LayerWeights } from './weights.ts';
 import window from './window.wgsl?raw';
 
-/** Rows and vec4 of columns of an invocation, for the columns that a layer has (vec4). What is not listed has one of each. */
-const shapes: Readonly<Record<number, { readonly tall: number; readonly wide: number }>> = {
-  16: { tall: 8, wide: 2 },
-  8: { tall: 4, wide: 2 },
-  12: { tall: 4, wide: 3 },
-  7: { tall: 2, wide: 7 },
-  3: { tall: 2, wide: 3 },
-};
-
-/** Sizes of arrays and loops are constants, so that compilers see them. */
-const header = (constants: Readonly<Record<string, number>>): string =>
-  Object.entries({ PIXELS: BLOCK_PIXELS, PATCH, ...constants })
-    .map(([name, value]) => `const ${name} = ${value}u;`)
-    .join('\n');
-
-export const readSource = [header({ MARGIN }), window, read].join('\n');
-
-/** `columns`: vec4 of outputs. */
-export function convolveSource(columns: number): string {
-  const { tall, wide } = shapes[columns] ?? { tall: 1, wide: 1 };
-  const constants = { COLUMNS: columns, TALL: tall, WIDE: wide, THREADS: (BLOCK_PIXELS / tall) * (columns / wide) };
-  return [header(constants), window, convolve].join('\n');
-}
+const readSource = [header({ MARGIN }), window, read].join('\n');
 
 /** `last`: what the last convolution reads. */
-export const enlargeSource = (scale: Scale, last: Plane): string =>
-  [header({ SCALE: scale, FIRST: last.vec4s, MARGIN: last.margin }), window, enlarge].join('\n');
+const enlargeSource = (scale: Scale, last: Plane): string => [header({ SCALE: scale, FIRST: last.vec4s, MARGIN: last.margin }), window, enlarge].join('\n');
 
-/** vec4 of inputs that the kernel takes in a step. */
-const STEP = 4;
-
-/** [taps x inputs][columns], where inputs and columns are filled up to fours and the rows to whole steps, then the bias. */
-function packed({ layer, kernel, bias }: LayerWeights, columns: number): Uint8Array<ArrayBuffer> {
+/** [taps x inputs][columns], where inputs and columns are filled up to fours and the rows to whole steps of `step` of them, then the bias. */
+function packed({ layer, kernel, bias }: LayerWeights, columns: number, step: number): Uint8Array<ArrayBuffer> {
   const inputs = Math.ceil(layer.from / 4) * 4;
-  const rows = Math.ceil((layer.edge ** 2 * inputs) / (STEP * 4)) * STEP * 4;
+  const rows = Math.ceil((layer.edge ** 2 * inputs) / step) * step;
   const out = new Float32Array((rows + 1) * columns * 4);
   for (let tap = 0; tap < layer.edge ** 2; tap++)
     for (let input = 0; input < layer.from; input++) {
@@ -51,19 +24,6 @@ function packed({ layer, kernel, bias }: LayerWeights, columns: number): Uint8Ar
       out.set(kernel.subarray(from, from + layer.to), (tap * inputs + input) * columns * 4);
     }
   out.set(bias, rows * columns * 4);
-  return new Uint8Array(out.buffer);
-}
-
-/** The last layer's: no steps. */
-function packedLast({ layer, kernel, bias }: LayerWeights): Uint8Array<ArrayBuffer> {
-  const inputs = Math.ceil(layer.from / 4) * 4;
-  const out = new Float32Array((9 * inputs + 1) * 4);
-  for (let tap = 0; tap < 9; tap++)
-    for (let input = 0; input < layer.from; input++) {
-      const from = (tap * layer.from + input) * layer.to;
-      out.set(kernel.subarray(from, from + layer.to), (tap * inputs + input) * 4);
-    }
-  out.set(bias, 9 * inputs * 4);
   return new Uint8Array(out.buffer);
 }
 
@@ -121,12 +81,12 @@ function compilerOf(device: GPUDevice): Compiler {
 }
 
 /** Compiles the kernels and uploads the inputs. Throws what the GPU reports, and with both numbers where the image does not fit into a binding. */
-export async function makeKernels(device: GPUDevice, scale: Scale, weights: readonly LayerWeights[], image: Uint8Array): Promise<Kernels> {
+export async function makeKernels(device: GPUDevice, memory: Memory, scale: Scale, weights: readonly LayerWeights[], image: Uint8Array): Promise<Kernels> {
   const stages = stagesOf(scale);
   const { layout, pipeline } = compilerOf(device);
   const pipelines = await Promise.all([
     pipeline('read', readSource),
-    ...stages.map(({ output }) => pipeline(`convolve to ${output.vec4s * 4}`, convolveSource(output.vec4s))),
+    ...stages.map(({ output }) => pipeline(`convolve to ${output.vec4s * 4}`, convolveSource(output.vec4s, memory))),
     pipeline(OUTPUT_LAYER, enlargeSource(scale, stages.at(-1)!.output)),
   ]);
   const words = new Uint8Array(Math.ceil(image.byteLength / 4) * 4);
@@ -138,8 +98,8 @@ export async function makeKernels(device: GPUDevice, scale: Scale, weights: read
   try {
     await checked(device, () => {
       upload('image', words, 4);
-      for (const [at, stage] of stages.entries()) upload(stage.layer.name, packed(weights[at]!, stage.output.vec4s), 16);
-      upload(OUTPUT_LAYER, packedLast(weights.at(-1)!), 16);
+      for (const [at, stage] of stages.entries()) upload(stage.layer.name, packed(weights[at]!, stage.output.vec4s, STEP_INPUTS), 16);
+      upload(OUTPUT_LAYER, packed(weights.at(-1)!, 1, 4), 16);
     });
   } catch (error) {
     for (const buffer of made) buffer.destroy();

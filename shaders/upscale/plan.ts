@@ -89,6 +89,12 @@ export const wordsOf = (scale: Scale, { width, height, corners }: Windows): numb
 /** Rows of the matrix, or output pixels, in a workgroup. */
 export const BLOCK_PIXELS = 128;
 
+/** Constants in front of a kernel: compilers see sizes of arrays and loops. */
+export const header = (constants: Readonly<Record<string, number>>): string =>
+  Object.entries({ PIXELS: BLOCK_PIXELS, PATCH, ...constants })
+    .map(([name, value]) => `const ${name} = ${value}u;`)
+    .join('\n');
+
 /** What a slice counts: about as many multiplications and additions. */
 const UNIT_MACS = 1e6;
 

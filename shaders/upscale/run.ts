@@ -4,6 +4,7 @@ import type { AuditedRunner, PartialResult, SlicePolicy, WorkloadRun } from '../
 import { requireStorageBuffers } from '../common/buffers.ts';
 import { lossOf } from '../common/device.ts';
 import { inSlices, SliceController } from '../common/slices.ts';
+import type { Memory } from './convolve.ts';
 import { PATCH, patchRect, tileRect } from './grid.ts';
 import { type Kernels, makeKernels } from './kernels.ts';
 import type { Scale } from './network.ts';
@@ -20,13 +21,19 @@ const SLICE_UNITS_MAX = 2 ** 30;
 /** Elements that are recomputed together: their planes take 75 MB, and little of the time goes into starting kernels. */
 const PATCHES_MAX = 64;
 
-export const open: WorkloadRun<UpscaleParams, UpscalePrepared, AuditedRunner>['open'] = async (device, job, { image, weights }) => {
+type Open = WorkloadRun<UpscaleParams, UpscalePrepared, AuditedRunner>['open'];
+
+/** With kernels that read as is said. */
+export async function openWith(memory: Memory, device: GPUDevice, job: UpscaleJob, { image, weights }: Parameters<Open>[2]): Promise<AuditedRunner> {
   if (!image) throw new Error('The job has no input named image.');
   if (!weights) throw new Error('The job has no input named weights.');
   requireStorageBuffers(device, STORAGE_BUFFERS);
   const scale = scaleOf(job.params);
-  return new UpscaleRunner(device, job, scale, await makeKernels(device, scale, decodeWeights(scale, weights), image));
-};
+  return new UpscaleRunner(device, job, scale, await makeKernels(device, memory, scale, decodeWeights(scale, weights), image));
+}
+
+// Not every browser says what its devices come from: then it is a GPU.
+export const open: Open = (device, job, inputs) => openWith(device.adapterInfo?.isFallbackAdapter ? 'direct' : 'shared', device, job, inputs);
 
 class UpscaleRunner implements AuditedRunner {
   readonly #device: GPUDevice;
