@@ -17,6 +17,8 @@ export interface Region extends Rect {
 export interface Layout {
   readonly width: number;
   readonly height: number;
+  /** Tiles are regions of a picture; false: cells of a map. */
+  readonly isPicture: boolean;
   /** True when results can be painted; false shows a map of which tiles are done. */
   readonly paints: boolean;
   /** One frame is shown at a time; each has equally many tiles, one behind the other. */
@@ -32,11 +34,13 @@ export const PAINT_PIXELS_MAX = 16 * 1024 * 1024;
 
 const CELL = 8;
 
-function cellGrid(grid: TileGrid): Layout {
+/** Tiles of which there is no picture, as cells of 8 x 8. */
+export function cellGrid(grid: TileGrid): Layout {
   const columns = Math.max(1, Math.ceil(Math.sqrt(grid.tiles * 1.6)));
   return {
     width: columns * CELL,
     height: Math.max(1, Math.ceil(grid.tiles / columns)) * CELL,
+    isPicture: false,
     paints: false,
     frames: 1,
     ...grid,
@@ -49,7 +53,7 @@ export function layoutOf(spec: WorkloadSpec, job: JobContext, grid: TileGrid): L
   const cells = cellGrid(grid);
   if (!picture) return cells;
   const paints = picture.width * picture.height <= PAINT_PIXELS_MAX;
-  return { ...picture, paints, ...grid, region: (at) => spec.region(job, at) ?? cells.region(at) };
+  return { ...picture, isPicture: true, paints, ...grid, region: (at) => spec.region(job, at) ?? cells.region(at) };
 }
 
 export const holds = ({ x, y, width, height }: Rect, px: number, py: number): boolean => px >= x && px < x + width && py >= y && py < y + height;
