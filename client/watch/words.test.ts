@@ -12,6 +12,7 @@ import {
   progressLine,
   refundWords,
   resultLine,
+  rowsLine,
   visibilityName,
   visibilityWords,
   wrongLine,
@@ -118,15 +119,15 @@ it('says what cancelling gives back', () => {
   expect(paidShare(job({ heldMicroCredits: '0', paidMicroCredits: '0' }))).toBe(0);
 });
 
-it('says who sees the page, and that contributors see the scene either way', () => {
+it('says who sees the page, and that contributors see the inputs either way', () => {
   expect(visibilityWords(job({ visibility: 'private' }))).toContain('Only you');
   expect(visibilityWords(job({ visibility: 'unlisted' }))).toContain('link');
   expect(visibilityWords(job({ visibility: 'public' }))).toContain('gallery');
   const group = { group: { id: 'g_1', name: 'Studio', mode: 'only' } };
   expect([visibilityWords(job(group)), visibilityName(job(group))]).toEqual([expect.stringContaining('members of Studio'), 'only Studio']);
-  expect(contributorsSee(job({ visibility: 'private' }))).toMatch(/^While it renders, contributors whose device takes a tile receive the whole scene/);
+  expect(contributorsSee(job({ visibility: 'private' }))).toMatch(/^While it is computed, contributors whose device takes a tile receive its inputs/);
   expect(contributorsSee(job(group))).toContain('members of Studio');
-  expect(contributorsSee(job({ status: 'done' }))).toMatch(/^Contributors whose device took a tile have received the whole scene/);
+  expect(contributorsSee(job({ status: 'done' }))).toMatch(/^Contributors whose device took a tile have received its inputs/);
   expect(contributorsSee(job({ ...group, status: 'done' }))).toMatch(/^Members of Studio whose device/);
 });
 
@@ -135,4 +136,11 @@ it('says until when bytes are kept, or since when they are gone', () => {
   expect(keptWords(job({ keptUntilMs: null, deletedMs: null }))).toBe('');
   expect(keptWords(job({ keptUntilMs: at, deletedMs: null }))).toContain('kept until Nov 12, 2026');
   expect(keptWords(job({ keptUntilMs: null, deletedMs: at, mine: true }))).toContain('deleted on Nov 12, 2026');
+});
+
+it('tells how many rows of a table there are', () => {
+  expect(rowsLine(job({}), 1000)).toBe('About 410 of 1,000 rows so far.');
+  expect(rowsLine(job({ parts: { total: 100, accepted: 0 } }), 1000)).toBe('None of 1,000 rows so far.');
+  expect(rowsLine(job({ status: 'cancelled' }), 1000)).toBe('About 410 of 1,000 rows done.');
+  expect(rowsLine(job({ status: 'done' }), 1)).toBe('1 row.');
 });

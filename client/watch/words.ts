@@ -29,7 +29,7 @@ function timeLeft({ secondsLeft, ...job }: JobView & { readonly secondsLeftP95?:
   return `About ${roughly(secondsLeft)} left${late === null ? '' : `, with 95 % certainty less than ${roughly(late)}`}.`;
 }
 
-/** One line under the picture. */
+/** One line under the stage. */
 export function progressLine(job: JobView): string {
   if (job.status === 'done')
     return `Done by ${plural(job.contributors, 'contributor')}, ${duration(((job.endedMs ?? job.createdMs) - job.createdMs) / 1000)} after it was submitted.`;
@@ -39,6 +39,13 @@ export function progressLine(job: JobView): string {
   }
   const underWay = job.parts.leased + job.parts.checking > 0 ? ' What is under way is finished and paid.' : '';
   return `${percent(acceptedShare(job))} done. ${job.paused ? `Paused: nothing new is given out.${underWay}` : timeLeft(job)}`;
+}
+
+/** How many rows of a table of results there are. Tiles have about as many rows each, so what is done of them is told by their share. */
+export function rowsLine(job: JobView, total: number): string {
+  if (job.status === 'done') return `${plural(total, 'row')}.`;
+  const done = Math.floor(acceptedShare(job) * total);
+  return `${done === 0 ? 'None' : `About ${count(done)}`} of ${plural(total, 'row')} ${job.status === 'open' ? 'so far' : 'done'}.`;
 }
 
 /** Of what is held. */
@@ -54,20 +61,20 @@ export function visibilityWords({ visibility, group }: JobView): string {
   return visibility === 'public' ? 'It is listed in the gallery: everybody sees it.' : 'It is not listed: whoever has the link sees it.';
 }
 
-/** Who sees the scene, whatever the visibility is. */
+/** Who sees the inputs, whatever the visibility is. */
 export function contributorsSee({ group, status }: JobView): string {
   const of = group?.mode === 'only' ? ` of ${group.name}` : '';
   const [Who, who] = group?.mode === 'only' ? ['Members', 'members'] : ['Contributors', 'contributors'];
-  const get = status === 'open' ? `While it renders, ${who}${of} whose device takes a tile receive` : `${Who}${of} whose device took a tile have received`;
-  return `${get} the whole scene and the title, but not who you are. No setting keeps the scene from those who compute it.`;
+  const get = status === 'open' ? `While it is computed, ${who}${of} whose device takes a tile receive` : `${Who}${of} whose device took a tile have received`;
+  return `${get} its inputs and the title, but not who you are. No setting keeps the inputs from those who compute with them.`;
 }
 
 /** How long bytes are kept; empty while the job is open. */
 export function keptWords({ keptUntilMs, deletedMs, mine }: JobView): string {
   if (deletedMs !== null)
-    return `Its results, files and scene were deleted on ${day(deletedMs)}. Figures and the receipt stay${mine ? ', for you alone if you deleted it' : ''}.`;
+    return `Its results, files and inputs were deleted on ${day(deletedMs)}. Figures and the receipt stay${mine ? ', for you alone if you deleted it' : ''}.`;
   if (keptUntilMs === null) return '';
-  return `Results, files and the scene are kept until ${day(keptUntilMs)}, then deleted. Figures and the receipt stay.`;
+  return `Results, files and inputs are kept until ${day(keptUntilMs)}, then deleted. Figures and the receipt stay.`;
 }
 
 export const costLine = (job: JobView): string =>
