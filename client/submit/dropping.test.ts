@@ -71,6 +71,10 @@ it('files are needed while their fields are shown', () => {
   expect(neededFiles(pair, { from: 'files' }).map(({ name }) => name)).toEqual(['a', 'b']);
 });
 
+it('what can be dropped is said once for fields that take the same', () => {
+  expect(acceptedWords([...pair, { ...pair[1], name: 'c', label: 'Matrix C' } as Field])).toBe('.npy (Matrix A, Matrix C), .npy, .csv (Matrix B)');
+});
+
 it('what to begin with is said in words', () => {
   expect(subjectWords(fields, {})).toBe('a .glb');
   expect(subjectWords(pair, { from: 'seeds' })).toBe('a .npy');

@@ -25,11 +25,15 @@ export function neededFiles(fields: readonly Field[], params: Params): FileField
 /** Of all files that can go with an order, each once. */
 export const fileExtensions = (fields: readonly Field[]): string[] => [...new Set(fileFields(fields).flatMap(({ accept }) => extensions(accept)))];
 
-/** What can be dropped: `.glb (glTF file), .hdr (Environment map)`. */
-export const acceptedWords = (fields: readonly Field[]): string =>
-  fileFields(fields)
-    .map(({ accept, label }) => `${extensions(accept).join(', ')} (${label})`)
-    .join(', ');
+/** What can be dropped: `.glb (glTF file), .npy (Matrix A, Matrix B)`. */
+export function acceptedWords(fields: readonly Field[]): string {
+  const labels = new Map<string, string[]>();
+  for (const { accept, label } of fileFields(fields)) {
+    const kind = extensions(accept).join(', ');
+    labels.set(kind, [...(labels.get(kind) ?? []), label]);
+  }
+  return [...labels].map(([kind, of]) => `${kind} (${of.join(', ')})`).join(', ');
+}
 
 const either = (words: readonly string[]): string => (words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`);
 /** The article of an extension as it is read: a .glb, an .onnx. */

@@ -34,9 +34,19 @@ export const PAINT_PIXELS_MAX = 16 * 1024 * 1024;
 
 const CELL = 8;
 
+/** Between square and twice as wide: where the last row is fullest, and then nearest to the proportions of most pictures. */
+function columnsFor(tiles: number): number {
+  let best = Math.max(1, Math.ceil(Math.sqrt(tiles)));
+  const blank = (columns: number): number => Math.ceil(tiles / columns) * columns - tiles;
+  const apart = (columns: number): number => Math.abs(columns * columns - 1.6 * tiles);
+  for (let columns = best + 1; columns <= Math.sqrt(tiles * 2); columns++)
+    if (blank(columns) < blank(best) || (blank(columns) === blank(best) && apart(columns) < apart(best))) best = columns;
+  return best;
+}
+
 /** Tiles of which there is no picture, as cells of 8 x 8. */
 export function cellGrid(grid: TileGrid): Layout {
-  const columns = Math.max(1, Math.ceil(Math.sqrt(grid.tiles * 1.6)));
+  const columns = columnsFor(grid.tiles);
   return {
     width: columns * CELL,
     height: Math.max(1, Math.ceil(grid.tiles / columns)) * CELL,
