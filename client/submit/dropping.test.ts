@@ -20,9 +20,10 @@ it('each file goes to the field that takes it', () => {
 });
 
 it('a wrong one is told what is accepted, and by which field', () => {
-  const { taken, refused } = sortDropped(fields, [file('photo.jpg'), file('a.glb')]);
+  const { taken, refused, strangers } = sortDropped(fields, [file('photo.jpg'), file('a.glb')]);
   expect(namesOf(taken)).toEqual({ model: 'a.glb' });
   expect(refused).toEqual(['\u2068photo.jpg\u2069 cannot be used here. Accepted: .glb (glTF file), .hdr (Environment map).']);
+  expect(strangers.map(({ name }) => name)).toEqual(['photo.jpg']);
   expect(acceptedWords(fields)).toBe('.glb (glTF file), .hdr (Environment map)');
 });
 

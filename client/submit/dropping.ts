@@ -1,6 +1,6 @@
 import { limits, MIB } from '../../shared/limits.ts';
 import type { Field } from '../../shared/workload.ts';
-import { emptyFieldFor, extensions, shownNames } from '../ui/form-fields.ts';
+import { emptyFieldFor, extensions, shownNames, takes } from '../ui/form-fields.ts';
 import { bytes } from '../ui/format.ts';
 import { shownName } from '../ui/names.ts';
 
@@ -12,9 +12,15 @@ export interface Dropped {
   readonly taken: ReadonlyMap<string, File>;
   /** Why others are not, a sentence each. */
   readonly refused: readonly string[];
+  /** Those of them that no field takes. */
+  readonly strangers: readonly File[];
 }
 
 export const fileFields = (fields: readonly Field[]): FileField[] => fields.filter((field) => field.kind === 'file');
+
+/** Those of the fields' files that browsers draw. */
+const drawn = ['image/png', 'image/jpeg', 'image/webp', 'image/avif'];
+export const isDrawn = ({ type }: Blob): boolean => drawn.includes(type);
 
 /** Files without which there is nothing to order, as the form stands. */
 export function neededFiles(fields: readonly Field[], params: Params): FileField[] {
@@ -50,15 +56,20 @@ export function subjectWords(fields: readonly Field[], params: Params): string {
     .join(' and ');
 }
 
+/** Whether any field takes a file of this name. */
+export const isTaken = (fields: readonly Field[], { name }: File): boolean => fields.some((field) => takes(field, name));
+
 /** Sorts files into the fields that take them: empty ones first, else in place of what is there. `filled`: fields that have a file already. */
 export function sortDropped(fields: readonly Field[], files: Iterable<File>, filled: ReadonlySet<string>, params: Params): Dropped {
   const taken = new Map<string, File>();
   const refused: string[] = [];
+  const strangers: File[] = [];
   for (const file of files) {
     const name = shownName(file.name);
     const now = new Set(taken.keys());
     const occupied = new Set([...filled, ...now]);
-    const isOfUse = emptyFieldFor(fields, file.name, new Set(), params) !== undefined;
+    const isOfUse = isTaken(fields, file);
+    if (!isOfUse) strangers.push(file);
     const field = emptyFieldFor(fields, file.name, occupied, params) ?? emptyFieldFor(fields, file.name, now, params);
     if (!isOfUse) refused.push(`\u2068${name}\u2069 cannot be used here. Accepted: ${acceptedWords(fields)}.`);
     else if (file.size === 0) refused.push(`\u2068${name}\u2069 is empty, or a folder.`);
@@ -67,5 +78,5 @@ export function sortDropped(fields: readonly Field[], files: Iterable<File>, fil
     else if (field === undefined) refused.push(`\u2068${name}\u2069 was not taken: there are files in all places for its kind.`);
     else taken.set(field, file);
   }
-  return { taken, refused };
+  return { taken, refused, strangers };
 }
