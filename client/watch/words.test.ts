@@ -4,6 +4,7 @@ import {
   announcement,
   certaintyLine,
   checkedBy,
+  checkedName,
   contributorsSee,
   costLine,
   groupLine,
@@ -80,10 +81,17 @@ it('compares what is paid with what is held until the job ends', () => {
 
 describe('certainty', () => {
   it('is told as people would say it, beside what was ordered', () => {
-    expect(certaintyLine(job({}))).toBe('Of the values accepted so far, at most 1 in 4,300 is expected to be wrong. Ordered: at most 1 in 10,000.');
-    expect(certaintyLine(job({ parts: { total: 100, accepted: 0, checking: 0, leased: 0 } }))).toBe('Nothing is accepted yet. Ordered: at most 1 in 10,000.');
-    expect(certaintyLine(job({ status: 'done' }))).toMatch(/^Of the values accepted, at most/);
-    expect(certaintyLine(job({ checksDone: { errorBound: 0 } }))).toContain('No wrong value is expected');
+    expect(certaintyLine(job({}), 'audit')).toBe('Of the values accepted so far, at most 1 in 4,300 is expected to be wrong. Ordered: at most 1 in 10,000.');
+    expect(certaintyLine(job({ parts: { total: 100, accepted: 0, checking: 0, leased: 0 } }), 'audit')).toBe(
+      'Nothing is accepted yet. Ordered: at most 1 in 10,000.',
+    );
+    expect(certaintyLine(job({ status: 'done' }), 'audit')).toMatch(/^Of the values accepted, at most/);
+    expect(certaintyLine(job({ checksDone: { errorBound: 0 } }), 'audit')).toContain('No wrong value is expected');
+  });
+
+  it('is not a matter of chance where results are checked as a whole', () => {
+    expect(certaintyLine(job({}), 'verify')).toBe('Every result is checked as a whole before it counts.');
+    expect([checkedName('verify'), checkedName('audit'), checkedName(undefined)]).toEqual(['Values checked', 'Values computed again', 'Values computed again']);
   });
 
   it('names only those who computed something again', () => {
@@ -93,8 +101,9 @@ describe('certainty', () => {
 
   it('is told of one result', () => {
     const result = { pass: 2, contributor: 'a1b2c3', drawn: 1, errorBound: 1e-3 } as AcceptedView;
-    expect(resultLine(result, 3)).toBe('Pass 2, by a1b2c3: 1 value computed again, at most 1 in 1,000 expected to be wrong.');
-    expect(resultLine({ ...result, drawn: 640, errorBound: 0 }, 1)).toBe('By a1b2c3: 640 values computed again, none expected to be wrong.');
+    expect(resultLine(result, 3, 'audit')).toBe('Pass 2, by a1b2c3: 1 value computed again, at most 1 in 1,000 expected to be wrong.');
+    expect(resultLine(result, 3, 'verify')).toBe('Pass 2, by a1b2c3: checked as a whole.');
+    expect(resultLine({ ...result, drawn: 640, errorBound: 0 }, 1, 'audit')).toBe('By a1b2c3: 640 values computed again, none expected to be wrong.');
   });
 });
 

@@ -1,4 +1,5 @@
 import type { AcceptedView, ChecksDone, JobView } from '../../shared/schemas.ts';
+import type { WorkloadSpec } from '../../shared/workload.ts';
 import { count, credits, day, duration, oneIn, percent, plural, roughly, testCredits } from '../ui/format.ts';
 
 export const acceptedShare = ({ parts }: JobView): number => parts.accepted / Math.max(1, parts.total);
@@ -84,8 +85,14 @@ export const costLine = (job: JobView): string =>
       ? `${credits(job.paidMicroCredits)} of ${credits(job.heldMicroCredits)} test credits paid`
       : `${credits(job.paidMicroCredits)} test credits paid`;
 
+/** How results of a job are checked; undefined where its workload is not known. */
+type Checking = WorkloadSpec['checking'] | undefined;
+
+export const checkedName = (checking: Checking): string => (checking === 'verify' ? 'Values checked' : 'Values computed again');
+
 /** What the checks have shown so far, and what was ordered. */
-export function certaintyLine({ status, parts, checks, checksDone }: JobView): string {
+export function certaintyLine({ status, parts, checks, checksDone }: JobView, checking: Checking): string {
+  if (checking === 'verify') return 'Every result is checked as a whole before it counts.';
   const ordered = `Ordered: at most ${oneIn(checks.targetError)}.`;
   if (parts.accepted === 0) return `Nothing is accepted yet. ${ordered}`;
   if (checksDone.errorBound === 0) return `No wrong value is expected among those accepted. ${ordered}`;
@@ -110,9 +117,11 @@ export function wrongLine({ status, checksDone: { refuted, revoked } }: JobView)
 }
 
 /** One accepted result, for who looks at its tile. */
-export const resultLine = ({ pass, contributor, drawn, errorBound }: Omit<AcceptedView, 'hash'>, passes: number): string => {
+export const resultLine = ({ pass, contributor, drawn, errorBound }: Omit<AcceptedView, 'hash'>, passes: number, checking: Checking): string => {
+  const by = `${passes > 1 ? `Pass ${pass}, by` : 'By'} ${contributor}`;
+  if (checking === 'verify') return `${by}: checked as a whole.`;
   const bound = errorBound === 0 ? 'none expected to be wrong' : `at most ${oneIn(errorBound)} expected to be wrong`;
-  return `${passes > 1 ? `Pass ${pass}, by` : 'By'} ${contributor}: ${plural(drawn, 'value')} computed again, ${bound}.`;
+  return `${by}: ${plural(drawn, 'value')} computed again, ${bound}.`;
 };
 
 /** What a screen reader hears, only in steps of ten percent, so that it does not talk all the time. */
