@@ -272,6 +272,8 @@ export class Submission {
     this.#asking = asking;
     this.#busy = 'quoting';
     try {
+      await session.settled;
+      asking.signal.throwIfAborted();
       const quote: PromisedQuote = await api.quote(this.#request(), asking.signal);
       this.#quote = quote;
       this.#stale = false;
