@@ -18,9 +18,8 @@ export interface Dropped {
 
 export const fileFields = (fields: readonly Field[]): FileField[] => fields.filter((field) => field.kind === 'file');
 
-/** Those of the fields' files that browsers draw. */
-const drawn = ['image/png', 'image/jpeg', 'image/webp', 'image/avif'];
-export const isDrawn = ({ type }: Blob): boolean => drawn.includes(type);
+/** Whether browsers draw it, by its name: not every system knows types. */
+export const isDrawn = ({ name }: File): boolean => /\.(png|jpe?g|webp|avif)$/i.test(name);
 
 /** Files without which there is nothing to order, as the form stands. */
 export function neededFiles(fields: readonly Field[], params: Params): FileField[] {
