@@ -29,6 +29,12 @@ const workloadField = Type.Union([
     step: Type.Optional(Type.Number()),
   }),
   Type.Object({
+    kind: Type.Literal('text'),
+    ...control,
+    charsMax: Type.Integer({ description: 'Characters, at most.' }),
+    advanced: Type.Optional(Type.Boolean()),
+  }),
+  Type.Object({
     kind: Type.Literal('choice'),
     ...control,
     options: Type.Array(Type.Object({ value: Type.String(), label: Type.String() })),

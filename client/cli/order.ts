@@ -129,6 +129,7 @@ function paramOf(field: WorkloadField, text: string): unknown {
       return text;
     case 'picked':
       return paramsOf(text);
+    case 'text':
     case 'file':
       return text;
     default:
