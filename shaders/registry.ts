@@ -1,4 +1,5 @@
 import type { WorkloadEntry } from '../shared/workload.ts';
+import { spec as matmul } from './matmul/spec.ts';
 import { spec as render } from './render/spec.ts';
 import { spec as upscale } from './upscale/spec.ts';
 
@@ -14,6 +15,16 @@ const entries = {
     preview: () => import('./render/preview.ts'),
     assemble: () => import('./render/assemble.ts'),
     samples: () => import('./render/samples.ts'),
+  },
+  matmul: {
+    spec: matmul,
+    form: () => import('./matmul/form.ts'),
+    prepare: () => import('./matmul/prepare.ts'),
+    run: () => import('./matmul/run.ts'),
+    check: () => import('./matmul/check.ts'),
+    view: () => import('./matmul/view.ts'),
+    assemble: () => import('./matmul/assemble.ts'),
+    samples: () => import('./matmul/samples.ts'),
   },
   upscale: {
     spec: upscale,
