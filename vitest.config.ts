@@ -30,7 +30,8 @@ export default defineConfig({
       },
       {
         plugins: [svelte({ configFile: false })],
-        optimizeDeps: { exclude: native },
+        // Met only while a test runs, it would have the page loaded again.
+        optimizeDeps: { exclude: native, include: ['wabt'] },
         test: {
           name: 'browser',
           include: ['{shared,shaders,client}/**/*.browser.test.ts'],
