@@ -3,7 +3,7 @@ import { spec as matmul } from './matmul/spec.ts';
 import { spec as render } from './render/spec.ts';
 import { spec as upscale } from './upscale/spec.ts';
 
-/** The explicit list of workloads. A new one is a folder beside `render/` and an entry here. */
+/** The explicit list of workloads, the main one first. A new one is a folder beside `render/` and an entry here. */
 const entries = {
   render: {
     spec: render,

@@ -47,12 +47,10 @@ test.each(await testProducts())('$name: a device computes what the coordinator e
   }
 });
 
-test('it stops within a slice, and says why a device cannot do it', async () => {
+test('it stops within a slice, and says which input it misses', async () => {
   const [product] = await testProducts();
   const aborter = new AbortController();
   const stopping: SlicePolicy = { ...patient, between: async () => aborter.abort(new Error('stopped by its owner')) };
   await expect(tileOf(product!, 0, device, stopping, aborter.signal)).rejects.toThrow('stopped by its owner');
   await expect(open(device, product!.job, {})).rejects.toThrow('The job has no input named a.');
-  const small = Object.create(device, { limits: { value: { maxStorageBufferBindingSize: 1000, maxBufferSize: 1000 } } }) as GPUDevice;
-  await expect(open(small, product!.job, product!.inputs)).rejects.toThrow(/takes \d+ bytes; this GPU binds at most 1000/);
 });

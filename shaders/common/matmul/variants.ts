@@ -38,6 +38,9 @@ const inSoftware: readonly Variant[] = [
 
 export const allVariants: readonly Variant[] = [...onGpus, ...inSoftware];
 
+/** Of a thread, where each is of bytes: four times the code, and SwiftShader compiled 256 of them for 20 s, until Chromium's watchdog ended it. */
+const BYTES_SUMS_MAX = 64;
+
 interface Device {
   readonly limits: Pick<GPUSupportedLimits, 'maxComputeInvocationsPerWorkgroup' | 'maxComputeWorkgroupStorageSize' | 'maxComputeWorkgroupSizeX'>;
   readonly features: { has(name: string): boolean };
@@ -63,5 +66,6 @@ export function candidates(kind: ProductKind, shape: ProductShape, device: Devic
   };
   const best = Math.max(...able.map(share));
   const fitting = able.filter((each) => share(each) >= best / 2);
-  return kind.type === 'i8' ? fitting.flatMap((each) => [each, { ...each, bytes: 'f32' as const }]) : fitting;
+  if (kind.type !== 'i8') return fitting;
+  return fitting.filter((each) => each.perThreadM * each.perThreadN <= BYTES_SUMS_MAX).flatMap((each) => [each, { ...each, bytes: 'f32' as const }]);
 }
