@@ -108,6 +108,9 @@ describe('how much is enough', () => {
     expect(counts.at(-1)).toBe(128);
     expect(drawCount(1e-4, standing(0), 4096, 'contributor')).toBe(Math.ceil(735.8 / 0.6));
     expect(drawCount(1e-6, standing(0), 4096, 'cpu')).toBe(4096);
+    // Few elements of much work each: all of a newcomer's, one in sixteen of whoever has a long record.
+    expect(drawCount(1e-4, standing(0), 64, 'trusted')).toBe(64);
+    expect(drawCount(1e-4, standing(1e6), 64, 'trusted')).toBe(4);
   });
 
   it('claims nothing without evidence, and certainty only when all of it was recomputed by somebody who is believed', () => {

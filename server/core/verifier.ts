@@ -25,8 +25,9 @@ import type { DrawRound, Job, MacKey } from './state.ts';
 const ASSUMED_LIARS = 0.2;
 /** An element that a random contributor confirmed counts for this much: it may collude. The coordinator and trusted contributors count fully. */
 const WEIGHT: Readonly<Record<Auditor, number>> = { cpu: 1, trusted: 1, contributor: 1 - 2 * ASSUMED_LIARS };
-/** However long a record is. */
+/** However long a record is; of a result of few elements, each of them much work, this share. */
 const DRAWN_MIN = 128;
+const DRAWN_SHARE_MIN = 1 / 16;
 /** The draw after one that found something nobody could explain. */
 const SECOND_DRAW_FACTOR = 4;
 const SECOND_DRAW_MIN = 256;
@@ -65,7 +66,8 @@ export const sizeOf = (job: Job, { at, parts }: Pick<StoredResult, 'at' | 'parts
 /** Elements to draw of a result of `size` elements. `auditors`: whose word will mostly count. */
 export function drawCount(target: number, standing: Standing, size: number, auditors: Auditor): number {
   const wanted = (ASSUMED_LIARS * size) / (standing.verified + size) / (Math.E * target);
-  return Math.min(size, limits.auditElementsMax, Math.max(DRAWN_MIN, Math.ceil(wanted / WEIGHT[auditors])));
+  const least = Math.min(DRAWN_MIN, Math.ceil(size * DRAWN_SHARE_MIN));
+  return Math.min(size, limits.auditElementsMax, Math.max(least, Math.ceil(wanted / WEIGHT[auditors])));
 }
 
 export const secondDrawCount = (drawn: number, size: number): number =>

@@ -4,8 +4,13 @@ import { lossOf, requestDevice } from './device.ts';
 const limits = { maxBufferSize: 1, maxStorageBufferBindingSize: 2, maxStorageBuffersPerShaderStage: 3 };
 
 /** A `navigator.gpu` that answers only to one kind of request. */
-function gpuThatWants(accepts: (options: GPURequestAdapterOptions) => boolean, asked: GPURequestAdapterOptions[], device: () => Promise<GPUDevice>): GPU {
-  const adapter = { limits, requestDevice: device } as unknown as GPUAdapter;
+function gpuThatWants(
+  accepts: (options: GPURequestAdapterOptions) => boolean,
+  asked: GPURequestAdapterOptions[],
+  device: (descriptor: GPUDeviceDescriptor) => Promise<GPUDevice>,
+): GPU {
+  const features = new Set(['shader-f16', 'depth-clip-control']);
+  const adapter = { limits, features, requestDevice: device } as unknown as GPUAdapter;
   const requestAdapter = async (options: GPURequestAdapterOptions = {}): Promise<GPUAdapter | null> => {
     asked.push(options);
     return accepts(options) ? adapter : null;
@@ -17,14 +22,20 @@ const device = { label: 'fake' } as GPUDevice;
 
 test('the fast GPU is asked for first', async () => {
   const asked: GPURequestAdapterOptions[] = [];
+  const descriptors: GPUDeviceDescriptor[] = [];
   const opened = await requestDevice(
     gpuThatWants(
       () => true,
       asked,
-      async () => device,
+      async (descriptor) => {
+        descriptors.push(descriptor);
+        return device;
+      },
     ),
   );
   expect(opened.device).toBe(device);
+  // What kernels make use of, as far as it is there, and nothing else.
+  expect(descriptors).toMatchObject([{ requiredFeatures: ['shader-f16'] }]);
   expect(asked).toEqual([{ powerPreference: 'high-performance' }]);
 });
 

@@ -4,6 +4,9 @@ export const adapterOptions: readonly GPURequestAdapterOptions[] = [{ powerPrefe
 /** Limits that kernels raise to what the adapter has; the defaults are small for scenes. */
 const raisedLimits = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage'] as const;
 
+/** What kernels use where it is there, and do without where it is not. */
+const wantedFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'];
+
 export interface OpenedDevice {
   readonly adapter: GPUAdapter;
   readonly device: GPUDevice;
@@ -23,13 +26,15 @@ export async function requestDevice(gpu: GPU | undefined): Promise<OpenedDevice>
       continue;
     }
     try {
-      return { adapter, device: await adapter.requestDevice({ label: 'tessera', requiredLimits: limitsOf(adapter) }) };
+      return { adapter, device: await adapter.requestDevice({ label: 'tessera', requiredFeatures: featuresOf(adapter), requiredLimits: limitsOf(adapter) }) };
     } catch (error) {
       failures.push(`${JSON.stringify(options)}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
   throw new Error(`WebGPU found no usable GPU. Asked for an adapter with ${failures.join('; ')}. Is hardware acceleration switched off?`);
 }
+
+const featuresOf = ({ features }: GPUAdapter): GPUFeatureName[] => wantedFeatures.filter((name) => features.has(name));
 
 function limitsOf(adapter: GPUAdapter): Record<string, number> {
   return Object.fromEntries(raisedLimits.map((name) => [name, adapter.limits[name]]));

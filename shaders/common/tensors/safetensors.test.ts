@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { readSafetensor } from './safetensors.ts';
+import { safetensorsOf } from './tensors.testing.ts';
+
+const data = new Uint8Array(Float32Array.of(1, 2, 3, 4, 5, 6).buffer);
+const tensor = (shape: number[], from: number, to: number, dtype = 'F32') => ({ dtype, shape, data_offsets: [from, to] });
+const two = safetensorsOf({ __metadata__: { made: 'here' }, a: tensor([2, 2], 0, 16), b: tensor([2], 16, 24) }, data);
+
+describe('.safetensors', () => {
+  it('is read by name, or by being the only one of its kind', () => {
+    expect(readSafetensor('m', two, '', 2)).toMatchObject({ type: 'f32', shape: [2, 2], fortran: false, data: Float32Array.of(1, 2, 3, 4) });
+    expect(readSafetensor('m', two, 'b', 2)).toMatchObject({ shape: [2], data: Float32Array.of(5, 6) });
+  });
+
+  const cases: readonly (readonly [string, Uint8Array, string, string, string])[] = [
+    ['an unknown name', two, 'c', 'no tensor "c"', '"a", "b"'],
+    ['the name of the prototype', two, 'constructor', 'no tensor', '"a"'],
+    ['two of a kind', safetensorsOf({ a: tensor([1, 3], 0, 12), b: tensor([3, 1], 12, 24) }, data), '', '2 tensors of 2 dimensions', '"a", "b"'],
+    ['nothing', new Uint8Array(3), '', 'no .safetensors file', 'save_file'],
+    ['no JSON', safetensorsOf('{', data), '', 'no .safetensors file', 'save_file'],
+    ['a list', safetensorsOf('[]', data), '', 'no .safetensors file', 'save_file'],
+    ['a header of gigabytes', Uint8Array.of(0, 0, 0, 0, 1, 0, 0, 0, 1), '', '4294967296 bytes', 'at most 1'],
+    ['a tensor behind the end', safetensorsOf({ a: tensor([2, 2], 16, 32) }, data), '', 'lies at 16 to 32', '0 to 24'],
+    ['an overlap', safetensorsOf({ a: tensor([2, 2], 0, 16), b: tensor([2, 2], 8, 24) }, data), 'a', 'overlap', 'one behind'],
+    ['bytes that belong to nobody', safetensorsOf({ a: tensor([2, 2], 0, 16) }, data), '', '8 bytes belong to no tensor', 'none'],
+    [
+      'a size that does not fit the shape',
+      safetensorsOf({ a: tensor([2, 3], 0, 16), b: tensor([2], 16, 24) }, data),
+      '',
+      'has 24 bytes, the file 16',
+      '24 bytes',
+    ],
+    ['a type that nobody reads', safetensorsOf({ a: tensor([2, 6], 0, 24, 'BF16') }, data), '', 'of type BF16', 'F16'],
+    ['a broken description', safetensorsOf({ a: { dtype: 'F32' } }, data), '', 'describes "a" wrongly', 'data_offsets'],
+    ['fractions as sides', safetensorsOf({ a: tensor([1.5, 4], 0, 24) }, data), '', 'wrongly', 'shape'],
+  ];
+  it.each(cases)('with %s is refused, with what there is', (_, bytes, name, message, limit) => {
+    expect(() => readSafetensor('m', bytes, name, 2)).toThrow(
+      expect.objectContaining({ name: 'InputError', field: 'm', message: expect.stringContaining(message), limit: expect.stringContaining(limit) }),
+    );
+  });
+});

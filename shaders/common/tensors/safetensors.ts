@@ -1,0 +1,76 @@
+import { InputError } from '../../../shared/workload.ts';
+import { tensorLimits } from './limits.ts';
+import { numbersOf, sizeOf, type Tensor, type TensorType, typeBytes } from './tensor.ts';
+
+/** Files of named tensors (huggingface/safetensors, "Format"): u64 length of the header, JSON, the numbers. */
+
+const types: Readonly<Record<string, TensorType>> = { F16: 'f16', F32: 'f32', F64: 'f64', I8: 'i8', U8: 'u8', I32: 'i32', I64: 'i64' };
+
+interface Entry {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly from: number;
+  readonly to: number;
+}
+
+const isSide = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+function entryOf(field: string, name: string, value: unknown, dataBytes: number): Entry {
+  const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
+  const isValid =
+    typeof dtype === 'string' && Array.isArray(shape) && shape.every(isSide) && Array.isArray(offsets) && offsets.length === 2 && offsets.every(isSide);
+  if (!isValid) throw new InputError(field, `The header describes ${told(name)} wrongly.`, 'dtype, shape and data_offsets');
+  const [from, to] = offsets as [number, number];
+  if (shape.length > tensorLimits.rankMax) throw new InputError(field, `${told(name)} has ${shape.length} dimensions.`, `at most ${tensorLimits.rankMax}`);
+  if (to < from || to > dataBytes) throw new InputError(field, `${told(name)} lies at ${from} to ${to}.`, `0 to ${dataBytes}`);
+  return { dtype, shape, from, to };
+}
+
+function readHeader(field: string, bytes: Uint8Array): { readonly entries: ReadonlyMap<string, Entry>; readonly data: Uint8Array } {
+  const bad = (): InputError => new InputError(field, 'This is no .safetensors file.', 'what safetensors.save_file writes');
+  if (bytes.byteLength < 8) throw bad();
+  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  if (length > tensorLimits.namesBytesMax || 8 + Number(length) > bytes.byteLength)
+    throw new InputError(field, `The header says that it has ${length} bytes.`, `at most ${Math.min(tensorLimits.namesBytesMax, bytes.byteLength - 8)} bytes`);
+  const data = bytes.subarray(8 + Number(length));
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + Number(length))));
+  } catch {
+    throw bad();
+  }
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) throw bad();
+  const named = Object.entries(header).filter(([name]) => name !== '__metadata__');
+  if (named.length > tensorLimits.tensorsMax) throw new InputError(field, `The file has ${named.length} tensors.`, `at most ${tensorLimits.tensorsMax}`);
+  const entries = new Map(named.map(([name, value]) => [name, entryOf(field, name, value, data.byteLength)]));
+  let end = 0;
+  for (const { from, to } of [...entries.values()].sort((a, b) => a.from - b.from || a.to - b.to)) {
+    if (from !== end) throw new InputError(field, `Tensors overlap or leave a gap at ${end}.`, 'one behind the other');
+    end = to;
+  }
+  if (end !== data.byteLength) throw new InputError(field, `${data.byteLength - end} bytes belong to no tensor.`, 'none');
+  return { entries, data };
+}
+
+const NAME_TOLD_CHARS_MAX = 60;
+const told = (name: string): string => JSON.stringify(name.slice(0, NAME_TOLD_CHARS_MAX));
+
+/** One tensor of a file: the named one or, by an empty name, the only one of `rank` dimensions. Throws `InputError` naming the field. */
+export function readSafetensor(field: string, bytes: Uint8Array, name: string, rank: number): Tensor {
+  const { entries, data } = readHeader(field, bytes);
+  const there = [...entries.keys()].slice(0, tensorLimits.namesToldMax).map(told).join(', ');
+  const fitting = [...entries].filter(([, { shape }]) => shape.length === rank);
+  const found = name === '' ? (fitting.length === 1 ? fitting[0] : undefined) : [...entries].find(([each]) => each === name);
+  if (!found)
+    throw new InputError(
+      field,
+      name === '' ? `The file has ${fitting.length} tensors of ${rank} dimensions. Name one.` : `The file has no tensor ${told(name)}.`,
+      `${there}${entries.size > tensorLimits.namesToldMax ? ', ...' : ''}`,
+    );
+  const [own, { dtype, shape, from, to }] = found;
+  const type = Object.hasOwn(types, dtype) ? types[dtype] : undefined;
+  if (!type) throw new InputError(field, `The numbers of ${told(own)} are of type ${dtype.slice(0, 20)}.`, Object.keys(types).join(', '));
+  const wanted = sizeOf(field, shape) * typeBytes[type];
+  if (to - from !== wanted) throw new InputError(field, `${told(own)} of ${shape.join(' x ')} has ${wanted} bytes, the file ${to - from}.`, `${wanted} bytes`);
+  return { type, shape, fortran: false, data: numbersOf(type, data.subarray(from, to)) };
+}
