@@ -30,7 +30,7 @@ export default defineConfig({
       },
       {
         plugins: [svelte({ configFile: false })],
-        optimizeDeps: { exclude: native },
+        optimizeDeps: { exclude: [...native, 'onnxruntime-web'] },
         test: {
           name: 'browser',
           include: ['{shared,shaders,client}/**/*.browser.test.ts'],

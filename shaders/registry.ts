@@ -1,4 +1,5 @@
 import type { WorkloadEntry } from '../shared/workload.ts';
+import { spec as infer } from './infer/spec.ts';
 import { spec as render } from './render/spec.ts';
 
 /** The explicit list of workloads. A new one is a folder beside `render/` and an entry here. */
@@ -13,6 +14,16 @@ const entries = {
     preview: () => import('./render/preview.ts'),
     assemble: () => import('./render/assemble.ts'),
     samples: () => import('./render/samples.ts'),
+  },
+  infer: {
+    spec: infer,
+    form: () => import('./infer/form.ts'),
+    prepare: () => import('./infer/prepare.ts'),
+    run: () => import('./infer/run.ts'),
+    check: () => import('./infer/check.ts'),
+    view: () => import('./infer/view.ts'),
+    assemble: () => import('./infer/assemble.ts'),
+    samples: () => import('./infer/samples.ts'),
   },
 } as const;
 
