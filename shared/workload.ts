@@ -38,6 +38,7 @@ interface Control {
 export type Field =
   /** `required`: nothing can be ordered without the file, while the field is shown. */
   | (Control & { readonly kind: 'file'; readonly accept: string; readonly required: boolean })
+  | (Control & { readonly kind: 'text'; readonly charsMax: number; readonly advanced?: boolean })
   | (Control & {
       readonly kind: 'integer' | 'number';
       readonly unit?: string;

@@ -21,16 +21,27 @@ describe('archives', () => {
     expect(new TextDecoder().decode(entries[1]!.read())).toBe('this is set/img10.png');
   });
 
-  const zeros = new Uint8Array(400_000);
+  it('name their files so that they can be shown', () => {
+    const names = readArchive('inputs', zipOf([file('C:\\photos\\a\u202egnp.exe'), file('photos\\')])).map(({ path, name }) => [path, name]);
+    expect(names).toEqual([['C:\\photos\\a\u202egnp.exe', 'a\ufffdgnp.exe']]);
+  });
+
+  it('may pack small files as tightly as they come: zeros reach 1000 times', () => {
+    const [entry] = readArchive('inputs', zipOf([file('a', { bytes: new Uint8Array(archiveLimits.ratioFreeBytes) })]));
+    expect(entry!.read()).toHaveLength(archiveLimits.ratioFreeBytes);
+  });
+
+  const zeros = new Uint8Array(archiveLimits.ratioFreeBytes + 1);
   const cases: readonly (readonly [string, Uint8Array, string, string])[] = [
     ['nothing', new Uint8Array(), 'no ZIP', '.zip'],
     ['a cut archive', zipOf([file('a')]).subarray(0, -4), 'no ZIP', '.zip'],
-    ['a bomb', zipOf([file('a', { bytes: zeros })]), 'to 400000 bytes', `at most ${archiveLimits.ratioMax} times`],
+    ['a bomb', zipOf([file('a', { bytes: zeros })]), `to ${archiveLimits.ratioFreeBytes + 1} bytes`, `at most ${archiveLimits.ratioMax} times`],
     ['a declared size beyond the cap', zipOf([file('a', { says: { bytes: 2 ** 30 } })]), 'unpack to 1073741824', 'at most'],
     ['a password', zipOf([file('a', { says: { flags: 1 } })]), 'encrypted', 'password'],
     ['another method', zipOf([file('a', { says: { method: 93 } })]), 'method 93', 'deflated'],
     ['two files of one name', zipOf([file('a'), file('a')]), 'Two files are called "a"', 'different'],
     ['entries that share bytes', zipOf([file('a'), file('b', { says: { local: 0 } })]), 'shares bytes', 'apart'],
+    ['an entry that goes on into the list', zipOf([file('a', { stored: true, says: { bytes: 50, packed: 50 } })]), 'shares bytes with the list', 'apart'],
     ['an entry outside', zipOf([file('a', { says: { local: 9999 } })]), 'damaged', 'whole'],
     ['a name of 300 characters', zipOf([file('a'.repeat(300))]), '300 characters', 'at most 255'],
   ];
@@ -60,6 +71,18 @@ describe('archives', () => {
       const [entry] = readArchive('inputs', zipOf([lie]));
       expect(() => entry!.read()).toThrow(expect.objectContaining({ name: 'InputError', field: 'inputs' }));
     }
+  });
+
+  it('are read as NumPy 2.4 wrote them', () => {
+    // numpy.savez_compressed(file, **{'x': float32 [[1, 2, 3], [4, 5, 6]], 'layer/w': int8 [7, -8]}): local headers of ZIP64.
+    const saved = Buffer.from(
+      'UEsDBC0AAAAIAAAAIQB8nN6i//////////8FABQAeC5ucHkBABAAmAAAAAAAAABYAAAAAAAAAJvsF+obEMnIUMZQrZ6SWpxcpG6loG6TZqKuo6Cell9UUpSYF59flJIKEndLzClOBYoXZyQWpAL5GkY6CsaaOgq1CmQDLgaGBnsGBgYHIALiBiBeAMQHHABQSwMELQAAAAgAAAAhAEqZyq3//////////wsAFABsYXllci93Lm5weQEAEACCAAAAAAAAAEYAAAAAAAAAm+wX6hsQychQxlCtnpJanFykbqWgXpNpqK6joJ6WX1RSlJgXn1+UkgoSd0vMKU4FihdnJBakAvkaRjqaOgq1ChQALvYfAFBLAQItAy0AAAAIAAAAIQB8nN6iWAAAAJgAAAAFAAAAAAAAAAAAAACAAQAAAAB4Lm5weVBLAQItAy0AAAAIAAAAIQBKmcqtRgAAAIIAAAALAAAAAAAAAAAAAACAAY8AAABsYXllci93Lm5weVBLBQYAAAAAAgACAGwAAAASAQAAAAA=',
+      'base64',
+    );
+    const arrays = readNpz('inputs', saved);
+    expect([...arrays.keys()]).toEqual(['layer/w', 'x']);
+    expect(arrays.get('x')!()).toMatchObject({ shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) });
+    expect(arrays.get('layer/w')!()).toMatchObject({ shape: [2], data: Int8Array.of(7, -8) });
   });
 
   it('of NumPy name their arrays', () => {

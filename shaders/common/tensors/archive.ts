@@ -20,7 +20,8 @@ const DEFLATED = 8;
 const ENCRYPTED = 1;
 
 export interface ArchiveEntry {
-  /** The last part of its path. */
+  readonly path: string;
+  /** The last part of its path, fit to be shown. */
   readonly name: string;
   readonly bytes: number;
   /** Unpacks it. Throws `InputError` when it is damaged. */
@@ -42,23 +43,25 @@ export const isArchive = (bytes: Uint8Array): boolean =>
 /** The files of an archive in the natural order of their paths, `img2` before `img10`; folders and what systems leave behind are passed over. Throws `InputError` naming the field. */
 export function readArchive(field: string, bytes: Uint8Array): ArchiveEntry[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const listed = list(field, bytes, view);
+  const { start, entries: listed } = list(field, bytes, view);
   const total = listed.reduce((sum, entry) => sum + entry.bytes, 0);
   if (total > archiveLimits.totalBytesMax)
     throw new InputError(field, `The archive would unpack to ${total} bytes.`, `at most ${archiveLimits.totalBytesMax} bytes`);
-  requireApart(field, view, listed);
+  requireApart(field, view, listed, start);
   const order = new Intl.Collator('en', { numeric: true });
   return listed
     .filter(({ path }) => !isPassedOver(path))
     .sort((a, b) => order.compare(a.path, b.path) || (a.path < b.path ? -1 : 1))
-    .map((entry) => ({ name: baseName(entry.path), bytes: entry.bytes, read: () => unpack(field, bytes, view, entry) }));
+    .map((entry) => ({ path: entry.path, name: baseName(entry.path), bytes: entry.bytes, read: () => unpack(field, bytes, view, entry) }));
 }
 
-const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+/** Some write backslashes. Control characters, and those that turn the direction of text, could forge what an error says. */
+const baseName = (path: string): string => path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1).replace(/\p{C}/gu, '\ufffd');
 const isPassedOver = (path: string): boolean =>
-  path.endsWith('/') || path.startsWith('__MACOSX/') || baseName(path).startsWith('.') || baseName(path) === 'Thumbs.db';
+  baseName(path) === '' || path.startsWith('__MACOSX/') || baseName(path).startsWith('.') || baseName(path) === 'Thumbs.db';
 
-function list(field: string, bytes: Uint8Array, view: DataView): Listed[] {
+/** `start`: where the list of files begins. */
+function list(field: string, bytes: Uint8Array, view: DataView): { readonly start: number; readonly entries: readonly Listed[] } {
   const end = findEnd(view);
   if (end === null) throw new InputError(field, 'This is no ZIP archive, or it is cut off.', 'a .zip file');
   const [disk, count, size, start] = [
@@ -95,7 +98,7 @@ function list(field: string, bytes: Uint8Array, view: DataView): Listed[] {
     entries.push(entry);
     at += ENTRY_BYTES + nameBytes + extraBytes + commentBytes;
   }
-  return entries;
+  return { start, entries };
 }
 
 /** The record that ends an archive lies behind everything, but for a comment. */
@@ -110,13 +113,13 @@ const NAME_TOLD_CHARS_MAX = 60;
 const told = (path: string): string => JSON.stringify(path.slice(0, NAME_TOLD_CHARS_MAX));
 
 function requirePlain(field: string, { path, method, packed, bytes }: Listed, flags: number): void {
-  const { nameCharsMax, entryBytesMax, ratioMax } = archiveLimits;
+  const { nameCharsMax, entryBytesMax, ratioMax, ratioFreeBytes } = archiveLimits;
   if (path.length > nameCharsMax) throw new InputError(field, `${told(path)}... is a name of ${path.length} characters.`, `at most ${nameCharsMax}`);
   if (flags & ENCRYPTED) throw new InputError(field, `${told(path)} is encrypted.`, 'files without a password');
   if (method !== STORED && method !== DEFLATED) throw new InputError(field, `${told(path)} is packed by method ${method}.`, 'stored, or deflated');
   if (method === STORED && packed !== bytes) throw new InputError(field, `${told(path)} says two sizes, ${packed} and ${bytes}.`, 'one');
   if (bytes > entryBytesMax) throw new InputError(field, `${told(path)} would unpack to ${bytes} bytes.`, `at most ${entryBytesMax} bytes`);
-  if (bytes > packed * ratioMax + 1024)
+  if (bytes > Math.max(packed * ratioMax, ratioFreeBytes))
     throw new InputError(field, `${told(path)} would unpack from ${packed} to ${bytes} bytes.`, `at most ${ratioMax} times as many`);
 }
 
@@ -129,11 +132,12 @@ function dataOf(field: string, view: DataView, { path, local, packed }: Listed):
   return { from, to: from + packed };
 }
 
-function requireApart(field: string, view: DataView, entries: readonly Listed[]): void {
+function requireApart(field: string, view: DataView, entries: readonly Listed[], start: number): void {
   let end = 0;
   for (const entry of entries.toSorted((a, b) => a.local - b.local)) {
     if (entry.local < end) throw new InputError(field, `${told(entry.path)} shares bytes with another file.`, 'files apart from each other');
     end = dataOf(field, view, entry).to;
+    if (end > start) throw new InputError(field, `${told(entry.path)} shares bytes with the list of files.`, 'files apart from it');
   }
 }
 

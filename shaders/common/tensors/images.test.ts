@@ -38,6 +38,23 @@ it('fits another size by its middle, stretched, or between bars', async () => {
   expect([...(await at('bars')).subarray(0, 3)]).toEqual([0, 0, 0]);
 });
 
+it('cuts the middle out of a picture whose shorter side has a given size, as torchvision does', async () => {
+  // Red counts columns and green rows of the upright picture, 60 x 20.
+  const ramp = Uint8Array.from({ length: 60 * 20 * 3 }, (_, at) => [Math.floor(at / 3) % 60, Math.floor(at / 180), 0][at % 3]! * 4);
+  const upright = sharp(ramp, { raw: { width: 60, height: 20, channels: 3 } });
+  const lying = upright.clone().rotate(270).png().withMetadata({ orientation: 6 });
+  const to = { width: 9, height: 8, fitting: 'crop', shorterPixels: 20 } as const;
+  for (const image of [upright.clone().png(), lying]) {
+    const { rgb, ...size } = await decodeImage('image', new Uint8Array(await image.toBuffer()), 'a', to);
+    expect(size).toEqual({ width: 9, height: 8 });
+    // (60 - 9) / 2 rounds to 26, and (20 - 8) / 2 is 6.
+    expect([...rgb.subarray(0, 2), ...rgb.subarray(-3, -1)]).toEqual([26 * 4, 6 * 4, 34 * 4, 13 * 4]);
+  }
+  const halved = await decodeImage('image', new Uint8Array(await upright.clone().png().toBuffer()), 'a', { ...to, shorterPixels: 10 });
+  expect(Math.abs(halved.rgb[0]! - (10 * 2 + 0.5) * 4)).toBeLessThanOrEqual(1);
+  await expect(decodeImage('image', new Uint8Array(await upright.png().toBuffer()), 'a', { ...to, shorterPixels: 8 })).rejects.toThrow(RangeError);
+});
+
 it('bombs, other formats and damaged ones are refused with the numbers', async () => {
   const [png, tiff] = [await bytesOf(draw(64, 64), 'png'), await bytesOf(draw(4, 4), 'tiff')];
   const refusals: readonly (readonly [() => Promise<unknown>, string, string])[] = [

@@ -20,6 +20,16 @@ export interface ImageSize {
   readonly height: number;
 }
 
+/** Size and way of a picture that is resampled (Lanczos 3). */
+export interface Resized extends ImageSize {
+  readonly fitting: Fitting;
+  /**
+   * Of `crop`: pixels that the shorter side gets before the middle is cut out, as classifiers are often evaluated (256, then 224 x 224).
+   * At least `width` and `height`; left out, as few as cover them.
+   */
+  readonly shorterPixels?: number;
+}
+
 /** Red, green and blue of every pixel, 0 to 255, row by row. */
 export interface Picture extends ImageSize {
   readonly rgb: Uint8Array<ArrayBuffer>;
@@ -46,26 +56,42 @@ async function open(field: string, bytes: Uint8Array, name: string, pixelsMax: n
   return { image, size: { width: autoOrient.width, height: autoOrient.height } };
 }
 
-/** Decodes a picture, upright, on white where it is transparent; resampled (Lanczos 3) where another size is asked for. Throws like `imageSize`. */
+const fits = { crop: 'cover', stretch: 'fill', bars: 'contain' } as const;
+
+function resized(upright: Sharp, size: ImageSize, { width, height, fitting, shorterPixels }: Resized): Sharp {
+  if (fitting !== 'crop' || shorterPixels === undefined) return upright.resize(width, height, { fit: fits[fitting], background: '#000', kernel: 'lanczos3' });
+  if (shorterPixels < Math.max(width, height)) throw new RangeError(`${width} x ${height} cannot be cut out of ${shorterPixels} pixels`);
+  // As torchvision does it: the longer side is cut off to whole pixels, the margins are rounded to even ones.
+  const [shorter, longer] = [Math.min(size.width, size.height), Math.max(size.width, size.height)];
+  const long = Math.floor((shorterPixels * longer) / shorter);
+  const [wide, high] = size.width < size.height ? [shorterPixels, long] : [long, shorterPixels];
+  return upright
+    .resize(wide, high, { fit: 'fill', kernel: 'lanczos3' })
+    .extract({ left: roundHalf(wide - width), top: roundHalf(high - height), width, height });
+}
+
+/** Half of a whole number, rounded as Python rounds: to the even one of two that are equally near. */
+const roundHalf = (twice: number): number => (twice % 4 === 3 ? (twice + 1) / 2 : Math.floor(twice / 2));
+
+/** Decodes a picture, upright, on white where it is transparent; of another size where one is asked for. Throws like `imageSize`. */
 export async function decodeImage(
   field: string,
   bytes: Uint8Array,
   name: string,
-  to: (ImageSize & { readonly fitting: Fitting }) | null = null,
+  to: Resized | null = null,
   pixelsMax: number = imageLimits.pixelsMax,
 ): Promise<Picture> {
-  const { image } = await open(field, bytes, name, pixelsMax);
-  const fit = { crop: 'cover', stretch: 'fill', bars: 'contain' } as const;
+  const { image, size } = await open(field, bytes, name, pixelsMax);
   const upright = image.autoOrient().flatten({ background: '#fff' }).toColourspace('srgb').removeAlpha();
-  const sized = to ? upright.resize(to.width, to.height, { fit: fit[to.fitting], background: '#000', kernel: 'lanczos3' }) : upright;
-  const { data, info } = await sized
-    .raw()
+  const { data, info } = await (to ? resized(upright, size, to) : upright)
+    .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
     .catch(() => {
       throw new InputError(field, `${name} is damaged.`, 'a whole picture');
     });
   const rgb = new Uint8Array(info.width * info.height * 3);
   // Grey pictures stay of one channel.
+  if (data.length !== (info.channels === 1 ? rgb.length / 3 : rgb.length)) throw new Error(`${name} was decoded to ${info.channels} channels`);
   for (let at = 0; at < rgb.length; at++) rgb[at] = data[info.channels === 1 ? Math.floor(at / 3) : at]!;
   return { width: info.width, height: info.height, rgb };
 }

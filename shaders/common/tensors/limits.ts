@@ -16,8 +16,10 @@ export const archiveLimits = {
   entryBytesMax: 256 * MIB,
   /** Of all entries together, unpacked. */
   totalBytesMax: 512 * MIB,
-  /** How much smaller an entry may have been packed: DEFLATE reaches 1030, which nothing but a bomb comes near. */
+  /** How much smaller an entry may have been packed: DEFLATE reaches 1030, which of larger files nothing but a bomb comes near. */
   ratioMax: 200,
+  /** Unpacked, up to which any ratio is fine: small arrays of zeros reach 1000. */
+  ratioFreeBytes: 4 * MIB,
   nameCharsMax: 255,
 } as const;
 

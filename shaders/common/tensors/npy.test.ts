@@ -26,6 +26,14 @@ describe('.npy', () => {
     expect(readNpy('a', new Uint8Array(saved))).toMatchObject({ type: 'f16', shape: [2, 3], fortran: true, data: Float32Array.of(1, 4, 2, 5, 3, 6) });
   });
 
+  it('is written as NumPy 2.4 does', () => {
+    // The first bytes of numpy.save of an array of one number, and of int8 of (2, 3, 4).
+    const saved = (dictionary: string): Uint8Array => npyOf(dictionary.padEnd(117), new Uint8Array());
+    expect(npyHeader('f64', [])).toEqual(saved(header('<f8', '()')));
+    expect(npyHeader('i8', [2, 3, 4])).toEqual(saved(header('|i1', '(2, 3, 4)')));
+    expect(npyHeader('i64', [5])).toEqual(saved(header('<i8', '(5,)')));
+  });
+
   it('is written with the numbers aligned, and read back whatever the shape', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 5 }), fc.constantFrom('f32', 'i32', 'i8', 'f64', 'u8', 'i64'), (shape, type) => {
@@ -49,6 +57,9 @@ describe('.npy', () => {
     expect(readNpy('a', npyOf(header('<f4', '(2,)'), f32(1, 2), 2)).data).toEqual(Float32Array.of(1, 2));
     expect(readNpy('a', npyOf(`{"shape":(1,2L) ,'fortran_order':False,'descr':"<f4"}`, f32(1, 2), 3))).toMatchObject({ shape: [1, 2] });
     expect(readNpy('a', npyOf(header('<f4', '()'), f32(7)))).toMatchObject({ shape: [], data: Float32Array.of(7) });
+    expect(readNpy('a', npyOf(header('<f4', '(0, 3)'), f32()))).toMatchObject({ shape: [0, 3], data: new Float32Array() });
+    // As C++ libraries write bytes.
+    expect(readNpy('a', npyOf(header('<u1', '( 2 , )'), Uint8Array.of(1, 200))).data).toEqual(Uint8Array.of(1, 200));
   });
 
   const cases: readonly (readonly [string, Uint8Array, string, string])[] = [
@@ -66,7 +77,13 @@ describe('.npy', () => {
     ['too many', npyOf(header('<f4', '(1,)'), f32(1, 2)), 'has 4 bytes, the file 8', '4 bytes'],
     ['a shape beyond all memory', npyOf(header('<f4', '(9999999999, 9999999999)'), f32(1)), 'too large', 'fewer'],
     ['a negative side', npyOf(header('<f4', '(-1, 2)'), f32(1)), 'cannot be read', 'numpy.save'],
-    ['objects', npyOf(header('|O', '(1,)'), f32(1)), 'of type |O', 'float16'],
+    ['a shape that is empty, and beyond all memory', npyOf(header('<f4', '(9999999999999999, 0)'), f32()), 'too large', 'fewer'],
+    ['a number in place of a shape', npyOf(header('<f4', '(3)'), f32(1, 2, 3)), 'cannot be read', 'numpy.save'],
+    ['a side left out', npyOf(header('<f4', '(1,,2)'), f32(1, 2)), 'cannot be read', 'numpy.save'],
+    ['objects', npyOf(header('|O', '(1,)'), f32(1)), 'has Python objects in place of numbers; reading them would run code', 'float16'],
+    ['texts', npyOf(header('<U4', '(1,)'), f32(1)), 'of type <U4', 'float16'],
+    ['a type beyond ASCII', npyOf(header('<f\u00e94', '(1,)'), f32(1), 3), 'cannot be read', 'numpy.save'],
+    ['a list in place of the order', npyOf(`{'descr': '<f4', 'fortran_order': [], 'shape': (1,)}`, f32(1)), 'cannot be read', 'numpy.save'],
     ['big-endian', npyOf(header('>f4', '(1,)'), f32(1)), 'of type >f4', 'little-endian'],
     ['records', npyOf(`{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (1,), }`, f32(1)), 'records', 'float16'],
     ['nine dimensions', npyOf(header('<f4', '(1,1,1,1,1,1,1,1,1)'), f32(1)), '9 dimensions', 'at most 8'],

@@ -16,6 +16,9 @@ const types: Readonly<Record<string, TensorType>> = {
   '<f8': 'f64',
   '|i1': 'i8',
   '|u1': 'u8',
+  // What others write: a byte has no order.
+  '<i1': 'i8',
+  '<u1': 'u8',
   '<i4': 'i32',
   '<i8': 'i64',
 };
@@ -31,28 +34,27 @@ interface Header {
   readonly shape: readonly number[];
 }
 
+/** One of the three keys with a value of any of their kinds. A tuple of one has its comma: without it Python reads a number in brackets. */
+const entryPattern =
+  /\s*(['"])(descr|fortran_order|shape)\1\s*:\s*('[ -&(-~]*'|"[ !#-~]*"|True|False|\(\s*(?:\d{1,16}L?\s*,\s*)*(?:\d{1,16}L?\s*)?\)|\[.*\])\s*(?:,|$)/sy;
+
 /** Reads the dictionary. Throws `InputError` on anything but the three keys with values of their kinds. */
 function parseHeader(field: string, text: string): Header {
   const bad = (): InputError => new InputError(field, 'The header of this .npy file cannot be read.', 'what numpy.save writes');
-  const inner = /^\s*\{(.*)\}\s*$/s.exec(text)?.[1];
+  const inner = /^\s*\{(.*)\}\s*$/s.exec(text)?.[1]?.trimEnd();
   if (inner === undefined) throw bad();
   const known = new Map<string, string>();
-  const entry = /\s*(?:'([a-z_]+)'|"([a-z_]+)")\s*:\s*('[^']*'|"[^"]*"|True|False|\([0-9,\sL]*\)|\[.*\])\s*(?:,|$)/sy;
-  while (entry.lastIndex < inner.trimEnd().length) {
-    const found = entry.exec(inner);
-    const key = found?.[1] ?? found?.[2];
-    if (!found || key === undefined || known.has(key)) throw bad();
-    known.set(key, found[3]!);
+  for (let at = 0; at < inner.length; at = entryPattern.lastIndex) {
+    entryPattern.lastIndex = at;
+    const found = entryPattern.exec(inner);
+    if (!found || known.has(found[2]!)) throw bad();
+    known.set(found[2]!, found[3]!);
   }
   const [descr, order, shape] = [known.get('descr'), known.get('fortran_order'), known.get('shape')];
-  if (known.size !== 3 || descr === undefined || shape === undefined || !shape.startsWith('(') || (order !== 'True' && order !== 'False')) throw bad();
+  if (!descr || !/^['"[]/.test(descr) || !shape?.startsWith('(') || (order !== 'True' && order !== 'False')) throw bad();
   if (descr.startsWith('[')) throw new InputError(field, 'The array has records in place of numbers.', accepted);
-  const sides = shape
-    .slice(1, -1)
-    .split(',')
-    .map((side) => side.trim().replace(/L$/, ''))
-    .filter((side) => side !== '');
-  if (sides.some((side) => !/^\d{1,16}$/.test(side))) throw bad();
+  const sides = shape.match(/\d+/g) ?? [];
+  if (sides.length === 1 && !shape.includes(',')) throw bad();
   return { descr: descr.slice(1, -1), fortran: order === 'True', shape: sides.map(Number) };
 }
 
@@ -71,6 +73,8 @@ export function readNpy(field: string, bytes: Uint8Array): Tensor {
       `at most ${Math.min(tensorLimits.headerBytesMax, bytes.byteLength - start)} bytes`,
     );
   const { descr, fortran, shape } = parseHeader(field, ascii(bytes.subarray(start, start + length)));
+  if (/^[|<>=]?O/.test(descr))
+    throw new InputError(field, 'The array has Python objects in place of numbers; reading them would run code from the file.', accepted);
   const type = Object.hasOwn(types, descr) ? types[descr] : undefined;
   if (!type) throw new InputError(field, `The numbers are of type ${descr.slice(0, 20)}.`, accepted);
   if (shape.length > tensorLimits.rankMax) throw new InputError(field, `The array has ${shape.length} dimensions.`, `at most ${tensorLimits.rankMax}`);

@@ -12,6 +12,15 @@ describe('.safetensors', () => {
     expect(readSafetensor('m', two, 'b', 2)).toMatchObject({ shape: [2], data: Float32Array.of(5, 6) });
   });
 
+  it('with bfloat16 gives the same numbers as f32, wherever the file begins', () => {
+    // 1, -2.5 and 3.140625 are the upper halves of their f32.
+    const file = safetensorsOf({ a: tensor([1, 3], 0, 6, 'BF16') }, new Uint8Array(Uint16Array.of(0x3f80, 0xc020, 0x4049).buffer));
+    const shifted = new Uint8Array(file.byteLength + 1);
+    shifted.set(file, 1);
+    for (const bytes of [file, shifted.subarray(1)])
+      expect(readSafetensor('m', bytes, 'a', 2)).toMatchObject({ type: 'f32', shape: [1, 3], data: Float32Array.of(1, -2.5, 3.140625) });
+  });
+
   const cases: readonly (readonly [string, Uint8Array, string, string, string])[] = [
     ['an unknown name', two, 'c', 'no tensor "c"', '"a", "b"'],
     ['the name of the prototype', two, 'constructor', 'no tensor', '"a"'],
@@ -30,7 +39,15 @@ describe('.safetensors', () => {
       'has 24 bytes, the file 16',
       '24 bytes',
     ],
-    ['a type that nobody reads', safetensorsOf({ a: tensor([2, 6], 0, 24, 'BF16') }, data), '', 'of type BF16', 'F16'],
+    [
+      'a size that does not fit the shape of another tensor, of a type that is not read',
+      safetensorsOf({ a: tensor([2, 2], 0, 16), b: tensor([3], 16, 24, 'U64') }, data),
+      'a',
+      '"b" of 3 has 24 bytes, the file 8',
+      '24 bytes',
+    ],
+    ['a type that nobody reads', safetensorsOf({ a: tensor([2, 6], 0, 24, 'I16') }, data), '', 'of type I16', 'F16'],
+    ['a type that nobody knows', safetensorsOf({ a: tensor([2, 6], 0, 24, 'constructor') }, data), '', 'of type constructor', 'F16'],
     ['a broken description', safetensorsOf({ a: { dtype: 'F32' } }, data), '', 'describes "a" wrongly', 'data_offsets'],
     ['fractions as sides', safetensorsOf({ a: tensor([1.5, 4], 0, 24) }, data), '', 'wrongly', 'shape'],
   ];

@@ -1,10 +1,34 @@
 import { InputError } from '../../../shared/workload.ts';
 import { tensorLimits } from './limits.ts';
-import { numbersOf, sizeOf, type Tensor, type TensorType, typeBytes } from './tensor.ts';
+import { numbersOf, sizeOf, type Tensor, type TensorType } from './tensor.ts';
 
 /** Files of named tensors (huggingface/safetensors, "Format"): u64 length of the header, JSON, the numbers. */
 
-const types: Readonly<Record<string, TensorType>> = { F16: 'f16', F32: 'f32', F64: 'f64', I8: 'i8', U8: 'u8', I32: 'i32', I64: 'i64' };
+/** BF16 is the upper half of an f32, and comes as one. */
+const types: Readonly<Record<string, TensorType>> = { F16: 'f16', BF16: 'f32', F32: 'f32', F64: 'f64', I8: 'i8', U8: 'u8', I32: 'i32', I64: 'i64' };
+
+/** Of one number. What is not read here is checked all the same; types of less than a byte are not known. */
+const widthBytes: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    BOOL: 1,
+    U8: 1,
+    I8: 1,
+    F8_E5M2: 1,
+    F8_E4M3: 1,
+    F8_E8M0: 1,
+    I16: 2,
+    U16: 2,
+    F16: 2,
+    BF16: 2,
+    I32: 4,
+    U32: 4,
+    F32: 4,
+    C64: 8,
+    F64: 8,
+    I64: 8,
+    U64: 8,
+  }),
+);
 
 interface Entry {
   readonly dtype: string;
@@ -23,6 +47,9 @@ function entryOf(field: string, name: string, value: unknown, dataBytes: number)
   const [from, to] = offsets as [number, number];
   if (shape.length > tensorLimits.rankMax) throw new InputError(field, `${told(name)} has ${shape.length} dimensions.`, `at most ${tensorLimits.rankMax}`);
   if (to < from || to > dataBytes) throw new InputError(field, `${told(name)} lies at ${from} to ${to}.`, `0 to ${dataBytes}`);
+  const width = widthBytes.get(dtype);
+  const wanted = width === undefined ? to - from : sizeOf(field, shape) * width;
+  if (to - from !== wanted) throw new InputError(field, `${told(name)} of ${shape.join(' x ')} has ${wanted} bytes, the file ${to - from}.`, `${wanted} bytes`);
   return { dtype, shape, from, to };
 }
 
@@ -55,6 +82,13 @@ function readHeader(field: string, bytes: Uint8Array): { readonly entries: Reado
 const NAME_TOLD_CHARS_MAX = 60;
 const told = (name: string): string => JSON.stringify(name.slice(0, NAME_TOLD_CHARS_MAX));
 
+function widened(bytes: Uint8Array): Float32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const words = new Uint32Array(bytes.byteLength / 2);
+  for (let at = 0; at < words.length; at++) words[at] = view.getUint16(at * 2, true) << 16;
+  return new Float32Array(words.buffer);
+}
+
 /** One tensor of a file: the named one or, by an empty name, the only one of `rank` dimensions. Throws `InputError` naming the field. */
 export function readSafetensor(field: string, bytes: Uint8Array, name: string, rank: number): Tensor {
   const { entries, data } = readHeader(field, bytes);
@@ -67,10 +101,9 @@ export function readSafetensor(field: string, bytes: Uint8Array, name: string, r
       name === '' ? `The file has ${fitting.length} tensors of ${rank} dimensions. Name one.` : `The file has no tensor ${told(name)}.`,
       `${there}${entries.size > tensorLimits.namesToldMax ? ', ...' : ''}`,
     );
-  const [own, { dtype, shape, from, to }] = found;
+  const [foundName, { dtype, shape, from, to }] = found;
   const type = Object.hasOwn(types, dtype) ? types[dtype] : undefined;
-  if (!type) throw new InputError(field, `The numbers of ${told(own)} are of type ${dtype.slice(0, 20)}.`, Object.keys(types).join(', '));
-  const wanted = sizeOf(field, shape) * typeBytes[type];
-  if (to - from !== wanted) throw new InputError(field, `${told(own)} of ${shape.join(' x ')} has ${wanted} bytes, the file ${to - from}.`, `${wanted} bytes`);
-  return { type, shape, fortran: false, data: numbersOf(type, data.subarray(from, to)) };
+  if (!type) throw new InputError(field, `The numbers of ${told(foundName)} are of type ${dtype.slice(0, 20)}.`, Object.keys(types).join(', '));
+  const own = data.subarray(from, to);
+  return { type, shape, fortran: false, data: dtype === 'BF16' ? widened(own) : numbersOf(type, own) };
 }

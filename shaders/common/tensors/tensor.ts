@@ -20,7 +20,7 @@ export const typeBytes: Readonly<Record<TensorType, number>> = { f16: 2, f32: 4,
 /** Numbers of a shape. Throws `InputError` when no memory could hold them. */
 export function sizeOf(field: string, shape: readonly number[]): number {
   const size = shape.reduce((product, side) => product * side, 1);
-  if (!Number.isSafeInteger(size)) throw new InputError(field, `A tensor of ${shape.join(' x ')} is too large.`, 'fewer numbers');
+  if (![size, ...shape].every(Number.isSafeInteger)) throw new InputError(field, `A tensor of ${shape.join(' x ')} is too large.`, 'fewer numbers');
   return size;
 }
 

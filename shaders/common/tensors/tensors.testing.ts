@@ -8,7 +8,14 @@ export interface ZipFile {
   readonly bytes: Uint8Array;
   readonly stored?: boolean;
   /** What the archive says in place of the truth. */
-  readonly says?: { readonly bytes?: number; readonly crc?: number; readonly method?: number; readonly flags?: number; readonly local?: number };
+  readonly says?: {
+    readonly bytes?: number;
+    readonly packed?: number;
+    readonly crc?: number;
+    readonly method?: number;
+    readonly flags?: number;
+    readonly local?: number;
+  };
 }
 
 const words = (...pairs: readonly (readonly [bytes: 2 | 4, value: number])[]): Uint8Array<ArrayBuffer> => {
@@ -29,7 +36,14 @@ export function zipOf(files: readonly ZipFile[], comment = ''): Uint8Array<Array
   for (const { path, bytes, stored = false, says = {} } of files) {
     const name = new TextEncoder().encode(path);
     const packed = stored ? bytes : deflateRawSync(bytes);
-    const { flags = 0, method = stored ? 0 : 8, crc = crc32(bytes), bytes: size = bytes.byteLength, local = offset } = says;
+    const {
+      flags = 0,
+      method = stored ? 0 : 8,
+      crc = crc32(bytes),
+      bytes: size = bytes.byteLength,
+      packed: packedSize = packed.byteLength,
+      local = offset,
+    } = says;
     const common = [
       [2, 20],
       [2, flags],
@@ -37,7 +51,7 @@ export function zipOf(files: readonly ZipFile[], comment = ''): Uint8Array<Array
       [2, 0],
       [2, 0],
       [4, crc],
-      [4, packed.byteLength],
+      [4, packedSize],
       [4, size],
       [2, name.byteLength],
       [2, 0],
