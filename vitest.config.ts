@@ -8,6 +8,9 @@ const executablePath = findChromium();
 /** Native modules: never transformed, never offered to a page. */
 const native = ['better-sqlite3', 'sharp', 'webgpu'];
 
+/** Finds its WebAssembly beside itself, which a copy of its script cannot. */
+const besideItsWasm = 'onnxruntime-web';
+
 export default defineConfig({
   test: {
     // One group after the other: WebGPU on two cores in software leaves nothing for the clocks of another project.
@@ -30,7 +33,7 @@ export default defineConfig({
       },
       {
         plugins: [svelte({ configFile: false })],
-        optimizeDeps: { exclude: [...native, 'onnxruntime-web'] },
+        optimizeDeps: { exclude: [...native, besideItsWasm] },
         test: {
           name: 'browser',
           include: ['{shared,shaders,client}/**/*.browser.test.ts'],
