@@ -33,7 +33,7 @@ export class GpuSession {
   readonly #device: GPUDevice;
   readonly #session: ort.InferenceSession;
   readonly #loss: Promise<never>;
-  /** What the GPU refused and nobody asked about: results would be zeros. */
+  /** What the GPU refused during a call and nobody asked about: what comes back would be zeros. */
   #error: string | null = null;
   readonly #note = (event: GPUUncapturedErrorEvent): void => {
     this.#error ??= event.error.message || 'out of memory';
@@ -58,6 +58,7 @@ export class GpuSession {
   /** One output of the model, all of it. Throws when it is not of f32, when the GPU refused something, and when it is lost. */
   async run(feeds: Readonly<Record<string, Fed>>, output: string): Promise<Float32Array> {
     const call = inLine(async () => {
+      this.#error = null;
       const tensors = Object.entries(feeds).map(([name, { type, data, dims }]) => [name, new ort.Tensor(type, data, dims)] as const);
       const { [output]: made } = await this.#session.run(Object.fromEntries(tensors), [output]);
       if (!(made?.data instanceof Float32Array)) throw new Error(`the model gave no float32 as ${output}`);

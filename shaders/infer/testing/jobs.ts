@@ -51,13 +51,13 @@ export const labelsJob = (count = 7): TestJob =>
 
 export const arraysJob = (count = 7): TestJob => testJob({ params: { kind: 'arrays', source: 'arrays' }, model: layers(), shape: [32], output: [32], count });
 
-/** A picture is three elements. */
-export const imagesJob = (count = 3): TestJob =>
+/** Pictures of twice the edge; of 128 pixels each is three elements. */
+export const imagesJob = (count = 3, edge = 64): TestJob =>
   testJob({
     params: { kind: 'images', source: 'arrays' },
-    model: painter(64),
-    shape: [3, 64, 64],
-    output: [3, 128, 128],
+    model: painter(edge),
+    shape: [3, edge, edge],
+    output: [3, 2 * edge, 2 * edge],
     count,
-    prepared: { drawn: { width: 128, height: 128, channels: 3, planar: true } },
+    prepared: { drawn: { width: 2 * edge, height: 2 * edge, channels: 3, planar: true } },
   });
