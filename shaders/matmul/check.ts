@@ -1,113 +1,120 @@
 import type { PartialResult, VerifyCheck } from '../../shared/workload.ts';
-import { ProductVerifier } from './freivalds/verifier.ts';
-import { blockOf } from './grid.ts';
-import { Lines } from './operand.ts';
+import { createChecker } from './freivalds/freivalds.ts';
+import type { Operand, Span } from './freivalds/operand.ts';
+import type { Checker } from './freivalds/product.ts';
+import { type Block, blockOf } from './grid.ts';
+import { operandOf } from './operand.ts';
 import { type MatmulJob, type MatmulParams, type MatmulPrepared, type Matrix, settingsOf, wordBytes } from './params.ts';
 import { entriesOf } from './view.ts';
 
 /** Products are verified by Freivalds' algorithm, all of them and none twice: freivalds/README.md. */
 
-/** A job's operands, and per batch what verifying its blocks has found out about them. */
+type Inputs = Readonly<Record<string, Uint8Array>>;
+
+/** A job's inputs, and what verifying blocks of one product of it has found out: of a batch they come one after the other. */
 interface Loaded {
-  readonly a: Lines;
-  readonly b: Lines;
-  readonly addend: Lines | null;
-  readonly bias: Float32Array | Int32Array | null;
-  readonly verifiers: Map<number, ProductVerifier>;
+  readonly inputs: Inputs;
+  known: { readonly batch: number; readonly checker: Checker } | null;
 }
 
 type Check = VerifyCheck<MatmulParams, MatmulPrepared, Loaded>;
 
 /** Throws when an input is missing or has another size. */
-export const load: Check['load'] = ({ prepared }, inputs) => {
-  const { a, b, m, n, exact, addend, bias } = prepared;
-  const type = exact ? 'i32' : 'f32';
-  const row = bias && inputs.bias;
-  if (bias && row?.byteLength !== n * wordBytes) throw new Error(`the bias has ${row?.byteLength ?? 'no'} bytes, expected ${n * wordBytes}`);
-  const added: Matrix | null = addend && { type, along: 'inner', lines: m, length: n, batches: addend.batches, seed: null, peak: addend.peak, rms: 0 };
-  return {
-    a: new Lines(a, inputs.a),
-    b: new Lines(b, inputs.b),
-    addend: added && new Lines(added, inputs.addend),
-    bias: row ? (exact ? new Int32Array(row.buffer, row.byteOffset, n) : new Float32Array(row.buffer, row.byteOffset, n)) : null,
-    verifiers: new Map(),
-  };
+export const load: Check['load'] = (job, inputs) => {
+  termsOf(job, inputs, 0);
+  return { inputs, known: null };
 };
 
-/** Lines of one batch. */
-const inBatch = (lines: Lines, batch: number) => ({
-  along: lines.matrix.along,
-  lines: lines.matrix.lines,
-  length: lines.matrix.length,
-  read: (first: number, count: number, into: Float32Array | Int32Array) => lines.read(batch, first, count, into),
-});
+interface Terms {
+  readonly a: Operand;
+  readonly b: Operand;
+  readonly addend: Operand | null;
+  readonly bias: Float32Array | Int32Array | null;
+}
 
-function verifierOf({ a, b, addend, bias, verifiers }: Loaded, { params, prepared }: MatmulJob, batch: number, jobKey: Uint8Array): ProductVerifier {
-  const known = verifiers.get(batch);
-  if (known) return known;
-  const { alpha, beta } = settingsOf(params);
-  const { m, n, k, exact } = prepared;
-  const verifier = new ProductVerifier({
-    exact,
-    m,
-    n,
-    k,
-    a: inBatch(a, batch),
-    b: inBatch(b, batch),
-    alpha,
-    beta,
-    addend: addend && inBatch(addend, batch),
-    bias,
-    peaks: { a: prepared.a.peak, b: prepared.b.peak, addend: prepared.addend?.peak ?? 0, bias: prepared.bias?.peak ?? 0 },
-    jobKey,
-  });
-  // Of a batch the products come one after the other, and each has much to remember.
-  verifiers.clear();
-  verifiers.set(batch, verifier);
-  return verifier;
+function termsOf({ prepared }: MatmulJob, inputs: Inputs, batch: number): Terms {
+  const { a, b, m, n, exact, addend, bias } = prepared;
+  const added: Matrix | null = addend && {
+    type: exact ? 'i32' : 'f32',
+    along: 'inner',
+    lines: m,
+    length: n,
+    batches: addend.batches,
+    seed: null,
+    peak: addend.peak,
+    rms: 0,
+  };
+  return {
+    a: operandOf(a, 'a', inputs.a, batch),
+    b: operandOf(b, 'b', inputs.b, batch),
+    addend: added && operandOf(added, 'a', inputs.addend, batch),
+    bias: bias && numbersOf(inputs.bias, n, exact),
+  };
+}
+
+function numbersOf(bytes: Uint8Array | undefined, count: number, exact: boolean): Float32Array | Int32Array {
+  if (bytes?.byteLength !== count * wordBytes) throw new Error(`the bias has ${bytes?.byteLength ?? 'no'} bytes, expected ${count * wordBytes}`);
+  return exact ? new Int32Array(bytes.buffer, bytes.byteOffset, count) : new Float32Array(bytes.buffer, bytes.byteOffset, count);
+}
+
+function checkerOf(loaded: Loaded, job: MatmulJob, batch: number, jobKey: Uint8Array): Checker {
+  if (loaded.known?.batch === batch) return loaded.known.checker;
+  const { alpha, beta } = settingsOf(job.params);
+  const { a, b, addend, bias } = termsOf(job, loaded.inputs, batch);
+  const output = job.prepared.exact ? 'i32' : 'f32';
+  const checker = createChecker({ a, b, output, alpha, ...(addend && { beta, c0: addend }), ...(bias && { bias }) }, jobKey);
+  loaded.known = { batch, checker };
+  return checker;
 }
 
 export const verify: Check['verify'] = (loaded, job, { tile }, result, keys) => {
-  const block = blockOf(job.prepared, tile);
-  const { wrong, worst, firstWrong } = verifierOf(loaded, job, block.batch, keys.job).check(block, entriesOf(job, block, result), keys.result);
-  const where = firstWrong === null ? '' : `${wrong} of its ${block.rows} rows are wrong, the first is row ${block.row + firstWrong}`;
-  return { wrong, worst, where };
+  const { prepared } = job;
+  const block = blockOf(prepared, tile);
+  const rows: Span = { first: block.row, count: block.rows };
+  const columns: Span = { first: block.column, count: block.columns };
+  const { failed, wrong, worst } = checkerOf(loaded, job, block.batch, keys.job).check({ rows, columns, values: entriesOf(job, block, result) }, keys.result);
+  const where = failed === 0 ? '' : `${failed} of its ${block.rows} rows are wrong, the first is row ${block.row + wrong[0]!}`;
+  return { wrong: failed, worst, where };
 };
 
-/** In f64, or exactly; row by row. */
-export const render: Check['render'] = (loaded, { params, prepared }, { tile }) => {
-  const { k, exact } = prepared;
-  const { batch, row, column, rows, columns } = blockOf(prepared, tile);
+/** In f64, or exactly. */
+export const render: Check['render'] = ({ inputs }, job, { tile }) => {
+  const { prepared, params } = job;
+  const block = blockOf(prepared, tile);
+  const { rows, columns } = block;
   const { alpha, beta } = settingsOf(params);
-  const out = exact ? new Int32Array(rows * columns) : new Float32Array(rows * columns);
-  const [left, right] = [panel(loaded.a, batch, row, rows, k), panel(loaded.b, batch, column, columns, k)];
-  const added = loaded.addend && new Float64Array(rows * columns);
-  if (loaded.addend && added) {
-    const line = new (exact ? Int32Array : Float32Array)(prepared.n);
-    for (let at = 0; at < rows; at++) {
-      loaded.addend.read(batch, row + at, 1, line);
-      added.set(line.subarray(column, column + columns), at * columns);
-    }
-  }
+  const { a, b, addend, bias } = termsOf(job, inputs, block.batch);
+  const out = prepared.exact ? new Int32Array(rows * columns) : new Float32Array(rows * columns);
+  const [left, right] = [innerLines(a, 'rows', block.row, rows), innerLines(b, 'columns', block.column, columns)];
+  const added = addend && addedOf(addend, block);
+  const { k } = prepared;
   for (let y = 0; y < rows; y++) {
     for (let x = 0; x < columns; x++) {
       let sum = 0;
       for (let at = 0; at < k; at++) sum += left[y * k + at]! * right[x * k + at]!;
-      out[y * columns + x] = alpha * sum + (added ? beta * added[y * columns + x]! : 0) + (loaded.bias?.[column + x] ?? 0);
+      out[y * columns + x] = alpha * sum + (added ? beta * added[y * columns + x]! : 0) + (bias?.[block.column + x] ?? 0);
     }
   }
   return [{ part: 0, bytes: new Uint8Array(out.buffer) } satisfies PartialResult];
 };
 
+const arrayOf = ({ type }: Operand, length: number): Float32Array | Int8Array | Int32Array =>
+  type === 'f32' ? new Float32Array(length) : type === 'i8' ? new Int8Array(length) : new Int32Array(length);
+
+function addedOf(addend: Operand, { row, column, rows, columns }: Block): Float32Array | Int8Array | Int32Array {
+  const into = arrayOf(addend, rows * columns);
+  addend.read({ first: row, count: rows }, { first: column, count: columns }, into);
+  return into;
+}
+
 /** Rows of A or columns of B, [first, first + count), each with its inner index running. */
-function panel(lines: Lines, batch: number, first: number, count: number, k: number): Float64Array {
-  const { along, length } = lines.matrix;
-  const out = new Float64Array(count * k);
-  const line = new (lines.matrix.type === 'i32' || lines.matrix.type === 'i8' ? Int32Array : Float32Array)(length);
-  for (let at = 0; at < (along === 'inner' ? count : k); at++) {
-    lines.read(batch, along === 'inner' ? first + at : at, 1, line);
-    if (along === 'inner') out.set(line, at * k);
-    else for (let outer = 0; outer < count; outer++) out[outer * k + at] = line[first + outer]!;
+function innerLines(operand: Operand, which: 'rows' | 'columns', first: number, count: number): Float64Array {
+  const k = which === 'rows' ? operand.columns : operand.rows;
+  const into = arrayOf(operand, count * k);
+  if (operand.lines === which) {
+    operand.read({ first, count }, { first: 0, count: k }, into);
+    return Float64Array.from(into);
   }
-  return out;
+  operand.read({ first: 0, count: k }, { first, count }, into);
+  return Float64Array.from({ length: count * k }, (_, at) => into[(at % k) * count + Math.floor(at / k)]!);
 }

@@ -1,37 +1,47 @@
+import type { Elements, Operand, Span } from './freivalds/operand.ts';
 import { lineWords, type Matrix, wordBytes } from './params.ts';
 import { seedKey, seedNumber } from './seeds.ts';
 
-/** Lines of an operand on the CPU, whatever it comes from: what `check.ts` multiplies. */
-export class Lines {
-  readonly matrix: Matrix;
-  readonly #numbers: Float32Array | Float16Array | Int8Array | Int32Array | null;
+/** An operand on the CPU, whatever it comes from: what `check.ts` multiplies with. */
 
-  /** Throws when an input is missing or has another size. */
-  constructor(matrix: Matrix, bytes: Uint8Array | undefined) {
-    this.matrix = matrix;
-    const { type, lines, batches, seed } = matrix;
-    const wanted = lineWords(matrix) * wordBytes * lines * batches;
-    if (!seed && bytes?.byteLength !== wanted) throw new Error(`an operand has ${bytes?.byteLength ?? 'no'} bytes, expected ${wanted}`);
-    this.#numbers = seed || !bytes ? null : viewOf(type, bytes);
-  }
+/** One batch of op(A) or op(B). Throws when the input is missing or has another size. */
+export function operandOf(matrix: Matrix, side: 'a' | 'b', input: Uint8Array | undefined, batch: number): Operand {
+  const { along, lines, length, type } = matrix;
+  const areRows = (side === 'a') === (along === 'inner');
+  return {
+    rows: areRows ? lines : length,
+    columns: areRows ? length : lines,
+    lines: areRows ? 'rows' : 'columns',
+    type: type === 'f16' ? 'f32' : type,
+    read: matrix.seed ? seedReader(matrix.seed) : inputReader(matrix, input, batch),
+  };
+}
 
-  /** `count` lines of a batch from `first` on, side by side, each of exactly `length` numbers. Valid until the next call. */
-  read(batch: number, first: number, count: number, into: Float32Array | Int32Array): void {
-    const { matrix } = this;
-    const { length, seed, lines, batches } = matrix;
-    const start = (batches === 1 ? 0 : batch * lines) + first;
-    if (seed) {
-      const key = seedKey(seed.seed);
-      for (let line = 0; line < count; line++) {
-        let at = (first + line) * seed.lineStep;
-        for (let index = 0; index < length; index++, at += seed.step) into[line * length + index] = seedNumber(seed.kind, key, at);
-      }
-      return;
+function seedReader({ seed, kind, lineStep, step }: NonNullable<Matrix['seed']>): Operand['read'] {
+  const key = seedKey(seed);
+  return (lines, span, into) => {
+    for (let line = 0; line < lines.count; line++) {
+      let at = (lines.first + line) * lineStep + span.first * step;
+      const first = line * span.count;
+      for (let index = 0; index < span.count; index++, at += step) into[first + index] = seedNumber(kind, key, at);
     }
-    const numbers = this.#numbers!;
-    const pitch = (lineWords(matrix) * wordBytes) / numbers.BYTES_PER_ELEMENT;
-    for (let line = 0; line < count; line++) into.set(numbers.subarray((start + line) * pitch, (start + line) * pitch + length), line * length);
-  }
+  };
+}
+
+function inputReader(matrix: Matrix, input: Uint8Array | undefined, batch: number): Operand['read'] {
+  const { type, lines, batches } = matrix;
+  const pitchBytes = lineWords(matrix) * wordBytes;
+  const wanted = pitchBytes * lines * batches;
+  if (input?.byteLength !== wanted) throw new Error(`an operand has ${input?.byteLength ?? 'no'} bytes, expected ${wanted}`);
+  const numbers = viewOf(type, input);
+  const pitch = pitchBytes / numbers.BYTES_PER_ELEMENT;
+  const start = batches === 1 ? 0 : batch * lines;
+  return (wantedLines: Span, span: Span, into: Elements) => {
+    for (let line = 0; line < wantedLines.count; line++) {
+      const from = (start + wantedLines.first + line) * pitch + span.first;
+      into.set(numbers.subarray(from, from + span.count), line * span.count);
+    }
+  };
 }
 
 /** Numbers of a type in whole words, aligned as inputs are. */

@@ -31,7 +31,7 @@ function directionOf(source: Source, side: 'a' | 'b', type: NumberType): Matrix[
 }
 
 /** op(A) as M x K, or op(B) as K x N. Throws `InputError` when contributors' devices could not bind it. */
-export function operandOf(source: Source, side: 'a' | 'b', type: NumberType): Matrix {
+export function matrixOf(source: Source, side: 'a' | 'b', type: NumberType): Matrix {
   const { rows, columns, batches, steps, numbers, peak, rms, field } = source;
   const along = directionOf(source, side, type);
   const linesAreRows = (side === 'a') === (along === 'inner');

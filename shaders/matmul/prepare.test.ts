@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { concatBytes } from '../../shared/formats.ts';
 import { npyHeader } from '../common/tensors/npy.ts';
 import { safetensorsOf } from '../common/tensors/tensors.testing.ts';
-import { Lines } from './operand.ts';
+import { operandOf } from './operand.ts';
 import { type MatmulParams, type Matrix, settingsOf } from './params.ts';
 import { prepare } from './prepare.ts';
 
@@ -41,13 +41,11 @@ const tall: Rows = [
 
 /** op(A) or op(B) as rows, from what contributors get. */
 function rowsOf(matrix: Matrix, side: 'a' | 'b', input: Uint8Array | undefined, batch = 0): number[][] {
-  const lines = new Lines(matrix, input);
+  const operand = operandOf(matrix, side, input, batch);
   const into = new Float32Array(matrix.lines * matrix.length);
-  lines.read(batch, 0, matrix.lines, into);
-  const line = (at: number): number[] => [...into.subarray(at * matrix.length, (at + 1) * matrix.length)];
-  const all = Array.from({ length: matrix.lines }, (_, at) => line(at));
-  const isRows = (side === 'a') === (matrix.along === 'inner');
-  return isRows ? all : all[0]!.map((_, at) => all.map((row) => row[at]!));
+  operand.read({ first: 0, count: matrix.lines }, { first: 0, count: matrix.length }, into);
+  const all = Array.from({ length: matrix.lines }, (_, at) => [...into.subarray(at * matrix.length, (at + 1) * matrix.length)]);
+  return operand.lines === 'rows' ? all : transposed(all);
 }
 
 async function prepared(params: MatmulParams, given: Record<string, Uint8Array>) {

@@ -2,7 +2,7 @@ import { InputError, type WorkloadPrepare } from '../../shared/workload.ts';
 import { readMatrix, readVector } from './files.ts';
 import { tileSize } from './grid.ts';
 import { productLimits } from './limits.ts';
-import { commonType, operandOf, packOperand } from './pack.ts';
+import { commonType, matrixOf, packOperand } from './pack.ts';
 import { type MatmulParams, type MatmulPrepared, type MatmulSettings, type Matrix, type NumberType, numbersPerWord, settingsOf, wordBytes } from './params.ts';
 import { sumOfRows, timesVectors } from './reduce.ts';
 import { type Source, seedSource, transposed } from './source.ts';
@@ -155,7 +155,7 @@ export const prepare: WorkloadPrepare<MatmulParams, MatmulPrepared>['prepare'] =
   if (exact) requireExact(terms, sizes.k);
   const { a: sourceA, b: sourceB, addend, bias } = terms;
   const type = commonType(sourceA, sourceB, exact);
-  const [a, b] = [operandOf(sourceA, 'a', type), operandOf(sourceB, 'b', type)];
+  const [a, b] = [matrixOf(sourceA, 'a', type), matrixOf(sourceB, 'b', type)];
   const panel = ({ seed }: Matrix): number => (seed ? wordBytes / numbersPerWord(type) : 0);
   const prepared: MatmulPrepared = {
     ...sizes,

@@ -76,7 +76,13 @@ export class WholeChecker implements Checker {
 
   #dotBias(bias: Int32Array, { first, count }: Span): bigint {
     const [sums] = [this.#space.takeVector(1)];
-    const values = { rows: 1, columns: count, lines: 'rows', type: 'i32', read: (_, span, into) => into.set(bias.subarray(first + span.first, first + span.first + span.count)) } satisfies Operand;
+    const values = {
+      rows: 1,
+      columns: count,
+      lines: 'rows',
+      type: 'i32',
+      read: (_, span, into) => into.set(bias.subarray(first + span.first, first + span.first + span.count)),
+    } satisfies Operand;
     this.#multiply(values, { first: 0, count: 1 }, { first: 0, count }, this.#r, sums);
     return this.#space.i64(sums, 1)[0]!;
   }

@@ -1,9 +1,9 @@
 import { concatBytes } from '../../../shared/formats.ts';
 import { npyHeader } from '../../common/tensors/npy.ts';
 
-/** A picture from few numbers: the sum of standing waves cos(k u) cos(k v), whose matrix is the product of two narrow ones. */
+/** A picture from few numbers: a sum of standing waves in two directions, whose matrix is the product of two narrow ones. */
 
-const SIDE = 1536;
+const SIDE = 768;
 const WAVES = 96;
 /** Turns of the longest wave across the picture; the golden ratio keeps the others from repeating it. */
 const TURNS = (1 + Math.sqrt(5)) / 2;
@@ -13,9 +13,9 @@ function npy(rows: number, columns: number, value: (row: number, column: number)
   return concatBytes(npyHeader('f32', [rows, columns]), new Uint8Array(numbers.buffer));
 }
 
-const wave = (at: number, k: number): number => Math.cos(2 * Math.PI * TURNS * Math.sqrt(k + 1) * (at / SIDE - 0.5)) / Math.sqrt(k + 1);
+const wave = (at: number, k: number, phase: number): number => Math.cos(2 * Math.PI * TURNS * Math.sqrt(k + 1) * (at / SIDE) + phase * k) / Math.sqrt(k + 3);
 
 export const waves = (): { matrixA: Uint8Array; matrixB: Uint8Array } => ({
-  matrixA: npy(SIDE, WAVES, wave),
-  matrixB: npy(WAVES, SIDE, (k, at) => wave(at, k)),
+  matrixA: npy(SIDE, WAVES, (at, k) => wave(at, k, 2.4)),
+  matrixB: npy(WAVES, SIDE, (k, at) => wave(at, k, 1)),
 });
