@@ -1,6 +1,6 @@
-import { type ElementRef, partsOf } from '../../shared/model.ts';
+import { type ElementRef, type PartMask, partsOf, type TileRef } from '../../shared/model.ts';
 import { seedOf } from '../../shared/rng.ts';
-import type { AuditCheck } from '../../shared/workload.ts';
+import type { AuditCheck, PartialResult } from '../../shared/workload.ts';
 import { type Bounds, distance, isWithin } from './compare.ts';
 import { CpuSession } from './cpu.ts';
 import { Feeder } from './feeds.ts';
@@ -132,7 +132,7 @@ export const explains: Check['explains'] = async (loaded, job, element, claimed)
   return false;
 };
 
-export const render: Check['render'] = async (loaded, job, tile, parts) => {
+export const render = async (loaded: Loaded, job: InferJob, tile: TileRef, parts: PartMask): Promise<PartialResult[]> => {
   if (partsOf(parts).length === 0) return [];
   const elements = Array.from({ length: spec.elements(job, tile) }, (_, element) => ({ ...tile, part: 0, element }));
   const words = await recompute(loaded, job, elements);
