@@ -7,7 +7,7 @@ import type { InferJob, InferParams, InferPrepared } from './params.ts';
 /** How far apart two values of an element are, and how far a claim is from an output of the model that rounding may have moved. */
 
 /** Of a value or of how large values are there, and of a score from 0 to 1. Measured: README.md, "What wrong means". */
-export const SHARE = 2 ** -12;
+export const SHARE = 2 ** -13;
 
 interface Label {
   readonly index: number;

@@ -4,7 +4,9 @@ import type { Fed } from './feeds.ts';
 /** ONNX Runtime on one core of the coordinator, in WebAssembly: whatever a model does there, it cannot leave its memory. */
 
 ort.env.wasm.numThreads = 1;
-ort.env.logLevel = 'fatal';
+ort.env.logLevel = 'error';
+/** Of a session. What it cannot do is thrown, too. */
+const ERRORS = 4;
 
 export interface Made {
   readonly type: string;
@@ -22,7 +24,7 @@ export class CpuSession {
   /** `asIs`: every node on its own, as the file says. Throws what ONNX Runtime says about a model that it cannot open. */
   static async open(model: Uint8Array, asIs = false): Promise<CpuSession> {
     const graphOptimizationLevel = asIs ? 'disabled' : 'all';
-    return new CpuSession(await ort.InferenceSession.create(model, { executionProviders: ['wasm'], graphOptimizationLevel }));
+    return new CpuSession(await ort.InferenceSession.create(model, { executionProviders: ['wasm'], graphOptimizationLevel, logSeverityLevel: ERRORS }));
   }
 
   async run(feeds: Readonly<Record<string, Fed>>, outputs: readonly string[]): Promise<Readonly<Record<string, Made>>> {

@@ -35,3 +35,9 @@ export const batchLimits = {
   namesCharsMax: 24_000,
   nameCharsMax: 80,
 } as const;
+
+/**
+ * Smaller values are compared as if they were as large: to 2^-24, which is what functions that come near 0 from numbers around 1 are off by. A sigmoid of
+ * the CPU gave 0 or 3e-8 where a GPU had all values between.
+ */
+export const VALUE_MIN = 2 ** -11;

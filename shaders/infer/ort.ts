@@ -12,6 +12,8 @@ import type { Fed } from './feeds.ts';
 ort.env.wasm.numThreads = 1;
 ort.env.wasm.proxy = false;
 ort.env.logLevel = 'error';
+/** Of a session; that shapes are computed on the CPU is a warning. */
+const ERRORS = 3;
 
 let last: Promise<unknown> = Promise.resolve();
 
@@ -50,7 +52,7 @@ export class GpuSession {
   static async open(device: GPUDevice, model: Uint8Array): Promise<GpuSession> {
     const session = await inLine(() => {
       ort.env.webgpu.adapter = adapterOf(device) as typeof ort.env.webgpu.adapter;
-      return ort.InferenceSession.create(model, { executionProviders: [{ name: 'webgpu', device }] });
+      return ort.InferenceSession.create(model, { executionProviders: [{ name: 'webgpu', device }], logSeverityLevel: ERRORS });
     });
     return new GpuSession(device, session);
   }

@@ -114,6 +114,12 @@ describe('a model and its batch', () => {
   });
 });
 
+it('values next to nothing are measured as if they were larger, which is said', async () => {
+  const { prepared, report } = await prepare(arrays, { model: scaled(1e-9, 1e-12), inputs: npy([3, 2]) });
+  expect(prepared.scale).toEqual({ axis: 0, rms: [4.883e-4] });
+  expect(report).toEqual([expect.stringContaining('checked to 6e-8')]);
+});
+
 const scaled = (...factors: readonly number[]): Uint8Array =>
   modelOf({
     node: [node('Mul', ['x', 'w'], ['y'])],

@@ -22,7 +22,7 @@ export const spec: WorkloadSpec<InferParams, InferPrepared> = {
   outputs: ({ params }) => outputsOf(params),
   // Measured, README.md: "What wrong means".
   tolerance: {
-    unit: '1/4096 of a value, 1/4096 of certainty in a label, or steps of a picture’s 255',
+    unit: '1/8192 of a value, 1/8192 of certainty in a label, or steps of a picture’s 255',
     allowed: 1,
     honestMissRate: 0.01,
     unexplainedRate: 1e-4,

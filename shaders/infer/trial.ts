@@ -2,6 +2,7 @@ import { InputError } from '../../shared/workload.ts';
 import { CpuSession } from './cpu.ts';
 import type { Feeder } from './feeds.ts';
 import { sizeOf } from './grid.ts';
+import { VALUE_MIN } from './limits.ts';
 import { shaken } from './onnx/shaken.ts';
 import type { InferPrepared } from './params.ts';
 
@@ -25,6 +26,8 @@ const SAME_SHARE = 1e-3;
 /** Beyond this, what a change of the last bits of weights does is no rounding any more. */
 const CHAOS_SHARE = 2 ** -7;
 
+const SMALL = 'For the inputs that were tried the model gives hardly more than 0. That is checked to 6e-8, no finer.';
+
 /** What ONNX Runtime said, without the place in its sources. */
 export function refusalOf(error: unknown): InputError {
   const said = error instanceof Error ? error.message : String(error);
@@ -32,12 +35,13 @@ export function refusalOf(error: unknown): InputError {
   return new InputError('model', `ONNX Runtime cannot run the model: ${message.slice(0, 300)}`, 'a model that ONNX Runtime 1.30 runs on the CPU');
 }
 
+/** How large values are, by the root of the mean square. */
 const rmsOf = (values: Float32Array): number => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / Math.max(1, values.length));
 
 /** Difference of two outputs, as a share of how large the first is. */
 function difference(a: Float32Array, b: Float32Array): number {
   const apart = rmsOf(a.map((value, at) => value - b[at]!));
-  return apart === 0 ? 0 : apart / rmsOf(a);
+  return apart / Math.max(rmsOf(a), VALUE_MIN);
 }
 
 /** `takesOne`: the model says so. Throws `InputError`. */
@@ -51,7 +55,8 @@ export async function trial(bytes: Uint8Array, outputs: readonly string[], which
     const alone = await runAlone(session, name, feeder, count);
     const together = takesOne ? null : await runTogether(session, name, feeder, alone.inputs, alone.outputs);
     await requireCalm(bytes, name, feeder, alone.inputs[0]!, alone.outputs[0]!);
-    const report = together && !takesOne ? [together] : [];
+    const isSmall = alone.outputs.every((output) => rmsOf(output) < VALUE_MIN);
+    const report = [...(together === null ? [] : [together]), ...(isSmall ? [SMALL] : [])];
     return { output: { name, shape: alone.shape }, outputs: alone.outputs, cpuMs: alone.cpuMs, takesMany: !takesOne && together === null, report };
   } finally {
     await session.release();
@@ -151,7 +156,7 @@ const SCALE_CONTRAST_MIN = 4;
 const SCALE_SHARE_MIN = 2 ** -10;
 
 export function scaleOf(shape: readonly number[], outputs: readonly Float32Array[]): InferPrepared['scale'] {
-  const whole = rmsOf(Float32Array.from(outputs, rmsOf));
+  const whole = Math.max(VALUE_MIN, rmsOf(Float32Array.from(outputs, rmsOf)));
   let best = { axis: 0, rms: [whole], contrast: SCALE_CONTRAST_MIN };
   for (const [axis, size] of shape.entries()) {
     if (size > SCALE_ENTRIES_MAX) continue;
@@ -159,7 +164,7 @@ export function scaleOf(shape: readonly number[], outputs: readonly Float32Array
     const squares = new Float64Array(size);
     for (const output of outputs) for (const [at, value] of output.entries()) squares[Math.floor(at / stride) % size]! += value * value;
     const values = (outputs.length * outputs[0]!.length) / size;
-    const rms = Array.from(squares, (sum) => Math.max(Math.sqrt(sum / values), SCALE_SHARE_MIN * whole));
+    const rms = Array.from(squares, (sum) => Math.max(Math.sqrt(sum / values), SCALE_SHARE_MIN * whole, VALUE_MIN));
     const contrast = Math.max(...rms) / Math.max(Math.min(...rms), Number.MIN_VALUE);
     if (contrast > best.contrast) best = { axis, rms, contrast };
   }
