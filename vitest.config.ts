@@ -8,6 +8,9 @@ const executablePath = findChromium();
 /** Native modules: never transformed, never offered to a page. */
 const native = ['better-sqlite3', 'sharp', 'webgpu'];
 
+/** Finds its WebAssembly beside itself, which a copy of its script cannot. */
+const besideItsWasm = 'onnxruntime-web';
+
 export default defineConfig({
   test: {
     // One group after the other: WebGPU on two cores in software leaves nothing for the clocks of another project.
@@ -31,7 +34,7 @@ export default defineConfig({
       {
         plugins: [svelte({ configFile: false })],
         // Met only while a test runs, it would have the page loaded again.
-        optimizeDeps: { exclude: native, include: ['wabt'] },
+        optimizeDeps: { exclude: [...native, besideItsWasm], include: ['wabt'] },
         test: {
           name: 'browser',
           include: ['{shared,shaders,client}/**/*.browser.test.ts'],

@@ -1,4 +1,5 @@
 import type { WorkloadEntry } from '../shared/workload.ts';
+import { spec as infer } from './infer/spec.ts';
 import { spec as matmul } from './matmul/spec.ts';
 import { spec as render } from './render/spec.ts';
 import { spec as upscale } from './upscale/spec.ts';
@@ -25,6 +26,16 @@ const entries = {
     view: () => import('./matmul/view.ts'),
     assemble: () => import('./matmul/assemble.ts'),
     samples: () => import('./matmul/samples.ts'),
+  },
+  infer: {
+    spec: infer,
+    form: () => import('./infer/form.ts'),
+    prepare: () => import('./infer/prepare.ts'),
+    run: () => import('./infer/run.ts'),
+    check: () => import('./infer/check.ts'),
+    view: () => import('./infer/view.ts'),
+    assemble: () => import('./infer/assemble.ts'),
+    samples: () => import('./infer/samples.ts'),
   },
   upscale: {
     spec: upscale,

@@ -232,7 +232,7 @@ export interface AuditCheck<Params = unknown, Prepared = unknown, Loaded = unkno
   /** The truth, on the CPU and independent of the kernel: `elementWords` u32 for each element, in order. */
   recompute(loaded: Loaded, job: JobContext<Params, Prepared>, elements: readonly ElementRef[]): Awaitable<Uint32Array>;
   /** How far apart two values of one element are, in units of `spec.tolerance`. Symmetric, 0 for equal ones. */
-  distance(job: JobContext<Params, Prepared>, at: TileRef, a: Uint32Array, b: Uint32Array): number;
+  distance(job: JobContext<Params, Prepared>, element: ElementRef, a: Uint32Array, b: Uint32Array): number;
   /**
    * The referee: whether an honest device may have come to this value, because the truth lies so near a decision (an edge
    * hit or missed, one lobe or the other) that the rounding which the device is allowed tips it. Slow; asked only where `distance`

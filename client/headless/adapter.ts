@@ -81,6 +81,8 @@ async function probe(create: Create): Promise<{ gpu: GPU; name: string; software
   try {
     const { adapter, device } = await requestDevice(gpu);
     device.destroy();
+    // Libraries look there for whether there is a GPU at all.
+    Object.defineProperty(navigator, 'gpu', { value: gpu, configurable: true });
     const { vendor, architecture, description, isFallbackAdapter: software } = adapter.info;
     const name = [vendor, architecture, description && `(${description})`].filter(Boolean).join(' ');
     return { gpu, name: `${name}, ${software ? 'in software, ' : ''}through Dawn in Node`, software };

@@ -1,12 +1,12 @@
 import { concatBytes } from '../../shared/formats.ts';
 import type { AcceptedResult, WorkloadAssemble } from '../../shared/workload.ts';
+import { type ZipFile, zip } from '../common/zip.ts';
 import { animate } from './apng.ts';
 import { exrWriter } from './layers.ts';
 import { outputsOf } from './outputs.ts';
 import { type RenderJob, type RenderParams, type RenderPrepared, settingsOf } from './params.ts';
 import { pngWriter, previewWriter } from './png.ts';
 import { type FrameWriter, framesOf } from './rows.ts';
-import { type ZipFile, zip } from './zip.ts';
 
 type Results = AsyncIterable<AcceptedResult>;
 type WriterOf = (job: RenderJob) => FrameWriter;

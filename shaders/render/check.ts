@@ -1,12 +1,12 @@
 import { radiancePart } from '../../shared/formats.ts';
-import { partsOf } from '../../shared/model.ts';
+import { partsOf, type TileRef } from '../../shared/model.ts';
 import type { AuditCheck, PartialResult, Sync } from '../../shared/workload.ts';
 import { isFeaturePass, placeOf } from './grid.ts';
 import { boundsOf } from './nearTie.ts';
 
 export { passesWanted } from './noise.ts';
 
-import type { RenderParams, RenderPrepared } from './params.ts';
+import type { RenderJob, RenderParams, RenderPrepared } from './params.ts';
 import { addSamples, loadScene, type Scene, stepsOf } from './reference.ts';
 import { ELEMENT_WORDS, STEPS_PER_MICRO_UNIT, spec } from './spec.ts';
 
@@ -61,7 +61,7 @@ export const recompute: Check['recompute'] = (scene, job, elements) => {
  * The largest of the sums; of light, squares count in whole units, because they differ by rounding alone where no channel does.
  * Throws `RangeError` unless both have the words of one element.
  */
-export const distance: Check['distance'] = (job, { pass }, a, b) => {
+export const distance = (job: RenderJob, { pass }: TileRef, a: Uint32Array, b: Uint32Array): number => {
   requireElement(a);
   requireElement(b);
   const apart = (word: number, unit: (steps: number) => number): number => Math.abs(a[word]! - b[word]!) / unit(Math.max(a[word]!, b[word]!));
