@@ -33,7 +33,8 @@ export default defineConfig({
       },
       {
         plugins: [svelte({ configFile: false })],
-        optimizeDeps: { exclude: [...native, besideItsWasm] },
+        // Met only while a test runs, they would have the page loaded again.
+        optimizeDeps: { exclude: [...native, besideItsWasm], include: ['protobufjs', 'wabt'] },
         test: {
           name: 'browser',
           include: ['{shared,shaders,client}/**/*.browser.test.ts'],

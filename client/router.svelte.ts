@@ -37,25 +37,39 @@ export function isPageClick(event: MouseEvent, link: HTMLAnchorElement, origin: 
 /** History-API navigation without reloading the document, so that a contributing engine goes on while one reads. */
 class Router {
   #path = $state(location.pathname);
+  #search = $state(location.search);
+  /** What the address asks of the page. */
+  readonly query = $derived(new URLSearchParams(this.#search));
   readonly route = $derived(parseRoute(this.#path));
 
   constructor() {
-    addEventListener('popstate', () => {
-      this.#path = location.pathname;
-    });
+    addEventListener('popstate', () => this.#follow());
     addEventListener('click', (event) => {
       const link = event.target instanceof Element ? event.target.closest('a') : null;
       if (!link || !isPageClick(event, link, location.origin)) return;
       if (new URL(link.href).pathname === location.pathname && new URL(link.href).hash) return;
       event.preventDefault();
-      this.go(new URL(link.href).pathname);
+      const { pathname, search } = new URL(link.href);
+      this.go(pathname + search);
     });
   }
 
+  /** `path`: with its query, if any. */
   go(path: string): void {
-    if (path !== location.pathname) history.pushState(null, '', path);
-    this.#path = path;
+    if (path !== location.pathname + location.search) history.pushState(null, '', path);
+    this.#follow();
     scrollTo(0, 0);
+  }
+
+  /** The same page under an address that tells more of it; the way back does not go through it. */
+  rename(path: string): void {
+    history.replaceState(null, '', path);
+    this.#follow();
+  }
+
+  #follow(): void {
+    this.#path = location.pathname;
+    this.#search = location.search;
   }
 }
 

@@ -51,7 +51,7 @@ function tessera(...args: readonly string[]): Promise<Ran> {
 
 test('npx finds it, and the Node that it needs', async () => {
   const { stdout } = await promisify(execFile)('npx', ['tessera', '--help'], { cwd: root });
-  expect(stdout).toContain('npx tessera submit FILE');
+  expect(stdout).toContain('npx tessera submit [FILE]');
 });
 
 test('a file becomes a picture', async () => {

@@ -82,7 +82,7 @@ test('reported, taken down, gone, and not taken again', { timeout: 60_000 }, asy
   await reporter.page.getByRole('heading', { name: 'There is no such job' }).waitFor();
   await requester.page.getByText(`Reason given: ${REASON}`).waitFor();
   await reporter.page.goto(`${coordinator.url}/gallery`);
-  await reporter.page.getByText('No public picture yet').waitFor();
+  await reporter.page.getByText('No public job yet').waitFor();
   const hash = createHash('sha256').update(model).digest('hex');
   expect((await fetch(`${coordinator.apiUrl}/blobs/${hash}`)).status).toBe(404);
 

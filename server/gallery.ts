@@ -17,7 +17,7 @@ export interface GalleryDeps {
 }
 
 /**
- * Keeps public sample pictures queued, so that whoever presses Start has something to work on when nobody has ordered
+ * Keeps public sample jobs queued, so that whoever presses Start has something to work on when nobody has ordered
  * anything. The operator issues the test credits for them. When the last one ends, the round starts again with new seeds.
  */
 export class Gallery {

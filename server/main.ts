@@ -58,7 +58,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   const store = await openSqliteStore(config.dataDir);
   const moderation = await Moderation.open(store);
   const blobs = openBlobStore(join(config.dataDir, 'blobs'), { isBanned: (hash) => moderation.isBanned(hash) });
-  // One core is left for the main thread; checks never wait behind the preparation of somebody's scene.
+  // One core is left for the main thread; checks never wait behind the preparation of somebody's files.
   const checks = new Pool({
     threads: Math.max(1, availableParallelism() - 1),
     timeoutMs: CHECK_TIMEOUT_MS,

@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { OpenAPIClientAxios } from 'openapi-client-axios';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { workload, workloadIds } from '../shaders/registry.ts';
 import { limits } from '../shared/limits.ts';
-import type { AccountView, JobPage, JobView, MadeApiKey, Quote } from '../shared/schemas.ts';
+import type { AccountView, JobPage, JobView, MadeApiKey, Quote, WorkloadView } from '../shared/schemas.ts';
 import { Contributor, hashOf, order, requester, type Visitor, whole } from './whole.testing.ts';
 
 /** Programs with an API key, against the whole coordinator. */
@@ -31,6 +32,15 @@ async function ask<Body>(method: string, path: string, headers: Record<string, s
   const response = await fetch(whole.url + path, { method, headers, ...sent });
   return { status: response.status, body: (await response.json()) as Body, headers: response.headers };
 }
+
+test('every workload is listed, with its form as it is', async () => {
+  const { body } = await ask<{ workloads: WorkloadView[] }>('GET', '/api/workloads', {});
+  expect(body.workloads.map(({ id }) => id)).toEqual(workloadIds);
+  for (const { id, fields, defaults } of body.workloads) {
+    const entry = workload(id)!;
+    expect({ fields, defaults }).toEqual({ fields: (await entry.form()).fields, defaults: entry.spec.defaults });
+  }
+});
 
 const submit = (headers: Record<string, string>, key?: string) =>
   ask<JobView>('POST', '/api/jobs', key ? { ...headers, 'idempotency-key': key } : headers, order);

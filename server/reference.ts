@@ -8,7 +8,7 @@ import type { AcceptedResult } from '../shared/workload.ts';
 
 /**
  * `npm run reference`: a whole job on the CPU by the reference implementation, without coordinator or GPU. With the seed of
- * a job it makes the picture that honest contributors must have made, for comparing by eye or by a script.
+ * a job it makes the result that honest contributors must have made, for comparing by eye or by a script.
  */
 const usage = `npm run reference -- --workload ID --params JSON [--file NAME=PATH]... --seed N --output ID --out PATH
   --workload  ${workloadIds.join(' | ')}

@@ -1,8 +1,10 @@
 import type { WorkloadEntry } from '../shared/workload.ts';
 import { spec as infer } from './infer/spec.ts';
+import { spec as matmul } from './matmul/spec.ts';
 import { spec as render } from './render/spec.ts';
+import { spec as upscale } from './upscale/spec.ts';
 
-/** The explicit list of workloads. A new one is a folder beside `render/` and an entry here. */
+/** The explicit list of workloads, the main one first. A new one is a folder beside `render/` and an entry here. */
 const entries = {
   render: {
     spec: render,
@@ -24,6 +26,26 @@ const entries = {
     view: () => import('./infer/view.ts'),
     assemble: () => import('./infer/assemble.ts'),
     samples: () => import('./infer/samples.ts'),
+  },
+  matmul: {
+    spec: matmul,
+    form: () => import('./matmul/form.ts'),
+    prepare: () => import('./matmul/prepare.ts'),
+    run: () => import('./matmul/run.ts'),
+    check: () => import('./matmul/check.ts'),
+    view: () => import('./matmul/view.ts'),
+    assemble: () => import('./matmul/assemble.ts'),
+    samples: () => import('./matmul/samples.ts'),
+  },
+  upscale: {
+    spec: upscale,
+    form: () => import('./upscale/form.ts'),
+    prepare: () => import('./upscale/prepare.ts'),
+    run: () => import('./upscale/run.ts'),
+    check: () => import('./upscale/check.ts'),
+    view: () => import('./upscale/view.ts'),
+    assemble: () => import('./upscale/assemble.ts'),
+    samples: () => import('./upscale/samples.ts'),
   },
 } as const;
 

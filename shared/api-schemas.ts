@@ -37,7 +37,7 @@ const time = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, descri
 
 export const apiKeyRequest = Type.Object(
   {
-    name: Type.String({ minLength: 1, maxLength: limits.apiKeyNameCharsMax, description: 'For you to tell it from others.', examples: ['Render farm'] }),
+    name: Type.String({ minLength: 1, maxLength: limits.apiKeyNameCharsMax, description: 'For you to tell it from others.', examples: ['Build server'] }),
     scopes: Type.Array(scope, { minItems: 1, maxItems: 4, uniqueItems: true, description: 'What the key may do.' }),
     budgetMicroCredits: Type.Optional(Type.Union([budget, Type.Null()], { description: 'Null or left out: as much as the account has.' })),
     expiresMs: Type.Optional(Type.Union([time, Type.Null()], { description: 'When it ends by itself. Null or left out: never.' })),

@@ -3,13 +3,23 @@ import type { BlobHash } from './model.ts';
 
 /** What can be ordered from a coordinator, for programs that know no workload beforehand. */
 
-const control = { name: Type.String(), label: Type.String(), help: Type.String() };
+const control = {
+  name: Type.String(),
+  label: Type.String(),
+  help: Type.String(),
+  when: Type.Optional(
+    Type.Object(
+      { field: Type.String(), is: Type.Array(Type.String()) },
+      { description: 'Used only while that choice before it has one of these values and is used itself; left out, it always is.' },
+    ),
+  ),
+};
 const workloadField = Type.Union([
   Type.Object({
     kind: Type.Literal('file'),
     ...control,
     accept: Type.String({ description: 'Extensions and media types, separated by commas.' }),
-    required: Type.Boolean(),
+    required: Type.Boolean({ description: 'Nothing can be ordered without it, while the field is used.' }),
   }),
   Type.Object({
     kind: Type.Union([Type.Literal('integer'), Type.Literal('number')]),
@@ -17,6 +27,12 @@ const workloadField = Type.Union([
     unit: Type.Optional(Type.String()),
     advanced: Type.Optional(Type.Boolean()),
     step: Type.Optional(Type.Number()),
+  }),
+  Type.Object({
+    kind: Type.Literal('text'),
+    ...control,
+    charsMax: Type.Integer({ description: 'Characters, at most.' }),
+    advanced: Type.Optional(Type.Boolean()),
   }),
   Type.Object({
     kind: Type.Literal('choice'),

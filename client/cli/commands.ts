@@ -3,7 +3,8 @@ import { formatCredits } from '../../shared/credits.ts';
 import type { JobId, JobRequest, JobView, Quote, QuoteRequest, Tessera } from '../sdk/index.ts';
 import { roughly } from '../ui/format.ts';
 import { outputFor, saveOutput } from './download.ts';
-import { type Arguments, type Order, readOrder, UsageError } from './options.ts';
+import { type Arguments, general, UsageError } from './options.ts';
+import { type Order, readOrder } from './order.ts';
 import { ProgressBar } from './progress.ts';
 
 /** It throws where it could reject. */
@@ -156,9 +157,11 @@ async function workloads(desk: Desk): Promise<number> {
   for (const { id, title, summary, fields, defaults } of all) {
     desk.print(`${id}: ${title}. ${summary}`);
     for (const field of fields) {
-      const range = field.kind === 'choice' ? `${field.options.map(({ value }) => value).join(', ')}. ` : '';
+      const range = field.kind === 'choice' ? `${field.options.map(({ value }) => value).join(', ')}. ` : field.kind === 'file' ? `${field.accept}. ` : '';
       const standard = defaults[field.name] === undefined ? '' : ` (default ${String(defaults[field.name])})`;
-      desk.print(`  --${field.name}${standard}\n      ${range}${field.help}`);
+      const condition = field.when ? `, with --${field.when.field} ${field.when.is.join(' or ')}` : '';
+      const option = field.name in general ? `--param ${field.name}=` : `--${field.name}`;
+      desk.print(`  ${option}${standard}${condition}\n      ${range}${field.help}`);
     }
   }
   return OK;

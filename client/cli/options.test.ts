@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { WorkloadView } from '../sdk/index.ts';
 import { outputFor } from './download.ts';
-import { type Arguments, readArguments, readOrder, UsageError } from './options.ts';
+import { type Arguments, readArguments, UsageError } from './options.ts';
+import { readOrder } from './order.ts';
 
 const workloads: readonly WorkloadView[] = [
   {
@@ -33,9 +34,33 @@ const workloads: readonly WorkloadView[] = [
     version: 1,
     title: 'Multiply',
     summary: '',
+    defaults: { from: 'seeds', rows: 64 },
+    params: {},
+    fields: [
+      {
+        kind: 'choice',
+        name: 'from',
+        label: '',
+        help: '',
+        options: [
+          { value: 'seeds', label: '' },
+          { value: 'files', label: '' },
+        ],
+      },
+      { kind: 'file', name: 'a', label: '', help: '', accept: '.npy', required: true, when: { field: 'from', is: ['files'] } },
+      { kind: 'file', name: 'b', label: '', help: '', accept: '.npy', required: true, when: { field: 'from', is: ['files'] } },
+      { kind: 'integer', name: 'rows', label: '', help: '', when: { field: 'from', is: ['seeds'] } },
+      { kind: 'integer', name: 'seed', label: '', help: '', when: { field: 'from', is: ['seeds'] } },
+    ],
+  },
+  {
+    id: 'sharpen',
+    version: 1,
+    title: 'Sharpen',
+    summary: '',
     defaults: {},
     params: {},
-    fields: [{ kind: 'file', name: 'a', label: '', help: '', accept: '.npy', required: true }],
+    fields: [{ kind: 'file', name: 'picture', label: '', help: '', accept: '.png,.hdr', required: true }],
   },
 ];
 
@@ -55,6 +80,21 @@ test('files go where their ending belongs, and decide on the kind of job', () =>
   expect(order('quote m.npy').workload.id).toBe('multiply');
   expect(order('submit --sky dusk.hdr y.glb').files).toEqual({ model: 'y.glb', sky: 'dusk.hdr' });
   expect(order('submit --workload paint').files).toEqual({});
+  expect(order('submit --workload sharpen x.hdr').files).toEqual({ picture: 'x.hdr' });
+});
+
+test('fields that take the same are filled in their order, and a file says that files are to be used', () => {
+  expect(order('submit x.npy y.npy')).toMatchObject({ files: { a: 'x.npy', b: 'y.npy' }, params: { from: 'files' } });
+  expect(order('submit y.npy --file a=x.npy').files).toEqual({ a: 'x.npy', b: 'y.npy' });
+  expect(order('submit --workload multiply --file b=y').files).toEqual({ b: 'y' });
+  expect(order('submit --workload multiply --rows 128')).toMatchObject({ files: {}, params: { from: 'seeds', rows: 128 }, title: 'Multiply' });
+});
+
+test('parameters by their names, also such as are named like an option', () => {
+  const made = order('submit --workload multiply --param rows=128 --param seed=9 --seed 7 --param deep={"x":1} --param word=a=b');
+  expect(made.params).toEqual({ from: 'seeds', rows: 128, seed: 9, deep: { x: 1 }, word: 'a=b' });
+  expect(made.seed).toBe(7);
+  expect(order('submit --workload multiply --seed 7').params).toEqual({ from: 'seeds', rows: 64 });
 });
 
 test('amounts, shares and JSON', () => {
@@ -70,9 +110,16 @@ test.each([
   ['submit y.glb --depth 3', /depth/],
   ['submit y.glb --width many', /--width is a number/],
   ['submit y.glb --light moon', /--light is one of sun, none/],
-  ['submit y.glb z.glb', /two files of its kind/],
+  ['submit y.glb z.glb', /more files of a kind than paint can use/],
+  ['submit --workload paint y.glb z.glb', /z.glb cannot be used by paint, or there are more/],
+  ['submit x.hdr', /x.hdr can be used by paint, sharpen: say which with --workload/],
+  ['submit --rows 3', /--workload is one of paint, multiply, sharpen/],
+  ['submit x.npy --from seeds', /x.npy is used with --from files alone/],
+  ['submit y.glb --param width', /--param is NAME=VALUE, not width/],
+  ['submit y.glb --param width=many', /--width is a number/],
+  ['submit y.glb --file night=z.glb', /--file is for one of model, sky of paint, not night/],
   ['submit y.stl', /Nothing here takes y.stl/],
-  ['submit y.glb --workload sing', /--workload is one of paint, multiply/],
+  ['submit y.glb --workload sing', /--workload is one of paint, multiply, sharpen, not sing/],
   ['submit y.glb --params [1]', /A JSON object is needed/],
   ['submit y.glb --max-price lots', /--max-price/],
   ['submit y.glb --visibility secret', /public, unlisted or private/],

@@ -1,9 +1,6 @@
-import { basename, extname } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { MICRO, parseCredits } from '../../shared/credits.ts';
-import type { WorkloadField, WorkloadView } from '../sdk/index.ts';
 
-/** What the arguments say. Parameters of a job are options named like its form's fields, so they are read once the coordinator has told which it has. */
+/** What the arguments say without knowing what can be ordered; `order.ts` reads the rest. */
 
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -14,8 +11,8 @@ export type CommandName = (typeof commands)[number];
 
 export const usage = `tessera: orders jobs from a Tessera coordinator.
 
-  npx tessera submit FILE... [--PARAMETER VALUE]... [--wait] [--out FILE]
-  npx tessera quote FILE... [--PARAMETER VALUE]...      price and finish, without ordering
+  npx tessera submit [FILE]... [--PARAMETER VALUE]... [--wait] [--out FILE]
+  npx tessera quote [FILE]... [--PARAMETER VALUE]...    price and finish, without ordering
   npx tessera status|watch|pause|resume|cancel JOB
   npx tessera download JOB --out FILE [--output ID]
   npx tessera list                                      your jobs, newest first
@@ -25,6 +22,8 @@ export const usage = `tessera: orders jobs from a Tessera coordinator.
   --key KEY          an API key of the Account page (default: TESSERA_KEY; without one a guest's session with
                      test credits is kept in the folder of your settings)
   --workload ID      which kind of job, where the files do not say
+  --param NAME=VALUE a parameter, also one that is named like an option here; as often as needed
+  --file NAME=PATH   a file for a field of its own, where its ending does not say; as often as needed
   --title TEXT       (default: the name of the first file)
   --visibility V     public, unlisted or private (default: unlisted)
   --certainty E      most wrong values to expect, as a share, such as 0.0001
@@ -39,10 +38,13 @@ export const usage = `tessera: orders jobs from a Tessera coordinator.
 
 Exits with 0 when all is well, 1 on a refusal or failure, 2 on wrong arguments, 3 when the job was cancelled.`;
 
-const general = {
+/** Options of every job; parameters of theirs may not be named so. */
+export const general = {
   server: { type: 'string' },
   key: { type: 'string' },
   workload: { type: 'string' },
+  param: { type: 'string', multiple: true },
+  file: { type: 'string', multiple: true },
   title: { type: 'string' },
   visibility: { type: 'string' },
   certainty: { type: 'string' },
@@ -56,7 +58,8 @@ const general = {
   help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
 
-type Values = { [Name in keyof typeof general]?: (typeof general)[Name]['type'] extends 'boolean' ? boolean : string };
+type ValueOf<Option> = Option extends { type: 'boolean' } ? boolean : Option extends { multiple: true } ? string[] : string;
+type Values = { [Name in keyof typeof general]?: ValueOf<(typeof general)[Name]> };
 
 export interface Arguments {
   readonly command: CommandName;
@@ -75,7 +78,8 @@ export function readArguments(args: readonly string[]): Arguments | 'help' {
   return { command, positionals: rest, values, args };
 }
 
-function parsed(args: readonly string[], more: ParseArgsOptionsConfig): { values: Values & Record<string, unknown>; positionals: string[] } {
+/** `more`: options beside the general ones; with none of them, unknown options are let pass. Throws `UsageError`. */
+export function parsed(args: readonly string[], more: ParseArgsOptionsConfig): { values: Values & Record<string, unknown>; positionals: string[] } {
   const strict = Object.keys(more).length > 0;
   try {
     const { values, positionals } = parseArgs({ args: joined(args, more), options: { ...more, ...general }, allowPositionals: true, strict });
@@ -104,110 +108,4 @@ function joined(args: readonly string[], more: ParseArgsOptionsConfig): string[]
     } else result.push(arg);
   }
   return result;
-}
-
-export interface Order {
-  readonly workload: WorkloadView;
-  readonly params: Readonly<Record<string, unknown>>;
-  /** Paths by the field they belong to. */
-  readonly files: Readonly<Record<string, string>>;
-  readonly title: string;
-  readonly visibility: 'public' | 'unlisted' | 'private';
-  readonly targetError: number | null;
-  readonly seed: number | null;
-  /** In micro-credits. */
-  readonly priceMax: bigint | null;
-}
-
-/** The order that the arguments of `submit` and `quote` describe. Throws `UsageError`; whether values are in range is for the coordinator to say. */
-export function readOrder({ args, values: known }: Arguments, workloads: readonly WorkloadView[]): Order {
-  const [, ...paths] = parsed(args, {}).positionals;
-  const workload = chosen(workloads, known.workload, paths);
-  const options = Object.fromEntries(workload.fields.map(({ name }) => [name, { type: 'string' as const }]));
-  const { values } = parsed(args, options);
-  const files: Record<string, string> = {};
-  for (const path of paths) files[fieldFor(workload, path, files).name] = path;
-  const params: Record<string, unknown> = { ...workload.defaults };
-  for (const field of workload.fields) {
-    const given = values[field.name];
-    if (typeof given !== 'string') continue;
-    if (field.kind === 'file') files[field.name] = given;
-    else params[field.name] = paramOf(field, given);
-  }
-  const [first] = Object.values(files);
-  return {
-    workload,
-    params: { ...params, ...paramsOf(values.params) },
-    files,
-    title: values.title ?? (first === undefined ? workload.title : basename(first, extname(first)).slice(0, 80)),
-    visibility: visibilityOf(values.visibility ?? 'unlisted'),
-    targetError: values.certainty === undefined ? null : numberOf('--certainty', values.certainty),
-    seed: values.seed === undefined ? null : numberOf('--seed', values.seed),
-    priceMax: values['max-price'] === undefined ? null : priceOf(values['max-price']),
-  };
-}
-
-function chosen(workloads: readonly WorkloadView[], id: string | undefined, paths: readonly string[]): WorkloadView {
-  const named = workloads.find((each) => each.id === id);
-  if (id !== undefined && !named) throw new UsageError(`--workload is one of ${workloads.map((each) => each.id).join(', ')}, not ${id}`);
-  const fitting = named ?? workloads.find((each) => paths.every((path) => accepting(each, path).length > 0));
-  if (!fitting) throw new UsageError(`Nothing here takes ${paths.join(', ')}. See tessera workloads.`);
-  return fitting;
-}
-
-const accepting = ({ fields }: WorkloadView, path: string): WorkloadField[] =>
-  fields.filter((field) => field.kind === 'file' && field.accept.split(',').includes(extname(path).toLowerCase()));
-
-function fieldFor(workload: WorkloadView, path: string, taken: Readonly<Record<string, string>>): WorkloadField {
-  const field = accepting(workload, path).find(({ name }) => !(name in taken));
-  if (!field) throw new UsageError(`${path} cannot be used by ${workload.id}, or there are two files of its kind.`);
-  return field;
-}
-
-function paramOf(field: WorkloadField, text: string): unknown {
-  switch (field.kind) {
-    case 'integer':
-    case 'number':
-      return numberOf(`--${field.name}`, text);
-    case 'choice':
-      if (!field.options.some(({ value }) => value === text))
-        throw new UsageError(`--${field.name} is one of ${field.options.map(({ value }) => value).join(', ')}, not ${text}`);
-      return text;
-    case 'picked':
-      return paramsOf(text);
-    case 'file':
-      return text;
-    default:
-      throw field satisfies never;
-  }
-}
-
-function numberOf(name: string, text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new UsageError(`${name} is a number, not ${text}`);
-  return value;
-}
-
-function paramsOf(text: string | undefined): object {
-  if (text === undefined) return {};
-  try {
-    const value = JSON.parse(text) as unknown;
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  } catch {
-    // Said below.
-  }
-  throw new UsageError(`A JSON object is needed, not ${text}`);
-}
-
-function visibilityOf(text: string): Order['visibility'] {
-  if (text === 'public' || text === 'unlisted' || text === 'private') return text;
-  throw new UsageError(`--visibility is public, unlisted or private, not ${text}`);
-}
-
-function priceOf(text: string): bigint {
-  try {
-    return parseCredits(text);
-  } catch {
-    throw new UsageError(`--max-price is an amount of credits with at most ${String(MICRO).length - 1} decimals, not ${text}`);
-  }
 }

@@ -5,6 +5,7 @@ import { type ApiError, api, asApiError } from './api.ts';
 class Session {
   #account = $state.raw<AccountView | null>(null);
   #error = $state.raw<ApiError | null>(null);
+  #settled = Promise.resolve();
 
   get account(): AccountView | null {
     return this.#account;
@@ -22,7 +23,17 @@ class Session {
     return test ? BigInt(test.grantMicroCredits) + BigInt(test.earnedMicroCredits) : null;
   }
 
-  async refresh(): Promise<void> {
+  /** Asked for last, whatever came of it: what needs the session waits for this. */
+  get settled(): Promise<void> {
+    return this.#settled;
+  }
+
+  refresh(): Promise<void> {
+    this.#settled = this.#ask();
+    return this.#settled;
+  }
+
+  async #ask(): Promise<void> {
     try {
       this.#account = await api.session();
       this.#error = null;

@@ -1,5 +1,6 @@
 import type { BlobHash } from '../../shared/model.ts';
 import { type ApiError, asApiError } from '../net/api.ts';
+import { session } from '../net/session.svelte.ts';
 import { upload } from '../net/upload.ts';
 
 /** One chosen file on its way to the coordinator. */
@@ -34,6 +35,8 @@ export class Attachment {
     this.#error = null;
     this.#share = 0;
     try {
+      await session.settled;
+      this.#abort.signal.throwIfAborted();
       const { hash } = await upload(
         this.file,
         {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { limits } from '../../shared/limits.ts';
 import type { Field } from '../../shared/workload.ts';
-import { acceptedWords, sortDropped } from './dropping.ts';
+import { acceptedWords, neededFiles, sortDropped as sort, subjectWords } from './dropping.ts';
 
 const fields: Field[] = [
   { kind: 'integer', name: 'width', label: 'Width', help: '' },
@@ -9,6 +9,8 @@ const fields: Field[] = [
   { kind: 'file', name: 'environment', label: 'Environment map', help: '', accept: '.hdr', required: false },
 ];
 const file = (name: string, size = 3): File => Object.defineProperty(new File(['abc'], name), 'size', { value: size });
+const sortDropped = (fields: readonly Field[], files: Iterable<File>, filled: readonly string[] = [], params = {}) =>
+  sort(fields, files, new Set(filled), params);
 const namesOf = (taken: ReadonlyMap<string, File>): object => Object.fromEntries([...taken].map(([field, { name }]) => [field, name]));
 
 it('each file goes to the field that takes it', () => {
@@ -18,16 +20,18 @@ it('each file goes to the field that takes it', () => {
 });
 
 it('a wrong one is told what is accepted, and by which field', () => {
-  const { taken, refused } = sortDropped(fields, [file('photo.jpg'), file('a.glb')]);
+  const { taken, refused, strangers } = sortDropped(fields, [file('photo.jpg'), file('a.glb')]);
   expect(namesOf(taken)).toEqual({ model: 'a.glb' });
   expect(refused).toEqual(['\u2068photo.jpg\u2069 cannot be used here. Accepted: .glb (glTF file), .hdr (Environment map).']);
+  expect(strangers.map(({ name }) => name)).toEqual(['photo.jpg']);
   expect(acceptedWords(fields)).toBe('.glb (glTF file), .hdr (Environment map)');
 });
 
-it('of two of a kind the first is taken', () => {
+it('of two of a kind the first is taken; the next one takes its place', () => {
   const { taken, refused } = sortDropped(fields, [file('a.glb'), file('b.glb')]);
   expect(namesOf(taken)).toEqual({ model: 'a.glb' });
-  expect(refused).toEqual(['One file of a kind at a time: \u2068a.glb\u2069 was taken, \u2068b.glb\u2069 was not.']);
+  expect(refused).toEqual(['\u2068b.glb\u2069 was not taken: there are files in all places for its kind.']);
+  expect(namesOf(sortDropped(fields, [file('b.glb')], ['model']).taken)).toEqual({ model: 'b.glb' });
 });
 
 it('empty files, folders and files that are too large are not taken', () => {
@@ -40,4 +44,46 @@ it('empty files, folders and files that are too large are not taken', () => {
 it('a name that would turn the sentence around is isolated in it', () => {
   const [sentence] = sortDropped(fields, [file('\u202Egpj.exe')]).refused;
   expect(sentence).toMatch(/^\u2068gpj\.exe\u2069 cannot/);
+});
+
+const pair: Field[] = [
+  { kind: 'choice', name: 'from', label: 'From', help: '', options: [] },
+  { kind: 'file', name: 'a', label: 'Matrix A', help: '', accept: '.npy', required: true, when: { field: 'from', is: ['files'] } },
+  { kind: 'file', name: 'b', label: 'Matrix B', help: '', accept: '.npy,.csv', required: true, when: { field: 'from', is: ['files'] } },
+];
+
+it('fields that take the same are filled in their order, empty ones first', () => {
+  expect(namesOf(sortDropped(pair, [file('x.npy'), file('y.npy')]).taken)).toEqual({ a: 'x.npy', b: 'y.npy' });
+  expect(namesOf(sortDropped(pair, [file('y.npy')], ['a']).taken)).toEqual({ b: 'y.npy' });
+  expect(namesOf(sortDropped(pair, [file('y.npy')], ['b']).taken)).toEqual({ a: 'y.npy' });
+  expect(namesOf(sortDropped(pair, [file('x.csv'), file('y.npy')]).taken)).toEqual({ b: 'x.csv', a: 'y.npy' });
+  // All have one: they are taken the place of in their order.
+  expect(namesOf(sortDropped(pair, [file('z.npy')], ['a', 'b']).taken)).toEqual({ a: 'z.npy' });
+  expect(sortDropped(pair, [file('1.npy'), file('2.npy'), file('3.npy')]).refused).toHaveLength(1);
+});
+
+it('what is hidden takes a file where nothing that is shown does', () => {
+  const other: Field = { kind: 'file', name: 'plain', label: '', help: '', accept: '.npy', required: false };
+  expect(namesOf(sortDropped([...pair, other], [file('x.npy'), file('y.npy')], [], { from: 'seeds' }).taken)).toEqual({ plain: 'x.npy', a: 'y.npy' });
+});
+
+it('files are needed while their fields are shown', () => {
+  expect(neededFiles(pair, { from: 'seeds' })).toEqual([]);
+  expect(neededFiles(pair, { from: 'files' }).map(({ name }) => name)).toEqual(['a', 'b']);
+});
+
+it('what can be dropped is said once for fields that take the same', () => {
+  expect(acceptedWords([...pair, { ...pair[1], name: 'c', label: 'Matrix C' } as Field])).toBe('.npy (Matrix A, Matrix C), .npy, .csv (Matrix B)');
+});
+
+it('what to begin with is said in words', () => {
+  expect(subjectWords(fields, {})).toBe('a .glb');
+  expect(subjectWords(pair, { from: 'seeds' })).toBe('a .npy');
+  expect(subjectWords(pair, { from: 'files' })).toBe('a .npy and a .npy or .csv');
+  const net: Field[] = [
+    { kind: 'file', name: 'net', label: '', help: '', accept: '.onnx', required: true },
+    { kind: 'file', name: 'images', label: '', help: '', accept: '.png,.jpg,.webp,.zip', required: true },
+  ];
+  expect(subjectWords(net, {})).toBe('an .onnx and a .png, .jpg or .webp');
+  expect(subjectWords([], {})).toBe('');
 });

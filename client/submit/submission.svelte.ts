@@ -4,9 +4,10 @@ import type { JobRequest, JobView, Quote, QuoteRequest } from '../../shared/sche
 import type { WorkloadForm, WorkloadSpec } from '../../shared/workload.ts';
 import { type ApiError, api, asApiError } from '../net/api.ts';
 import { session } from '../net/session.svelte.ts';
+import { choicesShowing, orderedParams, shownNames } from '../ui/form-fields.ts';
 import { Attachment } from './attachment.svelte.ts';
 import { type Certainty, certainties } from './checks.ts';
-import { fileFields } from './dropping.ts';
+import { type FileField, fileFields, neededFiles } from './dropping.ts';
 import { titleError, titleFrom } from './naming.ts';
 import { errorBeside, type FieldErrors, paramErrors } from './validation.ts';
 
@@ -27,6 +28,8 @@ export interface Beginning {
   readonly title: string;
   readonly params: unknown;
   readonly files: Readonly<Record<string, File>>;
+  /** Address of what comes out. */
+  readonly picture?: string;
 }
 
 /** One job being put together: parameters and files of a workload, what is wrong with them, and what it would cost. */
@@ -47,12 +50,15 @@ export class Submission {
   #busy = $state<'quoting' | 'submitting' | null>(null);
   #touched = $state(false);
   #started = $state(false);
+  #picture = $state<string | null>(null);
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asking = new AbortController();
 
+  readonly #shown = $derived.by(() => shownNames(this.form.fields, this.params));
+  readonly #ordered = $derived.by(() => orderedParams(this.form.fields, this.params, this.spec.defaults as Record<string, unknown>));
   readonly #local = $derived.by((): FieldErrors => {
     const error = titleError(this.title);
-    return { ...paramErrors(this.form.params, this.params), ...(error && { title: error }) };
+    return { ...paramErrors(this.form.params, this.#ordered), ...(error && { title: error }) };
   });
   readonly #remote = $derived.by((): FieldErrors | null => (this.#refusal ? errorBeside(this.#refusal, this.#names) : null));
 
@@ -60,15 +66,34 @@ export class Submission {
     this.spec = spec;
     this.form = form;
     this.params = { ...(spec.defaults as Record<string, unknown>) };
-    this.#started = fileFields(form.fields).length === 0;
   }
 
-  /** There is something to order: files or an example were chosen, or none are needed. */
+  /** There is something to order: files or an example were chosen, or it was begun without. */
   get started(): boolean {
     return this.#started;
   }
   get files(): Readonly<Record<string, Attachment>> {
     return this.#files;
+  }
+  /** What came out of the example that this is; null once other files were chosen. */
+  get picture(): string | null {
+    return this.#picture;
+  }
+  /** Names of the fields whose conditions hold. */
+  get shown(): ReadonlySet<string> {
+    return this.#shown;
+  }
+  /** `params`, but for fields that are hidden: of those the default. */
+  get ordered(): Readonly<Record<string, unknown>> {
+    return this.#ordered;
+  }
+  /** Files that must be there and are not chosen yet. */
+  get needed(): readonly FileField[] {
+    return neededFiles(this.form.fields, this.params).filter(({ name }) => !this.#files[name]);
+  }
+  /** It may be ordered as it stands, without any file. */
+  get startsPlain(): boolean {
+    return this.needed.length === 0;
   }
   /** Share of all files that has been sent; null when none is under way. */
   get sending(): number | null {
@@ -123,7 +148,7 @@ export class Submission {
     return short > 0n ? short : null;
   }
   get ready(): boolean {
-    const isAsked = this.#quote !== null && !this.#stale && this.#busy === null;
+    const isAsked = this.#quote !== null && !this.#stale && this.#busy === null && this.needed.length === 0;
     return isAsked && this.missing === null && this.title.trim() !== '' && Object.keys(this.#local).length === 0;
   }
 
@@ -148,34 +173,46 @@ export class Submission {
     this.quoteSoon();
   }
 
+  /** Without a file, with what the form begins with. */
+  beginPlain(): void {
+    this.#started = true;
+    if (this.title.trim() === '') this.title = this.spec.title;
+    this.quoteSoon(0);
+  }
+
   /** In place of everything that was chosen before. */
-  async begin({ title, params, files }: Beginning): Promise<void> {
+  async begin({ title, params, files, picture }: Beginning): Promise<void> {
     for (const attachment of Object.values(this.#files)) attachment.cancel();
     this.params = { ...(this.spec.defaults as Record<string, unknown>), ...(params as Record<string, unknown>) };
     this.title = title;
     this.#files = {};
     this.#quote = null;
-    await this.attachAll(new Map(Object.entries(files)));
+    const attaching = this.attachAll(new Map(Object.entries(files)));
+    this.#picture = picture ?? null;
+    await attaching;
   }
 
   async attach(field: string, file: File | null): Promise<void> {
     if (file) return this.attachAll(new Map([[field, file]]));
     this.#files[field]?.cancel();
+    this.#picture = null;
     const { [field]: _, ...others } = this.#files;
     this.#files = others;
     this.#quote = null;
     this.quoteSoon();
   }
 
-  /** Each takes the place of the field's file before it. */
+  /** Each takes the place of the field's file before it. Fields that were hidden are shown. */
   async attachAll(files: ReadonlyMap<string, File>): Promise<void> {
     this.#started = true;
+    this.#picture = null;
+    for (const field of files.keys()) Object.assign(this.params, choicesShowing(this.form.fields, field, this.params));
     const added = Object.fromEntries([...files].map(([field, file]) => [field, new Attachment(file)]));
     for (const field of files.keys()) this.#files[field]?.cancel();
     this.#files = { ...this.#files, ...added };
     this.#quote = null;
     // The first file is what the job is about; others go with it.
-    const subject = files.get(fileFields(this.form.fields)[0]?.name ?? '');
+    const subject = files.get(fileFields(this.form.fields).find(({ name }) => this.#shown.has(name))?.name ?? '');
     if (subject && this.title.trim() === '') this.title = titleFrom(subject.name);
     await Promise.all(Object.values(added).map((attachment) => attachment.send()));
     this.quoteSoon();
@@ -223,18 +260,20 @@ export class Submission {
 
   #request(): QuoteRequest {
     const files: Record<string, BlobHash> = {};
-    for (const [name, { hash }] of Object.entries(this.#files)) if (hash) files[name] = hash;
+    for (const [name, { hash }] of Object.entries(this.#files)) if (hash && this.#shown.has(name)) files[name] = hash;
     const group = this.#group && this.#groupMode ? { group: this.#group, groupMode: this.#groupMode } : {};
-    return { workload: this.spec.id, params: $state.snapshot(this.params), files, checks: certainties[this.certainty].policy, ...group };
+    return { workload: this.spec.id, params: $state.snapshot(this.#ordered), files, checks: certainties[this.certainty].policy, ...group };
   }
 
   async #ask(): Promise<void> {
-    const sending = Object.values(this.#files).some(({ hash }) => !hash);
-    if (sending || !this.drawable) return;
+    const isSending = Object.entries(this.#files).some(([name, { hash }]) => !hash && this.#shown.has(name));
+    if (isSending || this.needed.length > 0 || !this.drawable) return;
     const asking = new AbortController();
     this.#asking = asking;
     this.#busy = 'quoting';
     try {
+      await session.settled;
+      asking.signal.throwIfAborted();
       const quote: PromisedQuote = await api.quote(this.#request(), asking.signal);
       this.#quote = quote;
       this.#stale = false;

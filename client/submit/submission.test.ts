@@ -12,7 +12,7 @@ const form: WorkloadForm = {
   sliders: [],
   fields: [
     { kind: 'integer', name: 'count', label: 'Count', help: '' },
-    { kind: 'file', name: 'data', label: 'Data', help: '', accept: '.bin', required: true },
+    { kind: 'file', name: 'data', label: 'Data', help: '', accept: '.bin', required: false },
     { kind: 'file', name: 'mask', label: 'Mask', help: '', accept: '.mask', required: false },
   ],
 };
@@ -186,7 +186,54 @@ describe('Submission', () => {
     expect([submission.title, Object.keys(submission.files), submission.params]).toEqual(['Example', ['data'], { count: 7 }]);
     await wait();
     expect(asked.at(-1)?.body).toMatchObject({ params: { count: 7 }, files: { data: 'a'.repeat(64) } });
-    expect(new Submission(spec, { ...form, fields: form.fields.slice(0, 1) }).started).toBe(true);
+  });
+
+  it('can begin without a file where none is needed, under the name of what it does', async () => {
+    const submission = new Submission(spec, form);
+    expect([submission.started, submission.startsPlain]).toEqual([false, true]);
+    submission.beginPlain();
+    await wait();
+    expect([submission.started, submission.title, submission.ready]).toEqual([true, 'Double a number', true]);
+    expect(asked.at(-1)?.body.files).toEqual({});
+  });
+
+  it('asks for no price before the files are there that are needed', async () => {
+    const needy: WorkloadForm = { ...form, fields: form.fields.map((field) => (field.kind === 'file' ? { ...field, required: true } : field)) };
+    const submission = new Submission(spec, needy);
+    expect(submission.startsPlain).toBe(false);
+    await submission.attach('data', new File(['abc'], 'weights.bin'));
+    await wait();
+    expect([asked.length, submission.needed.map(({ label }) => label), submission.ready]).toEqual([0, ['Mask'], false]);
+    await submission.attach('mask', new File(['ab'], 'some.mask'));
+    await wait();
+    expect([asked.length, submission.needed, submission.ready]).toEqual([1, [], true]);
+    await submission.attach('mask', null);
+    expect([submission.ready, submission.needed.length]).toEqual([false, 1]);
+  });
+
+  it('counts a field that is hidden with its default, and keeps what it said', async () => {
+    const conditional: WorkloadForm = {
+      params: Type.Object({ from: Type.String(), count: Type.Integer({ maximum: 10 }) }, { additionalProperties: false }),
+      sliders: [],
+      fields: [
+        { kind: 'choice', name: 'from', label: '', help: '', options: [] },
+        { kind: 'integer', name: 'count', label: '', help: '', when: { field: 'from', is: ['number'] } },
+        { kind: 'file', name: 'data', label: 'Data', help: '', accept: '.bin', required: true, when: { field: 'from', is: ['file'] } },
+      ],
+    };
+    const submission = new Submission({ ...spec, defaults: { from: 'number', count: 2 } } as WorkloadSpec, conditional);
+    submission.set('count', 11);
+    expect(Object.keys(submission.errors)).toEqual(['count']);
+    // A file shows its field, and hides the wrong number.
+    await submission.attachAll(new Map([['data', new File(['abc'], 'weights.bin')]]));
+    await wait();
+    expect([submission.errors, submission.title]).toEqual([{}, 'weights']);
+    expect(asked.at(-1)?.body).toMatchObject({ params: { from: 'file', count: 2 }, files: { data: 'a'.repeat(64) } });
+    submission.patch({ from: 'number' });
+    expect(submission.errors).toEqual({ count: 'At most 10.' });
+    submission.set('count', 7);
+    await wait();
+    expect(asked.at(-1)?.body).toMatchObject({ params: { from: 'number', count: 7 }, files: {} });
   });
 
   it('tells how much of all files has been sent, and sends one again that was refused', async () => {

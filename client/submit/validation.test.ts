@@ -1,8 +1,7 @@
 import { Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
-import type { Field } from '../../shared/workload.ts';
 import { ApiError } from '../net/api.ts';
-import { errorBeside, extensions, fileFieldFor, paramErrors } from './validation.ts';
+import { errorBeside, paramErrors } from './validation.ts';
 
 const schema = Type.Object(
   { width: Type.Integer({ minimum: 16, maximum: 8192 }), gain: Type.Number(), mode: Type.Union([Type.Literal('a'), Type.Literal('b')]) },
@@ -39,25 +38,5 @@ describe('errorBeside', () => {
   it('gives null for what no control shows', () => {
     expect(errorBeside(new ApiError('internal', 'x'), ['width'])).toBeNull();
     expect(errorBeside(new ApiError('bad_input', 'x', 'files.other'), ['width'])).toBeNull();
-  });
-});
-
-describe('dropped files', () => {
-  const fields: Field[] = [
-    { kind: 'integer', name: 'width', label: '', help: '' },
-    { kind: 'file', name: 'model', label: '', help: '', accept: '.glb,model/gltf-binary', required: true },
-    { kind: 'file', name: 'environment', label: '', help: '', accept: '.hdr,image/vnd.radiance', required: false },
-    { kind: 'file', name: 'weights', label: '', help: '', accept: '.onnx, .bin', required: true },
-  ];
-
-  it('go to the control that takes them', () => {
-    expect(fileFieldFor(fields, 'Kitchen.GLB')).toBe('model');
-    expect(fileFieldFor(fields, 'studio.v2.hdr')).toBe('environment');
-    expect(fileFieldFor(fields, 'net.bin')).toBe('weights');
-    expect(fileFieldFor(fields, 'photo.jpg')).toBeUndefined();
-  });
-
-  it('are recognised by extension, not by media type', () => {
-    expect(extensions('.glb,model/gltf-binary')).toEqual(['.glb']);
   });
 });

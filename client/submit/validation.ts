@@ -1,6 +1,5 @@
 import type { TSchema } from 'typebox';
 import { Errors } from 'typebox/value';
-import type { Field } from '../../shared/workload.ts';
 import type { ApiError } from '../net/api.ts';
 
 export type FieldErrors = Readonly<Record<string, string>>;
@@ -38,12 +37,3 @@ export function errorBeside(error: ApiError, names: readonly string[]): FieldErr
   if (!name) return null;
   return { [name]: error.limit ? `${error.message} Accepted: ${error.limit}` : error.message };
 }
-
-/** The file control that takes a file of this name, by the extensions in `accept`; undefined when none does. */
-export function fileFieldFor(fields: readonly Field[], fileName: string): string | undefined {
-  const name = fileName.toLowerCase();
-  return fields.find((field) => field.kind === 'file' && extensions(field.accept).some((extension) => name.endsWith(extension)))?.name;
-}
-
-/** `.glb,model/gltf-binary` -> `['.glb']` */
-export const extensions = (accept: string): string[] => accept.split(',').flatMap((part) => (part.trim().startsWith('.') ? [part.trim().toLowerCase()] : []));

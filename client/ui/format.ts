@@ -74,3 +74,7 @@ export function words(identifier: string): string {
   const spaced = identifier.replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase();
   return spaced.charAt(0).toUpperCase() + spaced.slice(1);
 }
+
+/** A fact's value: sizes are named as such by workloads, whole numbers have no decimals. */
+export const factOf = (name: string, value: number): string =>
+  /bytes$/i.test(name) ? bytes(value) : Number.isInteger(value) ? count(value) : value.toFixed(2);

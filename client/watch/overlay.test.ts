@@ -43,6 +43,7 @@ describe('drawing', () => {
   const layout: Layout = {
     width: 400,
     height: 100,
+    isPicture: true,
     paints: true,
     frames: 2,
     tiles: 8,

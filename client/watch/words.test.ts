@@ -4,6 +4,7 @@ import {
   announcement,
   certaintyLine,
   checkedBy,
+  checkedName,
   contributorsSee,
   costLine,
   groupLine,
@@ -12,6 +13,7 @@ import {
   progressLine,
   refundWords,
   resultLine,
+  rowsLine,
   visibilityName,
   visibilityWords,
   wrongLine,
@@ -79,10 +81,17 @@ it('compares what is paid with what is held until the job ends', () => {
 
 describe('certainty', () => {
   it('is told as people would say it, beside what was ordered', () => {
-    expect(certaintyLine(job({}))).toBe('Of the values accepted so far, at most 1 in 4,300 is expected to be wrong. Ordered: at most 1 in 10,000.');
-    expect(certaintyLine(job({ parts: { total: 100, accepted: 0, checking: 0, leased: 0 } }))).toBe('Nothing is accepted yet. Ordered: at most 1 in 10,000.');
-    expect(certaintyLine(job({ status: 'done' }))).toMatch(/^Of the values accepted, at most/);
-    expect(certaintyLine(job({ checksDone: { errorBound: 0 } }))).toContain('No wrong value is expected');
+    expect(certaintyLine(job({}), 'audit')).toBe('Of the values accepted so far, at most 1 in 4,300 is expected to be wrong. Ordered: at most 1 in 10,000.');
+    expect(certaintyLine(job({ parts: { total: 100, accepted: 0, checking: 0, leased: 0 } }), 'audit')).toBe(
+      'Nothing is accepted yet. Ordered: at most 1 in 10,000.',
+    );
+    expect(certaintyLine(job({ status: 'done' }), 'audit')).toMatch(/^Of the values accepted, at most/);
+    expect(certaintyLine(job({ checksDone: { errorBound: 0 } }), 'audit')).toContain('No wrong value is expected');
+  });
+
+  it('is not a matter of chance where results are checked as a whole', () => {
+    expect(certaintyLine(job({}), 'verify')).toBe('Every result is checked as a whole before it counts.');
+    expect([checkedName('verify'), checkedName('audit'), checkedName(undefined)]).toEqual(['Values checked', 'Values computed again', 'Values computed again']);
   });
 
   it('names only those who computed something again', () => {
@@ -92,8 +101,9 @@ describe('certainty', () => {
 
   it('is told of one result', () => {
     const result = { pass: 2, contributor: 'a1b2c3', drawn: 1, errorBound: 1e-3 } as AcceptedView;
-    expect(resultLine(result, 3)).toBe('Pass 2, by a1b2c3: 1 value computed again, at most 1 in 1,000 expected to be wrong.');
-    expect(resultLine({ ...result, drawn: 640, errorBound: 0 }, 1)).toBe('By a1b2c3: 640 values computed again, none expected to be wrong.');
+    expect(resultLine(result, 3, 'audit')).toBe('Pass 2, by a1b2c3: 1 value computed again, at most 1 in 1,000 expected to be wrong.');
+    expect(resultLine(result, 3, 'verify')).toBe('Pass 2, by a1b2c3: checked as a whole.');
+    expect(resultLine({ ...result, drawn: 640, errorBound: 0 }, 1, 'audit')).toBe('By a1b2c3: 640 values computed again, none expected to be wrong.');
   });
 });
 
@@ -118,15 +128,15 @@ it('says what cancelling gives back', () => {
   expect(paidShare(job({ heldMicroCredits: '0', paidMicroCredits: '0' }))).toBe(0);
 });
 
-it('says who sees the page, and that contributors see the scene either way', () => {
+it('says who sees the page, and that contributors see the inputs either way', () => {
   expect(visibilityWords(job({ visibility: 'private' }))).toContain('Only you');
   expect(visibilityWords(job({ visibility: 'unlisted' }))).toContain('link');
   expect(visibilityWords(job({ visibility: 'public' }))).toContain('gallery');
   const group = { group: { id: 'g_1', name: 'Studio', mode: 'only' } };
   expect([visibilityWords(job(group)), visibilityName(job(group))]).toEqual([expect.stringContaining('members of Studio'), 'only Studio']);
-  expect(contributorsSee(job({ visibility: 'private' }))).toMatch(/^While it renders, contributors whose device takes a tile receive the whole scene/);
+  expect(contributorsSee(job({ visibility: 'private' }))).toMatch(/^While it is computed, contributors whose device takes a tile receive its inputs/);
   expect(contributorsSee(job(group))).toContain('members of Studio');
-  expect(contributorsSee(job({ status: 'done' }))).toMatch(/^Contributors whose device took a tile have received the whole scene/);
+  expect(contributorsSee(job({ status: 'done' }))).toMatch(/^Contributors whose device took a tile have received its inputs/);
   expect(contributorsSee(job({ ...group, status: 'done' }))).toMatch(/^Members of Studio whose device/);
 });
 
@@ -135,4 +145,11 @@ it('says until when bytes are kept, or since when they are gone', () => {
   expect(keptWords(job({ keptUntilMs: null, deletedMs: null }))).toBe('');
   expect(keptWords(job({ keptUntilMs: at, deletedMs: null }))).toContain('kept until Nov 12, 2026');
   expect(keptWords(job({ keptUntilMs: null, deletedMs: at, mine: true }))).toContain('deleted on Nov 12, 2026');
+});
+
+it('tells how many rows of a table there are', () => {
+  expect(rowsLine(job({}), 1000)).toBe('About 410 of 1,000 rows so far.');
+  expect(rowsLine(job({ parts: { total: 100, accepted: 0 } }), 1000)).toBe('None of 1,000 rows so far.');
+  expect(rowsLine(job({ status: 'cancelled' }), 1000)).toBe('About 410 of 1,000 rows done.');
+  expect(rowsLine(job({ status: 'done' }), 1)).toBe('1 row.');
 });

@@ -1,4 +1,5 @@
 import type { AcceptedView, ChecksDone, JobView } from '../../shared/schemas.ts';
+import type { WorkloadSpec } from '../../shared/workload.ts';
 import { count, credits, day, duration, oneIn, percent, plural, roughly, testCredits } from '../ui/format.ts';
 
 export const acceptedShare = ({ parts }: JobView): number => parts.accepted / Math.max(1, parts.total);
@@ -29,7 +30,7 @@ function timeLeft({ secondsLeft, ...job }: JobView & { readonly secondsLeftP95?:
   return `About ${roughly(secondsLeft)} left${late === null ? '' : `, with 95 % certainty less than ${roughly(late)}`}.`;
 }
 
-/** One line under the picture. */
+/** One line under the stage. */
 export function progressLine(job: JobView): string {
   if (job.status === 'done')
     return `Done by ${plural(job.contributors, 'contributor')}, ${duration(((job.endedMs ?? job.createdMs) - job.createdMs) / 1000)} after it was submitted.`;
@@ -39,6 +40,13 @@ export function progressLine(job: JobView): string {
   }
   const underWay = job.parts.leased + job.parts.checking > 0 ? ' What is under way is finished and paid.' : '';
   return `${percent(acceptedShare(job))} done. ${job.paused ? `Paused: nothing new is given out.${underWay}` : timeLeft(job)}`;
+}
+
+/** How many rows of a table of results there are. Tiles have about as many rows each, so what is done of them is told by their share. */
+export function rowsLine(job: JobView, total: number): string {
+  if (job.status === 'done') return `${plural(total, 'row')}.`;
+  const done = Math.floor(acceptedShare(job) * total);
+  return `${done === 0 ? 'None' : `About ${count(done)}`} of ${plural(total, 'row')} ${job.status === 'open' ? 'so far' : 'done'}.`;
 }
 
 /** Of what is held. */
@@ -54,20 +62,20 @@ export function visibilityWords({ visibility, group }: JobView): string {
   return visibility === 'public' ? 'It is listed in the gallery: everybody sees it.' : 'It is not listed: whoever has the link sees it.';
 }
 
-/** Who sees the scene, whatever the visibility is. */
+/** Who sees the inputs, whatever the visibility is. */
 export function contributorsSee({ group, status }: JobView): string {
   const of = group?.mode === 'only' ? ` of ${group.name}` : '';
   const [Who, who] = group?.mode === 'only' ? ['Members', 'members'] : ['Contributors', 'contributors'];
-  const get = status === 'open' ? `While it renders, ${who}${of} whose device takes a tile receive` : `${Who}${of} whose device took a tile have received`;
-  return `${get} the whole scene and the title, but not who you are. No setting keeps the scene from those who compute it.`;
+  const get = status === 'open' ? `While it is computed, ${who}${of} whose device takes a tile receive` : `${Who}${of} whose device took a tile have received`;
+  return `${get} its inputs and the title, but not who you are. No setting keeps the inputs from those who compute with them.`;
 }
 
 /** How long bytes are kept; empty while the job is open. */
 export function keptWords({ keptUntilMs, deletedMs, mine }: JobView): string {
   if (deletedMs !== null)
-    return `Its results, files and scene were deleted on ${day(deletedMs)}. Figures and the receipt stay${mine ? ', for you alone if you deleted it' : ''}.`;
+    return `Its results, files and inputs were deleted on ${day(deletedMs)}. Figures and the receipt stay${mine ? ', for you alone if you deleted it' : ''}.`;
   if (keptUntilMs === null) return '';
-  return `Results, files and the scene are kept until ${day(keptUntilMs)}, then deleted. Figures and the receipt stay.`;
+  return `Results, files and inputs are kept until ${day(keptUntilMs)}, then deleted. Figures and the receipt stay.`;
 }
 
 export const costLine = (job: JobView): string =>
@@ -77,8 +85,14 @@ export const costLine = (job: JobView): string =>
       ? `${credits(job.paidMicroCredits)} of ${credits(job.heldMicroCredits)} test credits paid`
       : `${credits(job.paidMicroCredits)} test credits paid`;
 
+/** How results of a job are checked; undefined where its workload is not known. */
+type Checking = WorkloadSpec['checking'] | undefined;
+
+export const checkedName = (checking: Checking): string => (checking === 'verify' ? 'Values checked' : 'Values computed again');
+
 /** What the checks have shown so far, and what was ordered. */
-export function certaintyLine({ status, parts, checks, checksDone }: JobView): string {
+export function certaintyLine({ status, parts, checks, checksDone }: JobView, checking: Checking): string {
+  if (checking === 'verify') return 'Every result is checked as a whole before it counts.';
   const ordered = `Ordered: at most ${oneIn(checks.targetError)}.`;
   if (parts.accepted === 0) return `Nothing is accepted yet. ${ordered}`;
   if (checksDone.errorBound === 0) return `No wrong value is expected among those accepted. ${ordered}`;
@@ -103,9 +117,11 @@ export function wrongLine({ status, checksDone: { refuted, revoked } }: JobView)
 }
 
 /** One accepted result, for who looks at its tile. */
-export const resultLine = ({ pass, contributor, drawn, errorBound }: Omit<AcceptedView, 'hash'>, passes: number): string => {
+export const resultLine = ({ pass, contributor, drawn, errorBound }: Omit<AcceptedView, 'hash'>, passes: number, checking: Checking): string => {
+  const by = `${passes > 1 ? `Pass ${pass}, by` : 'By'} ${contributor}`;
+  if (checking === 'verify') return `${by}: checked as a whole.`;
   const bound = errorBound === 0 ? 'none expected to be wrong' : `at most ${oneIn(errorBound)} expected to be wrong`;
-  return `${passes > 1 ? `Pass ${pass}, by` : 'By'} ${contributor}: ${plural(drawn, 'value')} computed again, ${bound}.`;
+  return `${by}: ${plural(drawn, 'value')} computed again, ${bound}.`;
 };
 
 /** What a screen reader hears, only in steps of ten percent, so that it does not talk all the time. */

@@ -17,7 +17,7 @@ export interface JobRouteDeps {
   readonly cursors: Cursors;
 }
 
-/** Preparing a scene costs CPU seconds, so quotes and orders are counted apart from other requests. */
+/** Preparing files costs CPU seconds, so quotes and orders are counted apart from other requests. */
 const ORDERS_PER_MINUTE_MAX = 60;
 const ordering = { scope: 'jobs:write', rateLimit: { max: ORDERS_PER_MINUTE_MAX, timeWindow: MINUTE_MS } } as const;
 const reading = { scope: 'jobs:read' } as const;
@@ -163,7 +163,7 @@ function addDownloads(app: App, { jobs, blobs, sessions }: JobRouteDeps): void {
     summary: 'Download a file of a finished job',
     security: guests,
     params: outputPath,
-    response: { 200: bytesOf('The file, such as a PNG picture.', '*/*') },
+    response: { 200: bytesOf('The file, of the kind that the job’s list of files tells.', '*/*') },
   };
   app.get('/api/jobs/:job/files/:output', { config: { ...reading, problems: [409] }, schema: file }, async (request, reply) => {
     await jobs.visible(request.params.job, await sessions.ownerOf(request));

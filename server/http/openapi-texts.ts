@@ -25,7 +25,7 @@ export const parameterTexts: Readonly<Record<string, string>> = {
 
 /** By the names in the document; `quote` is the request's part. */
 const quoteRequest = {
-  workload: 'Which kind of work, such as `render`.',
+  workload: 'Which kind of work: the id of one that `listWorkloads` tells.',
   params: 'Settings of the workload, checked against its own schema.',
   files: 'Hashes of uploaded files, by the field of the workload that they are for.',
   checks: 'How certain you want to be; left out: one wrong element in 10,000 at most.',

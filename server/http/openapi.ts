@@ -155,16 +155,20 @@ function withEnums(value: unknown): unknown {
 /** Made from a workload that is installed, so that it can be sent as it is. */
 function exampleRequests(): Readonly<Record<string, object>> {
   const [id = ''] = workloadIds;
-  const quoted = { workload: id, params: workload(id)?.spec.defaults ?? {}, files: {} };
+  const spec = workload(id)?.spec;
+  const defaults = (spec?.defaults ?? {}) as Record<string, unknown>;
+  const quoted = { workload: id, params: defaults, files: {} };
+  const [more] = spec?.extension?.fields ?? [];
+  const extended = { params: more === undefined ? {} : { [more]: 2 * Number(defaults[more]) } };
   return {
     quoteJob: quoted,
     submitJob: { ...quoted, title: 'Kitchen at dusk', visibility: 'unlisted' },
-    quoteExtension: { params: { samples: 512 } },
-    extendJob: { params: { samples: 512 } },
+    quoteExtension: extended,
+    extendJob: extended,
     setVisibility: { visibility: 'private' },
     reportJob: { reason: 'rights', text: 'It is my room.' },
     createWebhook: { url: 'https://example.com/hook', events: ['job.done'] },
-    makeApiKey: { name: 'Render farm', scopes: ['jobs:read', 'jobs:write'], budgetMicroCredits: '5000000' },
+    makeApiKey: { name: 'Build server', scopes: ['jobs:read', 'jobs:write'], budgetMicroCredits: '5000000' },
   };
 }
 
@@ -212,7 +216,7 @@ export async function describeApi(app: FastifyInstance, { publicOrigin }: Pick<C
       info: {
         title: 'Tessera',
         version: '1',
-        summary: 'Order rendering and other GPU work from a network of browsers.',
+        summary: 'Order GPU work from a network of browsers: what can be computed is listed at `/api/workloads`.',
         description:
           'Quote a job, submit it, follow it, download its files. Amounts of credits are decimal strings of micro-credits, times are milliseconds since 1970. Refusals are problem details (RFC 9457).',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },

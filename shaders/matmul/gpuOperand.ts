@@ -1,19 +1,11 @@
 import { uploadStorage } from '../common/buffers.ts';
+import type { Placed } from '../common/matmul/product.ts';
 import pcg from '../common/pcg.wgsl?raw';
 import { lineWords, type Matrix, type NumberType, type SeedKind, wordBytes } from './params.ts';
 import { seedKey } from './seeds.ts';
 import seeds from './seeds.wgsl?raw';
 
 /** An operand on the GPU: the whole of it where it came as an input, and from a seed what one block needs, made anew for each. */
-
-/** Where a block's lines are. Numbers of `Matrix.type`. */
-export interface Placed {
-  readonly buffer: GPUBuffer;
-  /** Of the first number that the block needs. */
-  readonly offset: number;
-  /** From one line to the next. */
-  readonly lineStride: number;
-}
 
 const FILL_GROUP = 64;
 /** Workgroups in one dimension of a dispatch that every device allows. */
@@ -83,7 +75,7 @@ export class GpuOperand {
   }
 
   #lineStride(matrix: Pick<Matrix, 'type' | 'length'>): number {
-    return (lineWords(matrix) * wordBytes) / bytesOf[matrix.type];
+    return lineWords(matrix) * (matrix.type === 'f16' ? 2 : 1);
   }
 
   #refill(panel: Pick<Matrix, 'type' | 'length' | 'lines'>, first: number): void {
@@ -111,8 +103,6 @@ export class GpuOperand {
     this.#fill?.uniform.destroy();
   }
 }
-
-const bytesOf: Readonly<Record<NumberType, number>> = { f32: 4, f16: 2, i8: 1, i32: 4 };
 
 /** What a block of so many rows of A, or columns of B, needs of a matrix. */
 function panelOf({ type, along, lines, length }: Matrix, outer: number): Pick<Matrix, 'type' | 'length' | 'lines'> {

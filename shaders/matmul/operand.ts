@@ -1,5 +1,5 @@
 import type { Elements, Operand, Span } from './freivalds/operand.ts';
-import { lineWords, type Matrix, wordBytes } from './params.ts';
+import { lineWords, type MatmulJob, type Matrix, wordBytes } from './params.ts';
 import { seedKey, seedNumber } from './seeds.ts';
 
 /** An operand on the CPU, whatever it comes from: what `check.ts` multiplies with. */
@@ -50,4 +50,40 @@ export function viewOf(type: Matrix['type'], { buffer, byteOffset, byteLength }:
   if (type === 'i32') return new Int32Array(buffer, byteOffset, byteLength / 4);
   if (type === 'i8') return new Int8Array(buffer, byteOffset, byteLength);
   return new Float16Array(buffer, byteOffset, byteLength / 2);
+}
+
+export type Inputs = Readonly<Record<string, Uint8Array>>;
+
+/** Everything that a batch's product is made of. */
+export interface Terms {
+  readonly a: Operand;
+  readonly b: Operand;
+  readonly addend: Operand | null;
+  readonly bias: Float32Array | Int32Array | null;
+}
+
+/** Throws when an input is missing or has another size. */
+export function termsOf({ prepared }: MatmulJob, inputs: Inputs, batch: number): Terms {
+  const { a, b, m, n, exact, addend, bias } = prepared;
+  const added: Matrix | null = addend && {
+    type: exact ? 'i32' : 'f32',
+    along: 'inner',
+    lines: m,
+    length: n,
+    batches: addend.batches,
+    seed: null,
+    peak: addend.peak,
+    rms: 0,
+  };
+  return {
+    a: operandOf(a, 'a', inputs.a, batch),
+    b: operandOf(b, 'b', inputs.b, batch),
+    addend: added && operandOf(added, 'a', inputs.addend, batch),
+    bias: bias && numbersOf(inputs.bias, n, exact),
+  };
+}
+
+function numbersOf(bytes: Uint8Array | undefined, count: number, exact: boolean): Float32Array | Int32Array {
+  if (bytes?.byteLength !== count * wordBytes) throw new Error(`the bias has ${bytes?.byteLength ?? 'no'} bytes, expected ${count * wordBytes}`);
+  return exact ? new Int32Array(bytes.buffer, bytes.byteOffset, count) : new Float32Array(bytes.buffer, bytes.byteOffset, count);
 }

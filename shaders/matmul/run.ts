@@ -2,7 +2,7 @@ import type { PartMask, TileRef } from '../../shared/model.ts';
 import type { PartialResult, Runner, SlicePolicy, WorkloadRun } from '../../shared/workload.ts';
 import { uploadStorage } from '../common/buffers.ts';
 import { lossOf } from '../common/device.ts';
-import { openProduct, type Product } from '../common/matmul/product.ts';
+import { type Bound, openProduct, type Product } from '../common/matmul/product.ts';
 import { checked } from '../common/scopes.ts';
 import { inSlices, SliceController, type WorkRange } from '../common/slices.ts';
 import { GpuOperand } from './gpuOperand.ts';
@@ -12,6 +12,9 @@ import { type MatmulJob, type MatmulParams, type MatmulPrepared, settingsOf, wor
 /** Workgroups of the first slice: few enough for a software renderer. */
 const FIRST_SLICE = 1;
 const SLICE_MAX = 65535;
+
+/** As the kernel counts them: bytes come four in a word. */
+const innerWords = ({ a, k }: MatmulPrepared): number => (a.type === 'i8' ? Math.ceil(k / 4) : k);
 
 /** Everything of a job that stays on the GPU. */
 interface Operands {
@@ -96,8 +99,8 @@ class MatmulRunner implements Runner {
     try {
       const { a, b, addend, bias } = this.#operands;
       const addends = prepared.addend?.batches ?? 1;
-      const bound = this.#product.bind(
-        { m: rows, n: columns, k: prepared.k },
+      const bound = await this.#product.bind(
+        { m: rows, n: columns, k: innerWords(prepared) },
         {
           a: a.place(batch, row, rows),
           b: b.place(batch, column, columns),
@@ -117,7 +120,7 @@ class MatmulRunner implements Runner {
     }
   }
 
-  async #submit(bound: ReturnType<Product['bind']>, range: WorkRange): Promise<void> {
+  async #submit(bound: Bound, range: WorkRange): Promise<void> {
     const encoder = this.#device.createCommandEncoder({ label: 'product slice' });
     const pass = encoder.beginComputePass({ label: 'product slice' });
     this.#product.encode(pass, bound, range);

@@ -1,12 +1,11 @@
-import { crc32 } from 'node:zlib';
 import { concatBytes } from '../../shared/formats.ts';
+import { PNG_SIGNATURE, pngChunk, u32 } from '../common/png.ts';
 
 /**
  * Makes an animated PNG of the PNGs of its frames, without decoding them: APNG keeps the chunks of the first as they are and wraps the
  * data of the others. Source: "PNG Specification (Third Edition)", W3C 2025, 11.3.6 and annex.
  */
 
-const SIGNATURE = Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10);
 /** Length before, type, CRC behind. */
 const CHUNK_OVERHEAD_BYTES = 12;
 /** A delay is a fraction of two u16: with this many hundredths it holds 0.01 to 655 frames a second. */
@@ -19,30 +18,16 @@ interface Chunk {
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-function u32(...values: readonly number[]): Uint8Array {
-  const view = new DataView(new ArrayBuffer(values.length * 4));
-  for (const [at, value] of values.entries()) view.setUint32(at * 4, value);
-  return new Uint8Array(view.buffer);
-}
-
 function u16(...values: readonly number[]): Uint8Array {
   const view = new DataView(new ArrayBuffer(values.length * 2));
   for (const [at, value] of values.entries()) view.setUint16(at * 2, value);
   return new Uint8Array(view.buffer);
 }
 
-function chunk(type: string, ...data: readonly Uint8Array[]): Uint8Array {
-  const body = concatBytes(
-    Uint8Array.from(type, (char) => char.charCodeAt(0)),
-    ...data,
-  );
-  return concatBytes(u32(body.byteLength - 4), body, u32(crc32(body)));
-}
-
 function chunksOf(png: Uint8Array): Chunk[] {
   const view = viewOf(png);
   const chunks: Chunk[] = [];
-  for (let at = SIGNATURE.byteLength; at < png.byteLength; ) {
+  for (let at = PNG_SIGNATURE.byteLength; at < png.byteLength; ) {
     const length = view.getUint32(at);
     const type = String.fromCharCode(...png.subarray(at + 4, at + 8));
     chunks.push({ type, data: png.subarray(at + 8, at + 8 + length) });
@@ -66,15 +51,15 @@ export async function* animate(frames: AsyncIterable<Uint8Array>, count: number,
     const chunks = chunksOf(png);
     const [header] = dataOf(chunks, 'IHDR');
     if (!header || (first && Buffer.compare(first, header) !== 0)) throw new RangeError(`frame ${frame} is not like the first`);
-    if (!first) yield concatBytes(SIGNATURE, chunk('IHDR', header), chunk('acTL', u32(count, 0)));
+    if (!first) yield concatBytes(PNG_SIGNATURE, pngChunk('IHDR', header), pngChunk('acTL', u32(count, 0)));
     const size = header.subarray(0, 8);
     // Neither offset; drawn over what was there, which it covers.
     const delay = u16(DELAY_NUMERATOR, Math.round(framesPerSecond * DELAY_NUMERATOR));
-    yield chunk('fcTL', u32(sequence++), size, u32(0, 0), delay, u16(0));
-    for (const data of dataOf(chunks, 'IDAT')) yield first ? chunk('fdAT', u32(sequence++), data) : chunk('IDAT', data);
+    yield pngChunk('fcTL', u32(sequence++), size, u32(0, 0), delay, u16(0));
+    for (const data of dataOf(chunks, 'IDAT')) yield first ? pngChunk('fdAT', u32(sequence++), data) : pngChunk('IDAT', data);
     first ??= header;
     frame++;
   }
   if (frame !== count) throw new RangeError(`${frame} frames came, ${count} were announced`);
-  yield chunk('IEND');
+  yield pngChunk('IEND');
 }

@@ -23,7 +23,8 @@ const subject: readonly Field[] = [
     label: 'glTF file',
     help: 'One self-contained .glb. What it holds that cannot be rendered is listed beside the price, before you pay.',
     accept: '.glb,model/gltf-binary',
-    required: false,
+    required: true,
+    when: { field: 'scene', is: ['file'] },
   },
   {
     kind: 'file',
@@ -49,6 +50,8 @@ const quality: readonly Field[] = [
   },
 ];
 
+const sun = { field: 'lighting', is: ['sun'] };
+
 const lighting: readonly Field[] = [
   {
     kind: 'choice',
@@ -72,21 +75,23 @@ const lighting: readonly Field[] = [
     unit: '°',
     advanced: true,
   },
-  { kind: 'number', name: 'sunElevation', label: 'Sun elevation', help: '-90 to 90. Above the horizon. Used with a sun.', unit: '°', advanced: true },
+  { kind: 'number', name: 'sunElevation', label: 'Sun elevation', help: '-90 to 90. Above the horizon.', unit: '°', advanced: true, when: sun },
   {
     kind: 'number',
     name: 'sunAzimuth',
     label: 'Sun azimuth',
-    help: '-360 to 360. From north (−z) over east (+x). Used with a sun.',
+    help: '-360 to 360. From north (−z) over east (+x).',
     unit: '°',
     advanced: true,
+    when: sun,
   },
   {
     kind: 'number',
     name: 'sunStrength',
     label: 'Sun strength',
-    help: '0 to 100000. What a white surface that faces the sun receives; the sky gives it about 3. Used with a sun.',
+    help: '0 to 100000. What a white surface that faces the sun receives; the sky gives it about 3.',
     advanced: true,
+    when: sun,
   },
   { kind: 'integer', name: 'bounces', label: 'Bounces', help: '0 to 32. How often light may be reflected on its way to the camera.', advanced: true },
 ];
@@ -169,4 +174,4 @@ const files: readonly Field[] = [
   },
 ];
 
-export const fields: readonly Field[] = [...subject, ...scene, ...quality, ...lighting, ...camera, ...animation, ...files];
+export const fields: readonly Field[] = [...scene, ...subject, ...quality, ...lighting, ...camera, ...animation, ...files];

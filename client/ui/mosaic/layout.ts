@@ -17,6 +17,8 @@ export interface Region extends Rect {
 export interface Layout {
   readonly width: number;
   readonly height: number;
+  /** Tiles are regions of a picture; false: cells of a map. */
+  readonly isPicture: boolean;
   /** True when results can be painted; false shows a map of which tiles are done. */
   readonly paints: boolean;
   /** One frame is shown at a time; each has equally many tiles, one behind the other. */
@@ -32,11 +34,23 @@ export const PAINT_PIXELS_MAX = 16 * 1024 * 1024;
 
 const CELL = 8;
 
-function cellGrid(grid: TileGrid): Layout {
-  const columns = Math.max(1, Math.ceil(Math.sqrt(grid.tiles * 1.6)));
+/** Between square and twice as wide: where the last row is fullest, and then nearest to the proportions of most pictures. */
+function columnsFor(tiles: number): number {
+  let best = Math.max(1, Math.ceil(Math.sqrt(tiles)));
+  const blank = (columns: number): number => Math.ceil(tiles / columns) * columns - tiles;
+  const apart = (columns: number): number => Math.abs(columns * columns - 1.6 * tiles);
+  for (let columns = best + 1; columns <= Math.sqrt(tiles * 2); columns++)
+    if (blank(columns) < blank(best) || (blank(columns) === blank(best) && apart(columns) < apart(best))) best = columns;
+  return best;
+}
+
+/** Tiles of which there is no picture, as cells of 8 x 8. */
+export function cellGrid(grid: TileGrid): Layout {
+  const columns = columnsFor(grid.tiles);
   return {
     width: columns * CELL,
     height: Math.max(1, Math.ceil(grid.tiles / columns)) * CELL,
+    isPicture: false,
     paints: false,
     frames: 1,
     ...grid,
@@ -49,7 +63,7 @@ export function layoutOf(spec: WorkloadSpec, job: JobContext, grid: TileGrid): L
   const cells = cellGrid(grid);
   if (!picture) return cells;
   const paints = picture.width * picture.height <= PAINT_PIXELS_MAX;
-  return { ...picture, paints, ...grid, region: (at) => spec.region(job, at) ?? cells.region(at) };
+  return { ...picture, isPicture: true, paints, ...grid, region: (at) => spec.region(job, at) ?? cells.region(at) };
 }
 
 export const holds = ({ x, y, width, height }: Rect, px: number, py: number): boolean => px >= x && px < x + width && py >= y && py < y + height;

@@ -1,7 +1,7 @@
 import { workload } from '../../../shaders/registry.ts';
 import type { JobContext, JobId, ResultId, TileRef } from '../../../shared/model.ts';
 import type { AcceptedView, JobView } from '../../../shared/schemas.ts';
-import type { Look, LookControl, Output, WorkloadSpec } from '../../../shared/workload.ts';
+import type { Look, LookControl, Output, ResultTable, WorkloadSpec } from '../../../shared/workload.ts';
 import { type ApiError, api, asApiError } from '../../net/api.ts';
 import type { JobListener } from '../../net/live.ts';
 import { ResultQueue } from '../../net/result-queue.ts';
@@ -43,6 +43,7 @@ export class LiveJob {
   #book = $state.raw<TileBook | null>(null);
   #looks = $state.raw<readonly LookControl[]>([]);
   #look: Look = {};
+  #table = $state.raw<ResultTable | null>(null);
   #queue: ResultQueue | null = null;
   #unwatch: Promise<() => void> | null = null;
   #beforeGap: readonly ResultId[] = [];
@@ -90,6 +91,10 @@ export class LiveJob {
   /** What can be changed about how results look, with what it is as ordered; none where nothing is painted. */
   get looks(): readonly LookControl[] {
     return this.#looks;
+  }
+  /** How its results are read as rows; null where they are not, and until the job is known. */
+  get table(): ResultTable | null {
+    return this.#table;
   }
   /** Files that there are once it is done. */
   get outputs(): readonly Output[] {
@@ -162,11 +167,13 @@ export class LiveJob {
     const job = this.#job;
     const entry = job ? workload(job.workload) : undefined;
     if (!job || !entry) return;
-    const view = entry.spec.picture(contextOf(job)) ? await entry.view() : null;
+    const view = await entry.view();
     if (this.#closed) return;
     this.#queue?.close();
     this.#mosaic?.close();
-    this.#looks = view && !this.#closed ? view.looks(contextOf(job)) : [];
+    this.#looks = entry.spec.picture(contextOf(job)) ? view.looks(contextOf(job)) : [];
+    // Kept over new canvases: whoever reads it has rows already.
+    this.#table ??= view.table?.(contextOf(job)) ?? null;
     this.#renewBook(entry.spec, job);
     const mosaic = new Mosaic(entry.spec, contextOf(job), job.grid, view, {
       frame: this.#frame,
@@ -187,7 +194,7 @@ export class LiveJob {
     const isPlain = Object.keys(this.#look).length === 0;
     if (!isPlain) mosaic.setLook(this.#look);
     // The file is of the first frame, and looks as ordered.
-    const url = isPlain && this.#frame === 0 ? pictureUrl(job, entry.spec) : null;
+    const url = isPlain && this.#frame === 0 && mosaic.layout.isPicture ? pictureUrl(job, entry.spec) : null;
     this.#asFile = url !== null && (await this.#showFile(mosaic, url));
     if (this.#asFile) return;
     this.#take(await api.results(job.id));

@@ -14,6 +14,7 @@ const world = vi.hoisted(() => ({
   job: {} as unknown,
   outputs: [] as Output[],
   painted: [] as string[],
+  picture: { width: 20, height: 10, frames: 2 } as { width: number; height: number; frames: number } | null,
   /** What asking for the job is answered with, in place of the job. */
   refusal: null as Error | null,
 }));
@@ -37,12 +38,13 @@ vi.mock('../../net/api.ts', async (original) => ({
 vi.mock('../../../shaders/registry.ts', () => ({
   workload: (): Pick<WorkloadEntry, 'spec' | 'view'> => ({
     spec: {
-      picture: () => ({ width: 20, height: 10, frames: 2 }),
+      picture: () => world.picture,
       region: (_: unknown, { tile }: { tile: number }) => ({ x: (tile % 2) * 10, y: 0, width: 10, height: 10, frame: Math.floor(tile / 2) }),
       outputs: () => world.outputs,
       parts: () => 1,
     } as unknown as WorkloadEntry['spec'],
     view: async () => ({
+      table: () => (world.picture ? null : { columns: ['Label'], total: 4, rows: () => [] }),
       looks: () => [{ kind: 'choice', name: 'layer', label: 'Layer', options: [], value: 'first' }],
       createPainter: (_, frame) => {
         world.painted = [];
@@ -73,7 +75,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   vi.stubGlobal('requestAnimationFrame', (run: () => void) => setTimeout(run, 16));
   vi.stubGlobal('cancelAnimationFrame', () => undefined);
-  Object.assign(world, { listener: null, accepted: [], job: job(), outputs: [], painted: [], refusal: null });
+  Object.assign(world, { listener: null, accepted: [], job: job(), outputs: [], painted: [], refusal: null, picture: { width: 20, height: 10, frames: 2 } });
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -163,6 +165,22 @@ describe('LiveJob', () => {
     expect(live.results.of(1)).toHaveLength(1);
     expect(live.mosaic?.outlines.refuted).toBe('');
     live.close();
+  });
+
+  it('without a picture it shows which tiles are done, fetches no result, and tells how they are read', async () => {
+    world.picture = null;
+    world.outputs = [{ id: 'sheet', title: 'Sheet', mediaType: 'image/png', extension: 'png' }];
+    world.job = job({ status: 'done' });
+    const { live } = await open(result('r_1', 0), result('r_2', 3));
+    expect([live.mosaic?.layout.isPicture, live.frames, live.looks, live.table?.total]).toEqual([false, 1, [], 4]);
+    expect([world.painted, live.results.count]).toEqual([[], 2]);
+    live.close();
+    world.picture = { width: 20, height: 10, frames: 2 };
+    world.outputs = [];
+    world.job = job();
+    const other = await open();
+    expect([other.live.table, other.live.looks.length]).toEqual([null, 1]);
+    other.live.close();
   });
 
   it('labels what a drill made', async () => {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { limits } from '../../../shared/limits.ts';
 import { fullMask, type JobContext, maskOf } from '../../../shared/model.ts';
 import type { Painter, WorkloadSpec, WorkloadView } from '../../../shared/workload.ts';
-import { type Layout, layoutOf, PAINT_PIXELS_MAX, pathOf, tileAt, tilesOf } from './layout.ts';
+import { cellGrid, type Layout, layoutOf, PAINT_PIXELS_MAX, pathOf, tileAt, tilesOf } from './layout.ts';
 import { Mosaic } from './mosaic.ts';
 import { Outlines } from './outlines.svelte.ts';
 
@@ -21,6 +21,17 @@ describe('layoutOf', () => {
     const layout = layoutOf(spec({ width: 20, height: 10 }), job, { passes: 1, tiles: 2 });
     expect(layout).toMatchObject({ width: 20, height: 10, paints: true, frames: 1 });
     expect(layout.region(at(1))).toEqual({ x: 10, y: 0, width: 10, height: 10, frame: 0 });
+  });
+
+  it.each([
+    [1, 1, 1],
+    [2, 2, 1],
+    [16, 4, 4],
+    [40, 8, 5],
+    [938, 41, 23],
+  ])('%i cells lie in %i columns and %i rows', (tiles, columns, rows) => {
+    const { width, height } = cellGrid({ passes: 1, tiles });
+    expect([width / 8, height / 8]).toEqual([columns, rows]);
   });
 
   it('makes cells inside its bounds for work without a picture', () => {

@@ -1,6 +1,7 @@
 import { crc32, inflateRawSync } from 'node:zlib';
 import { InputError } from '../../../shared/workload.ts';
 import { archiveLimits } from './limits.ts';
+import { shown, told } from './names.ts';
 
 /**
  * Files of a ZIP archive (PKWARE APPNOTE 6.3.10), from strangers. Everything is decided from the central directory before anything is
@@ -55,8 +56,8 @@ export function readArchive(field: string, bytes: Uint8Array): ArchiveEntry[] {
     .map((entry) => ({ path: entry.path, name: baseName(entry.path), bytes: entry.bytes, read: () => unpack(field, bytes, view, entry) }));
 }
 
-/** Some write backslashes. Control characters, and those that turn the direction of text, could forge what an error says. */
-const baseName = (path: string): string => path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1).replace(/\p{C}/gu, '\ufffd');
+/** Some write backslashes. */
+const baseName = (path: string): string => shown(path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1));
 const isPassedOver = (path: string): boolean =>
   baseName(path) === '' || path.startsWith('__MACOSX/') || baseName(path).startsWith('.') || baseName(path) === 'Thumbs.db';
 
@@ -109,9 +110,6 @@ function findEnd(view: DataView): number | null {
   return null;
 }
 
-const NAME_TOLD_CHARS_MAX = 60;
-const told = (path: string): string => JSON.stringify(path.slice(0, NAME_TOLD_CHARS_MAX));
-
 function requirePlain(field: string, { path, method, packed, bytes }: Listed, flags: number): void {
   const { nameCharsMax, entryBytesMax, ratioMax, ratioFreeBytes } = archiveLimits;
   if (path.length > nameCharsMax) throw new InputError(field, `${told(path)}... is a name of ${path.length} characters.`, `at most ${nameCharsMax}`);
@@ -141,12 +139,22 @@ function requireApart(field: string, view: DataView, entries: readonly Listed[],
   }
 }
 
+const CHUNK_BYTES_MIN = 64;
+
+/** Inflates to at most `bytes`, in one piece of that size and a byte that stays free: 128 MiB in 16 KiB pieces took three times the memory and the time. */
+function inflate(packed: Uint8Array, bytes: number): Uint8Array<ArrayBuffer> {
+  const chunkSize = Math.max(CHUNK_BYTES_MIN, bytes + 1);
+  const out = inflateRawSync(packed, { maxOutputLength: Math.max(1, bytes), chunkSize });
+  // Node takes small pieces from memory that others share.
+  return out.buffer.byteLength > chunkSize ? new Uint8Array(out) : new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
+}
+
 function unpack(field: string, bytes: Uint8Array, view: DataView, entry: Listed): Uint8Array<ArrayBuffer> {
   const { from, to } = dataOf(field, view, entry);
   const packed = bytes.subarray(from, to);
   let out: Uint8Array<ArrayBuffer>;
   try {
-    out = new Uint8Array(entry.method === STORED ? packed : inflateRawSync(packed, { maxOutputLength: Math.max(1, entry.bytes) }));
+    out = entry.method === STORED ? new Uint8Array(packed) : inflate(packed, entry.bytes);
   } catch {
     throw new InputError(field, `${told(entry.path)} is damaged.`, 'a whole .zip file');
   }

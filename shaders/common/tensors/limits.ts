@@ -9,6 +9,7 @@ export const tensorLimits = {
   tensorsMax: 10_000,
   /** Names that an error lists. */
   namesToldMax: 8,
+  nameToldCharsMax: 60,
 } as const;
 
 export const archiveLimits = {

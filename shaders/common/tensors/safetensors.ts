@@ -1,5 +1,6 @@
 import { InputError } from '../../../shared/workload.ts';
 import { tensorLimits } from './limits.ts';
+import { told } from './names.ts';
 import { numbersOf, sizeOf, type Tensor, type TensorType } from './tensor.ts';
 
 /** Files of named tensors (huggingface/safetensors, "Format"): u64 length of the header, JSON, the numbers. */
@@ -79,9 +80,6 @@ function readHeader(field: string, bytes: Uint8Array): { readonly entries: Reado
   return { entries, data };
 }
 
-const NAME_TOLD_CHARS_MAX = 60;
-const told = (name: string): string => JSON.stringify(name.slice(0, NAME_TOLD_CHARS_MAX));
-
 function widened(bytes: Uint8Array): Float32Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const words = new Uint32Array(bytes.byteLength / 2);
@@ -99,11 +97,11 @@ export function readSafetensor(field: string, bytes: Uint8Array, name: string, r
     throw new InputError(
       field,
       name === '' ? `The file has ${fitting.length} tensors of ${rank} dimensions. Name one.` : `The file has no tensor ${told(name)}.`,
-      `${there}${entries.size > tensorLimits.namesToldMax ? ', ...' : ''}`,
+      entries.size === 0 ? 'a file with tensors' : `${there}${entries.size > tensorLimits.namesToldMax ? ', ...' : ''}`,
     );
   const [foundName, { dtype, shape, from, to }] = found;
   const type = Object.hasOwn(types, dtype) ? types[dtype] : undefined;
-  if (!type) throw new InputError(field, `The numbers of ${told(foundName)} are of type ${dtype.slice(0, 20)}.`, Object.keys(types).join(', '));
+  if (!type) throw new InputError(field, `The numbers of ${told(foundName)} are of type ${told(dtype)}.`, Object.keys(types).join(', '));
   const own = data.subarray(from, to);
   return { type, shape, fortran: false, data: dtype === 'BF16' ? widened(own) : numbersOf(type, own) };
 }
