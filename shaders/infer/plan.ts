@@ -14,6 +14,8 @@ const TILE_INPUTS_MAX = 512;
 /** So that several contributors share a small batch. */
 const TILES_WANTED = 16;
 const CALL_INPUTS_MAX = 32;
+/** A call cannot be interrupted, and the referee may have to repeat all its sizes. */
+const CALL_MULTIPLICATIONS_MAX = 4e9;
 const RESULT_HEADER_BYTES = 16;
 
 /** Throws `InputError` for a model that is too large for the GPUs that are expected. */
@@ -30,10 +32,14 @@ export function requireFeasible({ multiplications, memory }: Anatomy): void {
 }
 
 /** Inputs of one call, a power of two. */
-export function batchMaxOf({ memory }: Anatomy): number {
+export function batchMaxOf({ multiplications, memory }: Anatomy): number {
   const { tensorBytesMax, memoryBytesMax } = modelLimits;
+  const fits = (inputs: number): boolean =>
+    inputs * multiplications <= CALL_MULTIPLICATIONS_MAX &&
+    inputs * memory.largest <= tensorBytesMax &&
+    memory.weights + inputs * memory.alive <= memoryBytesMax;
   let most = 1;
-  while (most < CALL_INPUTS_MAX && 2 * most * memory.largest <= tensorBytesMax && memory.weights + 2 * most * memory.alive <= memoryBytesMax) most *= 2;
+  while (most < CALL_INPUTS_MAX && fits(2 * most)) most *= 2;
   return most;
 }
 

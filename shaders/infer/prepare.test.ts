@@ -143,6 +143,14 @@ const chaotic = modelOf({
   output: [port('y', ['N', 4])],
 });
 
+/** Four inputs become 3.2 GB. */
+const bomb = modelOf({
+  node: [node('Expand', ['x', 'shape'], ['e']), node('ReduceMean', ['e'], ['y'], [{ name: 'axes', type: 7, ints: [1] }])],
+  initializer: [longs('shape', 1, 200_000_000, 4)],
+  input: [port('x', ['N', 4])],
+  output: [{ name: 'y' }],
+});
+
 const texts = (...lines: readonly string[]): Uint8Array => new TextEncoder().encode(lines.join('\n'));
 const good = { model: layers(), inputs: npy([3, 32]) };
 
@@ -179,6 +187,7 @@ const refusals: readonly (readonly [string, InferParams, Record<string, Uint8Arr
   ],
   ['names that are no text', labels, { model: classifier(), inputs: npy([1, 3, 16, 16]), labels: Uint8Array.of(0xff, 0xfe) }, 'labels', 'no text', 'UTF-8'],
   ['a model of noise', arrays, { model: chaotic, inputs: npy([1, 4]) }, 'model', 'no two devices would agree', '%'],
+  ['too much memory', arrays, { model: bomb, inputs: npy([1, 4]) }, 'model', 'too much memory', '2 GiB'],
   [
     'what ONNX Runtime refuses',
     arrays,

@@ -31,7 +31,11 @@ const SMALL = 'For the inputs that were tried the model gives hardly more than 0
 /** What ONNX Runtime said, without the place in its sources. */
 export function refusalOf(error: unknown): InputError {
   const said = error instanceof Error ? error.message : String(error);
-  const message = said.replace(/^.*ERROR_MESSAGE:\s*/s, '').replace(/\s+/g, ' ');
+  if (/bad_alloc/.test(said)) return new InputError('model', 'The model needs too much memory for one input.', '2 GiB, all tensors together');
+  const message = said
+    .replace(/^.*ERROR_MESSAGE:\s*/s, '')
+    .replace(/\s+/g, ' ')
+    .replace(/\S*\/onnxruntime\/\S+:\d+ /g, '');
   return new InputError('model', `ONNX Runtime cannot run the model: ${message.slice(0, 300)}`, 'a model that ONNX Runtime 1.30 runs on the CPU');
 }
 

@@ -23,7 +23,7 @@ export const recompute: Check['recompute'] = (loaded, job, elements) => {
 };
 
 /** The largest difference of any channel of any pixel, alpha among them. Throws `RangeError` unless both have the words of one element. */
-export const distance: Check['distance'] = (job, _at, a, b) => {
+export const distance = (job: UpscaleJob, _at: TileRef, a: Uint32Array, b: Uint32Array): number => {
   requireElement(job, a);
   requireElement(job, b);
   let furthest = 0;

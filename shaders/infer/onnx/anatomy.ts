@@ -17,31 +17,33 @@ const sizeOf = (shape: readonly number[]): number => shape.reduce((product, size
 /** Everything is counted as f32, which a GPU has most of it as. */
 const VALUE_BYTES = 4;
 
+const shapeOf = (index: number): string => `tessera/shape/${index}`;
+
 /**
- * The model with more outputs. Messages of a file that hold the same field twice are one with both, so what is added is written behind the
- * model and nothing of it is touched.
+ * The model that also gives the shapes of some of its tensors. Messages of a file that hold the same field twice are one with both, so what is added is
+ * written behind the model and nothing of it is touched.
  */
-function withOutputs(model: Uint8Array, names: readonly string[]): Uint8Array<ArrayBuffer> {
-  const graph = encode('GraphProto', { output: names.map((name) => ({ name })) });
+function withShapes(model: Uint8Array, names: readonly string[]): Uint8Array<ArrayBuffer> {
+  const graph = encode('GraphProto', {
+    node: names.map((name, index) => ({ opType: 'Shape', input: [name], output: [shapeOf(index)] })),
+    output: names.map((_, index) => ({ name: shapeOf(index) })),
+  });
   return concatBytes(model, encode('ModelProto', { graph }));
 }
 
 /** Runs the model once, every node as the file says, and looks at the shapes of all that is made. Throws what ONNX Runtime says. */
 export async function dissect(bytes: Uint8Array, model: Model, feeds: Readonly<Record<string, Fed>>): Promise<Anatomy> {
   const made = model.nodes.flatMap(({ operator, outputs }) => (operator === 'Constant' ? [] : outputs.filter((name) => name !== '')));
-  const session = await CpuSession.open(
-    withOutputs(
-      bytes,
-      made.filter((name) => !model.outputs.includes(name)),
-    ),
-    true,
-  );
+  const session = await CpuSession.open(withShapes(bytes, made), true);
   try {
-    const results = await session.run(feeds, made);
+    const results = await session.run(
+      feeds,
+      made.map((_, index) => shapeOf(index)),
+    );
     const shapes = new Map<string, readonly number[]>();
     for (const [name, { dimensions }] of model.weights) shapes.set(name, dimensions);
     for (const [name, { dims }] of Object.entries(feeds)) shapes.set(name, dims);
-    for (const name of made) shapes.set(name, results[name]?.dims ?? []);
+    for (const [index, name] of made.entries()) shapes.set(name, Array.from(results[shapeOf(index)]!.data, Number));
     return count(model, made, shapes);
   } finally {
     await session.release();

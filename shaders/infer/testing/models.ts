@@ -53,7 +53,8 @@ interface Graph {
   readonly node: Nodes;
   readonly initializer?: Tensors;
   readonly input: readonly ReturnType<typeof port>[];
-  readonly output: readonly ReturnType<typeof port>[];
+  /** Those that only have a name are of any shape. */
+  readonly output: readonly (ReturnType<typeof port> | { readonly name: string })[];
 }
 
 export const modelOf = (graph: Graph, more: Partial<Message<'ModelProto'>> & { readonly opset?: number } = {}): Uint8Array<ArrayBuffer> => {
