@@ -33,7 +33,8 @@ export interface Layout {
 export function arrayOperand(values: Elements, { rows, columns, lines, offset = 0, stride = lines === 'rows' ? columns : rows }: Layout): Operand {
   const [count, length] = lines === 'rows' ? [rows, columns] : [columns, rows];
   const needed = offset + (count - 1) * stride + length;
-  if (stride < length || values.length < needed) throw new RangeError(`an operand of ${rows} x ${columns} needs ${needed} elements, there are ${values.length}`);
+  if (stride < length || values.length < needed)
+    throw new RangeError(`an operand of ${rows} x ${columns} needs ${needed} elements, there are ${values.length}`);
   return {
     rows,
     columns,
@@ -43,8 +44,7 @@ export function arrayOperand(values: Elements, { rows, columns, lines, offset = 
       const start = offset + wanted.first * stride + span.first;
       if (span.count === stride) into.set(values.subarray(start, start + wanted.count * stride));
       else
-        for (let line = 0; line < wanted.count; line++)
-          into.set(values.subarray(start + line * stride, start + line * stride + span.count), line * span.count);
+        for (let line = 0; line < wanted.count; line++) into.set(values.subarray(start + line * stride, start + line * stride + span.count), line * span.count);
     },
   };
 }

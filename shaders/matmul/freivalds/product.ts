@@ -47,14 +47,13 @@ export interface Checker {
 }
 
 /** The claim, read like an operand. */
-export const claimOf = ({ rows, columns, values }: Block): Operand => arrayOperand(values, { rows: rows.count, columns: columns.count, lines: "rows" });
+export const claimOf = ({ rows, columns, values }: Block): Operand => arrayOperand(values, { rows: rows.count, columns: columns.count, lines: 'rows' });
 
 export function assertBlock({ a, b }: Product, { rows, columns, values }: Block): void {
   const inside = rows.first >= 0 && columns.first >= 0 && rows.first + rows.count <= a.rows && columns.first + columns.count <= b.columns;
   if (!inside || rows.count < 1 || columns.count < 1)
     throw new RangeError(`rows ${rows.first}+${rows.count}, columns ${columns.first}+${columns.count} of a matrix of ${a.rows} x ${b.columns}`);
-  if (values.length !== rows.count * columns.count)
-    throw new RangeError(`a block of ${rows.count} x ${columns.count} has ${values.length} values`);
+  if (values.length !== rows.count * columns.count) throw new RangeError(`a block of ${rows.count} x ${columns.count} has ${values.length} values`);
 }
 
 export function assertProduct({ a, b, c0, bias, output }: Product): void {
@@ -62,7 +61,6 @@ export function assertProduct({ a, b, c0, bias, output }: Product): void {
   if (c0 && (c0.rows !== a.rows || c0.columns !== b.columns)) throw new RangeError(`C0 is ${c0.rows} x ${c0.columns}`);
   if (bias && bias.length !== b.columns) throw new RangeError(`${bias.length} biases for ${b.columns} columns`);
   const whole = output === 'i32';
-  for (const operand of [a, b, ...(c0 ? [c0] : [])])
-    if ((operand.type === 'f32') === whole) throw new RangeError(`${operand.type} in a product of ${output}`);
+  for (const operand of [a, b, ...(c0 ? [c0] : [])]) if ((operand.type === 'f32') === whole) throw new RangeError(`${operand.type} in a product of ${output}`);
   if (bias && bias instanceof Int32Array !== whole) throw new RangeError('biases are of the type of C');
 }
