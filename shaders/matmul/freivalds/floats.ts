@@ -1,3 +1,4 @@
+import { honestScale } from './exact.ts';
 import { BASES, createPanel, drawVectors, type FloatPanel, type FloatVectors, GROUPS_MAX } from './floatPanels.ts';
 import { instantiate, type Kernels, Space } from './kernels.ts';
 import type { Operand, Span } from './operand.ts';
@@ -17,6 +18,8 @@ const SIGMAS = 6;
 
 /** Roundings of the check itself, whose sums are of sixteen in f32. */
 const OWN_ROUNDINGS = 16;
+/** A row that fails is right within so many times the honest error of its operands. */
+const EXCUSED_SIGMAS = 8;
 /** Scaling, C0 and the bias. */
 const EXTRA_ROUNDINGS = 4;
 /** Sums of squares outside of this are made again in f64: f32 may have overflowed or lost something. */
@@ -139,7 +142,8 @@ export class FloatChecker implements Checker {
     const bias = this.#biasSums(columns);
     const roundings = a.columns + OWN_ROUNDINGS + (alpha !== 1 || beta !== 0 || added ? EXTRA_ROUNDINGS : 0);
     const flushed = this.#flushed(columns.count, norm);
-    return verdictOf(rows.count, (i) => {
+    const ratios = new Float64Array(rows.count);
+    for (let i = 0; i < rows.count; i++) {
       const du = alpha * ofA.u[i]! + beta * ofC0.u[i]! + bias.u - ofC.u[i]!;
       const dv = alpha * ofA.v[i]! + beta * ofC0.v[i]! + bias.v - ofC.v[i]!;
       const given = alpha ** 2 * ofA.q[i]! + beta ** 2 * ofC0.q[i]! + bias.q;
@@ -147,8 +151,11 @@ export class FloatChecker implements Checker {
       const variance = roundings * UNIT ** 2 * (given + claimed) + (output === 'f16' ? HALF_UNIT ** 2 * claimed : 0);
       const tolerance = TOLERANCE * Math.sqrt(variance) + (given > 0 ? flushed : 0);
       const difference = Math.max(Math.abs(du), Math.abs(dv));
-      return difference === 0 ? 0 : Number.isFinite(difference) ? difference / tolerance : Infinity;
-    });
+      ratios[i] = difference === 0 ? 0 : Number.isFinite(difference) ? difference / tolerance : Infinity;
+    }
+    // Errors that all go one way add up to K roundings of the largest sum, where independent ones make sqrt(K).
+    const factorMax = (EXCUSED_SIGMAS / TOLERANCE) * Math.sqrt(roundings);
+    return verdictOf(ratios, factorMax, (row) => (EXCUSED_SIGMAS / TOLERANCE) * honestScale(this.#product, rows.first + row, columns));
   }
 
   /** What a device that flushes subnormals may lose of a row: every product and sum, op(A), and what is stored. op(B)'s share is in the squares. */

@@ -71,10 +71,12 @@ export class WholeChecker implements Checker {
     const [products, claims, before] = [ofA, ofC, ofC0].map((at) => this.#space.i64(at, rows.count)) as [BigInt64Array, BigInt64Array, BigInt64Array];
     const [scale, keep] = [BigInt(alpha), BigInt(beta)];
     const added = bias ? this.#dotBias(bias as Int32Array, columns) : 0n;
-    return verdictOf(rows.count, (i) => {
+    const ratios = new Float64Array(rows.count);
+    for (let i = 0; i < rows.count; i++) {
       const difference = scale * products[i]! + keep * before[i]! + added - claims[i]!;
-      return BigInt.asIntN(64, difference) === 0n ? 0 : Infinity;
-    });
+      ratios[i] = BigInt.asIntN(64, difference) === 0n ? 0 : Infinity;
+    }
+    return verdictOf(ratios);
   }
 
   #dotBias(bias: Int32Array, columns: Span): bigint {
