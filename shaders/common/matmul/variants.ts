@@ -29,16 +29,23 @@ const onGpus: readonly Variant[] = [
   variant('direct', [64, 1, 4, 4, 4], { subgroups: true }),
 ];
 
-/** SwiftShader runs four threads in one vector of the CPU: barriers cost much, registers are few. */
+/**
+ * SwiftShader runs four threads in one vector of the CPU, and every read of a buffer as four: so a thread takes many sums, and four threads read A
+ * for each other. The first compiles in a third of a second, the last in five.
+ */
 const inSoftware: readonly Variant[] = [
-  variant('direct', [4, 1, 16, 16, 4], { subgroups: true }),
   variant('direct', [4, 1, 16, 4, 4], { subgroups: true }),
-  variant('direct', [4, 4, 4, 4, 4]),
+  variant('direct', [4, 1, 12, 12, 4], { subgroups: true }),
+  variant('direct', [4, 1, 16, 16, 4], { subgroups: true }),
 ];
+/** Where there are no subgroups, or A is transposed. */
+const inPlainSoftware: readonly Variant[] = [variant('direct', [4, 4, 4, 4, 4])];
+/** Products of fewer multiplications are done before software has compiled more than one kernel for them. */
+const SOFTWARE_MACS_MIN = 2 ** 26;
 
-export const allVariants: readonly Variant[] = [...onGpus, ...inSoftware];
+export const allVariants: readonly Variant[] = [...onGpus, ...inSoftware, ...inPlainSoftware];
 
-/** Of a thread, where each is of bytes: four times the code, and SwiftShader compiled 256 of them for 20 s, until Chromium's watchdog ended it. */
+/** Of a thread, where each is of bytes: four times the code. */
 const BYTES_SUMS_MAX = 64;
 
 interface Device {
@@ -57,9 +64,17 @@ export function runs(variant: Variant, kind: ProductKind, { limits, features, ad
   return features.has('subgroups') && !kind.transposeA && (adapterInfo.subgroupMinSize ?? 0) >= 4 && variant.perThreadM % 4 === 0;
 }
 
+/** What a software renderer is asked for: compiling costs it more than trying. */
+function inSoftwareFor(kind: ProductKind, { m, n, k }: ProductShape, device: Device): Variant[] {
+  // Of bytes each multiplication is four times the code: SwiftShader compiled a large variant for 20 s, until Chromium's watchdog ended it.
+  const able = (kind.type === 'i8' ? inPlainSoftware : [...inSoftware, ...inPlainSoftware]).filter((each) => runs(each, kind, device));
+  return m * n * k >= SOFTWARE_MACS_MIN ? able : able.slice(0, 1);
+}
+
 /** What is worth trying for a shape: nothing that mostly computes what lies behind its end. */
 export function candidates(kind: ProductKind, shape: ProductShape, device: Device): Variant[] {
-  const able = (device.adapterInfo.isFallbackAdapter ? inSoftware : onGpus).filter((each) => runs(each, kind, device));
+  if (device.adapterInfo.isFallbackAdapter) return inSoftwareFor(kind, shape, device);
+  const able = onGpus.filter((each) => runs(each, kind, device));
   const share = (each: Variant): number => {
     const padded = (size: number, tile: number): number => Math.ceil(size / tile) * tile;
     return (shape.m * shape.n) / (padded(shape.m, tileM(each)) * padded(shape.n, tileN(each)));

@@ -30,6 +30,8 @@ interface Contestant {
   queue(count: number): Promise<void>;
   /** The product. */
   read(): Promise<Float32Array>;
+  /** Takes the product away, so that what is read later was computed later. */
+  clear(): void;
   dispose(): void;
 }
 
@@ -59,6 +61,12 @@ async function readBuffer(device: GPUDevice, buffer: GPUBuffer, bytes: number): 
   const values = new Float32Array(staging.getMappedRange().slice(0));
   staging.destroy();
   return values;
+}
+
+function clearBuffer(device: GPUDevice, buffer: GPUBuffer): void {
+  const encoder = device.createCommandEncoder();
+  encoder.clearBuffer(buffer);
+  device.queue.submit([encoder.finish()]);
 }
 
 function upload(device: GPUDevice, values: Float32Array<ArrayBuffer>): GPUBuffer {
@@ -102,6 +110,7 @@ async function ours(device: GPUDevice, shape: ProductShape, [a, b]: Matrices): P
       await readBuffer(device, buffers[2], 4);
     },
     read: () => readBuffer(device, buffers[2], m * n * 4),
+    clear: () => clearBuffer(device, buffers[2]),
     dispose() {
       product.dispose();
       for (const buffer of buffers) buffer.destroy();
@@ -124,6 +133,10 @@ async function tensorFlow({ m, n, k }: ProductShape, [a, b]: Matrices): Promise<
       one.dispose();
     },
     read: async () => (await last!.data()) as Float32Array,
+    clear() {
+      last?.dispose();
+      last = null;
+    },
     dispose() {
       for (const tensor of [left, right, last]) tensor?.dispose();
     },
@@ -162,6 +175,7 @@ async function onnxRuntime(device: GPUDevice, shape: ProductShape, [a, b]: Matri
       await readBuffer(device, buffers[2], 4);
     },
     read: () => readBuffer(device, buffers[2], m * n * 4),
+    clear: () => clearBuffer(device, buffers[2]),
     dispose() {
       void session.release();
       for (const buffer of buffers) buffer.destroy();
@@ -201,6 +215,7 @@ export async function race(shape: ProductShape, rounds: number): Promise<Race> {
     const began = performance.now();
     await contestant.queue(1);
     counts.set(contestant.name, Math.max(1, Math.min(QUEUED_MAX, Math.ceil(ROUND_MS / (performance.now() - began)))));
+    contestant.clear();
   }
   for (let round = 0; round < rounds; round++) {
     for (const contestant of contestants) {
