@@ -19,7 +19,7 @@ export async function fillOrder(page: Page, { width, height, samples, title }: O
 
 /** Orders what the form says for its price, and waits for the job's page. Returns the job's id. */
 export async function order(page: Page): Promise<string> {
-  await page.getByRole('button', { name: /^Render for .* test credits$/ }).click({ timeout: 30_000 });
+  await page.getByRole('button', { name: /^\w+ for .* test credits$/ }).click({ timeout: 30_000 });
   await page.waitForURL(/\/jobs\/j_/);
   return new URL(page.url()).pathname.split('/')[2] ?? '';
 }
