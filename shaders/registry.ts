@@ -17,16 +17,6 @@ const entries = {
     assemble: () => import('./render/assemble.ts'),
     samples: () => import('./render/samples.ts'),
   },
-  infer: {
-    spec: infer,
-    form: () => import('./infer/form.ts'),
-    prepare: () => import('./infer/prepare.ts'),
-    run: () => import('./infer/run.ts'),
-    check: () => import('./infer/check.ts'),
-    view: () => import('./infer/view.ts'),
-    assemble: () => import('./infer/assemble.ts'),
-    samples: () => import('./infer/samples.ts'),
-  },
   matmul: {
     spec: matmul,
     form: () => import('./matmul/form.ts'),
@@ -36,6 +26,16 @@ const entries = {
     view: () => import('./matmul/view.ts'),
     assemble: () => import('./matmul/assemble.ts'),
     samples: () => import('./matmul/samples.ts'),
+  },
+  infer: {
+    spec: infer,
+    form: () => import('./infer/form.ts'),
+    prepare: () => import('./infer/prepare.ts'),
+    run: () => import('./infer/run.ts'),
+    check: () => import('./infer/check.ts'),
+    view: () => import('./infer/view.ts'),
+    assemble: () => import('./infer/assemble.ts'),
+    samples: () => import('./infer/samples.ts'),
   },
   upscale: {
     spec: upscale,

@@ -1,3 +1,5 @@
+import { pipeline, Readable } from 'node:stream';
+import { createDeflate } from 'node:zlib';
 import { wordsOfPart } from '../../shared/formats.ts';
 import type { AcceptedResult, WorkloadAssemble } from '../../shared/workload.ts';
 import { PNG_SIGNATURE, pngChunk, u32 } from '../common/png.ts';
@@ -73,8 +75,9 @@ async function* png(job: UpscaleJob, results: Results): AsyncGenerator<Uint8Arra
       above = last;
     }
   }
-  // PNG's data is a zlib stream, which web streams call "deflate".
-  for await (const piece of ReadableStream.from(rows()).pipeThrough(new CompressionStream('deflate'))) yield pngChunk('IDAT', piece);
+  // What goes wrong with a row ends the stream, and is thrown by it.
+  const zipped = pipeline(Readable.from(rows()), createDeflate(), () => undefined);
+  for await (const piece of zipped) yield pngChunk('IDAT', piece as Uint8Array);
   yield pngChunk('IEND');
 }
 

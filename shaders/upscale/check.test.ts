@@ -59,17 +59,17 @@ describe('distance', () => {
 
   test('is the largest step of a channel, the same both ways', () => {
     const other = words.slice();
-    expect(distance(job, tile, words, other)).toBe(0);
+    expect(distance(job, elementAt(0), words, other)).toBe(0);
     other[7]! += 2;
     other[9]! -= 3 << 16;
-    expect(distance(job, tile, words, other)).toBe(3);
-    expect(distance(job, tile, other, words)).toBe(3);
+    expect(distance(job, elementAt(0), words, other)).toBe(3);
+    expect(distance(job, elementAt(0), other, words)).toBe(3);
     other[9] = words[9]! & 0xffffff;
-    expect(distance(job, tile, words, other)).toBe(255);
+    expect(distance(job, elementAt(0), words, other)).toBe(255);
   });
 
   test('refuses values of another size', () => {
-    expect(() => distance(job, tile, words, words.subarray(1))).toThrow(/1024 words, not 1023/);
+    expect(() => distance(job, elementAt(0), words, words.subarray(1))).toThrow(/1024 words, not 1023/);
     expect(() => explains(loaded, job, elementAt(0), words.subarray(1))).toThrow(RangeError);
   });
 });
@@ -114,7 +114,7 @@ describe('what somebody made up is wrong', () => {
     test(name, async () => {
       const claimed = await lie();
       for (let element = 0; element < patches; element++) {
-        expect(distance(job, tile, patch(claimed, element), patch(truth, element)), String(element)).toBeGreaterThan(spec.tolerance.allowed);
+        expect(distance(job, elementAt(0), patch(claimed, element), patch(truth, element)), String(element)).toBeGreaterThan(spec.tolerance.allowed);
         expect(explains(loaded, job, elementAt(element), patch(claimed, element))).toBe(false);
       }
     });
@@ -123,7 +123,7 @@ describe('what somebody made up is wrong', () => {
   test('one wrong channel of one pixel is enough', () => {
     const claimed = patch(truth, 3).slice();
     claimed[11] = (claimed[11]! ^ 0x4000) >>> 0;
-    expect(distance(job, tile, claimed, patch(truth, 3))).toBe(64);
+    expect(distance(job, elementAt(0), claimed, patch(truth, 3))).toBe(64);
   });
 });
 

@@ -3,7 +3,7 @@ import type { TileGrid } from '../../shared/workload.ts';
 import { scaleOf, type UpscaleJob, type UpscaleParams, type UpscalePrepared } from './params.ts';
 
 /**
- * How a job falls apart: the input image into square tiles, a tile into patches. A patch is an element: `PATCH` x `PATCH` input pixels, which become
+ * How a job falls apart: the input image into tiles, a tile into patches. A patch is an element: `PATCH` x `PATCH` input pixels, which become
  * scale times as wide and high. Its words are output pixels in row order, red in the lowest byte, then green and blue, the highest 255. Patches at
  * the right and lower edge of a tile may be cut; what lies outside the picture is zero.
  */
@@ -25,14 +25,18 @@ const TILES_WANTED = 4;
 
 const tilesAlong = (pixels: number, edge: number): number => Math.ceil(pixels / edge);
 
-function edgeOf({ scale }: UpscaleParams, { width, height }: UpscalePrepared): number {
+/** Input pixels of a tile, whole patches, and how many tiles there are: as many as the edge asks for, and about equally large. */
+function layoutOf({ scale }: UpscaleParams, { width, height }: UpscalePrepared): { width: number; height: number; columns: number; rows: number } {
   const edges = [EDGE_MAX[scale], ...SMALLER_EDGES];
-  return edges.find((edge) => tilesAlong(width, edge) * tilesAlong(height, edge) >= TILES_WANTED) ?? SMALLER_EDGES[1];
+  const edge = edges.find((each) => tilesAlong(width, each) * tilesAlong(height, each) >= TILES_WANTED) ?? SMALLER_EDGES[1];
+  const even = (pixels: number): number => Math.ceil(pixels / tilesAlong(pixels, edge) / PATCH) * PATCH;
+  const [across, down] = [even(width), even(height)];
+  return { width: across, height: down, columns: tilesAlong(width, across), rows: tilesAlong(height, down) };
 }
 
 export function gridOf(params: UpscaleParams, prepared: UpscalePrepared): TileGrid {
-  const edge = edgeOf(params, prepared);
-  return { passes: 1, tiles: tilesAlong(prepared.width, edge) * tilesAlong(prepared.height, edge) };
+  const { columns, rows } = layoutOf(params, prepared);
+  return { passes: 1, tiles: columns * rows };
 }
 
 /** In pixels, of the input or the output. */
@@ -43,12 +47,11 @@ export interface Rect {
   readonly height: number;
 }
 
-/** Input pixels of a tile. */
+/** The input pixels of a tile. */
 export function tileRect({ params, prepared }: UpscaleJob, tile: number): Rect {
-  const edge = edgeOf(params, prepared);
-  const columns = tilesAlong(prepared.width, edge);
-  const [x, y] = [(tile % columns) * edge, Math.floor(tile / columns) * edge];
-  return { x, y, width: Math.min(edge, prepared.width - x), height: Math.min(edge, prepared.height - y) };
+  const { width, height, columns } = layoutOf(params, prepared);
+  const [x, y] = [(tile % columns) * width, Math.floor(tile / columns) * height];
+  return { x, y, width: Math.min(width, prepared.width - x), height: Math.min(height, prepared.height - y) };
 }
 
 export const scaled = ({ x, y, width, height }: Rect, by: number): Rect => ({ x: x * by, y: y * by, width: width * by, height: height * by });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { limits, MIB } from '../../shared/limits.ts';
 import { elementsOf, elementWords, gridOf, PATCH, tileRect, wordAt } from './grid.ts';
+import { imageLimits } from './limits.ts';
 import { layersOf, MARGIN, macsOf, OUTPUT_LAYER, scales } from './network.ts';
 import { blocksIn, imagePlane, type Plane, SLICE_UNITS_MIN, scheduleOf, slotBytes, stagesOf, unitsIn, windowOf } from './plan.ts';
 import { spec } from './spec.ts';
@@ -96,26 +97,34 @@ describe('tiles', () => {
 
   test('of small pictures are few, of large ones large', () => {
     expect(gridOf({ scale: '2' }, job(2, 100, 100).prepared).tiles).toBe(1);
-    expect(tileRect(job(2, 320, 200), 0)).toEqual({ x: 0, y: 0, width: 128, height: 128 });
+    expect(tileRect(job(2, 320, 200), 0)).toEqual({ x: 0, y: 0, width: 112, height: 112 });
+    expect(tileRect(job(2, 320, 200), 5)).toEqual({ x: 224, y: 112, width: 96, height: 88 });
     expect(tileRect(job(4, 2048, 2048), 0).width).toBe(352);
+    expect(tileRect(job(4, 2048, 2048), 35)).toEqual({ x: 1760, y: 1760, width: 288, height: 288 });
   });
 
   test('stay below what a result may have, what WebGPU binds by default, and what a job may have', () => {
     for (const scale of scales) {
-      const edge = 8192 / scale;
-      const it = job(scale, Math.floor(edge), Math.floor(edge));
+      const edge = scale === 4 ? 352 : 448;
+      // Twice as wide and high: four tiles of the largest size.
+      const full = job(scale, 2 * edge, 2 * edge);
       const at = { pass: 0, tile: 0 };
-      expect(16 + 4 * elementsOf(it, at) * elementWords(it)).toBeLessThanOrEqual(limits.resultBytesMax);
-      for (const [slot, bytes] of slotBytes(scale, windowOf(tileRect(it, 0)))) expect(bytes, slot).toBeLessThanOrEqual(DEFAULT_BINDING_BYTES);
-      expect(edge ** 2 * 3).toBeLessThanOrEqual(DEFAULT_BINDING_BYTES);
-      expect(gridOf(it.params, it.prepared).tiles).toBeLessThan(limits.tilesPerJobMax);
+      expect(tileRect(full, 0)).toEqual({ x: 0, y: 0, width: edge, height: edge });
+      expect(16 + 4 * elementsOf(full, at) * elementWords(full)).toBeLessThanOrEqual(limits.resultBytesMax);
+      expect(4 * elementWords(full)).toBeLessThanOrEqual(limits.answerBytesMax);
+      for (const [slot, bytes] of slotBytes(scale, windowOf(tileRect(full, 0)))) expect(bytes, slot).toBeLessThanOrEqual(DEFAULT_BINDING_BYTES);
+      const longest = Math.floor(imageLimits.outputEdgePixelsMax / scale);
+      const largest = job(scale, longest, longest);
+      expect(longest ** 2 * 3).toBeLessThanOrEqual(DEFAULT_BINDING_BYTES);
+      expect(gridOf(largest.params, largest.prepared).tiles).toBeLessThan(limits.tilesPerJobMax);
+      expect(tileRect(largest, 0).width).toBeLessThanOrEqual(edge);
     }
   });
 
   test('are told in pixels of the picture that comes out', () => {
     const it = job(3, 300, 129);
     expect(spec.picture(it)).toEqual({ width: 900, height: 387, frames: 1 });
-    expect(spec.region(it, { pass: 0, tile: 5 })).toEqual({ x: 768, y: 384, width: 132, height: 3, frame: 0 });
+    expect(spec.region(it, { pass: 0, tile: 5 })).toEqual({ x: 672, y: 240, width: 228, height: 147, frame: 0 });
     expect(spec.work(it, { pass: 0, tile: 0 })).toBeGreaterThan(spec.work(it, { pass: 0, tile: 5 }));
   });
 });

@@ -44,9 +44,11 @@ export class Reader {
 
   #read(operand: Operand, { lines, span }: Tile): void {
     const count = lines.count * span.count;
-    if (operand.type === 'f32') return operand.read(lines, span, this.#space.f32(this.#tile, count));
-    if (operand.type === 'i32') return operand.read(lines, span, this.#space.i32(this.#tile, count));
-    operand.read(lines, span, this.#space.i8(this.#bytes, count));
-    this.#space.kernels.widen(this.#bytes, count, this.#tile);
+    if (operand.type === 'f32') operand.read(lines, span, this.#space.f32(this.#tile, count));
+    else if (operand.type === 'i32') operand.read(lines, span, this.#space.i32(this.#tile, count));
+    else {
+      operand.read(lines, span, this.#space.i8(this.#bytes, count));
+      this.#space.kernels.widen(this.#bytes, count, this.#tile);
+    }
   }
 }
