@@ -61,7 +61,7 @@ function compared(job: UpscaleJob, a: Uint32Array, b: Uint32Array): { patches: n
   const size = spec.elementWords(job, tile);
   const counts = { patches: a.length / size, equal: 0, differing: 0 };
   for (let at = 0; at < a.length; at += size) {
-    const apart = distance(job, { ...tile, part: 0, element: 0 }, a.subarray(at, at + size), b.subarray(at, at + size));
+    const apart = distance(job, tile, a.subarray(at, at + size), b.subarray(at, at + size));
     if (apart === 0) counts.equal++;
     if (apart > spec.tolerance.allowed) counts.differing++;
   }
