@@ -33,8 +33,8 @@ export default defineConfig({
       },
       {
         plugins: [svelte({ configFile: false })],
-        // Met only while a test runs, it would have the page loaded again.
-        optimizeDeps: { exclude: [...native, besideItsWasm], include: ['wabt'] },
+        // Met only while a test runs, they would have the page loaded again.
+        optimizeDeps: { exclude: [...native, besideItsWasm], include: ['protobufjs', 'wabt'] },
         test: {
           name: 'browser',
           include: ['{shared,shaders,client}/**/*.browser.test.ts'],

@@ -23,7 +23,7 @@ const ERROR_MAX = 20;
 
 export async function bench(): Promise<{ suite: string; figures: Record<string, number>; notes: string[] }> {
   const { page, blobs, browser, close } = await openPage([{ name: 'matmul', entry: new URL('./testing/benchPage.ts', import.meta.url) }]);
-  const dist = new URL('../../../node_modules/onnxruntime-web/dist/', import.meta.url);
+  const dist = new URL('.', import.meta.resolve('onnxruntime-web/webgpu'));
   blobs.set('ort.mjs', await readFile(new URL('ort.webgpu.bundle.min.mjs', dist)));
   blobs.set('ort.wasm', await readFile(new URL('ort-wasm-simd-threaded.asyncify.wasm', dist)));
   const figures: Record<string, number> = {};

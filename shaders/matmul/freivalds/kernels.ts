@@ -11,6 +11,9 @@ export interface Kernels {
   dots(x: number, stride: number, rows: number, n: number, u: number, v: number, w: number, yu: number, yv: number, q: number): void;
   /** Lines are columns j: yu += u[j] x_j, yv += v[j] x_j, q += w[j] x_j * x_j. Summed in f64. */
   axpys(x: number, stride: number, lines: number, n: number, u: number, v: number, w: number, yu: number, yv: number, q: number): void;
+  /** The same with u, v, w of f32: sums of sixteen in f32 are added up in f64, twice as fast. */
+  fastDots(x: number, stride: number, rows: number, n: number, u: number, v: number, w: number, yu: number, yv: number, q: number): void;
+  fastAxpys(x: number, stride: number, lines: number, n: number, u: number, v: number, w: number, yu: number, yv: number, q: number): void;
   /** out = sum over `count` bases of factor times base, n rounded up to eight. */
   combine(bases: number, stride: number, count: number, factors: number, n: number, out: number): void;
   /** y[i] += x_i . v modulo 2^64, where v = low + 2^32 high: i32 both, `low` signed. */
@@ -69,11 +72,11 @@ export class Space {
     return this.take(paddedBytes(length));
   }
 
-  f64 = (at: number, length: number): Float64Array<ArrayBuffer> => new Float64Array(this.kernels.memory.buffer as ArrayBuffer, at, length);
-  i64 = (at: number, length: number): BigInt64Array<ArrayBuffer> => new BigInt64Array(this.kernels.memory.buffer as ArrayBuffer, at, length);
-  f32 = (at: number, length: number): Float32Array<ArrayBuffer> => new Float32Array(this.kernels.memory.buffer as ArrayBuffer, at, length);
-  i32 = (at: number, length: number): Int32Array<ArrayBuffer> => new Int32Array(this.kernels.memory.buffer as ArrayBuffer, at, length);
-  i8 = (at: number, length: number): Int8Array<ArrayBuffer> => new Int8Array(this.kernels.memory.buffer as ArrayBuffer, at, length);
+  f64 = (at: number, length: number): Float64Array<ArrayBuffer> => new Float64Array(this.kernels.memory.buffer, at, length);
+  i64 = (at: number, length: number): BigInt64Array<ArrayBuffer> => new BigInt64Array(this.kernels.memory.buffer, at, length);
+  f32 = (at: number, length: number): Float32Array<ArrayBuffer> => new Float32Array(this.kernels.memory.buffer, at, length);
+  i32 = (at: number, length: number): Int32Array<ArrayBuffer> => new Int32Array(this.kernels.memory.buffer, at, length);
+  i8 = (at: number, length: number): Int8Array<ArrayBuffer> => new Int8Array(this.kernels.memory.buffer, at, length);
 }
 
 /** Bytes of a vector of f64 or i64 with its padding. */

@@ -25,9 +25,11 @@ export interface Verdict {
   readonly rows: number;
   /** Rows that are wrong. */
   readonly failed: number;
+  /** Rows beyond their tolerance that are right, because honest errors of such operands are larger. */
+  readonly excused: number;
   /** The first of them, counted from the block's first row, at most `WRONG_ROWS_MAX`. */
   readonly wrong: readonly number[];
-  /** The largest difference over its tolerance: above 1 is wrong, Infinity where it is not finite. Of integers 0 or Infinity. */
+  /** The largest difference over its tolerance, 1 where rows are excused: above 1 is wrong, Infinity where it is not finite. Of integers 0 or Infinity. */
   readonly worst: number;
 }
 

@@ -18,8 +18,13 @@ export class Reader {
   readonly #tile: number;
   readonly #bytes: number;
 
-  constructor(space: Space) {
+  /** Where sums that nobody wants go. */
+  readonly nowhere: number;
+
+  /** `longest`: of the vectors of sums. */
+  constructor(space: Space, longest: number) {
     this.#space = space;
+    this.nowhere = space.takeVector(longest);
     this.#tile = space.take(TILE_ELEMENTS * 4);
     this.#bytes = space.take(TILE_ELEMENTS);
   }
@@ -44,11 +49,11 @@ export class Reader {
 
   #read(operand: Operand, { lines, span }: Tile): void {
     const count = lines.count * span.count;
-    if (operand.type === 'f32') operand.read(lines, span, this.#space.f32(this.#tile, count));
-    else if (operand.type === 'i32') operand.read(lines, span, this.#space.i32(this.#tile, count));
-    else {
-      operand.read(lines, span, this.#space.i8(this.#bytes, count));
-      this.#space.kernels.widen(this.#bytes, count, this.#tile);
+    if (operand.type !== 'i8') {
+      operand.read(lines, span, operand.type === 'f32' ? this.#space.f32(this.#tile, count) : this.#space.i32(this.#tile, count));
+      return;
     }
+    operand.read(lines, span, this.#space.i8(this.#bytes, count));
+    this.#space.kernels.widen(this.#bytes, count, this.#tile);
   }
 }

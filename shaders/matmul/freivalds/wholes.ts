@@ -1,6 +1,6 @@
 import { draw, purposes } from './draws.ts';
 import { instantiate, type Kernels, paddedBytes, Space } from './kernels.ts';
-import type { Operand, Span } from './operand.ts';
+import { arrayOperand, type Operand, type Span } from './operand.ts';
 import { assertBlock, type Block, type Checker, claimOf, type Product, type Verdict } from './product.ts';
 import { Reader } from './tiles.ts';
 import { verdictOf } from './verdict.ts';
@@ -32,6 +32,8 @@ export class WholeChecker implements Checker {
   readonly #r: Halves;
   readonly #br: Halves;
   readonly #factors: number;
+  /** Halves of the bases of the panel that is being made. */
+  readonly #halves: number;
   #sums: readonly [number, number, number] | null = null;
   #sumsRows = 0;
 
@@ -40,11 +42,12 @@ export class WholeChecker implements Checker {
     this.#product = product;
     this.#key = jobKey;
     this.#space = new Space(kernels);
-    this.#reader = new Reader(this.#space);
+    this.#reader = new Reader(this.#space, 1);
     this.#innerStride = paddedBytes(a.columns);
     this.#r = { low: this.#space.takeVector(b.columns), high: this.#space.takeVector(b.columns) };
     this.#br = { low: this.#space.takeVector(a.columns), high: this.#space.takeVector(a.columns) };
     this.#factors = this.#space.takeVector(BASES);
+    this.#halves = this.#space.take(BASES * paddedBytes(b.columns));
   }
 
   get bytes(): number {
@@ -68,23 +71,20 @@ export class WholeChecker implements Checker {
     const [products, claims, before] = [ofA, ofC, ofC0].map((at) => this.#space.i64(at, rows.count)) as [BigInt64Array, BigInt64Array, BigInt64Array];
     const [scale, keep] = [BigInt(alpha), BigInt(beta)];
     const added = bias ? this.#dotBias(bias as Int32Array, columns) : 0n;
-    return verdictOf(rows.count, (i) => {
+    const ratios = new Float64Array(rows.count);
+    for (let i = 0; i < rows.count; i++) {
       const difference = scale * products[i]! + keep * before[i]! + added - claims[i]!;
-      return BigInt.asIntN(64, difference) === 0n ? 0 : Infinity;
-    });
+      ratios[i] = BigInt.asIntN(64, difference) === 0n ? 0 : Infinity;
+    }
+    return verdictOf(ratios);
   }
 
-  #dotBias(bias: Int32Array, { first, count }: Span): bigint {
-    const [sums] = [this.#space.takeVector(1)];
-    const values = {
-      rows: 1,
-      columns: count,
-      lines: 'rows',
-      type: 'i32',
-      read: (_, span, into) => into.set(bias.subarray(first + span.first, first + span.first + span.count)),
-    } satisfies Operand;
-    this.#multiply(values, { first: 0, count: 1 }, { first: 0, count }, this.#r, sums);
-    return this.#space.i64(sums, 1)[0]!;
+  #dotBias(bias: Int32Array, columns: Span): bigint {
+    const sums = this.#space.i64(this.#reader.nowhere, 1);
+    sums[0] = 0n;
+    const row = arrayOperand(bias, { rows: 1, columns: bias.length, lines: 'rows' });
+    this.#multiply(row, { first: 0, count: 1 }, columns, this.#r, this.#reader.nowhere);
+    return sums[0]!;
   }
 
   #multiply(operand: Operand, rows: Span, columns: Span, { low, high }: Halves, sums: number): void {
@@ -99,8 +99,10 @@ export class WholeChecker implements Checker {
 
   #clearSums(rows: number): readonly [number, number, number] {
     if (!this.#sums || this.#sumsRows < rows) {
-      this.#sums = [this.#space.takeVector(rows), this.#space.takeVector(rows), this.#space.takeVector(rows)];
-      this.#sumsRows = rows;
+      // Doubled, because what was there before is not freed.
+      this.#sumsRows = Math.min(2 * rows, this.#product.a.rows);
+      const take = () => this.#space.takeVector(this.#sumsRows);
+      this.#sums = [take(), take(), take()];
     }
     for (const at of this.#sums) this.#space.i64(at, rows).fill(0n);
     return this.#sums;
@@ -133,9 +135,9 @@ export class WholeChecker implements Checker {
   #multiplyBases({ bases, stride, products }: Panel, columns: Span): void {
     const { b } = this.#product;
     const { kernels } = this.#space;
-    const half = paddedBytes(columns.count);
+    const half = paddedBytes(columns.count) / 2;
     const halves = Array.from({ length: BASES }, (_, base) => {
-      const at = { low: this.#space.take(half), high: this.#space.take(half) };
+      const at = { low: this.#halves + 2 * base * half, high: this.#halves + (2 * base + 1) * half };
       this.#space.i64(this.#factors, 1)[0] = 1n;
       kernels.wholeCombine(bases + base * stride, stride, 1, this.#factors, columns.count, at.low, at.high);
       return at;
