@@ -8,7 +8,7 @@ const files: readonly Field[] = [
     name: 'model',
     label: 'ONNX model',
     help: 'One .onnx of at most 64 MiB, float32, opset 7 to 21. The first dimension of its inputs is the batch: open, or 1.',
-    accept: '.onnx,application/octet-stream',
+    accept: '.onnx',
     required: true,
   },
   {
@@ -26,7 +26,7 @@ const files: readonly Field[] = [
     name: 'inputs',
     label: 'Batch',
     help: 'A ZIP of pictures (PNG, JPEG, WebP); or an .npy with the batch as its first dimension; or an .npz with one array for each input of the model, by its name.',
-    accept: '.zip,.npy,.npz,application/zip',
+    accept: '.zip,.npy,.npz',
     required: true,
   },
 ];
@@ -48,7 +48,7 @@ const outcome: readonly Field[] = [
     name: 'labels',
     label: 'Names of the classes',
     help: 'A text file, one name a line, in the order of the output.',
-    accept: '.txt,text/plain',
+    accept: '.txt',
     required: false,
     when: { field: 'kind', is: ['labels'] },
   },

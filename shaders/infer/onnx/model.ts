@@ -125,17 +125,24 @@ function readGraph({ opset, graph: bytes }: Head): Model {
     const value = operator === 'Constant' ? attributes.find(({ t }) => t)?.t : null;
     if (value && outputs[0]) weights.set(outputs[0], readWeight(outputs[0], value));
   }
-  for (const { operator, inputs } of nodes) {
-    const training = operator === 'Dropout' ? inputs[2] : undefined;
-    if (training && weights.get(training)?.bytes[0]?.[0] !== 0) refuse('The model has a Dropout that may be set to training.', 'export it for inference');
-  }
+  const outputs = graph.output.map(({ name }) => name);
+  for (const node of nodes) requireRunnable(node, weights, outputs);
   const ports = graph.input.filter(({ name }) => !weights.has(name)).map(readPort);
   if (ports.length === 0) refuse('The model takes no input.', `1 to ${modelLimits.feedsMax} inputs, each with the batch as its first dimension`);
   if (ports.length > modelLimits.feedsMax) refuse(`The model takes ${ports.length} inputs.`, `1 to ${modelLimits.feedsMax}`);
-  const outputs = graph.output.map(({ name }) => name);
   if (outputs.length === 0) refuse('The model has no output.', 'at least one');
   for (const name of outputs) requireName(name, 'an output');
   return { opset, inputs: ports, outputs, nodes, weights };
+}
+
+/** What the WebGPU execution provider has no kernel for, though the operator is listed. */
+function requireRunnable({ operator, inputs, outputs, attributes }: Node, weights: ReadonlyMap<string, Weight>, wanted: readonly string[]): void {
+  if (operator === 'Dropout') {
+    if (inputs[2] && weights.get(inputs[2])?.bytes[0]?.[0] !== 0) refuse('The model has a Dropout that may be set to training.', 'export it for inference');
+    if (outputs.some((name) => wanted.includes(name))) refuse('The model ends with a Dropout.', 'export it for inference');
+  }
+  const kernel = attributes.find(({ name }) => name === 'kernel_shape')?.ints.length ?? (weights.get(inputs[1] ?? '')?.dimensions.length ?? 2) - 2;
+  if (operator === 'ConvTranspose' && kernel > 2) refuse(`The model has a ConvTranspose over ${kernel} dimensions.`, 'at most 2');
 }
 
 function readWeight(name: string, tensor: Message<'TensorProto'>): Weight {
