@@ -17,11 +17,15 @@ export interface VariantStore {
 const CALIBRATION_MS = 200;
 /** A dispatch is to take no longer. */
 const DISPATCH_MS = 6;
+/** Dispatches that are queued together: what a submit takes by itself, half a millisecond and more, is to be a small part of what is timed. */
+const READING_MS = 8;
+const READING_DISPATCHES_MAX = 128;
 const ROUNDS_MAX = 12;
 /** Who takes so much longer than the fastest is out. */
 const DROPPED_AT = 1.3;
-/** Of the matrices that are multiplied; larger ones behave alike. */
-const SIDE_MAX = 1024;
+/** Of the matrices that are multiplied: enough tiles of 128 x 128 for the cores of a large GPU. More behaves alike. */
+const SIDE_MAX = 2048;
+const K_MAX = 1024;
 
 const known = new WeakMap<GPUDevice, Map<string, Promise<Variant>>>();
 
@@ -64,11 +68,14 @@ interface Runner {
   readonly bound: Awaited<ReturnType<Product['bind']>>;
   /** Milliseconds for a multiply-add, the best so far. */
   cost: number;
+  /** Of one dispatch. */
   workgroups: number;
+  /** Dispatches in one reading. */
+  times: number;
 }
 
 async function calibrate(device: GPUDevice, kind: ProductKind, shape: ProductShape, all: readonly Variant[]): Promise<Variant> {
-  const [m, n, k] = [shape.m, shape.n, shape.k].map((side) => Math.min(side, SIDE_MAX)) as [number, number, number];
+  const [m, n, k] = [Math.min(shape.m, SIDE_MAX), Math.min(shape.n, SIDE_MAX), Math.min(shape.k, K_MAX)];
   const bytes = (count: number): number => Math.ceil(count / 4) * 16 + 64;
   const buffers = [m * k, k * n, m * n].map((count) => device.createBuffer({ label: 'calibration', size: bytes(count), usage: GPUBufferUsage.STORAGE }));
   const [a, b, c] = buffers as [GPUBuffer, GPUBuffer, GPUBuffer];
@@ -89,7 +96,7 @@ async function calibrate(device: GPUDevice, kind: ProductKind, shape: ProductSha
           },
           { alpha: 1, beta: 0 },
         );
-        return { variant, product, bound, cost: Number.POSITIVE_INFINITY, workgroups: 1 };
+        return { variant, product, bound, cost: Number.POSITIVE_INFINITY, workgroups: 1, times: 1 };
       }),
     );
     return (await race(device, runners, k)).variant;
@@ -103,26 +110,45 @@ async function calibrate(device: GPUDevice, kind: ProductKind, shape: ProductSha
 async function race(device: GPUDevice, runners: readonly Runner[], k: number): Promise<Runner> {
   let left = [...runners];
   const endMs = performance.now() + CALIBRATION_MS;
+  for (const runner of left) await fill(device, runner);
   for (let round = 0; round < ROUNDS_MAX && left.length > 1 && (round < 2 || performance.now() < endMs); round++) {
     for (const runner of left) await time(device, runner, k);
-    if (round === 0) continue;
     const best = Math.min(...left.map(({ cost }) => cost));
     left = left.filter(({ cost }) => cost <= best * DROPPED_AT);
   }
   return left.reduce((best, each) => (each.cost < best.cost ? each : best));
 }
 
+/** Finds how many workgroups fill the GPU. Before it is full, larger tiles look faster than they are: a submit takes as long as the work. */
+async function fill(device: GPUDevice, runner: Runner): Promise<void> {
+  const all = runner.bound.workgroups;
+  // The first run pays for what drivers put off.
+  await read(device, runner);
+  let ms = await read(device, runner);
+  while (runner.workgroups < all && ms < DISPATCH_MS / 2) {
+    runner.workgroups = Math.min(all, runner.workgroups * (ms < DISPATCH_MS / 8 ? 4 : 2));
+    ms = await read(device, runner);
+  }
+  runner.times = timesOf(ms);
+}
+
+const timesOf = (ms: number): number => Math.max(1, Math.min(READING_DISPATCHES_MAX, Math.round(READING_MS / ms)));
+
 async function time(device: GPUDevice, runner: Runner, k: number): Promise<void> {
-  const { variant, product, bound } = runner;
-  const count = Math.min(runner.workgroups, bound.workgroups);
+  const { variant, workgroups } = runner;
+  const ms = await read(device, runner);
+  runner.cost = Math.min(runner.cost, ms / (workgroups * tileM(variant) * tileN(variant) * k));
+  runner.times = timesOf(ms);
+}
+
+/** Milliseconds for a dispatch. */
+async function read(device: GPUDevice, { product, bound, workgroups, times }: Runner): Promise<number> {
   const encoder = device.createCommandEncoder({ label: 'calibration' });
   const pass = encoder.beginComputePass({ label: 'calibration' });
-  product.encode(pass, bound, { first: 0, end: count });
+  for (let at = 0; at < times; at++) product.encode(pass, bound, { first: 0, end: workgroups });
   pass.end();
   const startMs = performance.now();
   device.queue.submit([encoder.finish()]);
   await device.queue.onSubmittedWorkDone();
-  const tookMs = performance.now() - startMs;
-  runner.cost = Math.min(runner.cost, tookMs / (count * tileM(variant) * tileN(variant) * k));
-  runner.workgroups = Math.max(1, Math.min(bound.workgroups, Math.floor(count * Math.min(4, DISPATCH_MS / Math.max(tookMs, 0.01)))));
+  return Math.max(performance.now() - startMs, 0.01) / times;
 }
