@@ -1,7 +1,7 @@
 /*ENABLE*/
 // C = activation(alpha op(A) op(B) + beta C0 + bias), in tiles of a workgroup: source.ts fills in what depends on the variant.
-// Rows and columns behind the end are computed from whatever lies there, and not stored; k behind the end is masked in A alone, because
-// what B has there is finite. Indices out of a buffer's bounds are WebGPU's to handle.
+// Rows and columns behind the end are computed from whatever lies there, and not stored; k behind the end counts as zeros, in A and in B:
+// what lies there may be no numbers at all. Indices out of a buffer's bounds are WebGPU's to handle.
 struct Parameters {
   m: u32,
   n: u32,
@@ -35,7 +35,7 @@ var<private> tileColumn: u32;
 var<private> threadColumn: u32;
 
 /*LOADERS*/
-/*TRANSPOSED_A*/
+/*MASKED*/
 /*MAC*/
 /*FINISH*/
 

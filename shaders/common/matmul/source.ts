@@ -54,6 +54,21 @@ function loaders(options: SourceOptions): string {
   return `${a}\n${b}`;
 }
 
+/** What is read of A and B for workgroup memory: zeros from the end of k on. Of whole numbers A's zeros are enough. */
+function masks(kind: ProductKind): string {
+  const element = elementOf[kind.type];
+  const along = (value: string): string => `select(vec4<${element}>(), ${value}, k + vec4u(0, 1, 2, 3) < vec4u(p.k))`;
+  const across = (value: string): string => `select(vec4<${element}>(), ${value}, k < p.k)`;
+  const isFloat = element === 'f32';
+  const functions = [
+    kind.transposeA ? '' : `fn aMasked(row: u32, k: u32) -> vec4<${element}> { return ${along('readA(row, k)')}; }`,
+    kind.transposeB
+      ? `fn bMasked(column: u32, k: u32) -> vec4<${element}> { return ${isFloat ? along('readB(column, k)') : 'readB(column, k)'}; }`
+      : `fn bRow(k: u32, column: u32) -> vec4<${element}> { return ${isFloat ? across('readB(k, column)') : 'readB(k, column)'}; }`,
+  ];
+  return functions.filter((each) => each !== '').join('\n');
+}
+
 /** Adds the products of a number of A and four of B. */
 function multiply({ kind, variant }: SourceOptions): string {
   const [element, sum] = [elementOf[kind.type], sumOf(kind, variant)];
@@ -79,6 +94,13 @@ function directStep({ kind, variant }: SourceOptions, last: boolean): string[] {
   const { perThreadM, perThreadN, subgroups } = variant;
   const element = elementOf[kind.type];
   const masked = (value: string): string => (last ? `select(vec4<${element}>(), ${value}, k + vec4u(0, 1, 2, 3) < vec4u(p.k))` : value);
+  // Whole numbers times zero are zero.
+  const isFloat = element === 'f32';
+  const maskedB = (value: string): string => (isFloat ? masked(value) : value);
+  const rowOfB = (kk: number, j: number): string => {
+    const value = `readB(k + ${kk}u, column(${4 * j}u))`;
+    return last && isFloat ? `select(vec4f(), ${value}, k + ${kk}u < p.k)` : value;
+  };
   const quads = count(perThreadN / 4, (j) => j);
   const readA = kind.transposeA
     ? count(4, (kk) =>
@@ -94,7 +116,7 @@ function directStep({ kind, variant }: SourceOptions, last: boolean): string[] {
           ...count(perThreadM, (i) => `let a${i} = subgroupBroadcast(mine${i >> 2}, ${i & 3}u);`),
         ]
       : count(perThreadM, (i) => `let a${i} = ${masked(`readA(row + ${i}u, k)`)};`);
-  const readB = kind.transposeB ? count(perThreadN, (j) => `let b${j} = readB(column(${j}u), k);`) : [];
+  const readB = kind.transposeB ? count(perThreadN, (j) => `let b${j} = ${maskedB(`readB(column(${j}u), k)`)};`) : [];
   const a = (i: number, kk: number): string => (kind.transposeA ? `a${kk}_${i >> 2}[${i & 3}]` : `a${i}[${kk}]`);
   const steps = count(4, (kk) => [
     ...quads.map((j) =>
@@ -104,7 +126,7 @@ function directStep({ kind, variant }: SourceOptions, last: boolean): string[] {
             count(4, (l) => `b${4 * j + l}`),
             kk,
           )};`
-        : `let b${kk}_${j} = readB(k + ${kk}u, column(${4 * j}u));`,
+        : `let b${kk}_${j} = ${rowOfB(kk, j)};`,
     ),
     ...products(
       variant,
@@ -165,7 +187,7 @@ function carried(options: SourceOptions, side: 'a' | 'b'): Carried {
       fetch.push(`let ${name} = aMasked(${rowOf} + ${id} / ${k4}u, k + (${id} % ${k4}u) * 4u);`);
       puts.push((buffer) => guard(unit, [`sharedA${buffer}[${id}] = ${name};`]));
     } else if (!turned) {
-      fetch.push(`let ${name} = readB(k + ${id} / ${outer / 4}u, ${rowOf} + (${id} % ${outer / 4}u) * 4u);`);
+      fetch.push(`let ${name} = bRow(k + ${id} / ${outer / 4}u, ${rowOf} + (${id} % ${outer / 4}u) * 4u);`);
       puts.push((buffer) => guard(unit, [`sharedB${buffer}[${id}] = ${name};`]));
     } else if (side === 'a') {
       for (let l = 0; l < 4; l++)
@@ -187,7 +209,7 @@ function carried(options: SourceOptions, side: 'a' | 'b'): Carried {
         ),
       );
     } else {
-      for (let l = 0; l < 4; l++) fetch.push(`let ${name}_${l} = readB(${rowOf} + (${id} / ${k4}u) * 4u + ${l}u, k + (${id} % ${k4}u) * 4u);`);
+      for (let l = 0; l < 4; l++) fetch.push(`let ${name}_${l} = bMasked(${rowOf} + (${id} / ${k4}u) * 4u + ${l}u, k + (${id} % ${k4}u) * 4u);`);
       puts.push((buffer) =>
         guard(
           unit,
@@ -336,9 +358,7 @@ export function productSource(options: SourceOptions): string {
     MAC: multiply(options),
     FINISH: finish(options),
     ELEMENT: elementOf[kind.type],
-    TRANSPOSED_A: kind.transposeA
-      ? ''
-      : `fn aMasked(row: u32, k: u32) -> vec4<${elementOf[kind.type]}> { return select(vec4<${elementOf[kind.type]}>(), readA(row, k), k + vec4u(0, 1, 2, 3) < vec4u(p.k)); }`,
+    MASKED: masks(kind),
     COLUMN: columnOf(variant),
     THREADS: `${variant.threadsN * variant.threadsM}`,
     THREADS_N: `${variant.threadsN}u`,

@@ -24,11 +24,17 @@ interface Packed {
   readonly lineStride: number;
 }
 
+/** Not a number, in f32 and twice in f16. */
+const NANS = 0x7fc07fc0;
+const TAIL_WORDS = 1024;
+
 /** Numbers in lines, with strides and an offset that are whole words. */
 function pack({ kind, padding, offset }: Case, lines: number, length: number, value: (line: number, at: number) => number): Packed {
   const perWord = { f32: 1, f16: 2, i8: 4, i32: 1 }[kind.type];
   const strideWords = Math.ceil(length / perWord) + padding;
-  const words = new Uint32Array(offset + strideWords * lines);
+  const words = new Uint32Array(offset + strideWords * lines + TAIL_WORDS);
+  // What lies between the lines and behind them, such as other tensors, must not count.
+  if (kind.type === 'f32' || kind.type === 'f16') words.fill(NANS);
   const bytes = new Uint8Array(words.buffer);
   const view = { f32: Float32Array, f16: Float16Array, i8: Int8Array, i32: Int32Array }[kind.type];
   const numbers = new view(words.buffer);
