@@ -1,8 +1,8 @@
 /** Ways to ask for a GPU, in order. Some machines answer only one of them: an H100 gave an adapter for the first alone. */
 export const adapterOptions: readonly GPURequestAdapterOptions[] = [{ powerPreference: 'high-performance' }, {}, { featureLevel: 'compatibility' }];
 
-/** Limits that kernels raise to what the adapter has; the defaults are small for scenes. */
-const raisedLimits = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage'] as const;
+/** Limits that kernels raise to what the adapter has; the defaults are small for scenes, and for the tiles of products. */
+const raisedLimits = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage', 'maxComputeWorkgroupStorageSize'] as const;
 
 /** What kernels use where it is there, and do without where it is not. */
 const wantedFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'];
