@@ -35,6 +35,9 @@ function checkerOf(loaded: Loaded, job: MatmulJob, batch: number, jobKey: Uint8A
   return checker;
 }
 
+/** Of what is told; whole numbers that are wrong are infinitely far off, which JSON has no word for. */
+const WORST_MAX = 1e6;
+
 export const verify: Check['verify'] = (loaded, job, { tile }, result, keys) => {
   const { prepared } = job;
   const block = blockOf(prepared, tile);
@@ -42,7 +45,7 @@ export const verify: Check['verify'] = (loaded, job, { tile }, result, keys) => 
   const columns: Span = { first: block.column, count: block.columns };
   const { failed, wrong, worst } = checkerOf(loaded, job, block.batch, keys.job).check({ rows, columns, values: entriesOf(job, block, result) }, keys.result);
   const where = failed === 0 ? '' : `${failed} of its ${block.rows} rows are wrong, the first is row ${block.row + wrong[0]!}`;
-  return { wrong: failed, worst, where };
+  return { wrong: failed, worst: Math.min(worst, WORST_MAX), where };
 };
 
 export const render = ({ inputs }: Loaded, job: MatmulJob, { tile }: TileRef, parts: PartMask): PartialResult[] =>

@@ -182,6 +182,14 @@ describe('what cannot be', () => {
       '2147483647',
     ],
     ['whole numbers that floats do not hold', {}, { matrixA: npy('i32', [[2 ** 25, 1, 1]]), matrixB: b }, 'matrixA', 'up to 33554432', '16777216'],
+    [
+      'floats whose sums are infinite',
+      {},
+      { matrixA: npy('f32', [[1e30, 1, 1]]), matrixB: npy('f32', [[1e30], [1], [1]]) },
+      'matrixA',
+      'may reach 3',
+      '3.4e38',
+    ],
     ['four dimensions', {}, { matrixA: npy('f32', small, [1, 1, 2, 3]), matrixB: b }, 'matrixA', '4 dimensions', 'two, or three'],
     ['nothing in it', {}, { matrixA: npyHeader('f32', [0, 3]), matrixB: b }, 'matrixA', 'empty: 0 x 3', 'one number'],
     [

@@ -5,7 +5,7 @@ import { productLimits } from './limits.ts';
 import { commonType, matrixOf, packOperand } from './pack.ts';
 import { type MatmulParams, type MatmulPrepared, type MatmulSettings, type Matrix, type NumberType, numbersPerWord, settingsOf, wordBytes } from './params.ts';
 import { sumOfRows, timesVectors } from './reduce.ts';
-import { type Source, seedSource, transposed } from './source.ts';
+import { FLOAT_MAX, type Source, seedSource, transposed } from './source.ts';
 
 type Files = Readonly<Record<string, Uint8Array>>;
 
@@ -116,6 +116,17 @@ function requireExact({ a, b, addend, bias }: Terms, k: number): void {
     );
 }
 
+/** Throws `InputError` where an entry could be more than f32 holds, though nothing that it is made of is. */
+function requireFinite({ a, b, addend, bias }: Terms, k: number, { alpha, beta }: MatmulSettings): void {
+  const most = Math.abs(alpha) * k * a.peak * b.peak + (addend ? Math.abs(beta) * addend.peak : 0) + (bias?.peak ?? 0);
+  if (most > FLOAT_MAX)
+    throw new InputError(
+      a.field,
+      `Sums of ${k} products of numbers up to ${a.peak} and ${b.peak} may reach ${most}.`,
+      'below 3.4e38, which 32-bit floats hold',
+    );
+}
+
 function shapeOf(output: MatmulSettings['output'], { m, n }: { m: number; n: number }): number[] {
   if (output === 'rowSums') return [m];
   return output === 'columnSums' ? [n] : [m, n];
@@ -153,6 +164,7 @@ export const prepare: WorkloadPrepare<MatmulParams, MatmulPrepared>['prepare'] =
   const sizes = sizesOf(terms);
   const exact = isWhole(terms, settings);
   if (exact) requireExact(terms, sizes.k);
+  else requireFinite(terms, sizes.k, settings);
   const { a: sourceA, b: sourceB, addend, bias } = terms;
   const type = commonType(sourceA, sourceB, exact);
   const [a, b] = [matrixOf(sourceA, 'a', type), matrixOf(sourceB, 'b', type)];

@@ -65,7 +65,7 @@ export function denseSource(field: string, shape: Shape, numbers: Numbers, half 
 }
 
 /** Largest finite f32. */
-const FLOAT_MAX = (2 - 2 ** -23) * 2 ** 127;
+export const FLOAT_MAX = (2 - 2 ** -23) * 2 ** 127;
 
 /** Reads rows one after the other, whatever they come from. */
 export function rowReader({ numbers, steps, columns }: Source): (batch: number, row: number, into: Float64Array) => void {

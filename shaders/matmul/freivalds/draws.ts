@@ -3,7 +3,7 @@ import { createCipheriv } from 'node:crypto';
 export const KEY_BYTES = 32;
 
 /** What a stream is drawn for: streams of one key with different purposes have nothing in common. */
-export const purposes = { floatBases: 1, wholeBases: 2, floatFactors: 3, wholeFactors: 4, samples: 5 } as const;
+export const purposes = { floatBases: 1, wholeBases: 2, floatFactors: 3, wholeFactors: 4 } as const;
 
 /**
  * Secret random bytes: AES-256 in counter mode under the key, the purpose and the panel's columns in the counter's upper bits. Whoever has not

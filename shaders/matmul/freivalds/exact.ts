@@ -99,8 +99,9 @@ const WINDOW_COLUMNS = 64;
 export function honestScale(product: Product, row: number, columns: Span): number {
   const count = Math.min(WINDOW_COLUMNS, columns.count);
   let [errors, scales] = [0, 0];
-  for (let window = 0; window < WINDOWS; window++) {
-    const first = columns.first + Math.floor(((columns.count - count) * window) / (WINDOWS - 1));
+  const windows = Math.min(WINDOWS, Math.ceil(columns.count / count));
+  for (let window = 0; window < windows; window++) {
+    const first = columns.first + Math.floor(((columns.count - count) * window) / Math.max(1, windows - 1));
     const { exact, squares, rounded, fused } = sumRow(product, row, { first, count });
     for (let j = 0; j < count; j++) {
       errors += Math.max((rounded[j]! - exact[j]!) ** 2, (fused[j]! - exact[j]!) ** 2);
