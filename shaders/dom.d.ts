@@ -69,33 +69,18 @@ declare class Worker {
   terminate(): void;
 }
 
-<<<<<<< HEAD
-/** In Node as in pages. */
-declare namespace WebAssembly {
-  class Memory {
-    constructor(descriptor: { initial: number; maximum?: number });
-=======
 /** What checks use of WebAssembly, which Node has and its types have not. */
 declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: { initial: number; maximum: number });
->>>>>>> freivalds
     readonly buffer: ArrayBuffer;
     grow(pages: number): number;
   }
   class Module {
-<<<<<<< HEAD
-    constructor(bytes: Uint8Array<ArrayBuffer>);
-  }
-  class Instance {
-    constructor(module: Module, imports?: Record<string, Record<string, unknown>>);
-    readonly exports: Record<string, unknown>;
-=======
     constructor(bytes: Uint8Array);
   }
   class Instance {
-    constructor(module: Module, imports: Readonly<Record<string, Readonly<Record<string, Memory>>>>);
+    constructor(module: Module, imports?: Readonly<Record<string, Readonly<Record<string, Memory>>>>);
     readonly exports: Readonly<Record<string, unknown>>;
->>>>>>> freivalds
   }
 }

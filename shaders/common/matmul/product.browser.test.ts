@@ -81,7 +81,8 @@ describe.each(['f32', 'f16', 'i8', 'i32'] as const)('%s', (type) => {
     const tried = variants.map((each, index) => (type === 'i8' && index % 2 === 1 ? { ...each, bytes: 'f32' as const } : each));
     for (const [index, variant] of tried.entries()) {
       const kind = kindOf(type, index);
-      if (!runs(variant, kind, device)) continue;
+      // Of bytes each multiplication is four times the code, and takes as long to compile.
+      if (!runs(variant, kind, device) || (type === 'i8' && variant.perThreadM * variant.perThreadN > 16)) continue;
       const product = new Product(device, kind, variant);
       await fc.assert(
         fc.asyncProperty(caseOf(kind), async (test) => expectRight(test, await compute(device, product, test), variantName(variant))),
