@@ -1,3 +1,4 @@
+import sharp from 'sharp';
 import { expect, it } from 'vitest';
 import { encodeResult } from '../../shared/formats.ts';
 import { fullMask } from '../../shared/model.ts';
@@ -47,6 +48,22 @@ it('activations are applied to finished entries', async () => {
   const sigmoid = (await readArray(one('floats'), { activation: 'sigmoid' })).data as Float32Array;
   expect([...relu]).toEqual([...plain].map((x) => Math.max(0, x)));
   expect([...sigmoid]).toEqual([...plain].map((x) => Math.fround(1 / (1 + Math.exp(-x)))));
+});
+
+it('the map is a picture of what pages draw', async () => {
+  for (const name of ['floats', 'whole numbers of 32 bits, in batches']) {
+    const product = one(name);
+    const { width, height } = spec.picture(product.job)!;
+    const { data, info } = await sharp(await fileOf(product, 'png'))
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    expect(info).toMatchObject({ width, height, channels: 3 });
+    const painter = createPainter(product.job, 0);
+    for await (const { tile, parts, bytes } of resultsOf(product)) if (painter.shows(tile)) painter.add(tile, parts, bytes);
+    const [red, green, blue] = painter.pixels(width - 1, height - 1, 1, 1);
+    expect([...data.subarray(-3)]).toEqual([red, green, blue]);
+  }
+  expect(() => assemble(one('one number').job, 'png', resultsOf(one('one number')))).toThrow(RangeError);
 });
 
 it('results in another order, or too few, make no file', async () => {
