@@ -11,9 +11,14 @@ const native = ['better-sqlite3', 'sharp', 'webgpu'];
 /** Finds its WebAssembly beside itself, which a copy of its script cannot. */
 const besideItsWasm = 'onnxruntime-web';
 
+/** Stories that mostly wait, for time-outs and for clicks: beside them the kernels have a core. */
+const waiting = ['e2e/interruptions.test.ts', 'e2e/widget-attacks.test.ts'];
+
+const story = { environment: 'node', testTimeout: 240_000, hookTimeout: 60_000, fileParallelism: false, isolate: false } as const;
+
 export default defineConfig({
   test: {
-    // One group after the other: WebGPU on two cores in software leaves nothing for the clocks of another project.
+    // One group after the other: WebGPU on two cores in software leaves little for the clocks of another project.
     projects: [
       {
         plugins: [svelte({ configFile: false })],
@@ -50,18 +55,8 @@ export default defineConfig({
           },
         },
       },
-      {
-        test: {
-          name: 'e2e',
-          environment: 'node',
-          include: ['e2e/**/*.test.ts'],
-          testTimeout: 240_000,
-          hookTimeout: 60_000,
-          fileParallelism: false,
-          isolate: false,
-          sequence: { groupOrder: 2 },
-        },
-      },
+      { test: { ...story, name: 'waiting', include: waiting, sequence: { groupOrder: 1 } } },
+      { test: { ...story, name: 'e2e', include: ['e2e/**/*.test.ts'], exclude: waiting, sequence: { groupOrder: 2 } } },
     ],
   },
 });

@@ -86,20 +86,20 @@ describe.each(['f32', 'f16', 'i8', 'i32'] as const)('%s', (type) => {
       const product = new Product(device, kind, variant);
       await fc.assert(
         fc.asyncProperty(caseOf(kind), async (test) => expectRight(test, await compute(device, product, test), variantName(variant))),
-        { numRuns: 4 },
+        { numRuns: 3 },
       );
       product.dispose();
     }
   });
 });
 
-test('a product is calibrated, and what was the fastest is remembered', async () => {
+test('what was the fastest is remembered', async () => {
   const store = new Map<string, string>();
   const kind = kindOf('f32', 0);
-  const shape = { m: 512, n: 256, k: 600 };
+  const shape = { m: 96, n: 96, k: 96 };
   const product = await openProduct(device, kind, shape, { store });
   expect([...store.values()]).toEqual([variantName(product.variant)]);
-  const again = await openProduct(device, kind, { m: 500, n: 270, k: 590 }, { store });
+  const again = await openProduct(device, kind, { m: 100, n: 95, k: 97 }, { store });
   expect(again.variant).toEqual(product.variant);
   expect(store.size).toBe(1);
 });
