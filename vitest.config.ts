@@ -14,7 +14,10 @@ const besideItsWasm = 'onnxruntime-web';
 /** Stories that mostly wait, for time-outs and for clicks: beside them the kernels have a core. */
 const waiting = ['e2e/interruptions.test.ts', 'e2e/widget-attacks.test.ts'];
 
-const story = { environment: 'node', testTimeout: 240_000, hookTimeout: 60_000, fileParallelism: false, isolate: false } as const;
+/** Stories about shares of the GPU's time, and of five pages that compute: they have the machine alone. All others run two at a time. */
+const measuring = ['e2e/comfort.test.ts', 'e2e/tabs.test.ts', 'e2e/liars.test.ts'];
+
+const story = { environment: 'node', testTimeout: 240_000, hookTimeout: 60_000, isolate: false } as const;
 
 export default defineConfig({
   test: {
@@ -55,8 +58,9 @@ export default defineConfig({
           },
         },
       },
-      { test: { ...story, name: 'waiting', include: waiting, sequence: { groupOrder: 1 } } },
-      { test: { ...story, name: 'e2e', include: ['e2e/**/*.test.ts'], exclude: waiting, sequence: { groupOrder: 2 } } },
+      { test: { ...story, name: 'waiting', include: waiting, fileParallelism: false, sequence: { groupOrder: 1 } } },
+      { test: { ...story, name: 'e2e', include: ['e2e/**/*.test.ts'], exclude: [...waiting, ...measuring], maxWorkers: 2, sequence: { groupOrder: 2 } } },
+      { test: { ...story, name: 'measuring', include: measuring, fileParallelism: false, sequence: { groupOrder: 3 } } },
     ],
   },
 });
