@@ -22,7 +22,7 @@ export const tileLimits = {
   /** 4 MiB of results, which take 1.7 s at 20 Mbit/s. */
   entriesMax: 2 ** 20,
   columnsMax: 4096,
-  /** Multiply-adds: half a second of a laptop's GPU at 10 TFLOP/s is ten of these, a software renderer takes one or two. */
+  /** Multiply-adds: 8.6 GFLOP take a laptop's GPU a few milliseconds, and a software renderer some seconds. */
   macsMax: 2 ** 32,
   /** What a tile needs of a matrix from a seed is made for it, in a buffer of its own. */
   panelBytesMax: 64 * MIB,

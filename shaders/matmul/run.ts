@@ -96,10 +96,11 @@ class MatmulRunner implements Runner {
       device.createBuffer({ label: 'block', size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC }),
       device.createBuffer({ label: 'block read back', size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST }),
     ]);
+    let bound: Bound | null = null;
     try {
       const { a, b, addend, bias } = this.#operands;
       const addends = prepared.addend?.batches ?? 1;
-      const bound = await this.#product.bind(
+      const product = await this.#product.bind(
         { m: rows, n: columns, k: innerWords(prepared) },
         {
           a: a.place(batch, row, rows),
@@ -110,11 +111,13 @@ class MatmulRunner implements Runner {
         },
         { alpha, beta },
       );
-      const submit = (slice: WorkRange): Promise<void> => Promise.race([this.#submit(bound, slice), this.#loss]);
-      const ranges = [{ first: 0, end: bound.workgroups }];
+      bound = product;
+      const submit = (slice: WorkRange): Promise<void> => Promise.race([this.#submit(product, slice), this.#loss]);
+      const ranges = [{ first: 0, end: product.workgroups }];
       for await (const _ of inSlices(ranges, { controller: this.#controller, policy, signal, submit }));
       yield { part: 0, bytes: await Promise.race([this.#read(c, staging, size), this.#loss]) };
     } finally {
+      if (bound) this.#product.unbind(bound);
       c.destroy();
       staging.destroy();
     }
