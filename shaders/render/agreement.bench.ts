@@ -1,11 +1,11 @@
 import { fromBase64Url, wordsOf } from '../../shared/formats.ts';
 import { fullMask } from '../../shared/model.ts';
+import { type BenchPage, type Bundle, callPage, openPage, progress, SOFTWARE_FLAGS } from '../common/testing/benchBrowser.ts';
+import { median, spread } from '../common/testing/benchFigures.ts';
 import { load, render } from './check.ts';
 import { ELEMENT_WORDS, spec } from './spec.ts';
 import { type Agreement, agreement, agreementFigures, type Compared, comparedScenes, lightOf, SAMPLES, worse } from './testing/benchAgreement.ts';
 import type { Variant } from './testing/benchAgreementPage.ts';
-import { type BenchPage, type Bundle, callPage, openPage, progress, SOFTWARE_FLAGS } from './testing/benchBrowser.ts';
-import { median, spread } from './testing/benchFigures.ts';
 
 /**
  * Whether honest devices agree: every test scene on every back end that can be had, in parts of 16 samples. These are the kernel in

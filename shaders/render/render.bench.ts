@@ -1,5 +1,5 @@
-import { type Bundle, callPage, openPage } from './testing/benchBrowser.ts';
-import { type Convergence, convergence, meanOf, median, spread } from './testing/benchFigures.ts';
+import { type Bundle, callPage, openPage } from '../common/testing/benchBrowser.ts';
+import { type Convergence, convergence, meanOf, median, spread } from '../common/testing/benchFigures.ts';
 import { type Lane, type Load, type Race, race } from './testing/benchRace.ts';
 import { type Filter, references } from './testing/benchReference.ts';
 import { sampleFigures } from './testing/benchSamples.ts';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { callPage, openPage, progress } from '../../render/testing/benchBrowser.ts';
-import { median } from '../../render/testing/benchFigures.ts';
+import { callPage, openPage, progress } from '../testing/benchBrowser.ts';
+import { median } from '../testing/benchFigures.ts';
 import type { ProductShape } from './kind.ts';
 import type { Race } from './testing/benchPage.ts';
 

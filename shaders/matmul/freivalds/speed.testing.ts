@@ -1,4 +1,4 @@
-import { median, spread } from '../../render/testing/benchFigures.ts';
+import { median, spread } from '../../common/testing/benchFigures.ts';
 import { createChecker } from './freivalds.ts';
 import { plainKernels } from './kernels.testing.ts';
 import { arrayOperand } from './operand.ts';

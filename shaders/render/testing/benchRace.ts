@@ -1,11 +1,11 @@
 import type { Page } from 'playwright';
 import { fromBase64Url } from '../../../shared/formats.ts';
 import { fullMask, type PartMask } from '../../../shared/model.ts';
+import { callPage, progress } from '../../common/testing/benchBrowser.ts';
 import { samplesOfParts } from '../grid.ts';
 import type { RenderJob, RenderParams } from '../params.ts';
 import { prepare } from '../prepare.ts';
 import { spec } from '../spec.ts';
-import { callPage, progress } from './benchBrowser.ts';
 import type { RoundResult } from './peerContest.ts';
 import { glbOf, hdrOf } from './peerGlb.ts';
 import { BOUNCES, type PeerSceneName, peerScene } from './peerScenes.ts';

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { Picture, Reference } from './benchFigures.ts';
+import type { Picture, Reference } from '../../common/testing/benchFigures.ts';
 import type { ReferenceSums } from './peerReference.ts';
 import type { PeerSceneName } from './peerScenes.ts';
 

@@ -1,14 +1,14 @@
 import type { Page } from 'playwright';
 import { type ElementRef, fullMask, type TileRef } from '../../../shared/model.ts';
 import { Rng } from '../../../shared/rng.ts';
+import { callPage } from '../../common/testing/benchBrowser.ts';
+import { median } from '../../common/testing/benchFigures.ts';
 import { load, render } from '../check.ts';
 import { samplesOfParts } from '../grid.ts';
 import type { RenderJob } from '../params.ts';
 import { prepare } from '../prepare.ts';
 import { samples } from '../samples.ts';
 import { spec } from '../spec.ts';
-import { callPage } from './benchBrowser.ts';
-import { median } from './benchFigures.ts';
 
 /** Speed of our kernel on the gallery's scenes: tiles, audits and the CPU reference. */
 

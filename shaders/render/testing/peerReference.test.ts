@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { convergence, meanOf } from './benchFigures.ts';
+import { convergence, meanOf } from '../../common/testing/benchFigures.ts';
 import { type PeerMaterial, PeerMesh } from './peerMesh.ts';
 import { PeerReference, randomNumbers } from './peerReference.ts';
 import type { PeerLight, PeerScene } from './peerScenes.ts';
