@@ -126,8 +126,8 @@ export class Product {
   }
 
   /**
-   * Workgroups [first, end) of a product, at most 65535. Ranges of one product that are on the queue at the same time are encoded with one
-   * `writeBuffer` each before their submit: call it, then submit.
+   * Workgroups [first, end) of a product, at most 65535. One range of a product in a submit: where it begins is written to the queue at once, ahead
+   * of what is submitted next.
    */
   encode(pass: GPUComputePassEncoder, { pipeline, group, hook, uniform }: Bound, { first, end }: WorkRange): void {
     this.#device.queue.writeBuffer(uniform, FIRST_BYTE, Uint32Array.of(first));
