@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { launchBrowser, Visitor } from './support/browser.ts';
 import { agreeToShare, shareGpu, status, stopSharing } from './support/contribute.ts';
 import { TestCoordinator } from './support/coordinator.ts';
-import { busyShare, readBytes, submits, watchGpu } from './support/gpu-watch.ts';
+import { busyShare, submits, watchGpu } from './support/gpu-watch.ts';
 import { jobOf, submitJob } from './support/job.ts';
 import { ownMachine, tellMachine } from './support/machine.ts';
 
@@ -17,6 +17,8 @@ const PARTS_OF_TILE = 4;
 const WOULD_WORK_MS = 1000;
 /** Dozens of slices at a tenth of the power, hundreds at all of it. */
 const MEASURED_MS = 1500;
+/** A GPU that works without pauses is busy nearly all of the time; one whose kernel is still compiled hardly ever. */
+const WORKS_SHARE_MIN = 0.5;
 /** For pages that look every five seconds, on a busy test machine. */
 const SEEN_MS_MAX = 20_000;
 
@@ -76,17 +78,17 @@ async function expectResumed(page: Page): Promise<void> {
 test('at a tenth of the power it uses a tenth of the time', async () => {
   const page = await enter();
   await shareGpu(page);
-  // What comes once is over: the device is measured, the kernel compiled.
-  await expect.poll(() => readBytes(page), { timeout: SEEN_MS_MAX }).toBeGreaterThan(0);
   /** Once the change was heard. */
   const share = async (): Promise<number> => {
     await works(page);
     return busyShare(page, MEASURED_MS);
   };
-  const full = await share();
+  let full = 0;
+  const measureFull = async (): Promise<number> => (full = await share());
+  // While the kernel of the picture itself is compiled, nothing is on the GPU.
+  await expect.poll(measureFull, { timeout: SEEN_MS_MAX }).toBeGreaterThan(WORKS_SHARE_MIN);
   await page.getByRole('slider', { name: /^Power/ }).fill('10');
-  const tenth = await share();
-  expect(tenth).toBeLessThan(full / 2);
+  expect(await share()).toBeLessThan(full / 2);
 });
 
 test('on a battery below the threshold it stands still, says why, and goes on when plugged in', async () => {
