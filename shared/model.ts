@@ -52,6 +52,8 @@ export type GroupMode = 'first' | 'only';
 
 /** Test credits and credits never mix: no transfer has accounts of two units. */
 export type CreditUnit = 'test' | 'credit';
+/** What an account counts. Tokens are base units of the operator's token on its chain; nothing is ever moved from one unit into another. */
+export type LedgerUnit = CreditUnit | 'token';
 
 export type Verdict = Exclude<ResultState, 'committed'>;
 

@@ -163,6 +163,8 @@ export type AcceptedPage = Static<typeof acceptedPage>;
 export const balance = Type.Object({
   unit: Type.Union([Type.Literal('test'), Type.Literal('credit')]),
   grantMicroCredits: microCredits,
+  /** Paid for, to be spent on jobs. */
+  depositedMicroCredits: microCredits,
   earnedMicroCredits: microCredits,
   /** Earned by this owner's contributors, but voided should one of them be proven wrong soon. */
   vestingMicroCredits: microCredits,
@@ -179,7 +181,7 @@ export const statementRow = Type.Object({
   id: Type.String(),
   atMs: Type.Number(),
   unit: Type.Union([Type.Literal('test'), Type.Literal('credit')]),
-  account: Type.Union([Type.Literal('grant'), Type.Literal('earned'), Type.Literal('vesting'), Type.Literal('site')]),
+  account: Type.Union([Type.Literal('grant'), Type.Literal('deposited'), Type.Literal('earned'), Type.Literal('vesting'), Type.Literal('site')]),
   /** Signed: what came in is positive. */
   microCredits,
   kind: Type.String(),

@@ -10,10 +10,18 @@ const kinds: Readonly<Record<string, string>> = {
   'site share': 'Share of a visitor’s tile',
   refund: 'Back from a job',
   claim: 'Moved to the wallet',
+  deposit: 'Paid in',
+  withdrawal: 'Withdrawn',
 };
 
 /** The account that a row changes, where the kind does not say it. */
-export const accountWords: Readonly<Record<StatementRow['account'], string>> = { grant: 'granted', earned: 'earned', vesting: 'vesting', site: 'site' };
+export const accountWords: Readonly<Record<StatementRow['account'], string>> = {
+  grant: 'granted',
+  deposited: 'paid in',
+  earned: 'earned',
+  vesting: 'vesting',
+  site: 'site',
+};
 
 /** Words for a kind of transfer; one that this page does not know yet is shown as it is. */
 export const kindWords = (kind: string): string => kinds[kind] ?? kind;

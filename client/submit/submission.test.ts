@@ -289,7 +289,7 @@ describe('Submission', () => {
       owner: 'device:x',
       wallet: null,
       jobs: 0,
-      balances: [{ unit: 'test', grantMicroCredits: '600', earnedMicroCredits: '100', vestingMicroCredits: '900' }],
+      balances: [{ unit: 'test', grantMicroCredits: '600', depositedMicroCredits: '0', earnedMicroCredits: '100', vestingMicroCredits: '900' }],
     };
     expect(submission.missing).toBe(300n);
     expect(submission.ready).toBe(false);

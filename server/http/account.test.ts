@@ -18,7 +18,7 @@ test('the first request makes a device with its test grant, the next ones find i
     expect(first.body).toEqual({
       owner: expect.stringMatching(/^device:[A-Za-z0-9_-]{16}$/),
       wallet: null,
-      balances: [{ unit: 'test', grantMicroCredits: GRANT, earnedMicroCredits: '0', vestingMicroCredits: '0' }],
+      balances: [{ unit: 'test', grantMicroCredits: GRANT, depositedMicroCredits: '0', earnedMicroCredits: '0', vestingMicroCredits: '0' }],
       jobs: 0,
     });
     const again = await ada.ask<AccountView>('POST', '/api/session', {});
@@ -78,8 +78,8 @@ test('credits appear beside test credits once there are any', () =>
     const transfer = exampleTransfer({ id: 'x', unit: 'credit', credit: `${owner}/earned`, microCredits: 12n });
     await test.store.commit([{ kind: 'transfer', transfer }]);
     expect((await ada.ask<AccountView>('GET', '/api/account')).body.balances).toEqual([
-      { unit: 'test', grantMicroCredits: GRANT, earnedMicroCredits: '0', vestingMicroCredits: '0' },
-      { unit: 'credit', grantMicroCredits: '0', earnedMicroCredits: '12', vestingMicroCredits: '0' },
+      { unit: 'test', grantMicroCredits: GRANT, depositedMicroCredits: '0', earnedMicroCredits: '0', vestingMicroCredits: '0' },
+      { unit: 'credit', grantMicroCredits: '0', depositedMicroCredits: '0', earnedMicroCredits: '12', vestingMicroCredits: '0' },
     ]);
   }));
 

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
 import { limits } from '../../shared/limits.ts';
-import type { OwnerId } from '../../shared/model.ts';
+import type { CreditUnit, LedgerUnit, OwnerId } from '../../shared/model.ts';
 import type { AccountView, HistoryPage, StatementRow } from '../../shared/schemas.ts';
 import * as schemas from '../../shared/schemas.ts';
 import type { StatementEntry, Store } from '../store/store.ts';
@@ -13,27 +13,42 @@ import type { Sessions } from './session.ts';
 const WALLET = 'wallet:';
 export const walletOf = (owner: OwnerId): string | null => (owner.startsWith(WALLET) ? owner.slice(WALLET.length) : null);
 
-async function balanceOf(store: Store, owner: OwnerId, unit: 'test' | 'credit'): Promise<Static<typeof schemas.balance>> {
-  const [grant, earned, vesting] = await Promise.all([
+async function balanceOf(store: Store, owner: OwnerId, unit: CreditUnit): Promise<Static<typeof schemas.balance>> {
+  const [grant, deposited, earned, vesting] = await Promise.all([
     store.ledger.balance(`${owner}/grant`, unit),
+    store.ledger.balance(`${owner}/deposited`, unit),
     store.ledger.balance(`${owner}/earned`, unit),
     store.ledger.vesting(owner, unit),
   ]);
-  return { unit, grantMicroCredits: grant.toString(), earnedMicroCredits: earned.toString(), vestingMicroCredits: vesting.toString() };
+  return {
+    unit,
+    grantMicroCredits: grant.toString(),
+    depositedMicroCredits: deposited.toString(),
+    earnedMicroCredits: earned.toString(),
+    vestingMicroCredits: vesting.toString(),
+  };
 }
 
 /** Test credits always; credits once there are any. `jobs` counts the open ones. */
 export async function accountView(store: Store, owner: OwnerId): Promise<AccountView> {
   const [test, credit, jobs] = await Promise.all([balanceOf(store, owner, 'test'), balanceOf(store, owner, 'credit'), store.jobs.countOpen(owner)]);
-  const hasCredit = [credit.grantMicroCredits, credit.earnedMicroCredits, credit.vestingMicroCredits].some((amount) => amount !== '0');
+  const hasCredit = [credit.grantMicroCredits, credit.depositedMicroCredits, credit.earnedMicroCredits, credit.vestingMicroCredits].some(
+    (amount) => amount !== '0',
+  );
   return { owner, wallet: walletOf(owner), balances: hasCredit ? [test, credit] : [test], jobs };
+}
+
+/** Tokens are on a chain: no account of a person counts them. */
+function creditUnit(unit: LedgerUnit): CreditUnit {
+  if (unit === 'token') throw new Error('an account of a person counts tokens');
+  return unit;
 }
 
 /** A transfer between two of the accounts is two rows: the account makes their ids differ. */
 const statementRow = ({ transfer: { id, atMs, unit, kind, job, at }, account, microCredits }: StatementEntry): StatementRow => ({
   id: `${account}/${id}`,
   atMs,
-  unit,
+  unit: creditUnit(unit),
   account,
   microCredits: microCredits.toString(),
   kind,

@@ -69,6 +69,7 @@ export const fieldTexts: Readonly<Record<string, Readonly<Record<string, string>
   Balance: {
     unit: 'Test credits or credits.',
     grantMicroCredits: 'Given to try the product; can be spent on jobs only.',
+    depositedMicroCredits: 'Paid for; can be spent on jobs only.',
     earnedMicroCredits: 'Earned by verified work.',
     vestingMicroCredits: 'Earned, but voided should one of the account’s contributors be proven wrong soon.',
   },

@@ -63,7 +63,7 @@ test('signing in: the session, earnings, contributors and sites become the walle
     expect(body).toEqual({
       owner,
       wallet: wallet.address,
-      balances: [{ unit: 'test', grantMicroCredits: '0', earnedMicroCredits: '70', vestingMicroCredits: '0' }],
+      balances: [{ unit: 'test', grantMicroCredits: '0', depositedMicroCredits: '0', earnedMicroCredits: '70', vestingMicroCredits: '0' }],
       jobs: 0,
     });
     expect(ada.cookie).not.toBe(deviceCookie);

@@ -31,6 +31,8 @@ export function openDatabaseFile(path: string, folder: string): Database.Databas
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
     database.pragma('foreign_keys = ON');
+    database.pragma('cache_size = -131072');
+    database.pragma('wal_autocheckpoint = 8192');
     // Exclusive locking takes its lock with the first access, not with the pragma.
     database.exec('BEGIN EXCLUSIVE; COMMIT');
     database.defaultSafeIntegers(true);

@@ -5,7 +5,8 @@ import type { Visibility } from '../../shared/schemas.ts';
 import { reopenForKey } from './api-keys.ts';
 import { inBatches } from './batches.ts';
 import { assertCovered, heldFromJson } from './jobs.ts';
-import { postTransfers } from './ledger.ts';
+import { seqsOf } from './ledger.ts';
+import { postTransfers } from './postings.ts';
 import type { Tables } from './schema.ts';
 import type { StoredJob, Transfer, Write } from './store.ts';
 
@@ -100,10 +101,11 @@ export class SqlLifecycle implements LifecycleStore {
   }
 
   async spentOnAudits(job: JobId, unit: CreditUnit): Promise<MicroCredits> {
-    const { rows } = await sql<{ micro_credits: bigint }>`
-      select cast(coalesce(sum(micro_credits), 0) as bigint) as micro_credits from transfers
-      where debit = ${`job/${job}`} and unit = ${unit} and kind = 'audit'`.execute(this.#db);
-    return rows[0]?.micro_credits ?? 0n;
+    const seqs = await seqsOf(this.#db, `job/${job}`, unit);
+    const { rows } = await sql<{ amount: bigint }>`
+      select cast(coalesce(sum(amount), 0) as bigint) as amount from transfers
+      where debit = ${`job/${job}`} and kind = 'audit' and seq in (${seqs})`.execute(this.#db);
+    return rows[0]?.amount ?? 0n;
   }
 
   async endedBefore(ms: number, limit: number): Promise<JobId[]> {

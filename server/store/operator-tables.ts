@@ -1,7 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
-import type { ContributorId, CreditUnit } from '../../shared/model.ts';
+import type { ContributorId, LedgerUnit } from '../../shared/model.ts';
 import type { Action, BannedContent, LogRow, OperatorJob, OperatorReport } from '../../shared/schemas.ts';
+import { available } from './postings.ts';
 import type { Tables } from './schema.ts';
 import type { StoredSite } from './store.ts';
 
@@ -33,8 +34,8 @@ export interface OperatorTables {
   log(page: PageRequest & { readonly action?: Action | undefined }): Promise<LogRow[]>;
   /** Those that are suspended at `nowMs`, whether they are connected or not. */
   suspended(nowMs: number, limit: number): Promise<StandingSums[]>;
-  /** The only accounts that may be negative. */
-  accounts(): Promise<{ readonly id: string; readonly unit: CreditUnit; readonly microCredits: MicroCredits }[]>;
+  /** Those that are nobody's: the only ones that may be negative among them. */
+  accounts(): Promise<{ readonly id: string; readonly unit: LedgerUnit; readonly microCredits: MicroCredits }[]>;
 }
 
 const AFTER_ALL = Number.MAX_SAFE_INTEGER;
@@ -141,9 +142,15 @@ export class SqlOperatorTables implements OperatorTables {
     return rows.map(({ contributor, suspended_until_ms, ...sums }) => ({ id: contributor, ...sums, suspendedUntilMs: suspended_until_ms }));
   }
 
-  async accounts(): Promise<{ id: string; unit: CreditUnit; microCredits: MicroCredits }[]> {
-    const rows = await this.#db.selectFrom('accounts').selectAll().where(sql<boolean>`id like 'operator/%'`).orderBy('id').orderBy('unit').execute();
-    return rows.map(({ id, unit, balance }) => ({ id, unit, microCredits: balance }));
+  async accounts(): Promise<{ id: string; unit: LedgerUnit; microCredits: MicroCredits }[]> {
+    const rows = await this.#db
+      .selectFrom('accounts')
+      .selectAll()
+      .where(sql<boolean>`id like 'operator/%' or id like 'chain/%'`)
+      .orderBy('id')
+      .orderBy('unit')
+      .execute();
+    return rows.map((row) => ({ id: row.id, unit: row.unit, microCredits: available(row) }));
   }
 }
 

@@ -6,7 +6,7 @@ import { moveApiKeys } from './api-keys.ts';
 import { inBatches, reusable } from './batches.ts';
 import { moveMemberships } from './groups.ts';
 import { moveIdempotentRequests } from './idempotency.ts';
-import { postTransfers } from './ledger.ts';
+import { available, postTransfers } from './postings.ts';
 import { moveQuotes } from './quotes.ts';
 import type { ChallengesTable, ConsentsTable, ContributorsTable, SitesTable, StandingsTable, Tables } from './schema.ts';
 import type { AccountId, PeopleStore, SiteFigures, StoredChallenge, StoredConsent, StoredContributor, StoredSite, Transfer, Write } from './store.ts';
@@ -104,10 +104,11 @@ export async function writeStandings(trx: Db, standings: readonly WriteOfStandin
 async function claimEarnings(trx: Db, from: OwnerId, to: OwnerId, nonce: string, atMs: number): Promise<void> {
   const debit: AccountId = `${from}/earned`;
   const credit: AccountId = `${to}/earned`;
-  const balances = await trx.selectFrom('accounts').select(['unit', 'balance']).where('id', '=', debit).where('balance', '>', 0n).execute();
-  const claims = balances.map(({ unit, balance }): Transfer => {
+  const accounts = (await trx.selectFrom('accounts').selectAll().where('id', '=', debit).execute()).filter((account) => available(account) > 0n);
+  const claims = accounts.map((account): Transfer => {
+    const { unit } = account;
     const id = unit === 'test' ? `claim/${nonce}` : `claim/${nonce}/${unit}`;
-    return { id, unit, debit, credit, microCredits: balance, kind: 'claim', job: null, at: null, atMs };
+    return { id, unit, debit, credit, microCredits: available(account), kind: 'claim', job: null, at: null, atMs };
   });
   await postTransfers(trx, claims);
 }

@@ -9,6 +9,7 @@ import type {
   GroupMode,
   JobId,
   JobStatus,
+  LedgerUnit,
   OwnerId,
   PartMask,
   QuoteId,
@@ -26,13 +27,14 @@ import type {
   OperatorSessionsTable,
   ReportsTable,
 } from './moderation-schema.ts';
-import type { AccountId, StoredJob, StoredResult, TransferKind } from './store.ts';
+import type { AccountId, StoredJob, StoredResult, Transfer, TransferKind } from './store.ts';
 import type { WebhookDeliveriesTable, WebhooksTable } from './webhook-schema.ts';
 
 /** Tables as Kysely sees them. Times are milliseconds since 1970, `*_json` is JSON text, booleans are 0 or 1. */
 export interface Tables {
   accounts: AccountsTable;
   transfers: TransfersTable;
+  account_entries: AccountEntriesTable;
   jobs: JobsTable;
   results: ResultsTable;
   job_files: JobFilesTable;
@@ -68,6 +70,11 @@ export interface Tables {
 export const creditColumns: ReadonlySet<string> = new Set([
   'micro_credits',
   'balance',
+  'amount',
+  'debits_posted',
+  'credits_posted',
+  'debits_pending',
+  'credits_pending',
   'rate_per_unit',
   'work_held',
   'checks_held',
@@ -79,18 +86,31 @@ export const creditColumns: ReadonlySet<string> = new Set([
 
 export interface AccountsTable {
   id: AccountId;
-  unit: CreditUnit;
-  balance: bigint;
+  unit: LedgerUnit;
+  debits_posted: bigint;
+  credits_posted: bigint;
+  debits_pending: bigint;
+  credits_pending: bigint;
+}
+
+/** Which transfers touch an account, up to the counter `INDEXED`. */
+export interface AccountEntriesTable {
+  account: AccountId;
+  unit: LedgerUnit;
+  seq: number;
 }
 
 export interface TransfersTable {
   /** Order of posting. */
   seq: Generated<number>;
   id: string;
-  unit: CreditUnit;
+  unit: LedgerUnit;
   debit: AccountId;
   credit: AccountId;
-  micro_credits: bigint;
+  /** Micro-credits; in unit `token` base units. */
+  amount: bigint;
+  phase: 'single' | NonNullable<Transfer['phase']>;
+  pending: string | null;
   kind: TransferKind;
   job: JobId | null;
   pass: number | null;

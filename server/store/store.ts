@@ -21,6 +21,7 @@ import type { Standing } from '../core/reputation.ts';
 import type { ApiKeyStore } from './api-keys.ts';
 import type { GroupStore } from './group-store.ts';
 import type { IdempotencyStore } from './idempotency.ts';
+import type { AccountId, LedgerStore, Transfer } from './ledger-store.ts';
 import type { LifecycleStore } from './lifecycle.ts';
 import type { ModerationStore } from './moderation.ts';
 import type { NetworkStore } from './network.ts';
@@ -30,6 +31,17 @@ import type { WebhookStore } from './webhooks.ts';
 
 export { BlobMismatch, type BlobStore, BlobTooLarge } from './blob-store.ts';
 export type { GroupStore, StoredGroup, StoredInvite, StoredMember } from './group-store.ts';
+export {
+  type AccountId,
+  type AccountSums,
+  AlreadyEnded,
+  type BooksOfUnit,
+  InsufficientCredits,
+  type LedgerStore,
+  type StatementEntry,
+  type Transfer,
+  type TransferKind,
+} from './ledger-store.ts';
 
 /** The one interface between the coordinator and its database. A promise that resolves means: on disk. One test suite for every database. */
 export interface Store {
@@ -53,19 +65,6 @@ export interface Store {
   /** Pairs of device classes, those compared most first. */
   agreements(limit: number): Promise<Agreement[]>;
   close(): Promise<void>;
-}
-
-/** Raised when a transfer would take an account below zero. Nothing of its transaction was kept. */
-export class InsufficientCredits extends Error {
-  override readonly name = 'InsufficientCredits';
-  readonly needed: MicroCredits;
-  readonly available: MicroCredits;
-
-  constructor(needed: MicroCredits, available: MicroCredits) {
-    super(`needs ${needed} micro-credits, ${available} available`);
-    this.needed = needed;
-    this.available = available;
-  }
 }
 
 /** What the core decides and the store keeps. */
@@ -250,60 +249,6 @@ export interface JobStore {
   /** Remembers an assembled file, unless the job was extended more often than that, opened again or deleted meanwhile. Returns whether it did. */
   setFile(job: JobId, output: string, blob: BlobHash, extensions: number): Promise<boolean>;
   file(job: JobId, output: string): Promise<BlobHash | undefined>;
-}
-
-/**
- * Ledger: double entry, append-only. An account's balance is credits minus debits; every unit sums to zero over all
- * accounts. Accounts come into being with their first transfer. Only `operator/*` may be negative (it issues test credits).
- *
- *   <owner>/grant   test credits given to try the product; can be spent on jobs only
- *   <owner>/earned  what verified work earned, once it has vested
- *   vesting/<contributor>  pay for accepted results that a proven lie of this contributor would still void
- *   site/<site>     a site's share of its visitors' earnings
- *   job/<job>       what a job holds until it is paid out or refunded
- *   operator/issuance
- */
-export type AccountId = `${OwnerId}/grant` | `${OwnerId}/earned` | `vesting/${ContributorId}` | `site/${SiteId}` | `job/${JobId}` | 'operator/issuance';
-
-/** `pay`: job to vesting · `vest`, `site share`: vesting to earned and to the site · `void`: vesting back · `audit`: job to an auditor's earned. */
-export type TransferKind = 'grant' | 'hold' | 'pay' | 'vest' | 'site share' | 'void' | 'audit' | 'refund' | 'claim';
-
-export interface Transfer {
-  /** Unique for ever: the same id is the same transfer, applied once. */
-  readonly id: string;
-  readonly unit: CreditUnit;
-  readonly debit: AccountId;
-  readonly credit: AccountId;
-  /** Positive. */
-  readonly microCredits: MicroCredits;
-  readonly kind: TransferKind;
-  readonly job: JobId | null;
-  readonly at: TileRef | null;
-  readonly atMs: number;
-}
-
-export interface LedgerStore {
-  balance(account: AccountId, unit: CreditUnit): Promise<MicroCredits>;
-  /**
-   * The newest `limit` transfers, newest first; `before` is the `id` of the last transfer of the page before. Includes the sites
-   * that this owner registered and what its newest contributors have vesting. A transfer between two of these accounts gives
-   * two entries, the credit first.
-   */
-  statement(owner: OwnerId, page: { readonly before?: string; readonly limit: number }): Promise<readonly StatementEntry[]>;
-  /** What the contributors of an owner have vesting, all of them together. */
-  vesting(owner: OwnerId, unit: CreditUnit): Promise<MicroCredits>;
-  /** What these results were paid, less what was voided again; unpaid ones are left out. */
-  paidFor(results: readonly ResultId[]): Promise<ReadonlyMap<ResultId, MicroCredits>>;
-  /** What an account received on that UTC day (days since 1970), and on the best of the days before. */
-  receivedByDay(account: AccountId, unit: CreditUnit, day: number): Promise<{ readonly today: MicroCredits; readonly best: MicroCredits }>;
-  /** Proves the books: per unit, the sum of all balances (0) and the number of accounts whose stored balance is not the sum of their transfers (0). */
-  audit(): Promise<readonly { readonly unit: CreditUnit; readonly sum: MicroCredits; readonly wrongAccounts: number; readonly transfers: number }[]>;
-}
-
-export interface StatementEntry {
-  readonly transfer: Transfer;
-  readonly account: 'grant' | 'earned' | 'vesting' | 'site';
-  readonly microCredits: MicroCredits;
 }
 
 export interface StoredContributor {

@@ -10,6 +10,7 @@ import * as quotes from './0009_quotes.ts';
 import * as lifecycle from './0010_lifecycle.ts';
 import * as moderation from './0011_moderation.ts';
 import * as webhooks from './0012_webhooks.ts';
+import * as ledger from './0014_ledger.ts';
 
 /** Append-only: a released migration is never edited, the next one gets the next number. */
 const migrations: Readonly<Record<string, Migration>> = {
@@ -23,6 +24,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0010_lifecycle': lifecycle,
   '0011_moderation': moderation,
   '0012_webhooks': webhooks,
+  '0014_ledger': ledger,
 };
 
 /** Brings a database up to date, each migration in a transaction of its own. Throws when a newer version of the project wrote it. */

@@ -1,0 +1,128 @@
+import type { MicroCredits } from '../../shared/credits.ts';
+import type { ContributorId, CreditUnit, JobId, LedgerUnit, OwnerId, ResultId, SiteId, TileRef } from '../../shared/model.ts';
+
+/**
+ * Ledger: double entry, append-only. What an account can spend is credits minus debits, less what is pending; every unit sums to zero over all
+ * accounts. Accounts come into being with their first transfer. Only `operator/issuance`, `operator/exchange` and `chain/outside` may owe.
+ *
+ *   <owner>/grant      test credits given to try the product; can be spent on jobs only
+ *   <owner>/deposited  credits that were paid for; can be spent on jobs only
+ *   <owner>/earned     what verified work earned, once it has vested
+ *   vesting/<contributor>  pay for accepted results that a proven lie of this contributor would still void
+ *   site/<site>        a site's share of its visitors' earnings
+ *   job/<job>          what a job holds until it is paid out or refunded
+ *   operator/issuance  owes all test credits there are
+ *   operator/exchange  owes all credits there are: those that were deposited less those that were paid out
+ *   chain/outside, chain/treasury, chain/hot   tokens: elsewhere, where deposits arrive, where payouts leave
+ *   operator/residue   tokens of deposits that are less than a micro-credit
+ *   operator/unclaimed tokens that came from nobody's wallet
+ */
+export type AccountId =
+  | `${OwnerId}/${'grant' | 'deposited' | 'earned'}`
+  | `vesting/${ContributorId}`
+  | `site/${SiteId}`
+  | `job/${JobId}`
+  | `operator/${'issuance' | 'exchange' | 'residue' | 'unclaimed'}`
+  | `chain/${'outside' | 'treasury' | 'hot'}`;
+
+/**
+ * `pay`: job to vesting · `vest`, `site share`: vesting to earned and to the site · `void`: vesting back · `audit`: job to an auditor's earned.
+ * `withdrawal`: earned to the exchange · `deposit`: exchange to deposited · `payout`, `receipt`: the tokens of the two.
+ */
+export type TransferKind =
+  | 'grant'
+  | 'hold'
+  | 'pay'
+  | 'vest'
+  | 'site share'
+  | 'void'
+  | 'audit'
+  | 'refund'
+  | 'claim'
+  | 'deposit'
+  | 'withdrawal'
+  | 'receipt'
+  | 'payout';
+
+export interface Transfer {
+  /** Unique for ever: the same id is the same transfer, applied once. */
+  readonly id: string;
+  readonly unit: LedgerUnit;
+  readonly debit: AccountId;
+  readonly credit: AccountId;
+  /** Positive, at most 2^56. Base units where the unit is `token`. */
+  readonly microCredits: MicroCredits;
+  /** `pending` reserves and waits; `post` moves what is reserved, `void` gives it back, one of the two, once. Without one it moves at once. */
+  readonly phase?: 'pending' | 'post' | 'void';
+  /** The transfer that it ends. */
+  readonly pending?: string;
+  readonly kind: TransferKind;
+  readonly job: JobId | null;
+  readonly at: TileRef | null;
+  readonly atMs: number;
+}
+
+/** Raised when a transfer would take more than an account has. Nothing of its transaction was kept. */
+export class InsufficientCredits extends Error {
+  override readonly name = 'InsufficientCredits';
+  readonly needed: MicroCredits;
+  readonly available: MicroCredits;
+
+  constructor(needed: MicroCredits, available: MicroCredits) {
+    super(`needs ${needed} micro-credits, ${available} available`);
+    this.needed = needed;
+    this.available = available;
+  }
+}
+
+/** Raised when a pending transfer that was posted or voided is to be ended once more. Nothing of that transaction was kept. */
+export class AlreadyEnded extends Error {
+  override readonly name = 'AlreadyEnded';
+
+  constructor(pending: string) {
+    super(`transfer ${pending} was posted or voided before`);
+  }
+}
+
+/** All that was ever moved out of and into an account, and what is reserved. */
+export interface AccountSums {
+  readonly debitsPosted: bigint;
+  readonly creditsPosted: bigint;
+  readonly debitsPending: bigint;
+  readonly creditsPending: bigint;
+}
+
+/** Right books: the sum of all balances is 0, and no account's sums differ from those of its transfers. */
+export interface BooksOfUnit {
+  readonly unit: LedgerUnit;
+  readonly sum: bigint;
+  readonly wrongAccounts: number;
+  readonly transfers: number;
+}
+
+export interface LedgerStore {
+  /** What can be taken from an account now. */
+  balance(account: AccountId, unit: LedgerUnit): Promise<MicroCredits>;
+  sums(account: AccountId, unit: LedgerUnit): Promise<AccountSums>;
+  /**
+   * The newest `limit` transfers, newest first; `before` is the `id` of the last transfer of the page before. Includes the sites
+   * that this owner registered and what its newest contributors have vesting. A transfer between two of these accounts gives
+   * two entries, the credit first.
+   */
+  statement(owner: OwnerId, page: { readonly before?: string; readonly limit: number }): Promise<readonly StatementEntry[]>;
+  /** What the contributors of an owner have vesting, all of them together. */
+  vesting(owner: OwnerId, unit: CreditUnit): Promise<MicroCredits>;
+  /** What these results were paid, less what was voided again; unpaid ones are left out. */
+  paidFor(results: readonly ResultId[]): Promise<ReadonlyMap<ResultId, MicroCredits>>;
+  /** What an account received on that UTC day (days since 1970), and on the best of the days before. */
+  receivedByDay(account: AccountId, unit: CreditUnit, day: number): Promise<{ readonly today: MicroCredits; readonly best: MicroCredits }>;
+  /** Proves the books from all transfers there are. */
+  audit(): Promise<readonly BooksOfUnit[]>;
+}
+
+export interface StatementEntry {
+  readonly transfer: Transfer;
+  readonly account: 'grant' | 'deposited' | 'earned' | 'vesting' | 'site';
+  /** By how much it changed what the account can spend. */
+  readonly microCredits: MicroCredits;
+}
