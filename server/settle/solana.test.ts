@@ -1,18 +1,16 @@
-import { type Address, generateKeyPairSigner, type Instruction, type KeyPairSigner } from '@solana/kit';
-import { getAddMemoInstruction, LEGACY_MEMO_PROGRAM_ADDRESS_V3 } from '@solana-program/memo';
+import type { Address } from '@solana/kit';
 import { getTransferSolInstruction } from '@solana-program/system';
-import { getBurnInstruction, getCloseAccountInstruction, getFreezeAccountInstruction, getTransferInstruction } from '@solana-program/token';
+import { getCloseAccountInstruction, getFreezeAccountInstruction } from '@solana-program/token';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Batch, Chain, Lifetime, Payment } from './chain.ts';
 import { TOKEN_2022_PROGRAM_ADDRESS } from './local/balances.ts';
 import { LOCAL_DECIMALS, type LocalNet, openLocalNet } from './local/fixture.ts';
+import { holder, landing, optionsOf, pay, wallet } from './solana.testing.ts';
 import { openSolana } from './solana.ts';
 import { markerAddress, tokenAccountOf } from './transaction.ts';
 
 let net: LocalNet;
 let chain: Chain;
-
-const optionsOf = ({ url, hotKey, mint, treasury }: LocalNet) => ({ rpcUrl: url, hotKey, mint: mint as string, treasury: treasury.address as string });
 
 beforeEach(async () => {
   net = await openLocalNet();
@@ -20,14 +18,6 @@ beforeEach(async () => {
 });
 afterEach(() => net.close());
 
-const wallet = async (): Promise<Address> => (await generateKeyPairSigner()).address;
-/** A wallet that has its token account. */
-async function holder(amount = 0n, mint = net.mint): Promise<KeyPairSigner> {
-  const signer = await generateKeyPairSigner();
-  await net.chain.mintTo(mint, signer.address, amount);
-  return signer;
-}
-const pay = (to: string, amount: bigint, opensAccount = false): Payment => ({ to, amount, opensAccount });
 const batchOf = (...payments: Payment[]): Batch => ({ marker: 'batch-1', memo: 'memo of batch-1', payments });
 
 async function sent(batch: Batch, lifetime?: Lifetime): Promise<string> {
@@ -37,17 +27,6 @@ async function sent(batch: Batch, lifetime?: Lifetime): Promise<string> {
 }
 const statusOf = async (signature: string) => (await chain.statuses([signature]))[0]!;
 const held = (owner: Address) => net.chain.tokenBalance(net.mint, owner);
-
-async function landing(instructions: Instruction[], payer?: KeyPairSigner): Promise<string> {
-  const submission = await net.chain.transact(instructions, payer);
-  if (submission.kind === 'refused' || submission.landed.error)
-    throw new Error(`did not land: ${JSON.stringify(submission, (_, v) => (typeof v === 'bigint' ? `${v}` : v))}`);
-  return submission.landed.message.signature;
-}
-async function moving(from: KeyPairSigner, amount: bigint, mint = net.mint, to = net.treasury.address): Promise<Instruction> {
-  const [source, destination] = await Promise.all([tokenAccountOf(from.address, mint), tokenAccountOf(to, mint)]);
-  return getTransferInstruction({ source, destination, authority: from, amount });
-}
 
 describe('opening', () => {
   test('tells the digits of the token and the hot wallet, from 32 bytes of key or 64', async () => {
@@ -68,7 +47,7 @@ describe('opening', () => {
 
 describe('a batch', () => {
   test('lands, pays each, and is first seen, then finalised', async () => {
-    const [has, hasNot] = [await holder(5n), await wallet()];
+    const [has, hasNot] = [await holder(net, 5n), await wallet()];
     const before = await chain.balance();
     const batch = batchOf(pay(has.address, 70n), pay(hasNot, 30n, true));
     expect(await chain.marker(batch.marker)).toBe('absent');
@@ -90,7 +69,7 @@ describe('a batch', () => {
     expect([await chain.hasTokenAccount(hasNot), await chain.hasTokenAccount(await wallet())]).toEqual([true, false]);
   });
   test('the same bytes twice land once', async () => {
-    const to = await holder();
+    const to = await holder(net);
     const { wire } = await chain.sign(batchOf(pay(to.address, 10n)), await chain.lifetime());
     await chain.send(wire);
     net.chain.advance(3);
@@ -99,7 +78,7 @@ describe('a batch', () => {
     expect(await chain.simulate(wire)).toEqual({ ok: false, payment: null, reason: 'AlreadyProcessed' });
   });
   test('the same marker under another blockhash fails', async () => {
-    const to = await holder();
+    const to = await holder(net);
     const batch = batchOf(pay(to.address, 10n));
     const first = await sent(batch);
     net.chain.advance(2);
@@ -111,7 +90,7 @@ describe('a batch', () => {
     expect(await held(to.address)).toBe(10n);
   });
   test('money at the marker blocks it', async () => {
-    const to = await holder();
+    const to = await holder(net);
     const batch = batchOf(pay(to.address, 10n));
     await net.chain.airdrop(await markerAddress(net.hot.address, batch.marker), 1_000_000n);
     const signature = await sent(batch);
@@ -121,7 +100,7 @@ describe('a batch', () => {
     expect(await held(to.address)).toBe(0n);
   });
   test('lands up to its last height, and not beyond', async () => {
-    const to = await holder();
+    const to = await holder(net);
     const lifetime = await chain.lifetime();
     net.chain.advance(Number(lifetime.lastValidBlockHeight - net.chain.height()));
     await sent({ ...batchOf(pay(to.address, 1n)), marker: 'in-time' }, lifetime);
@@ -133,7 +112,7 @@ describe('a batch', () => {
     expect(await chain.finalisedHeight()).toBeGreaterThan(lifetime.lastValidBlockHeight);
   });
   test('many statuses are asked for in parts', async () => {
-    const signature = await sent(batchOf(pay((await holder()).address, 1n)));
+    const signature = await sent(batchOf(pay((await holder(net)).address, 1n)));
     const statuses = await chain.statuses([
       ...Array.from({ length: 300 }, (_, index) => net.chain.history(net.mint, 'processed')[index % 2]!.message.signature),
       signature,
@@ -157,32 +136,32 @@ describe('a failure names', () => {
   }
   const freeze = async (owner: Address): Promise<string> => {
     const account = await tokenAccountOf(owner, net.mint);
-    return landing([getFreezeAccountInstruction({ account, mint: net.mint, owner: net.chain.faucet })]);
+    return landing(net, [getFreezeAccountInstruction({ account, mint: net.mint, owner: net.chain.faucet })]);
   };
 
   test('the payment whose account was closed', async () => {
-    const [a, b] = [await holder(), await holder()];
-    await landing([getCloseAccountInstruction({ account: await tokenAccountOf(b.address, net.mint), destination: a.address, owner: b })]);
+    const [a, b] = [await holder(net), await holder(net)];
+    await landing(net, [getCloseAccountInstruction({ account: await tokenAccountOf(b.address, net.mint), destination: a.address, owner: b })]);
     expect(await failureOf(batchOf(pay(await wallet(), 1n, true), pay(a.address, 1n), pay(b.address, 1n)))).toMatchObject({ payment: 2 });
   });
   test('the payment whose account was frozen', async () => {
-    const [a, b] = [await holder(), await holder()];
+    const [a, b] = [await holder(net), await holder(net)];
     await freeze(a.address);
     expect(await failureOf(batchOf(pay(a.address, 1n), pay(b.address, 1n)))).toMatchObject({ payment: 0, reason: 'instruction 2: Custom 17' });
   });
   test('none of them, where the hot wallet is short of tokens', async () => {
     const { tokens } = await chain.balance();
-    expect(await failureOf(batchOf(pay((await holder()).address, 1n), pay((await holder()).address, tokens)))).toMatchObject({ payment: null });
+    expect(await failureOf(batchOf(pay((await holder(net)).address, 1n), pay((await holder(net)).address, tokens)))).toMatchObject({ payment: null });
   });
   test('none of them, where the hot wallet is short of lamports', async () => {
     const { lamports } = await chain.balance();
-    await landing([getTransferSolInstruction({ source: net.hot, destination: await wallet(), amount: lamports - 3_000_000n })]);
-    expect(await failureOf(batchOf(pay((await holder()).address, 1n), pay(await wallet(), 1n, true)))).toMatchObject({ payment: null });
+    await landing(net, [getTransferSolInstruction({ source: net.hot, destination: await wallet(), amount: lamports - 3_000_000n })]);
+    expect(await failureOf(batchOf(pay((await holder(net)).address, 1n), pay(await wallet(), 1n, true)))).toMatchObject({ payment: null });
   });
   test('none of them, where the account of the hot wallet is frozen', async () => {
     await freeze(net.hot.address);
     net.chain.finalise();
-    expect(await failureOf(batchOf(pay((await holder()).address, 1n)))).toEqual({ ok: false, payment: null, reason: 'instruction 2: Custom 17' });
+    expect(await failureOf(batchOf(pay((await holder(net)).address, 1n)))).toEqual({ ok: false, payment: null, reason: 'instruction 2: Custom 17' });
   });
 });
 
@@ -223,123 +202,5 @@ describe('faults', () => {
     await expect(chain.deposits(null, 10)).rejects.toThrow(/503/);
     net.faults.chances.refuse = 0;
     expect((await chain.lifetime()).lastValidBlockHeight).toBeGreaterThan(0n);
-  });
-});
-
-describe('deposits', () => {
-  test('one, once it is final', async () => {
-    const giver = await holder(100n);
-    const signature = await landing([await moving(giver, 40n)]);
-    net.chain.advance(31);
-    expect(await chain.deposits(null, 10)).toEqual([]);
-    net.chain.advance();
-    const deposit = { signature, from: giver.address, amount: 40n };
-    expect(await chain.deposits(null, 10)).toEqual([deposit]);
-    expect(await chain.deposits(signature, 10)).toEqual([]);
-    // Whoever asks again from the beginning is told again.
-    expect(await chain.deposits(null, 10)).toEqual([deposit]);
-  });
-  test('several, oldest first, a few at a time', async () => {
-    const giver = await holder(1000n);
-    const signatures: string[] = [];
-    for (let amount = 1n; amount <= 7n; amount++) {
-      signatures.push(await landing([await moving(giver, amount)]));
-      net.chain.advance();
-    }
-    net.chain.finalise();
-    const all: string[] = [];
-    for (let some = await chain.deposits(null, 3); some.length > 0; some = await chain.deposits(all.at(-1)!, 3))
-      all.push(...some.map(({ signature }) => signature));
-    expect(all).toEqual(signatures);
-    expect((await chain.deposits(signatures[4]!, 10)).map(({ amount }) => amount)).toEqual([6n, 7n]);
-  });
-  test('over many pages of a node', async () => {
-    await net.close();
-    net = await openLocalNet({ pageMax: 2 });
-    ({ chain } = await openSolana(optionsOf(net)));
-    const giver = await holder(1000n);
-    for (let amount = 1n; amount <= 7n; amount++) await landing([await moving(giver, amount)]);
-    net.chain.finalise();
-    expect((await chain.deposits(null, 100)).map(({ amount }) => amount)).toEqual([1n, 2n, 3n, 4n, 5n, 6n, 7n]);
-  });
-  test('of two owners in one transaction: from nobody', async () => {
-    const [a, b] = [await holder(10n), await holder(10n)];
-    const signature = await landing([await moving(a, 3n), await moving(b, 4n)]);
-    net.chain.finalise();
-    expect(await chain.deposits(null, 10)).toEqual([{ signature, from: null, amount: 7n }]);
-  });
-  test('what was minted is from nobody, and what passes through another is from its giver', async () => {
-    const [a, b] = [await holder(10n), await holder(10n)];
-    await net.chain.mintTo(net.mint, net.treasury.address, 5n);
-    await landing([await moving(a, 3n, net.mint, b.address), await moving(b, 3n)]);
-    net.chain.finalise();
-    expect((await chain.deposits(null, 10)).map(({ from, amount }) => [from, amount])).toEqual([
-      [null, 5n],
-      [a.address, 3n],
-    ]);
-  });
-  test('failed ones, other tokens, and what brings nothing are none', async () => {
-    const other = await net.chain.createMint(6);
-    const giver = await holder(10n);
-    await net.chain.mintTo(other, giver.address, 10n);
-    await net.chain.mintTo(other, net.treasury.address, 10n);
-    const failed = await net.chain.transact([await moving(giver, 11n)]);
-    expect(failed).toMatchObject({ kind: 'landed', landed: { error: { InstructionError: [0, { Custom: 1 }] } } });
-    await landing([await moving(giver, 5n, other)]);
-    await landing([await moving(giver, 0n)]);
-    const account = await tokenAccountOf(net.treasury.address, net.mint);
-    await landing([await moving(giver, 5n), getBurnInstruction({ account, mint: net.mint, authority: net.treasury, amount: 5n })]);
-    net.chain.finalise();
-    expect(await chain.deposits(null, 10)).toEqual([]);
-    const signature = await landing([await moving(giver, 2n), await moving(giver, 2n, other)]);
-    net.chain.finalise();
-    expect(await chain.deposits(null, 10)).toEqual([{ signature, from: giver.address, amount: 2n }]);
-  });
-  test('after one that the node does not know: it is said, not guessed', async () => {
-    const signature = await landing([await moving(await holder(10n), 2n)], net.hot);
-    await expect(chain.deposits(signature, 10)).rejects.toThrow(/does not know/);
-    net.chain.finalise();
-    expect(await chain.deposits(signature, 10)).toEqual([]);
-  });
-  test('a rejected question loses none', async () => {
-    const giver = await holder(10n);
-    await landing([await moving(giver, 1n)]);
-    await landing([await moving(giver, 2n)]);
-    net.chain.finalise();
-    net.faults.chances.refuse = 0.3;
-    const told: bigint[] = [];
-    for (let tries = 0, after: string | null = null; told.length < 2 && tries < 100; tries++)
-      for (const { signature, amount } of await chain.deposits(after, 1).catch(() => [])) {
-        told.push(amount);
-        after = signature;
-      }
-    expect(told).toEqual([1n, 2n]);
-    expect(net.faults.struck.refuse).toBeGreaterThan(0);
-  });
-});
-
-describe('memos', () => {
-  const memoOf = (memo: string): Instruction => getAddMemoInstruction({ memo }, { programAddress: LEGACY_MEMO_PROGRAM_ADDRESS_V3 });
-
-  test('of what landed, oldest first', async () => {
-    const start = (await chain.memos(null, 100)).at(-1)!.signature;
-    const to = await holder();
-    const first = await sent({ marker: 'a', memo: 'first: ü', payments: [pay(to.address, 1n)] });
-    const failing = await sent({ marker: 'a', memo: 'in vain', payments: [pay(to.address, 1n)] });
-    const second = await sent({ marker: 'b', memo: '[2] second', payments: [pay(to.address, 1n)] });
-    net.chain.finalise();
-    expect((await statusOf(failing)).kind).toBe('failed');
-    expect(await chain.memos(start, 100)).toEqual([
-      { signature: first, memo: 'first: ü' },
-      { signature: second, memo: '[2] second' },
-    ]);
-    expect(await chain.memos(start, 1)).toEqual([{ signature: first, memo: 'first: ü' }]);
-    expect(await chain.memos(first, 1)).toEqual([{ signature: second, memo: '[2] second' }]);
-  });
-  test("a stranger's memo that names the hot wallet is not its word", async () => {
-    const start = (await chain.memos(null, 100)).at(-1)!.signature;
-    const signature = await landing([memoOf('paid'), getTransferSolInstruction({ source: net.chain.faucet, destination: net.hot.address, amount: 1n })]);
-    net.chain.finalise();
-    expect(await chain.memos(start, 100)).toEqual([{ signature, memo: null }]);
   });
 });

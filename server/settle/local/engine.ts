@@ -1,6 +1,7 @@
 import { type Address, getTransactionDecoder, lamports, type TransactionError } from '@solana/kit';
 import { SYSTEM_PROGRAM_ADDRESS } from '@solana-program/system';
 import type { FailedTransactionMetadata, LiteSVM, TransactionMetadata } from 'litesvm';
+import { instructionErrors, transactionErrors } from './errors.ts';
 
 /** litesvm as this chain uses it: the virtual machine of validators with the programs of the network, and one present state. */
 
@@ -18,13 +19,6 @@ export interface Execution {
 }
 
 type Native = typeof import('litesvm/dist/internal.js');
-/** Its declarations call them `const enum`, which one file alone cannot read; at run time they are objects. */
-interface Names {
-  readonly TransactionErrorFieldless: Readonly<Record<string, number>>;
-  readonly InstructionErrorFieldless: Readonly<Record<string, number>>;
-}
-const nameOf = (native: Native, names: keyof Names, value: number): string =>
-  Object.entries((native as unknown as Names)[names]).find(([, code]) => code === value)?.[0] ?? `${names} ${value}`;
 
 export class Engine {
   /** Everything native is held on to while in use: it is freed with the object that stands for it here. */
@@ -100,16 +94,11 @@ export class Engine {
   #errorOf(failed: FailedTransactionMetadata): TransactionError {
     const native = this.#native;
     const error = failed.err();
-    if (typeof error === 'number') return nameOf(native, 'TransactionErrorFieldless', error) as TransactionError;
+    if (typeof error === 'number') return (transactionErrors[error] ?? `error ${error}`) as TransactionError;
     if (error instanceof native.TransactionErrorInstructionError) {
       const why = error.err();
-      const told =
-        why instanceof native.InstructionErrorCustom
-          ? { Custom: why.code }
-          : typeof why === 'number'
-            ? nameOf(native, 'InstructionErrorFieldless', why)
-            : 'BorshIoError';
-      return { InstructionError: [error.index, told] } as TransactionError;
+      const named = typeof why === 'number' ? (instructionErrors[why] ?? `error ${why}`) : 'BorshIoError';
+      return { InstructionError: [error.index, why instanceof native.InstructionErrorCustom ? { Custom: why.code } : named] } as TransactionError;
     }
     if (error instanceof native.TransactionErrorDuplicateInstruction) return { DuplicateInstruction: error.index };
     if (error instanceof native.TransactionErrorInsufficientFundsForRent) return { InsufficientFundsForRent: { account_index: error.accountIndex } };
