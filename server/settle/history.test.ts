@@ -1,9 +1,10 @@
-import type { Instruction } from '@solana/kit';
+import { type Instruction, signature } from '@solana/kit';
 import { getAddMemoInstruction, LEGACY_MEMO_PROGRAM_ADDRESS_V3 } from '@solana-program/memo';
 import { getTransferSolInstruction } from '@solana-program/system';
 import { getBurnInstruction } from '@solana-program/token';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Batch, Chain } from './chain.ts';
+import { type Entry, Reader } from './history.ts';
 import { type LocalNet, openLocalNet } from './local/fixture.ts';
 import { holder, landing, moving, optionsOf, pay } from './solana.testing.ts';
 import { openSolana } from './solana.ts';
@@ -139,4 +140,23 @@ describe('memos', () => {
     net.chain.finalise();
     expect(await chain.memos(start, 100)).toEqual([{ signature, memo: null }]);
   });
+});
+
+test('what was nothing is not looked at again', async () => {
+  const entries: Entry[] = Array.from({ length: 6 }, (_, index) => ({ signature: signature(`${'1'.repeat(63)}${index + 1}`), memo: null }));
+  const looked: string[] = [];
+  const reader = new Reader(
+    async (after) => entries.slice(entries.findIndex((entry) => entry.signature === after) + 1),
+    async (entry) => {
+      looked.push(entry.signature.slice(-1));
+      return entry.signature.endsWith('3') || entry.signature.endsWith('6') ? entry : null;
+    },
+  );
+  const [, , third, , , sixth] = entries;
+  expect(await reader.take(null, 1)).toEqual([third]);
+  expect(await reader.take(third!.signature, 1)).toEqual([sixth]);
+  expect(await reader.take(sixth!.signature, 1)).toEqual([]);
+  entries.push({ ...entries[0]!, signature: signature(`${'1'.repeat(63)}7`) });
+  for (let asked = 0; asked < 2; asked++) expect(await reader.take(sixth!.signature, 1)).toEqual([]);
+  expect(looked).toEqual(['1', '2', '3', '4', '5', '6', '7']);
 });

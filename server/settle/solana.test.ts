@@ -1,7 +1,9 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Address } from '@solana/kit';
 import { getTransferSolInstruction } from '@solana-program/system';
-import { getCloseAccountInstruction, getFreezeAccountInstruction } from '@solana-program/token';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { AuthorityType, getCloseAccountInstruction, getFreezeAccountInstruction, getSetAuthorityInstruction } from '@solana-program/token';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Batch, Chain, Lifetime, Payment } from './chain.ts';
 import { TOKEN_2022_PROGRAM_ADDRESS } from './local/balances.ts';
 import { LOCAL_DECIMALS, type LocalNet, openLocalNet } from './local/fixture.ts';
@@ -43,6 +45,33 @@ describe('opening', () => {
     await expect(openSolana({ ...optionsOf(net), mint: account })).rejects.toThrow(/no mint, which has 82 bytes; it has 165/);
     await expect(openSolana({ ...optionsOf(net), mint: await wallet() })).rejects.toThrow(/no such account/);
   });
+});
+
+test('a node that stays silent is given up', async () => {
+  const silent = createServer(() => undefined);
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const timeOut = AbortSignal.timeout.bind(AbortSignal);
+  const spy = vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => timeOut(ms / 1000));
+  try {
+    await expect(openSolana({ ...optionsOf(net), rpcUrl: `http://127.0.0.1:${(silent.address() as AddressInfo).port}` })).rejects.toThrow(/time/i);
+    expect(spy).toHaveBeenCalledWith(15_000);
+  } finally {
+    spy.mockRestore();
+    silent.closeAllConnections();
+    silent.close();
+  }
+});
+
+test('a token account that its wallet has given away is not its own, and opening it anew fails', async () => {
+  const owner = await holder(net);
+  const owned = await tokenAccountOf(owner.address, net.mint);
+  net.chain.finalise();
+  expect(await chain.hasTokenAccount(owner.address)).toBe(true);
+  await landing(net, [getSetAuthorityInstruction({ owned, owner, authorityType: AuthorityType.AccountOwner, newAuthority: await wallet() })]);
+  net.chain.finalise();
+  expect(await chain.hasTokenAccount(owner.address)).toBe(false);
+  const { wire } = await chain.sign(batchOf(pay(owner.address, 1n, true)), await chain.lifetime());
+  expect(await chain.simulate(wire)).toMatchObject({ ok: false, payment: 0 });
 });
 
 describe('a batch', () => {
