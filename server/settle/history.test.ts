@@ -84,7 +84,9 @@ describe('deposits', () => {
     await landing(net, [await moving(net, giver, 5n), getBurnInstruction({ account, mint: net.mint, authority: net.treasury, amount: 5n })]);
     net.chain.finalise();
     expect(await chain.deposits(null, 10)).toEqual([]);
-    const signature = await landing(net, [await moving(net, giver, 2n), await moving(net, giver, 2n, other)]);
+    const stranger = await holder(net);
+    await net.chain.mintTo(other, stranger.address, 2n);
+    const signature = await landing(net, [await moving(net, giver, 2n), await moving(net, stranger, 2n, other)]);
     net.chain.finalise();
     expect(await chain.deposits(null, 10)).toEqual([{ signature, from: giver.address, amount: 2n }]);
   });
