@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { MINUTE_MS } from '../../shared/limits.ts';
 import type { JobId } from '../../shared/model.ts';
 import type { AccountView, ApiKeyPage, Challenge, MadeApiKey, Scope } from '../../shared/schemas.ts';
+import { TestWallet } from '../solana.testing.ts';
 import { BudgetExceeded } from '../store/api-keys.ts';
 import { exampleJob, jobIdOf } from '../store/testing.ts';
-import { TestWallet } from './solana.testing.ts';
 import { type TestApp, Visitor, withApp } from './testing.ts';
 
 const scopes: Scope[] = ['account:read'];

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { limits } from '../../shared/limits.ts';
 import type { OwnerId } from '../../shared/model.ts';
 import { type AccountView, type Challenge, challenge } from '../../shared/schemas.ts';
+import { encodeBase58, TestWallet } from '../solana.testing.ts';
 import { exampleTransfer } from '../store/testing.ts';
-import { encodeBase58, TestWallet } from './solana.testing.ts';
 import { type Reply, type TestApp, Visitor, withApp } from './testing.ts';
 
 async function challengeFor(visitor: Visitor, wallet: Pick<TestWallet, 'address'>): Promise<Challenge> {

@@ -7,12 +7,12 @@ import type { OwnerId } from '../../shared/model.ts';
 import type { Challenge, SignIn } from '../../shared/schemas.ts';
 import * as schemas from '../../shared/schemas.ts';
 import { newDeviceOwner, walletOwner } from '../ids.ts';
+import { isSignatureOf, signingKey } from '../solana.ts';
 import { accountView, walletOf } from './account.ts';
 import type { AppDeps } from './deps.ts';
 import { HttpError } from './errors.ts';
 import { originOf } from './security.ts';
 import type { Session, Sessions } from './session.ts';
-import { isSignatureOf, signingKey } from './solana.ts';
 
 const NONCE_BYTES = 16;
 const TRIES = 20;

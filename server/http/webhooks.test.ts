@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../shared/limits.ts';
 import type { DeliveriesPage, DeliveryView, MadeWebhook, WebhookView } from '../../shared/schemas.ts';
 import { isSigned, Receiver } from '../delivering.testing.ts';
+import { TestWallet } from '../solana.testing.ts';
 import { jobIdOf } from '../store/testing.ts';
 import { storeJob, withOperatorApp } from './operator.testing.ts';
-import { TestWallet } from './solana.testing.ts';
 import { type TestApp, Visitor } from './testing.ts';
 
 let receiver: Receiver;

@@ -1,6 +1,6 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { ed25519 } from '@noble/curves/ed25519.js';
-import { toBase64Url } from '../../shared/formats.ts';
+import { toBase64Url } from '../shared/formats.ts';
 
 const KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
