@@ -23,7 +23,7 @@ export * from './workload-schemas.ts';
 /** One schema for everything that crosses a wire; the types derive from it. Amounts of credits travel as decimal strings of micro-credits. */
 
 const closed = { additionalProperties: false } as const;
-const text = (maxLength: number, minLength = 0) => Type.String({ minLength, maxLength });
+export const text = (maxLength: number, minLength = 0) => Type.String({ minLength, maxLength });
 const branded = <T>(schema: TSchema) => Type.Unsafe<T>(schema);
 
 export const jobId = branded<JobId>(Type.String({ pattern: '^j_[A-Za-z0-9_-]{16}$' }));
@@ -33,9 +33,9 @@ export const consentId = branded<ConsentId>(Type.String({ pattern: '^k_[A-Za-z0-
 export const blobHash = branded<BlobHash>(Type.String({ pattern: '^[0-9a-f]{64}$' }));
 const partMask = branded<PartMask>(Type.Integer({ minimum: 1, maximum: 2 ** limits.partsPerTileMax - 1 }));
 const u32 = Type.Integer({ minimum: 0, maximum: 0xffffffff });
-const microCredits = Type.String({ pattern: '^-?[0-9]{1,30}$' });
+export const microCredits = Type.String({ pattern: '^-?[0-9]{1,30}$' });
 const secret = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' });
-const address = Type.String({ pattern: '^[1-9A-HJ-NP-Za-km-z]{32,44}$' });
+export const address = Type.String({ pattern: '^[1-9A-HJ-NP-Za-km-z]{32,44}$' });
 
 /* Jobs */
 
