@@ -6,9 +6,9 @@ import { workloadIds } from '../shaders/registry.ts';
 import type { GroupId } from '../shared/model.ts';
 import type { Challenge, ConsentGrant, GroupView, MadeApiKey, MadeInvite, MadeWebhook, SiteView } from '../shared/schemas.ts';
 import { operatorOf, storeJob, withOperatorApp } from './http/operator.testing.ts';
-import { TestWallet } from './solana.testing.ts';
 import { credentialOf, type Method, type Reply, type TestApp, Visitor } from './http/testing.ts';
 import { makeLink } from './operator-link.ts';
+import { TestWallet } from './solana.testing.ts';
 import { contributorIdOf, exampleContributor, exampleSite, exampleTransfer, jobIdOf, siteIdOf } from './store/testing.ts';
 
 /** The table "Who may do what" of README.md, walked cell by cell against the real routes. */

@@ -19,6 +19,13 @@ const environment = Type.Object({
   HTTPS: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off' }),
   TLS_CERT: Type.Optional(Type.String({ minLength: 1 })),
   TLS_KEY: Type.Optional(Type.String({ minLength: 1 })),
+  PAYOUTS: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off' }),
+  SETTLE_TOKEN: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]{32,200}$' })),
+  TOKEN_NAME: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9.-]{1,16}$' })),
+  PAYOUT_MINIMUM_MICRO_CREDITS: Type.String({ pattern: '^[1-9][0-9]{0,14}$', default: '5000000' }),
+  PAYOUT_OPENING_MICRO_CREDITS: Type.String({ pattern: '^(0|[1-9][0-9]{0,14})$', default: '500000' }),
+  HOLDBACK_SECONDS: Type.Integer({ minimum: 0, maximum: 2_592_000, default: 3600 }),
+  SCREENING: Type.Optional(Type.String({ minLength: 1 })),
   LOG_LEVEL: Type.Union(
     [
       Type.Literal('trace'),
@@ -49,6 +56,13 @@ const allowed: Readonly<Record<keyof Environment, string>> = {
   HTTPS: 'on or off; on makes a certificate of its own where TLS_CERT and TLS_KEY name none',
   TLS_CERT: 'a certificate file in PEM, with TLS_KEY beside it',
   TLS_KEY: 'the file of the certificate’s key in PEM, with TLS_CERT beside it',
+  PAYOUTS: 'on or off; on only with SETTLE_TOKEN, TOKEN_NAME and SCREENING set, and a settle process running',
+  SETTLE_TOKEN: '32 to 200 characters without spaces, the same as the settle process has',
+  TOKEN_NAME: 'the name of the token that is paid out, 1 to 16 letters, digits, points and dashes, such as USDC',
+  PAYOUT_MINIMUM_MICRO_CREDITS: 'a whole number from 1 to 999999999999999, more than PAYOUT_OPENING_MICRO_CREDITS',
+  PAYOUT_OPENING_MICRO_CREDITS: 'a whole number from 0 to 999999999999999: what is kept for opening a wallet’s account of the token',
+  HOLDBACK_SECONDS: 'a whole number from 0 to 2592000: how long credits that are money wait before they vest',
+  SCREENING: 'a file that exports the function screen, see server/screening.ts',
   LOG_LEVEL: 'trace, debug, info, warn, error, fatal or silent',
 };
 type Environment = Static<typeof environment>;
@@ -73,6 +87,18 @@ export interface Config {
   readonly trustProxy: boolean;
   /** Listens with TLS: with a certificate that it makes and keeps itself, or with the operator's. Null: plain http. */
   readonly tls: 'own' | { readonly certPath: string; readonly keyPath: string } | null;
+  /** Whether credits are money here. Null: they are not. */
+  readonly payouts: {
+    /** Whoever shows it is the settle process. */
+    readonly settleToken: string;
+    readonly tokenName: string;
+    readonly minimum: MicroCredits;
+    /** Kept where a wallet's account of the token has to be opened. */
+    readonly opening: MicroCredits;
+    /** Pay in credits vests no earlier. */
+    readonly holdbackMs: number;
+    readonly screeningPath: string;
+  } | null;
   readonly logLevel: Environment['LOG_LEVEL'];
 }
 
@@ -82,7 +108,7 @@ export class ConfigError extends Error {
 }
 
 const schemas = environment.properties;
-const integers: ReadonlySet<string> = new Set(['PORT', 'VESTING_SECONDS', 'RETENTION_DAYS']);
+const integers: ReadonlySet<string> = new Set(['PORT', 'VESTING_SECONDS', 'RETENTION_DAYS', 'HOLDBACK_SECONDS']);
 const names = Object.keys(schemas) as (keyof Environment)[];
 
 /** Throws `ConfigError` naming every wrong variable. An empty value counts as not set. */
@@ -114,6 +140,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     retentionMs: own.RETENTION_DAYS * DAY_MS,
     trustProxy: own.TRUST_PROXY === 'on',
     tls,
+    payouts: payoutsOf(own),
     logLevel: own.LOG_LEVEL,
   };
 }
@@ -127,8 +154,28 @@ function tlsOf({ HTTPS, TLS_CERT, TLS_KEY }: Environment): Config['tls'] {
   return HTTPS === 'on' ? 'own' : null;
 }
 
+/** Money is an explicit choice: nothing of it has a default that pays. */
+function payoutsOf(own: Environment): Config['payouts'] {
+  if (own.PAYOUTS === 'off') return null;
+  const given = (name: 'SETTLE_TOKEN' | 'TOKEN_NAME' | 'SCREENING'): string => {
+    const value = own[name];
+    if (value === undefined) throw new ConfigError(`PAYOUTS is on and ${name} is not set; it must be ${allowed[name]}.`);
+    return value;
+  };
+  const [minimum, opening] = [BigInt(own.PAYOUT_MINIMUM_MICRO_CREDITS), BigInt(own.PAYOUT_OPENING_MICRO_CREDITS)];
+  if (minimum <= opening) throw new ConfigError(refusal('PAYOUT_MINIMUM_MICRO_CREDITS', own.PAYOUT_MINIMUM_MICRO_CREDITS));
+  return {
+    settleToken: given('SETTLE_TOKEN'),
+    tokenName: given('TOKEN_NAME'),
+    minimum,
+    opening,
+    holdbackMs: own.HOLDBACK_SECONDS * SECOND_MS,
+    screeningPath: given('SCREENING'),
+  };
+}
+
 /** Their values are printed nowhere. */
-const secrets: ReadonlySet<keyof Environment> = new Set(['TRUSTED_KEYS']);
+const secrets: ReadonlySet<keyof Environment> = new Set(['TRUSTED_KEYS', 'SETTLE_TOKEN']);
 
 const refusal = (name: keyof Environment, value: unknown): string =>
   `${name} is ${secrets.has(name) ? 'not well-formed' : JSON.stringify(value)}; it must be ${allowed[name]}.`;

@@ -19,6 +19,7 @@ export const newQuoteId = (random: RandomBytes): QuoteId => `q_${suffix(random)}
 export const newReportId = (random: RandomBytes): string => `rp_${suffix(random)}`;
 export const newWebhookId = (random: RandomBytes): string => `wh_${suffix(random)}`;
 export const newOperatorSessionId = (random: RandomBytes): string => `op_${suffix(random)}`;
+export const newWithdrawalId = (random: RandomBytes): string => `w_${suffix(random)}`;
 export const newApiKeyId = (random: RandomBytes): ApiKeyId => `tk_${suffix(random)}` as ApiKeyId;
 export const newDeviceOwner = (random: RandomBytes): OwnerId => `device:${suffix(random)}` as OwnerId;
 export const walletOwner = (address: string): OwnerId => `wallet:${address}` as OwnerId;

@@ -7,6 +7,7 @@ import { InputError } from '../../shared/workload.ts';
 import { PoolBusy } from '../checks/pool.ts';
 import { CommitFailed } from '../coordinator.ts';
 import { JobError } from '../jobs.ts';
+import { MoneyError } from '../money.ts';
 import { BudgetExceeded } from '../store/api-keys.ts';
 import { BlobBanned } from '../store/blobs.ts';
 import { BlobMismatch, BlobTooLarge, InsufficientCredits } from '../store/store.ts';
@@ -71,7 +72,7 @@ function answer(code: ErrorCode, detail: string, field?: string, limit?: string,
 function expected(error: unknown): Problem | undefined {
   if (error instanceof HttpError) return answer(error.code, error.message, error.field, error.limit, error.more.status);
   if (error instanceof InputError) return answer('bad_input', error.message, error.field, error.limit, WRONG_CONTENT);
-  if (error instanceof JobError) return answer(error.code, error.message, error.field, error.limit);
+  if (error instanceof JobError || error instanceof MoneyError) return answer(error.code, error.message, error.field, error.limit);
   if (error instanceof InsufficientCredits) {
     const { needed, available } = error;
     return answer('insufficient_credits', `This needs ${formatCredits(needed)} credits.`, undefined, `${formatCredits(available)} available`);

@@ -45,7 +45,9 @@ export interface OpenBatch {
 /** How a withdrawal ended. */
 export interface Ended {
   readonly id: string;
-  readonly outcome: { readonly kind: 'paid'; readonly signature: string; readonly tokens: bigint } | { readonly kind: 'failed'; readonly reason: string };
+  readonly outcome:
+    | { readonly kind: 'paid'; readonly signature: string; readonly tokens: bigint; readonly epoch: number }
+    | { readonly kind: 'failed'; readonly reason: string };
 }
 
 const schema = `
@@ -82,6 +84,12 @@ interface WithdrawalRow {
   readonly order_json: string;
   readonly state: WithdrawalState;
   readonly tries: number;
+}
+interface EndedRow extends WithdrawalRow {
+  readonly signature: string | null;
+  readonly tokens: string | null;
+  readonly reason: string | null;
+  readonly epoch: number | null;
 }
 interface AttemptRow {
   readonly signature: string;
@@ -265,15 +273,16 @@ export class Journal {
   /** Ended withdrawals that the coordinator was not told of. */
   untold(limit: number): Ended[] {
     const rows = this.#db
-      .prepare<[number], { id: string; order_json: string; state: 'paid' | 'failed'; signature: string | null; tokens: string | null; reason: string | null }>(
-        `select * from withdrawals where state in ('paid', 'failed') and told = 0 order by seq limit ?`,
+      .prepare<[number], EndedRow>(
+        `select withdrawals.*, batches.epoch from withdrawals left join batches on batches.marker = withdrawals.batch
+         where withdrawals.state in ('paid', 'failed') and told = 0 order by withdrawals.seq limit ?`,
       )
       .all(limit);
-    return rows.map(({ id, order_json, state, signature, tokens, reason }): Ended => {
+    return rows.map(({ id, order_json, state, signature, tokens, reason, epoch }): Ended => {
       if (state === 'failed') return { id, outcome: { kind: 'failed', reason: reason ?? 'no reason is known' } };
       const order = fromJson(order_json) as SignedOrder;
       const paid = tokens === 'whole' ? order.tokens : tokens === 'opened' ? order.tokens - order.openingTokens : BigInt(tokens ?? 0);
-      return { id, outcome: { kind: 'paid', signature: signature ?? '', tokens: paid } };
+      return { id, outcome: { kind: 'paid', signature: signature ?? '', tokens: paid, epoch: epoch ?? 0 } };
     });
   }
 

@@ -3,7 +3,7 @@ import type { ContributorId, CreditUnit, JobId, LedgerUnit, OwnerId, ResultId, S
 
 /**
  * Ledger: double entry, append-only. What an account can spend is credits minus debits, less what is pending; every unit sums to zero over all
- * accounts. Accounts come into being with their first transfer. Only `operator/issuance`, `operator/exchange` and `chain/outside` may owe.
+ * accounts. Accounts come into being with their first transfer. Only `operator/issuance`, `operator/exchange`, `chain/outside` and `chain/hot` may owe.
  *
  *   <owner>/grant      test credits given to try the product; can be spent on jobs only
  *   <owner>/deposited  credits that were paid for; can be spent on jobs only
@@ -13,7 +13,7 @@ import type { ContributorId, CreditUnit, JobId, LedgerUnit, OwnerId, ResultId, S
  *   job/<job>          what a job holds until it is paid out or refunded
  *   operator/issuance  owes all test credits there are
  *   operator/exchange  owes all credits there are: those that were deposited less those that were paid out
- *   chain/outside, chain/treasury, chain/hot   tokens: elsewhere, where deposits arrive, where payouts leave
+ *   chain/outside, chain/treasury, chain/hot   tokens: elsewhere, where deposits arrive, where payouts leave (its debt is what the operator put there)
  *   operator/residue   tokens of deposits that are less than a micro-credit
  *   operator/unclaimed tokens that came from nobody's wallet
  */

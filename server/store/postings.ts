@@ -12,7 +12,7 @@ type Db = Kysely<Tables>;
  */
 
 /** Only these may owe: they issue credits, or stand for the world outside. The table has the same list as a constraint. */
-const issuers: ReadonlySet<AccountId> = new Set<AccountId>(['operator/issuance', 'operator/exchange', 'chain/outside']);
+const issuers: ReadonlySet<AccountId> = new Set<AccountId>(['operator/issuance', 'operator/exchange', 'chain/outside', 'chain/hot']);
 export const mayBeNegative = (account: AccountId): boolean => issuers.has(account);
 
 /** Sums of accounts stay within a database's 64-bit integers whatever is posted: sixteen million transfers of this size would be needed. */

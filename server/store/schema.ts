@@ -27,6 +27,7 @@ import type {
   OperatorSessionsTable,
   ReportsTable,
 } from './moderation-schema.ts';
+import type { EpochsTable, EpochTransactionsTable, WithdrawalsTable } from './money-schema.ts';
 import type { AccountId, StoredJob, StoredResult, Transfer, TransferKind } from './store.ts';
 import type { WebhookDeliveriesTable, WebhooksTable } from './webhook-schema.ts';
 
@@ -63,6 +64,9 @@ export interface Tables {
   operator_log: OperatorLogTable;
   network_samples: NetworkSamplesTable;
   webhooks: WebhooksTable;
+  withdrawals: WithdrawalsTable;
+  epochs: EpochsTable;
+  epoch_transactions: EpochTransactionsTable;
   webhook_deliveries: WebhookDeliveriesTable;
 }
 

@@ -13,6 +13,7 @@ import { SqlLedger } from './ledger.ts';
 import { type LifecycleStore, SqlLifecycle, writeJobPaused } from './lifecycle.ts';
 import { migrate } from './migrations/migrate.ts';
 import { type ModerationStore, SqlModeration } from './moderation.ts';
+import { type MoneyStore, SqlMoney } from './money.ts';
 import { type NetworkStore, SqlNetwork } from './network.ts';
 import { SqlPeople, writeStandings } from './people.ts';
 import { postTransfers } from './postings.ts';
@@ -50,6 +51,7 @@ class SqlStore implements Store {
   readonly moderation: ModerationStore;
   readonly network: NetworkStore;
   readonly webhooks: WebhookStore;
+  readonly money: MoneyStore;
   readonly apiKeys: ApiKeyStore;
   readonly quotes: QuoteStore;
   readonly idempotency: IdempotencyStore;
@@ -66,6 +68,7 @@ class SqlStore implements Store {
     this.moderation = new SqlModeration(db);
     this.network = new SqlNetwork(db);
     this.webhooks = new SqlWebhooks(db);
+    this.money = new SqlMoney(db);
     this.apiKeys = new SqlApiKeys(db);
     this.quotes = new SqlQuotes(db);
     this.idempotency = new SqlIdempotency(db);

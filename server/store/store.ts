@@ -24,6 +24,7 @@ import type { IdempotencyStore } from './idempotency.ts';
 import type { AccountId, LedgerStore, Transfer } from './ledger-store.ts';
 import type { LifecycleStore } from './lifecycle.ts';
 import type { ModerationStore } from './moderation.ts';
+import type { MoneyStore } from './money.ts';
 import type { NetworkStore } from './network.ts';
 import type { JobOrder, JobPageFilter, ResultPageFilter } from './orders.ts';
 import type { QuoteStore } from './quotes.ts';
@@ -53,6 +54,7 @@ export interface Store {
   readonly moderation: ModerationStore;
   readonly network: NetworkStore;
   readonly webhooks: WebhookStore;
+  readonly money: MoneyStore;
   readonly apiKeys: ApiKeyStore;
   readonly quotes: QuoteStore;
   readonly idempotency: IdempotencyStore;

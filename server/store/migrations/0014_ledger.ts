@@ -21,7 +21,7 @@ export async function up(db: Db): Promise<void> {
     // The issuers alone: see `mayBeNegative`.
     .addCheckConstraint(
       'accounts_covered',
-      sql`debits_posted + debits_pending <= credits_posted or id in ('operator/issuance', 'operator/exchange', 'chain/outside')`,
+      sql`debits_posted + debits_pending <= credits_posted or id in ('operator/issuance', 'operator/exchange', 'chain/outside', 'chain/hot')`,
     )
     .modifyEnd(strictTable)
     .execute();
