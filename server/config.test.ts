@@ -18,6 +18,7 @@ test('defaults', () => {
     retentionMs: 90 * 86_400_000,
     trustProxy: false,
     tls: null,
+    payouts: null,
     logLevel: 'info',
   };
   expect(readConfig({})).toEqual(defaults);
@@ -40,6 +41,13 @@ test('every variable', () => {
     HTTPS: 'on',
     TLS_CERT: '/etc/c.pem',
     TLS_KEY: '/etc/k.pem',
+    PAYOUTS: 'on',
+    SETTLE_TOKEN: 's'.repeat(32),
+    TOKEN_NAME: 'USDC',
+    PAYOUT_MINIMUM_MICRO_CREDITS: '3',
+    PAYOUT_OPENING_MICRO_CREDITS: '2',
+    HOLDBACK_SECONDS: '60',
+    SCREENING: './screen.ts',
     LOG_LEVEL: 'silent',
   };
   expect(readConfig(env)).toEqual({
@@ -55,6 +63,14 @@ test('every variable', () => {
     retentionMs: 86_400_000,
     trustProxy: true,
     tls: { certPath: '/etc/c.pem', keyPath: '/etc/k.pem' },
+    payouts: {
+      settleToken: 's'.repeat(32),
+      tokenName: 'USDC',
+      minimum: 3n,
+      opening: 2n,
+      holdbackMs: 60_000,
+      screeningPath: './screen.ts',
+    },
     logLevel: 'silent',
   });
   for (const origin of ['http://localhost:8080', 'http://192.168.1.5:8080', 'http://[::1]:3000'])

@@ -29,6 +29,8 @@ export interface CoordinatorDeps {
   readonly privateSwarm: boolean;
   /** How long a newcomer's pay can be voided. */
   readonly vestingMsMax: number;
+  /** Pay in credits vests no earlier. */
+  readonly holdbackMs: number;
   readonly clock: () => number;
   readonly random: RandomBytes;
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
@@ -98,8 +100,8 @@ export class Coordinator {
     const leaseKey = createSecretKey(await deps.store.secret('lease'));
     const drawKey = createSecretKey(await deps.store.secret('draw'));
     const epoch = await deps.store.nextEpoch();
-    const { spec, privateSwarm, vestingMsMax } = deps;
-    const config = { leaseKey, drawKey, epoch, spec, privateSwarm, vestingMsMax };
+    const { spec, privateSwarm, vestingMsMax, holdbackMs } = deps;
+    const config = { leaseKey, drawKey, epoch, spec, privateSwarm, vestingMsMax, holdbackMs };
     const coordinator = new Coordinator(deps, emptyState(config, deps.clock()));
     await coordinator.#load();
     coordinator.#ticker = setInterval(() => void coordinator.dispatch({ type: 'tick' }).catch(() => undefined), TICK_MS);

@@ -112,6 +112,7 @@ export class World {
       spec: () => spec,
       privateSwarm: config.privateSwarm,
       vestingMsMax: 600_000,
+      holdbackMs: 0,
       clock,
       random,
       log,

@@ -9,7 +9,7 @@ import type { Pool } from './checks/pool.ts';
 import type { Coordinator } from './coordinator.ts';
 import { describeJob } from './core/ending.ts';
 import { inputBytesOf } from './core/fetching.ts';
-import { grantAccount, holds, splitHold } from './core/ledger.ts';
+import { holds, prepaidAccount, splitHold } from './core/ledger.ts';
 import { priceJob } from './core/pricing.ts';
 import type { Event } from './core/state.ts';
 import { acceptedView } from './core/verdicts.ts';
@@ -145,6 +145,7 @@ export class Jobs {
     const rate = group?.mode === 'only' ? 0n : (terms?.ratePerUnit ?? ratePerUnit);
     const price = priceJob(spec, context, checks, rate);
     const hold = price.work + price.checks;
+    const unit = gallery ? 'test' : (request.unit ?? 'test');
     const job: StoredJob = {
       id: context.id,
       title: request.title,
@@ -161,11 +162,13 @@ export class Jobs {
       prepared,
       inputs,
       checks,
-      unit: 'test',
+      unit,
       ratePerUnit: rate,
       workHeld: price.work,
       checksHeld: price.checks,
-      heldFrom: gallery ? [{ account: ISSUANCE, microCredits: hold }] : splitHold(owner, hold, await store.ledger.balance(grantAccount(owner), 'test')),
+      heldFrom: gallery
+        ? [{ account: ISSUANCE, microCredits: hold }]
+        : splitHold(owner, unit, hold, await store.ledger.balance(prepaidAccount(owner, unit), unit)),
       closing: false,
       createdMs: clock(),
       endedMs: null,

@@ -6,7 +6,7 @@ import { countParts, type JobId, type OwnerId, type PartMask } from '../shared/m
 import type { ExtensionQuote, ExtensionRequest, JobFile, JobView, Visibility } from '../shared/schemas.ts';
 import { InputError, type WorkloadEntry } from '../shared/workload.ts';
 import type { Coordinator } from './coordinator.ts';
-import { grantAccount, holds, spentFrom, splitHold } from './core/ledger.ts';
+import { holds, prepaidAccount, spentFrom, splitHold } from './core/ledger.ts';
 import { type Price, partPrice, priceJob } from './core/pricing.ts';
 import { tileNumber } from './core/verifier.ts';
 import { contextOf, gridOf, JobError, type Jobs, refusedBy } from './jobs.ts';
@@ -108,7 +108,7 @@ export class Lifecycle {
       throw new JobError('too_many', `At most ${limits.openJobsPerOwnerMax} jobs may be open at a time.`);
     const workSpent = kept.reduce((sum, { at, parts }) => sum + workPrice(job, at, parts), 0n);
     const checksSpent = await store.lifecycle.spentOnAudits(id, job.unit);
-    const from = splitHold(owner, hold, await store.ledger.balance(grantAccount(owner), job.unit));
+    const from = splitHold(owner, job.unit, hold, await store.ledger.balance(prepaidAccount(owner, job.unit), job.unit));
     const extended: StoredJob = {
       ...job,
       status: 'open',

@@ -120,6 +120,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
     spec: (id) => workload(id)?.spec,
     privateSwarm: config.privateSwarm,
     vestingMsMax: config.vestingMsMax,
+    holdbackMs: config.payouts?.holdbackMs ?? 0,
     clock,
     random: randomBytes,
     log,

@@ -50,6 +50,8 @@ export const checksPolicy = Type.Object(
 export type ChecksPolicy = Static<typeof checksPolicy>;
 export const defaultChecks: ChecksPolicy = { targetError: 1e-4 };
 
+const creditUnit = Type.Union([Type.Literal('test'), Type.Literal('credit')]);
+
 export const quoteRequest = Type.Object(
   {
     workload: text(40, 1),
@@ -60,6 +62,8 @@ export const quoteRequest = Type.Object(
     /** A group of the requester's, and what it means for this job: both or neither. */
     group: Type.Optional(groupId),
     groupMode: Type.Optional(groupMode),
+    /** What it is to be paid with: test credits where nothing is said. The price is the same number. */
+    unit: Type.Optional(creditUnit),
   },
   closed,
 );
@@ -107,6 +111,8 @@ export const jobView = Type.Object({
   /** Told to members only. `members`: how many of them have helped, where nobody else may. */
   group: Type.Optional(Type.Object({ id: groupId, name: Type.String(), mode: groupMode, members: Type.Optional(Type.Integer()) })),
   mine: Type.Boolean(),
+  /** What it is paid with. */
+  unit: creditUnit,
   seed: u32,
   params: Type.Unknown(),
   prepared: Type.Unknown(),
@@ -161,7 +167,7 @@ export type AcceptedPage = Static<typeof acceptedPage>;
 /* Accounts */
 
 export const balance = Type.Object({
-  unit: Type.Union([Type.Literal('test'), Type.Literal('credit')]),
+  unit: creditUnit,
   grantMicroCredits: microCredits,
   /** Paid for, to be spent on jobs. */
   depositedMicroCredits: microCredits,
@@ -180,7 +186,7 @@ export type AccountView = Static<typeof accountView>;
 export const statementRow = Type.Object({
   id: Type.String(),
   atMs: Type.Number(),
-  unit: Type.Union([Type.Literal('test'), Type.Literal('credit')]),
+  unit: creditUnit,
   account: Type.Union([Type.Literal('grant'), Type.Literal('deposited'), Type.Literal('earned'), Type.Literal('vesting'), Type.Literal('site')]),
   /** Signed: what came in is positive. */
   microCredits,

@@ -50,6 +50,7 @@ const coordinator = await Coordinator.open({
   spec: () => spec,
   privateSwarm: false,
   vestingMsMax: VESTING_MS_MAX,
+  holdbackMs: 0,
   clock: Date.now,
   random: randomBytes,
   log,

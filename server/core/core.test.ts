@@ -162,7 +162,7 @@ describe('money', () => {
     expect(priceJob(spec, context, { targetError: 1e-6 }, 1_000_000n).checks).toBe(work / 2n);
   });
 
-  const job = { id: lease.job, unit: 'test', owner, heldFrom: splitHold(owner, 100n, 30n) } as StoredJob;
+  const job = { id: lease.job, unit: 'test', owner, heldFrom: splitHold(owner, 'test', 100n, 30n) } as StoredJob;
 
   it('holds granted credits first and refunds earned ones first', () => {
     expect(job.heldFrom).toEqual([

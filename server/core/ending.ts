@@ -78,6 +78,7 @@ export function describeJob(
     extensions: stored.extensions,
     gallery: stored.gallery,
     mine,
+    unit: stored.unit,
     seed: stored.seed,
     params: stored.params,
     prepared: stored.prepared,

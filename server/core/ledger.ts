@@ -1,20 +1,21 @@
 import type { MicroCredits } from '../../shared/credits.ts';
-import type { ContributorId, JobId, OwnerId } from '../../shared/model.ts';
+import type { ContributorId, CreditUnit, JobId, OwnerId } from '../../shared/model.ts';
 import type { AccountId, StoredJob, StoredResult, Transfer } from '../store/store.ts';
 import type { DrawRound, Question, VestingResult } from './state.ts';
 
 /** Builds the transfers of a job's life. Ids are derived, so that doing a thing twice is doing it once. */
 
-export const grantAccount = (owner: OwnerId): AccountId => `${owner}/grant`;
+/** What is there to be spent on jobs only, and is spent first: test credits that were given, or credits that were paid for. */
+export const prepaidAccount = (owner: OwnerId, unit: CreditUnit): AccountId => `${owner}/${unit === 'test' ? 'grant' : 'deposited'}`;
 export const earnedAccount = (owner: OwnerId): AccountId => `${owner}/earned`;
 export const jobAccount = (job: JobId): AccountId => `job/${job}`;
 
-/** Takes the hold from the given test credits first, then from what was earned. The store refuses what is not covered. */
-export function splitHold(owner: OwnerId, amount: MicroCredits, granted: MicroCredits): StoredJob['heldFrom'] {
-  const fromGrant = granted < amount ? granted : amount;
+/** Takes the hold from what is prepaid first, then from what was earned. The store refuses what is not covered. */
+export function splitHold(owner: OwnerId, unit: CreditUnit, amount: MicroCredits, prepaid: MicroCredits): StoredJob['heldFrom'] {
+  const fromPrepaid = prepaid < amount ? prepaid : amount;
   return [
-    { account: grantAccount(owner), microCredits: fromGrant },
-    { account: earnedAccount(owner), microCredits: amount - fromGrant },
+    { account: prepaidAccount(owner, unit), microCredits: fromPrepaid },
+    { account: earnedAccount(owner), microCredits: amount - fromPrepaid },
   ].filter(({ microCredits }) => microCredits > 0n);
 }
 
@@ -50,7 +51,7 @@ export function spentFrom(heldFrom: StoredJob['heldFrom'], spent: MicroCredits):
 export const vestingAccount = (contributor: ContributorId): AccountId => `vesting/${contributor}`;
 
 /** Where money of a job goes back to after its end: to what was earned, if any of the hold came from there. */
-export const refundAccount = (job: StoredJob): AccountId => job.heldFrom.at(-1)?.account ?? grantAccount(job.owner);
+export const refundAccount = (job: StoredJob): AccountId => job.heldFrom.at(-1)?.account ?? prepaidAccount(job.owner, job.unit);
 
 /** Pays an accepted result into its contributor's vesting account. */
 export const payment = (job: StoredJob, result: StoredResult, microCredits: MicroCredits, atMs: number): Transfer => ({

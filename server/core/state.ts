@@ -76,6 +76,8 @@ export interface CoreConfig {
   readonly privateSwarm: boolean;
   /** How long a newcomer's pay can be voided. */
   readonly vestingMsMax: number;
+  /** Pay in credits vests no earlier than this, however long a record is. */
+  readonly holdbackMs: number;
 }
 
 export interface Job {

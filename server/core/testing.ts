@@ -105,6 +105,7 @@ export class Desk {
         spec: () => this.#spec,
         privateSwarm: true,
         vestingMsMax: 600_000,
+        holdbackMs: 0,
       },
       this.now,
     );

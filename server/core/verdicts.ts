@@ -185,10 +185,11 @@ export function accept(state: State, job: Job, pending: PendingResult, now: numb
   const standing = contributor ? standingOf(contributor, job.record, now) : newStanding(now);
   const bound = contributor?.trusted ? 0 : errorBound(standing, size, pending.evidence);
   // Also where nothing is paid: until it has vested, a proven lie takes the result back.
+  const { vestingMsMax, holdbackMs } = state.config;
   const vesting: Vesting = {
     unit: job.stored.unit,
     microCredits: amount,
-    vestsAtMs: now + (!contributor?.trusted ? vestingMs(state.config.vestingMsMax, standing, size) : 0),
+    vestsAtMs: now + Math.max(contributor?.trusted ? 0 : vestingMs(vestingMsMax, standing, size), job.stored.unit === 'credit' ? holdbackMs : 0),
     refundTo: refundAccount(job.stored),
   };
   const own = owner === job.stored.owner;

@@ -31,6 +31,7 @@ const quoteRequest = {
   checks: 'How certain you want to be; left out: one wrong element in 10,000 at most.',
   group: 'A group of yours, and with `groupMode` what it means for this job: both or neither.',
   groupMode: '`first`: its members get the work before others. `only`: nobody else gets or sees it, and it costs nothing.',
+  unit: 'What it is to be paid with: test credits where nothing is said. The price is the same number.',
 };
 const apiKey = {
   id: 'Id of the key.',
@@ -113,6 +114,7 @@ export const fieldTexts: Readonly<Record<string, Readonly<Record<string, string>
     gallery: 'A sample that the operator ordered.',
     group: 'The group that it is for; told to members alone.',
     mine: 'Whether it is yours.',
+    unit: 'What it is paid with.',
     seed: 'Seed of every random choice in it.',
     params: 'Settings of the workload.',
     prepared: 'What the coordinator made of the inputs.',

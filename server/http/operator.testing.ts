@@ -44,6 +44,7 @@ export const withOperatorApp = <T>(run: (test: OperatorApp) => Promise<T>, optio
       spec: (id) => workload(id)?.spec,
       privateSwarm: true,
       vestingMsMax: 0,
+      holdbackMs: 0,
       clock,
       random: randomBytes,
       log: silent,

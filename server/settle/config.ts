@@ -6,6 +6,7 @@ import { ConfigError } from '../config.ts';
 /** Every environment variable that the settle process reads, and what a wrong value is answered with. */
 const variables = {
   COORDINATOR_URL: ['^https?://[^\\s/]{1,255}$', 'the address of the coordinator, such as http://127.0.0.1:8080'],
+  PUBLIC_ORIGIN: ['^https?://[^\\s/]{1,255}$', 'the coordinator’s address as browsers have it: wallets sign it'],
   SETTLE_TOKEN: ['^[\\x21-\\x7e]{32,200}$', '32 to 200 characters without spaces, the same as the coordinator has'],
   SOLANA_RPC: ['^https?://\\S{1,500}$', 'the address of a node’s JSON-RPC'],
   SOLANA_CHAIN: ['^solana:(mainnet|devnet|testnet|localnet)$', 'solana:mainnet, solana:devnet, solana:testnet or solana:localnet'],
@@ -19,6 +20,8 @@ type Name = keyof typeof variables;
 
 export interface SettleConfig {
   readonly coordinatorUrl: string;
+  /** Scheme, host and port that browsers see. */
+  readonly origin: string;
   readonly token: string;
   readonly rpcUrl: string;
   readonly chain: string;
@@ -57,6 +60,7 @@ export function readSettleConfig(env: Readonly<Record<string, string | undefined
   const of = (name: Name): string => env[name] ?? '';
   return {
     coordinatorUrl: of('COORDINATOR_URL'),
+    origin: of('PUBLIC_ORIGIN'),
     token: of('SETTLE_TOKEN'),
     rpcUrl: of('SOLANA_RPC'),
     chain: of('SOLANA_CHAIN'),

@@ -62,6 +62,7 @@ class World {
       clock: () => 1_800_000_000_000,
       marker: () => `m${this.#markers++}`,
       dayTokensMax: 10n ** 12n,
+      expected: { origin: 'https://a.test', chain: 'solana:localnet', mint: 'm' },
       log: () => undefined,
     });
   }

@@ -2,7 +2,7 @@ import type { Chain, Status } from './chain.ts';
 import { BatchTooLarge } from './chain.ts';
 import type { Attempt, Journal, OpenBatch, Share, Withdrawal } from './journal.ts';
 import { readMemo, writeMemo } from './memo.ts';
-import { refusalOf, type SignedOrder } from './order.ts';
+import { type Order, refusalOf, type SignedOrder } from './order.ts';
 
 /*
  * Pays withdrawals out, each once. What is to happen is in the journal before it happens, so a process that is killed anywhere goes on where it
@@ -23,6 +23,8 @@ export interface MachineOptions {
   readonly clock: () => number;
   /** A fresh marker: at most 32 visible ASCII characters that nobody can guess. */
   readonly marker: () => string;
+  /** What every order must name: a signature that was meant for another site, chain or token pays nothing here. */
+  readonly expected: Pick<Order, 'origin' | 'chain' | 'mint'>;
   /** Base units that may leave within 24 hours: what a stolen coordinator or key can take at most before somebody looks. */
   readonly dayTokensMax: bigint;
   readonly log: (fields: object, message: string) => void;
@@ -63,13 +65,19 @@ export class Machine {
     const { journal, log } = this.#options;
     for (const order of orders) {
       if (journal.withdrawal(order.id)) continue;
-      const refusal = refusalOf(order);
+      const refusal = this.#foreign(order) ?? refusalOf(order);
       if (refusal === null) journal.take(order);
       else {
         log({ withdrawal: order.id, refusal }, 'an order was refused');
         journal.refuse(order, refusal);
       }
     }
+  }
+
+  #foreign(order: Order): string | null {
+    const { expected } = this.#options;
+    const wrong = (['origin', 'chain', 'mint'] as const).find((field) => order[field] !== expected[field]);
+    return wrong === undefined ? null : `${wrong}: ${order[wrong]}, not ${expected[wrong]}`;
   }
 
   /**

@@ -40,8 +40,9 @@ export class Settler {
     this.#chain = chain;
     this.#decimals = decimals;
     this.#journal = journal;
-    const { dayTokensMax, log } = options;
-    this.#machine = new Machine({ journal, chain, clock: Date.now, marker: () => `b_${toBase64Url(randomBytes(MARKER_BYTES))}`, dayTokensMax, log });
+    const { dayTokensMax, log, origin, mint } = options;
+    const expected = { origin, mint, chain: options.chain };
+    this.#machine = new Machine({ journal, chain, clock: Date.now, marker: () => `b_${toBase64Url(randomBytes(MARKER_BYTES))}`, expected, dayTokensMax, log });
   }
 
   /** Throws where another process has the journal, or the token is none that can be paid. */

@@ -74,6 +74,7 @@ export class Ours implements Policy {
       spec: () => this.#spec,
       privateSwarm: false,
       vestingMsMax: VESTING_MS_MAX,
+      holdbackMs: 0,
     };
     return emptyState(config, this.#world.now());
   }
