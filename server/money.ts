@@ -79,6 +79,8 @@ interface Heard {
 export class Money {
   readonly #deps: MoneyDeps;
   #heard: Heard | null = null;
+  /** When what is earned was last compared with the newest epoch. */
+  #comparedMs = 0;
 
   constructor(deps: MoneyDeps) {
     this.#deps = deps;
@@ -187,7 +189,8 @@ export class Money {
   async #epoch(): ReturnType<Store['money']['newestEpoch']> {
     const { store, clock } = this.#deps;
     const newest = await store.money.newestEpoch();
-    if (newest && clock() - newest.atMs < EPOCH_MS) return newest;
+    if (newest && clock() - Math.max(newest.atMs, this.#comparedMs) < EPOCH_MS) return newest;
+    this.#comparedMs = clock();
     return writeEpoch(store.money, await store.secret('earnings'), clock());
   }
 
