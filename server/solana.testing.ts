@@ -23,6 +23,11 @@ export class TestWallet {
     this.address = encodeBase58(this.publicKey);
   }
 
+  /** 32 bytes. */
+  get privateKey(): Uint8Array {
+    return Buffer.from(this.#key.export({ format: 'jwk' }).d ?? '', 'base64url');
+  }
+
   sign(message: Uint8Array): Uint8Array {
     return sign(null, message, this.#key);
   }

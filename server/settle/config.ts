@@ -32,6 +32,7 @@ export interface SettleConfig {
   readonly dir: string;
   /** The journal comes from a copy: wait until nothing that it does not know can land. */
   readonly restored: boolean;
+  readonly roundMs: number;
 }
 
 const keyFile = Type.Array(Type.Integer({ minimum: 0, maximum: 255 }), { minItems: 64, maxItems: 64 });
@@ -51,12 +52,18 @@ function readKey(path: string): Uint8Array {
   }
 }
 
-/** Throws `ConfigError` naming every variable that is wrong or missing: nothing here has a default, for all of it is about money. */
+/** Between two looks at everything. */
+const ROUND_MS = 2000;
+const roundText = /^[1-9][0-9]{1,4}$/;
+
+/** Throws `ConfigError` naming every variable that is wrong or missing: what is about money has no default. */
 export function readSettleConfig(env: Readonly<Record<string, string | undefined>>): SettleConfig {
   const names = Object.keys(variables) as Name[];
   const wrong = names.filter((name) => !new RegExp(variables[name][0]).test(env[name] ?? ''));
   if (wrong.length > 0)
     throw new ConfigError(wrong.map((name) => `${name} ${env[name] ? 'is not well-formed' : 'is not set'}; it must be ${variables[name][1]}.`).join('\n'));
+  const round = env.SETTLE_ROUND_MS;
+  if (round && !roundText.test(round)) throw new ConfigError('SETTLE_ROUND_MS is not well-formed; it must be a whole number from 10 to 99999.');
   const of = (name: Name): string => env[name] ?? '';
   return {
     coordinatorUrl: of('COORDINATOR_URL'),
@@ -70,5 +77,6 @@ export function readSettleConfig(env: Readonly<Record<string, string | undefined
     dayTokensMax: BigInt(of('SETTLE_DAY_TOKENS')),
     dir: of('SETTLE_DIR'),
     restored: env.SETTLE_RESTORED === 'on',
+    roundMs: round ? Number(round) : ROUND_MS,
   };
 }

@@ -236,14 +236,14 @@ export class Machine {
     }
   }
 
-  /** Those that the hot wallet and the day's limit allow, one of each wallet. One that is too large now lets smaller ones pass. */
+  /** Those that the hot wallet and the day’s limit allow, one of each wallet at a time. One that is too large now lets smaller ones pass. */
   async #affordable(waiting: readonly Withdrawal[]): Promise<Withdrawal[]> {
     const { journal, chain, clock, dayTokensMax } = this.#options;
     if (waiting.length === 0) return [];
     let left = (await chain.balance()).tokens - journal.tokensOpen();
     let day = dayTokensMax - journal.tokensSince(clock() - DAY_MS);
     // Two payments into one account that is not there yet would both open it, and both keep the price of it.
-    const wallets = new Set<string>();
+    const wallets = new Set(journal.openBatches().flatMap(({ shares }) => shares.map(({ to }) => to)));
     return waiting.filter(({ order: { tokens, wallet } }) => {
       if (tokens > left) this.#waiting = 'the hot wallet is short of tokens';
       else if (tokens > day) this.#waiting = 'the day’s limit is reached';

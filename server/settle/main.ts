@@ -5,8 +5,6 @@ import { Settler } from './settler.ts';
 
 /* `npm run settle`: pays withdrawals out and reports deposits. One such process, beside or far from the coordinator; see README.md here. */
 
-const ROUND_MS = 2000;
-
 /** The first blocks of the public networks: a node of another one would take real orders for play, or the other way round. */
 const genesis: Readonly<Record<string, string>> = {
   'solana:mainnet': '5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d',
@@ -28,6 +26,6 @@ const config = await readOrExit(async () => {
   await refuseOtherChain(read);
   return read;
 });
-const settler = await Settler.start({ ...config, roundMs: ROUND_MS, log });
+const settler = await Settler.start({ ...config, log });
 log({ chain: config.chain, mint: config.mint, treasury: config.treasury }, 'paying out');
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void settler.close().then(() => process.exit(0)));

@@ -20,7 +20,6 @@ const ANSWER_MS_MAX = 15_000;
 const MARKER_BYTES = 18;
 
 export interface SettlerOptions extends SettleConfig {
-  readonly roundMs: number;
   readonly log: (fields: object, message: string) => void;
 }
 
