@@ -8,7 +8,19 @@ const suffix = (random: RandomBytes): string => toBase64Url(random(12));
 
 export const newJobId = (random: RandomBytes): JobId => `j_${suffix(random)}` as JobId;
 export const newContributorId = (random: RandomBytes): ContributorId => `c_${suffix(random)}` as ContributorId;
-export const newResultId = (random: RandomBytes): ResultId => `r_${suffix(random)}` as ResultId;
+/** The characters of ids in the order in which databases sort them. */
+const SORTED = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz';
+const TIME_CHARS = 8;
+
+/**
+ * Results come by the thousand a second, and their transfers after them: ids that begin with their time (48 bits of milliseconds) lie side by side in
+ * an index, where random ones would dirty a page each. 48 random bits follow; what they name is behind the id of its job.
+ */
+export function newResultId(random: RandomBytes, atMs: number): ResultId {
+  let time = '';
+  for (let rest = atMs, char = 0; char < TIME_CHARS; char++, rest = Math.floor(rest / 64)) time = SORTED[rest % 64] + time;
+  return `r_${time}${toBase64Url(random(6))}` as ResultId;
+}
 export const newConsentId = (random: RandomBytes): ConsentId => `k_${suffix(random)}` as ConsentId;
 export const newSiteId = (random: RandomBytes): SiteId => `s_${suffix(random)}` as SiteId;
 export const newGroupId = (random: RandomBytes): GroupId => `g_${suffix(random)}` as GroupId;

@@ -135,7 +135,7 @@ async function takeResult(deps: ContributeDeps, session: Session, message: schem
   const inline = message.inline === null ? null : bytes;
   const events = await coordinator.dispatch({
     type: 'handIn',
-    id: newResultId(deps.randomBytes),
+    id: newResultId(deps.randomBytes, deps.clock()),
     lease,
     salt: saltOf(token),
     root: fromHex(root),

@@ -27,3 +27,16 @@ export function reusable<Row extends object>(
     return Number(numAffectedRows ?? 0);
   };
 }
+
+/** The same for a query whose only values are a list, in the order given: built once per length of it. */
+export function reusableQuery<Row>(
+  build: (db: Kysely<Tables>, values: readonly string[]) => Compilable<Row>,
+): (db: Kysely<Tables>, values: readonly string[]) => Promise<Row[]> {
+  const compiled = new Map<number, CompiledQuery<Row>>();
+  return async (db, values) => {
+    const query = compiled.get(values.length) ?? build(db, values).compile();
+    compiled.set(values.length, query);
+    if (values.length !== query.parameters.length) throw new Error(`a query of ${query.parameters.length} values was given ${values.length}`);
+    return (await db.executeQuery<Row>({ ...query, parameters: values })).rows;
+  };
+}

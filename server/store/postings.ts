@@ -1,6 +1,6 @@
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
 import type { LedgerUnit } from '../../shared/model.ts';
-import { inBatches, reusable } from './batches.ts';
+import { inBatches, reusable, reusableQuery } from './batches.ts';
 import type { AccountsTable, Tables, TransfersTable } from './schema.ts';
 import { type AccountId, AlreadyEnded, InsufficientCredits, type Transfer } from './store.ts';
 
@@ -59,6 +59,9 @@ async function postBatch(trx: Db, batch: readonly Transfer[]): Promise<void> {
   await insertTransfers(trx, fresh.map(transferRow));
 }
 
+const selectTransfers = reusableQuery((db, ids) => db.selectFrom('transfers').selectAll().where('id', 'in', ids));
+const selectAccounts = reusableQuery((db, ids) => db.selectFrom('accounts').selectAll().where('id', 'in', ids as AccountId[]));
+
 const SUMS = ['debits_posted', 'credits_posted', 'debits_pending', 'credits_pending'] as const;
 
 const upsertAccounts = reusable<AccountsTable>((db, rows) =>
@@ -89,7 +92,7 @@ const transferRow = ({ id, unit, debit, credit, microCredits, phase, pending, ki
 async function unposted(trx: Db, batch: readonly Transfer[]): Promise<{ fresh: Transfer[]; pending: ReadonlyMap<string, Transfer> }> {
   const ends = batch.flatMap(({ pending }) => pending ?? []);
   const ids = [...batch.map(({ id }) => id), ...ends];
-  const rows = (await trx.selectFrom('transfers').selectAll().where('id', 'in', ids).execute()).map(transferOf);
+  const rows = (await selectTransfers(trx, ids)).map(transferOf);
   const known = new Map(rows.map((row) => [row.id, row]));
   const fresh: Transfer[] = [];
   for (const transfer of batch) {
@@ -116,7 +119,7 @@ async function apply(trx: Db, transfers: readonly Transfer[], pending: ReadonlyM
   const accounts = new Map<string, AccountsTable>();
   for (const { unit, debit, credit } of transfers) for (const id of [debit, credit]) accounts.set(keyOf(id, unit), emptyAccount(id, unit));
   const ids = [...new Set([...accounts.values()].map(({ id }) => id))];
-  for (const row of await trx.selectFrom('accounts').selectAll().where('id', 'in', ids).execute()) {
+  for (const row of await selectAccounts(trx, ids)) {
     const account = accounts.get(keyOf(row.id, row.unit));
     if (account) Object.assign(account, row);
   }
