@@ -9,6 +9,7 @@ import { workload, workloadIds } from '../shaders/registry.ts';
 import { formatCredits } from '../shared/credits.ts';
 import type { AccountView, JobRequest, JobView } from '../shared/schemas.ts';
 import { type Child, startChild } from './child.ts';
+import { type DemoMoney, openDemoMoney } from './demo-money.ts';
 import { buildPages, root } from './pages.ts';
 
 /**
@@ -30,7 +31,11 @@ interface ContributorSays {
 
 const earningsOf = ({ earnedMicroCredits, vestingMicroCredits }: ContributorSays): bigint => BigInt(earnedMicroCredits) + BigInt(vestingMicroCredits);
 
-const testGrant = ({ balances }: AccountView): bigint => BigInt(balances.find(({ unit }) => unit === 'test')?.grantMicroCredits ?? '0');
+/** What there is to be spent on jobs alone. */
+const prepaid = ({ balances }: AccountView, of: 'test' | 'credit'): bigint => {
+  const balance = balances.find(({ unit }) => unit === of);
+  return BigInt((of === 'test' ? balance?.grantMicroCredits : balance?.depositedMicroCredits) ?? '0');
+};
 
 /**
  * What the requester spent, what the job paid and what the contributor earned must be the same amount of micro-credits.
@@ -45,7 +50,7 @@ export function ledgerProblem(spent: bigint, paid: bigint, earned: bigint, round
 /** The last resort of a contributor is a page, which shows two decimals. */
 const roundingOf = ({ adapter }: ContributorSays): bigint => (adapter.includes('Chromium') ? 5_000n : 0n);
 
-async function submitSample(tessera: Tessera): Promise<{ job: JobView; output: { id: string; extension: string } }> {
+async function submitSample(tessera: Tessera, unit: 'test' | 'credit'): Promise<{ job: JobView; output: { id: string; extension: string } }> {
   const [id] = workloadIds;
   const entry = id && workload(id);
   if (!entry) throw new Error('shaders/registry.ts lists no workload');
@@ -53,7 +58,7 @@ async function submitSample(tessera: Tessera): Promise<{ job: JobView; output: {
   if (!sample) throw new Error(`${id} offers no sample`);
   const files: Record<string, string> = {};
   for (const [name, bytes] of Object.entries(sample.files)) files[name] = (await tessera.upload(new Blob([new Uint8Array(bytes)]))).hash;
-  const request = { workload: id, params: sample.params, files, title: sample.title, visibility: 'unlisted' };
+  const request = { workload: id, params: sample.params, files, title: sample.title, visibility: 'unlisted', unit };
   const job = await tessera.submit(request as JobRequest);
   const { seed, params, prepared } = job;
   const [output] = entry.spec.outputs({ id: job.id, seed, params, prepared });
@@ -85,7 +90,7 @@ async function untilDone(tessera: Tessera, id: JobView['id'], children: readonly
   }
 }
 
-function report(job: JobView, seconds: number, says: ContributorSays, picture: string): void {
+function report(job: JobView, seconds: number, says: ContributorSays, picture: string, earnings: string): void {
   const { cpu, trusted, contributor, refuted, errorBound } = job.checksDone;
   console.log(
     [
@@ -94,35 +99,38 @@ function report(job: JobView, seconds: number, says: ContributorSays, picture: s
       `Tiles     ${job.grid.passes * job.grid.tiles} (${job.parts.accepted} parts), ${refuted} refuted`,
       `Seconds   ${seconds.toFixed(1)}`,
       `Checks    ${cpu + trusted + contributor} values recomputed; at most ${errorBound.toExponential(1)} of all values are expected to be wrong`,
-      `Earnings  ${formatCredits(earningsOf(says))} test credits, ${formatCredits(BigInt(says.vestingMicroCredits))} of them vesting`,
+      `Earnings  ${earnings}`,
       'Ledger    what the requester spent, the job paid and the contributor earned sums to zero',
     ].join('\n'),
   );
 }
 
-function startCoordinator(dataDir: string): Child {
+function startCoordinator(dataDir: string, more: NodeJS.ProcessEnv): Child {
   const { PUBLIC_ORIGIN: _, ...env } = process.env;
   return startChild(process.execPath, ['server/main.ts'], {
     cwd: root,
     // Whatever the operator's environment says of https: these two talk to each other alone.
-    env: { ...env, HTTPS: 'off', TLS_CERT: '', TLS_KEY: '', HOST: '127.0.0.1', PORT: '0', DATA_DIR: dataDir, GALLERY: 'off', LOG_LEVEL: 'warn' },
+    env: { ...env, HTTPS: 'off', TLS_CERT: '', TLS_KEY: '', HOST: '127.0.0.1', PORT: '0', DATA_DIR: dataDir, GALLERY: 'off', LOG_LEVEL: 'warn', ...more },
   });
 }
 
-async function play(dataDir: string, children: Child[], signal: AbortSignal): Promise<void> {
-  const coordinator = startCoordinator(dataDir);
+async function play(dataDir: string, children: Child[], signal: AbortSignal, money: DemoMoney | null): Promise<void> {
+  const coordinator = startCoordinator(dataDir, money?.env ?? {});
   children.push(coordinator);
   const url = (await coordinator.line(/ready: (http\S+)/, READY_MS_MAX))[1] ?? '';
 
   const tessera = new Tessera({ server: url });
-  const granted = testGrant(await tessera.session());
-  const { job, output } = await submitSample(tessera);
+  await tessera.session();
+  const unit = money ? 'credit' : 'test';
+  const identity = await money?.begin(url, tessera);
+  const before = prepaid(await tessera.account(), unit);
+  const { job, output } = await submitSample(tessera, unit);
   const held = formatCredits(BigInt(job.heldMicroCredits));
-  console.log(`Job       ${job.title}: ${job.grid.passes * job.grid.tiles} tiles, ${held} test credits held`);
+  console.log(`Job       ${job.title}: ${job.grid.passes * job.grid.tiles} tiles, ${held} ${money ? 'credits' : 'test credits'} held`);
 
   const startedMs = performance.now();
   const lines: string[] = [];
-  const contributor = startChild(process.execPath, ['client/headless.ts', '--url', url, '--json'], {
+  const contributor = startChild(process.execPath, ['client/headless.ts', '--url', url, '--json', ...(identity ? ['--identity', identity] : [])], {
     cwd: root,
     env: process.env,
     onLine: (line) => lines.push(line),
@@ -141,14 +149,20 @@ async function play(dataDir: string, children: Child[], signal: AbortSignal): Pr
   await contributor.exited;
   const says = JSON.parse(lines.at(-1) ?? 'null') as ContributorSays | null;
   if (!says) throw new Error(`the contributor said nothing:\n${contributor.tail()}`);
-  report(done, seconds, says, picture);
-  const spent = granted - testGrant(await tessera.account());
-  const problem = ledgerProblem(spent, BigInt(done.paidMicroCredits), earningsOf(says), roundingOf(says));
+  const earned = money ? await money.earned(BigInt(done.paidMicroCredits), signal) : earningsOf(says);
+  const vesting = money ? 'vested' : `${formatCredits(BigInt(says.vestingMicroCredits))} of them vesting`;
+  report(done, seconds, says, picture, `${formatCredits(earned)} ${money ? 'credits' : 'test credits'}, ${vesting}`);
+  const spent = before - prepaid(await tessera.account(), unit);
+  const problem = ledgerProblem(spent, BigInt(done.paidMicroCredits), earned, money ? 0n : roundingOf(says));
   if (problem) throw new Error(problem);
+  await money?.payOut(signal);
 }
 
-/** Plays the demo. Rejects with the reason when anything fails; no child outlives it either way. */
-export async function demo(): Promise<void> {
+/**
+ * Plays the demo. Rejects with the reason when anything fails; no child outlives it either way. `onChain`: the job is paid with credits that were
+ * deposited on a chain of this machine, and what was earned is withdrawn to it.
+ */
+export async function demo(onChain = false): Promise<void> {
   await buildPages();
   const dataDir = mkdtempSync(join(tmpdir(), 'tessera-demo-'));
   const children: Child[] = [];
@@ -159,7 +173,8 @@ export async function demo(): Promise<void> {
   process.once('SIGTERM', stop);
   const stopped = new Promise<never>((_, reject) => stopping.signal.addEventListener('abort', () => reject(stopping.signal.reason)));
   try {
-    await Promise.race([play(dataDir, children, stopping.signal), stopped]);
+    const money = onChain ? await openDemoMoney(join(dataDir, 'chain'), children) : null;
+    await Promise.race([play(dataDir, children, stopping.signal, money), stopped]);
   } finally {
     clearTimeout(late);
     stopping.abort();

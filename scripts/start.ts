@@ -25,9 +25,12 @@ async function start(): Promise<void> {
   process.on('SIGTERM', stop);
 }
 
-const extra = argv.slice(2).filter((argument) => argument !== '--demo' && argument !== '--https');
-if (extra.length > 0) {
-  console.error(`Unknown argument: ${extra.join(' ')}. Known: --https, --demo. Settings are environment variables, see README.md.`);
+const onChain = argv.join(' ').includes(' --chain local');
+const extra = argv.slice(2).filter((argument) => !['--demo', '--https'].includes(argument) && !(onChain && ['--chain', 'local'].includes(argument)));
+if (extra.length > 0 || (onChain && !argv.includes('--demo'))) {
+  console.error(
+    `Unknown argument: ${extra.join(' ') || '--chain local without --demo'}. Known: --https, --demo, --demo --chain local. Settings are environment variables, see README.md.`,
+  );
   process.exit(2);
 }
 if (argv.includes('--demo') && argv.includes('--https')) {
@@ -35,7 +38,7 @@ if (argv.includes('--demo') && argv.includes('--https')) {
   process.exit(2);
 }
 try {
-  if (argv.includes('--demo')) await (await import('./demo.ts')).demo();
+  if (argv.includes('--demo')) await (await import('./demo.ts')).demo(onChain);
   else {
     if (argv.includes('--https')) process.env.HTTPS = 'on';
     await start();

@@ -13,7 +13,7 @@ const REQUEST_MS_MAX = 30_000;
 /** The engine in this process. Works until `--tiles` are accepted or the signal aborts. Throws when it cannot go on. */
 export async function contribute(gpu: GPU, options: Options, report: Report, note: (line: string) => void, signal: AbortSignal): Promise<Outcome> {
   const { origin, tiles, powerPercent, hours, downloadBytesMax, trusted, drill } = options;
-  const { consent, contributor } = await request<ConsentGrant>(origin, 'POST', '/api/consents', { kinds: workloadIds, site: null });
+  const { consent, contributor } = options.identity ?? (await request<ConsentGrant>(origin, 'POST', '/api/consents', { kinds: workloadIds, site: null }));
   const authorization = `Contributor ${contributor.id}.${contributor.secret}`;
   const ended = Promise.withResolvers<void>();
   const engine = createEngine({

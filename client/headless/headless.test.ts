@@ -30,6 +30,7 @@ describe('arguments', () => {
       downloadBytesMax: 256 * MIB,
       json: false,
       adapter: 'auto',
+      identity: null,
       trusted: null,
       drill: null,
     }));
@@ -62,6 +63,7 @@ describe('arguments', () => {
       downloadBytesMax: 1024 * MIB,
       json: true,
       adapter: 'software',
+      identity: null,
       trusted: 'k'.repeat(40),
       drill: 'patch',
     }));

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { Value } from 'typebox/value';
 import { limits, MIB } from '../../shared/limits.ts';
+import { type ConsentGrant, consentGrant } from '../../shared/schemas.ts';
 import { parseHours } from '../comfort/hours.ts';
 import { type Drill, drills, isDrill } from './drill.ts';
 
@@ -21,6 +23,8 @@ export interface Options {
   readonly adapter: AdapterChoice;
   /** The operator's key: this contributor is his own. Never shown. */
   readonly trusted: string | null;
+  /** A contributor and its consent that somebody's account made: earnings are that account's. Null: one of its own. */
+  readonly identity: ConsentGrant | null;
   /** How to lie, to test the checks. */
   readonly drill: Drill | null;
 }
@@ -35,7 +39,7 @@ export class UsageError extends Error {
 export const usage = `Contributes this machine's GPU to a Tessera coordinator, without a browser.
 
   npm run contribute -- --url URL [--tiles N] [--power P] [--hours H] [--download-max MIB]
-                        [--adapter A] [--trusted KEY [--drill LIE]] [--json]
+                        [--adapter A] [--identity FILE] [--trusted KEY [--drill LIE]] [--json]
 
   --url URL      the coordinator, such as https://tessera.example or http://localhost:3000
   --tiles N      stop after N accepted tiles (default: go on until Ctrl-C)
@@ -46,6 +50,9 @@ export const usage = `Contributes this machine's GPU to a Tessera coordinator, w
                  takes no jobs whose inputs are larger, 1 to 4096 (default 256)
   --adapter A    auto, gpu (a real one), software (SwiftShader in Node) or chromium (a headless browser); default auto,
                  which tries them in this order
+  --identity FILE
+                 earns for an account: FILE holds the answer of POST /api/consents to a session of that account; not with
+                 --adapter chromium, which has an account of its own
   --trusted KEY  the operator's own machine: KEY is one of the coordinator's TRUSTED_KEYS, or @FILE that holds it. Its results
                  are believed and it audits those of others; not with --adapter chromium, which contributes through the page
   --drill LIE    lies on purpose, to show that it is found out: nothing, brighter, patch or coarse; nothing of it is accepted
@@ -70,6 +77,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     downloadBytesMax: MIB * integer('--download-max', values['download-max'], limits.downloadBytesMin / MIB, limits.downloadBytesMax / MIB),
     json: values.json,
     adapter,
+    identity: values.identity === undefined ? null : identityOf(values.identity, adapter),
     trusted: values.trusted === undefined ? null : keyOf(values.trusted, adapter),
     drill: values.drill === undefined ? null : drillOf(values.drill, values.trusted !== undefined),
   };
@@ -86,6 +94,7 @@ function parsed(args: readonly string[]) {
         hours: { type: 'string', default: '' },
         'download-max': { type: 'string', default: String(limits.downloadBytesDefault / MIB) },
         adapter: { type: 'string', default: 'auto' },
+        identity: { type: 'string' },
         trusted: { type: 'string' },
         drill: { type: 'string' },
         json: { type: 'boolean', default: false },
@@ -121,6 +130,17 @@ function readKey(path: string): string {
   } catch {
     throw new UsageError(`--trusted names a file that cannot be read: ${path}`);
   }
+}
+
+function identityOf(path: string, adapter: AdapterChoice): ConsentGrant {
+  if (adapter === 'chromium') throw new UsageError('--identity does not go with --adapter chromium: a page has an account of its own');
+  try {
+    const content: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    if (Value.Check(consentGrant, content)) return content;
+  } catch {
+    // Said below: what a parser quotes of it would be a secret.
+  }
+  throw new UsageError(`--identity names a file that does not hold an answer of POST /api/consents: ${path}`);
 }
 
 function drillOf(name: string, hasKey: boolean): Drill {

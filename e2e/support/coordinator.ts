@@ -111,12 +111,12 @@ export class TestCoordinator {
 export function ledgerOf(coordinator: TestCoordinator): { unit: string; sum: number; transfers: number; unexplained: number }[] {
   return coordinator.rows(`
     with moved as (
-      select credit as id, unit, micro_credits as amount from transfers
-      union all select debit, unit, -micro_credits from transfers
+      select credit as id, unit, amount from transfers where phase in ('single', 'post')
+      union all select debit, unit, -amount from transfers where phase in ('single', 'post')
     ), explained as (select id, unit, sum(amount) as balance from moved group by id, unit)
-    select a.unit, sum(a.balance) as sum,
+    select a.unit, sum(a.credits_posted - a.debits_posted) as sum,
       (select count(*) from transfers t where t.unit = a.unit) as transfers,
-      sum(a.balance <> coalesce(e.balance, 0)) as unexplained
+      sum(a.credits_posted - a.debits_posted <> coalesce(e.balance, 0)) as unexplained
     from accounts a left join explained e on e.id = a.id and e.unit = a.unit
     group by a.unit`);
 }

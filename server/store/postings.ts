@@ -60,7 +60,12 @@ async function postBatch(trx: Db, batch: readonly Transfer[]): Promise<void> {
 }
 
 const selectTransfers = reusableQuery((db, ids) => db.selectFrom('transfers').selectAll().where('id', 'in', ids));
-const selectAccounts = reusableQuery((db, ids) => db.selectFrom('accounts').selectAll().where('id', 'in', ids as AccountId[]));
+const selectAccounts = reusableQuery((db, ids) =>
+  db
+    .selectFrom('accounts')
+    .selectAll()
+    .where('id', 'in', ids as AccountId[]),
+);
 
 const SUMS = ['debits_posted', 'credits_posted', 'debits_pending', 'credits_pending'] as const;
 
