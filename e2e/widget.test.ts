@@ -107,7 +107,7 @@ test('from consent to split earnings to stop', { timeout: 2 * WORK_MS_MAX }, asy
   await Promise.all([owner.leave(), visitor.leave(), thief.leave()]);
   await coordinator.stop();
   const payments = coordinator.rows<{ share: number; rest: number }>(`
-    select s.micro_credits as share, p.micro_credits as rest from transfers s join transfers p on replace(p.id, 'vest/', 'share/') = s.id
+    select s.amount as share, p.amount as rest from transfers s join transfers p on replace(p.id, 'vest/', 'share/') = s.id
     where s.kind = 'site share' and p.kind = 'vest'`);
   expect(payments.length).toBeGreaterThan(3);
   for (const { share, rest } of payments) expect(share).toBe(Math.floor(((share + rest) * SHARE_PERCENT) / 100));

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import type { SolanaSignInInput } from '@solana/wallet-standard-features';
 import { createSignInMessageText } from '@solana/wallet-standard-util';
 import type { Page } from 'playwright';
@@ -20,10 +20,16 @@ export function base58(bytes: Uint8Array): string {
   return '1'.repeat(zeros === -1 ? bytes.length : zeros) + text;
 }
 
-/** Makes a wallet and has every later document of the page find it. */
-export async function injectWallet(page: Page): Promise<TestWallet> {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-  const raw = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32);
+/** RFC 8410: what stands before the 32 bytes of an Ed25519 key. */
+const PKCS8_HEADER = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+/** The key of a wallet from the bytes that `solana-keygen` writes. */
+export const keyOf = (bytes: Uint8Array): KeyObject =>
+  createPrivateKey({ key: Buffer.concat([PKCS8_HEADER, bytes.subarray(0, 32)]), format: 'der', type: 'pkcs8' });
+
+/** Makes a wallet, with a key of its own where none is given, and has every later document of the page find it. */
+export async function injectWallet(page: Page, privateKey: KeyObject = generateKeyPairSync('ed25519').privateKey): Promise<TestWallet> {
+  const raw = createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(-32);
   const wallet = { address: base58(raw), name: 'Test Wallet' };
   const signed = (message: Buffer): { message: number[]; signature: number[] } => ({ message: [...message], signature: [...sign(null, message, privateKey)] });
   await page.exposeFunction('testWalletSignIn', (input: SolanaSignInInput) =>
@@ -33,6 +39,10 @@ export async function injectWallet(page: Page): Promise<TestWallet> {
   await page.addInitScript(register, { ...wallet, publicKey: [...raw] });
   return wallet;
 }
+
+/** What its owner does in the wallet's own window, the next time or now. */
+export const inWallet = (page: Page, act: 'reject' | 'answer for another' | 'lock' | 'switch'): Promise<void> =>
+  page.evaluate((act) => (globalThis as unknown as { testWallet(act: string): void }).testWallet(act), act);
 
 interface Injected {
   readonly address: string;
@@ -58,6 +68,22 @@ function register({ address, name, publicKey }: Injected): void {
     for (const listener of listeners) listener({ accounts });
   };
   const bytes = (values: number[]): Uint8Array => Uint8Array.from(values);
+  const other = { ...account, address: '4'.repeat(44), publicKey: new Uint8Array(32).fill(4) };
+  let next: string | null = null;
+  Object.assign(globalThis, {
+    testWallet(act: string) {
+      if (act === 'lock') setAccounts([]);
+      else if (act === 'switch') setAccounts([other]);
+      else next = act;
+    },
+  });
+  /** What its owner decided for this one request. */
+  const decided = (): typeof account => {
+    const act = next;
+    next = null;
+    if (act === 'reject') throw new Error('User rejected the request.');
+    return act === null ? account : other;
+  };
   const wallet = {
     version: '1.0.0',
     name,
@@ -85,7 +111,7 @@ function register({ address, name, publicKey }: Injected): void {
       'solana:signIn': {
         version: '1.0.0',
         signIn: async (...inputs: object[]) => {
-          setAccounts([account]);
+          const account = decided();
           const outputs = await Promise.all((inputs.length > 0 ? inputs : [{}]).map((input) => bridge.testWalletSignIn(input)));
           return outputs.map(({ message, signature }) => ({ account, signedMessage: bytes(message), signature: bytes(signature) }));
         },
