@@ -86,10 +86,19 @@ describe('signChallenge', () => {
 
 describe('the statement', () => {
   it('shows a kind of row it does not know as it is', () => {
-    expect(kindWords('pay')).toBe('Tile accepted');
-    expect(kindWords('payout')).toBe('payout');
-    expect(kindWords('void')).toContain('Taken back');
+    const words = (kind: string, microCredits = '1') => kindWords({ kind, microCredits });
+    expect(words('pay')).toBe('Tile accepted');
+    expect(words('payout')).toBe('payout');
+    expect(words('void')).toContain('Taken back');
     expect(accountWords.vesting).toBe('vesting');
+  });
+});
+
+describe('the statement of money', () => {
+  it('says of a withdrawal whether it is held, paid or given back, and what was paid in', () => {
+    const words = ['-5', '0', '5'].map((microCredits) => kindWords({ kind: 'withdrawal', microCredits }));
+    expect(words).toEqual(['Held for a withdrawal', 'Withdrawal paid out', 'Withdrawal given back']);
+    expect(kindWords({ kind: 'deposit', microCredits: '5' })).toBe('Paid in from the wallet');
   });
 });
 

@@ -10,8 +10,7 @@ const kinds: Readonly<Record<string, string>> = {
   'site share': 'Share of a visitor’s tile',
   refund: 'Back from a job',
   claim: 'Moved to the wallet',
-  deposit: 'Paid in',
-  withdrawal: 'Withdrawn',
+  deposit: 'Paid in from the wallet',
 };
 
 /** The account that a row changes, where the kind does not say it. */
@@ -23,5 +22,10 @@ export const accountWords: Readonly<Record<StatementRow['account'], string>> = {
   site: 'site',
 };
 
-/** Words for a kind of transfer; one that this page does not know yet is shown as it is. */
-export const kindWords = (kind: string): string => kinds[kind] ?? kind;
+/** Words for a row by its kind and amount; a kind that this page does not know yet is shown as it is. */
+export function kindWords({ kind, microCredits }: Pick<StatementRow, 'kind' | 'microCredits'>): string {
+  if (kind !== 'withdrawal') return kinds[kind] ?? kind;
+  // It is held first; its end takes nothing more, or gives back.
+  const amount = BigInt(microCredits);
+  return amount < 0n ? 'Held for a withdrawal' : amount === 0n ? 'Withdrawal paid out' : 'Withdrawal given back';
+}

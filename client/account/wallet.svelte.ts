@@ -1,4 +1,6 @@
+import { WalletAccountError, WalletNotReadyError } from '@solana/wallet-adapter-base';
 import { getWallets } from '@wallet-standard/app';
+import type { Challenge, SignIn } from '../../shared/schemas.ts';
 import { api } from '../net/api.ts';
 import { session } from '../net/session.svelte.ts';
 import { connectWallet, isSolanaWallet, type SolanaWallet, signChallenge } from './wallet-sign-in.ts';
@@ -74,6 +76,17 @@ class WalletConnector {
     } finally {
       this.#busy = null;
     }
+  }
+
+  /** Has the wallet that is signed in sign a text, whatever it is for. Throws a `WalletError` when it does not. */
+  async sign(challenge: Challenge): Promise<SignIn> {
+    const address = session.account?.wallet;
+    const wallet = this.#wallets.find(({ name }) => name === remembered());
+    if (!address || !wallet) throw new WalletNotReadyError('Unlock or install the wallet that you signed in with, or sign out and connect another.');
+    const account = await connectWallet(wallet);
+    if (account?.address !== address) throw new WalletAccountError(`It shows ${account?.address}, signed in is ${address}.`);
+    if (!this.#unfollow) this.#follow(wallet, address);
+    return signChallenge(wallet, account, challenge);
   }
 
   async signOut(news = 'Signed out. This browser has an account of its own again.'): Promise<void> {

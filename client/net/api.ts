@@ -89,14 +89,23 @@ async function request(path: string, init: RequestInit): Promise<Response> {
   return response;
 }
 
-export async function call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+export async function call<T>(
+  method: 'GET' | 'POST' | 'DELETE',
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+  more: Readonly<Record<string, string>> = {},
+): Promise<T> {
   const response = await request(path, {
     method,
-    ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    ...(body === undefined ? {} : { headers: { 'content-type': 'application/json', ...more }, body: JSON.stringify(body) }),
     ...(signal ? { signal } : {}),
   });
   return (await response.json()) as T;
 }
+
+/** Of a file that is read here. */
+export const textOf = async (path: string): Promise<string> => (await request(path, {})).text();
 
 export interface ContributorKey {
   readonly id: ContributorId;

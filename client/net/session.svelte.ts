@@ -1,3 +1,4 @@
+import type { CreditUnit } from '../../shared/model.ts';
 import type { AccountView } from '../../shared/schemas.ts';
 import { type ApiError, api, asApiError } from './api.ts';
 
@@ -19,8 +20,12 @@ class Session {
 
   /** All test credits of this account in micro-credits, spendable for jobs. */
   get testMicroCredits(): bigint | null {
-    const test = this.#account?.balances.find(({ unit }) => unit === 'test');
-    return test ? BigInt(test.grantMicroCredits) + BigInt(test.earnedMicroCredits) : null;
+    return this.#spendable('test');
+  }
+
+  /** All credits of it that are not test credits. */
+  get creditMicroCredits(): bigint | null {
+    return this.#spendable('credit');
   }
 
   /** Asked for last, whatever came of it: what needs the session waits for this. */
@@ -31,6 +36,11 @@ class Session {
   refresh(): Promise<void> {
     this.#settled = this.#ask();
     return this.#settled;
+  }
+
+  #spendable(unit: CreditUnit): bigint | null {
+    const balance = this.#account?.balances.find((each) => each.unit === unit);
+    return balance ? BigInt(balance.grantMicroCredits) + BigInt(balance.depositedMicroCredits) + BigInt(balance.earnedMicroCredits) : null;
   }
 
   async #ask(): Promise<void> {

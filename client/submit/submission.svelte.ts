@@ -1,5 +1,5 @@
 import { SECOND_MS } from '../../shared/limits.ts';
-import type { BlobHash, GroupId, GroupMode } from '../../shared/model.ts';
+import type { BlobHash, CreditUnit, GroupId, GroupMode } from '../../shared/model.ts';
 import type { JobRequest, JobView, Quote, QuoteRequest } from '../../shared/schemas.ts';
 import type { WorkloadForm, WorkloadSpec } from '../../shared/workload.ts';
 import { type ApiError, api, asApiError } from '../net/api.ts';
@@ -40,6 +40,7 @@ export class Submission {
   title = $state('');
   visibility = $state<JobRequest['visibility']>('public');
   certainty = $state<Certainty>('usual');
+  #unit = $state<CreditUnit>('test');
   #group = $state<GroupId | null>(null);
   #groupMode = $state<GroupMode | null>(null);
   #files = $state.raw<Readonly<Record<string, Attachment>>>({});
@@ -117,6 +118,17 @@ export class Submission {
   get free(): boolean {
     return this.#groupMode === 'only';
   }
+  /** What it is paid with: credits only while the account has some. */
+  get unit(): CreditUnit {
+    return this.hasCredits ? this.#unit : 'test';
+  }
+  get hasCredits(): boolean {
+    return (session.creditMicroCredits ?? 0n) > 0n;
+  }
+  /** All of that unit in micro-credits; null while nothing is known. */
+  get available(): bigint | null {
+    return this.unit === 'test' ? session.testMicroCredits : session.creditMicroCredits;
+  }
   /** The last one; `stale` tells whether it is of something else than is ordered now. */
   get quote(): PromisedQuote | null {
     return this.#quote;
@@ -143,8 +155,7 @@ export class Submission {
   }
   /** What the account is short of, in micro-credits; null when it has enough or nothing is known. */
   get missing(): bigint | null {
-    const balance = session.testMicroCredits;
-    const short = !this.free && this.#quote && balance !== null ? BigInt(this.#quote.holdMicroCredits) - balance : 0n;
+    const short = !this.free && this.#quote && this.available !== null ? BigInt(this.#quote.holdMicroCredits) - this.available : 0n;
     return short > 0n ? short : null;
   }
   get ready(): boolean {
@@ -157,6 +168,13 @@ export class Submission {
     this.#group = mode === null ? null : group;
     this.#refusal = null;
     // Who computes it changes when it is done.
+    if (this.#touched) this.quoteSoon(0);
+  }
+
+  payWith(unit: CreditUnit): void {
+    this.#unit = unit;
+    this.#refusal = null;
+    // A quote is of its unit, though the number is the same.
     if (this.#touched) this.quoteSoon(0);
   }
 
@@ -255,14 +273,15 @@ export class Submission {
   }
 
   get #names(): readonly string[] {
-    return [...this.form.fields.map(({ name }) => name), 'title', 'checks', 'targetError', 'visibility', 'group'];
+    return [...this.form.fields.map(({ name }) => name), 'title', 'checks', 'targetError', 'visibility', 'group', 'unit'];
   }
 
   #request(): QuoteRequest {
     const files: Record<string, BlobHash> = {};
     for (const [name, { hash }] of Object.entries(this.#files)) if (hash && this.#shown.has(name)) files[name] = hash;
     const group = this.#group && this.#groupMode ? { group: this.#group, groupMode: this.#groupMode } : {};
-    return { workload: this.spec.id, params: $state.snapshot(this.#ordered), files, checks: certainties[this.certainty].policy, ...group };
+    const unit = this.unit === 'test' || this.free ? {} : { unit: this.unit };
+    return { workload: this.spec.id, params: $state.snapshot(this.#ordered), files, checks: certainties[this.certainty].policy, ...group, ...unit };
   }
 
   async #ask(): Promise<void> {

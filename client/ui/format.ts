@@ -1,5 +1,6 @@
 import { formatCredits, MICRO } from '../../shared/credits.ts';
 import { KIB, MIB } from '../../shared/limits.ts';
+import type { CreditUnit } from '../../shared/model.ts';
 
 /** Everything that turns numbers into words. One locale, so that pages read the same everywhere and tests can check them. */
 
@@ -34,8 +35,10 @@ export function credits(microCredits: string | bigint): string {
   return formatCredits(amount < 0n ? -rounded : rounded);
 }
 
-/** All amounts of the embedded coordinator are test credits, and every amount says so. */
-export const testCredits = (microCredits: string | bigint): string => `${credits(microCredits)} test credits`;
+/** Every amount says whether it is of test credits. */
+export const unitWords = (unit: CreditUnit): string => (unit === 'test' ? 'test credits' : 'credits');
+export const amountOf = (microCredits: string | bigint, unit: CreditUnit): string => `${credits(microCredits)} ${unitWords(unit)}`;
+export const testCredits = (microCredits: string | bigint): string => amountOf(microCredits, 'test');
 
 /** With its sign and all six decimals: for statements, where rows line up and add up. */
 export function signedCredits(microCredits: string): string {

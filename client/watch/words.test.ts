@@ -23,6 +23,7 @@ const job = (over: object): JobView =>
   ({
     title: 'Kitchen',
     status: 'open',
+    unit: 'test',
     parts: { total: 100, accepted: 41, checking: 2, leased: 3 },
     contributors: 3,
     checks: { targetError: 1e-4 },
@@ -77,6 +78,7 @@ it('tells how many tiles and members of a group helped, and that nobody pays', (
 it('compares what is paid with what is held until the job ends', () => {
   expect(costLine(job({}))).toBe('0.82 of 2.00 test credits paid');
   expect(costLine(job({ status: 'done' }))).toBe('0.82 test credits paid');
+  expect(costLine(job({ unit: 'credit' }))).toBe('0.82 of 2.00 credits paid');
 });
 
 describe('certainty', () => {

@@ -1,6 +1,6 @@
 import type { AcceptedView, ChecksDone, JobView } from '../../shared/schemas.ts';
 import type { WorkloadSpec } from '../../shared/workload.ts';
-import { count, credits, day, duration, oneIn, percent, plural, roughly, testCredits } from '../ui/format.ts';
+import { amountOf, count, credits, day, duration, oneIn, percent, plural, roughly } from '../ui/format.ts';
 
 export const acceptedShare = ({ parts }: JobView): number => parts.accepted / Math.max(1, parts.total);
 
@@ -21,7 +21,7 @@ const unspent = (job: JobView): bigint => BigInt(job.heldMicroCredits) - BigInt(
 export const refundWords = (job: JobView): string =>
   job.group?.mode === 'only'
     ? 'Nothing is held. What is accepted stays here.'
-    : `Up to ${testCredits(unspent(job))} come back: all but what is accepted, or accepted of what is being checked. What is accepted stays here.`;
+    : `Up to ${amountOf(unspent(job), job.unit)} come back: all but what is accepted, or accepted of what is being checked. What is accepted stays here.`;
 
 /** Half of all such jobs are done by the first, 95 of 100 by the second. */
 function timeLeft({ secondsLeft, ...job }: JobView & { readonly secondsLeftP95?: number | null }): string {
@@ -35,7 +35,7 @@ export function progressLine(job: JobView): string {
   if (job.status === 'done')
     return `Done by ${plural(job.contributors, 'contributor')}, ${duration(((job.endedMs ?? job.createdMs) - job.createdMs) / 1000)} after it was submitted.`;
   if (job.status === 'cancelled') {
-    const back = unspent(job) > 0n ? `${testCredits(unspent(job))} came back.` : 'Nothing was left to come back.';
+    const back = unspent(job) > 0n ? `${amountOf(unspent(job), job.unit)} came back.` : 'Nothing was left to come back.';
     return `Cancelled at ${percent(acceptedShare(job))}. ${job.group?.mode === 'only' ? 'Nothing was held.' : back}`;
   }
   const underWay = job.parts.leased + job.parts.checking > 0 ? ' What is under way is finished and paid.' : '';
@@ -82,8 +82,8 @@ export const costLine = (job: JobView): string =>
   job.group?.mode === 'only'
     ? 'It costs nothing'
     : job.status === 'open'
-      ? `${credits(job.paidMicroCredits)} of ${credits(job.heldMicroCredits)} test credits paid`
-      : `${credits(job.paidMicroCredits)} test credits paid`;
+      ? `${credits(job.paidMicroCredits)} of ${amountOf(job.heldMicroCredits, job.unit)} paid`
+      : `${amountOf(job.paidMicroCredits, job.unit)} paid`;
 
 /** How results of a job are checked; undefined where its workload is not known. */
 type Checking = WorkloadSpec['checking'] | undefined;
