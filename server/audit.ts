@@ -39,31 +39,19 @@ export async function audit(args: readonly string[], config: Config, say: Say): 
     say(`There is no database in ${config.dataDir}; DATA_DIR must be the folder of a coordinator.`);
     return WRONG_USAGE;
   }
-  const database = openToRead(path);
-  if (!database) return askCoordinator(config, say);
+  const database = new Database(path, { readonly: true, fileMustExist: true, timeout: 0 });
   try {
+    database.defaultSafeIntegers(true);
+    // Everything that is read is of one moment.
+    database.exec('begin');
     return await proveFile(database, config.dataDir, say);
   } catch (error) {
     if (!(error instanceof Database.SqliteError)) throw error;
+    if (/^SQLITE_(BUSY|LOCKED)/.test(error.code)) return askCoordinator(config, say);
     say(`${path} is no database of this version: ${error.message}. Start the coordinator once, or restore a backup.`);
     return WRONG;
   } finally {
     database.close();
-  }
-}
-
-/** Everything that is read is of one moment. Undefined: a coordinator holds the file. */
-function openToRead(path: string): Database.Database | undefined {
-  const database = new Database(path, { readonly: true, fileMustExist: true, timeout: 0 });
-  try {
-    database.defaultSafeIntegers(true);
-    database.exec('begin');
-    database.prepare('select count(*) from sqlite_master').get();
-    return database;
-  } catch (error) {
-    database.close();
-    if (error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code)) return undefined;
-    throw error;
   }
 }
 

@@ -11,7 +11,7 @@ export interface AuditingBooksDeps {
 }
 
 /** Between two looks: the rest of the process has most of the time, also while a large ledger is read for the first time. */
-const BREATH_MS = 20;
+const BREATH_MS = 10;
 /** From one proof to the next. */
 const ROUND_MS = 10 * SECOND_MS;
 
