@@ -136,7 +136,7 @@ export class World {
       log,
     });
     const watching = new Watching({ jobs: noJobs, coordinator });
-    serveViewers(sockets, { jobs: noJobs, watching, ownerOf: async () => undefined, log });
+    serveViewers(sockets, { jobs: noJobs, watching, ownerOf: async () => undefined, sessionOf: () => undefined, log });
     await app.listen({ host: '127.0.0.1', port: 0 });
     this.#server = app;
     this.#stop = async () => {

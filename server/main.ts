@@ -8,6 +8,7 @@ import { HOUR_MS, limits, MINUTE_MS } from '../shared/limits.ts';
 import type { JobId, SiteId } from '../shared/model.ts';
 import { announcement } from './announcement.ts';
 import { buildApp } from './app.ts';
+import { AuditingBooks } from './auditing-books.ts';
 import { type Certificate, givenCertificate, lanAddresses, ownCertificate } from './certificate.ts';
 import { Pool } from './checks/pool.ts';
 import { type Config, readConfig, readOrExit } from './config.ts';
@@ -18,6 +19,7 @@ import { blobRoutes } from './http/blobs.ts';
 import { eventRoutes } from './http/events.ts';
 import { jobRoutes } from './http/jobs.ts';
 import { lifecycleRoutes } from './http/lifecycle.ts';
+import { metricsRoutes } from './http/metrics.ts';
 import { moneyRoutes, settleRoutes } from './http/money.ts';
 import { networkRoutes } from './http/network.ts';
 import { operatorRoutes } from './http/operator.ts';
@@ -78,7 +80,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   const assembling = new Pool({ threads: 1, timeoutMs: limits.prepareMsMax, heapMib: limits.prepareHeapMibMax, queuedMax: PREPARE_QUEUED_MAX });
   const clock = Date.now;
   let endConsent: (consent: Parameters<ReturnType<typeof serveContributors>['endConsent']>[0]) => void = () => undefined;
-
+  let sessionEnded: ReturnType<typeof serveViewers>['sessionEnded'] = () => undefined;
   let endSite: ReturnType<typeof serveContributors>['endSite'] = () => undefined;
   const networkKey = await store.secret('network');
   const suspensions = new Suspensions(
@@ -106,6 +108,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
       await coordinator.setGroups(owner, await store.groups.idsOf(owner));
       if (left !== null) await watching.leftGroup(owner);
     },
+    sessionEnded: (hash) => sessionEnded(hash),
     isSuspended,
     siteEnded: (site, reason) => endSite(site, reason),
     readProof: (origin) => readProof(origin, { allowsLocal }),
@@ -145,7 +148,8 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host));
   ({ endConsent, endSite } = serveContributors(io, { store, blobs, coordinator, config, networkKey, isSuspended, clock, randomBytes, log }));
   const ownerOf = (cookies: string | undefined) => app.sessions.ownerOfCookies(app.parseCookie(cookies ?? ''));
-  serveViewers(io, { jobs, watching, ownerOf, log });
+  const sessionOf = (cookies: string | undefined) => app.sessions.hashOfCookies(app.parseCookie(cookies ?? ''));
+  ({ sessionEnded } = serveViewers(io, { jobs, watching, ownerOf, sessionOf, log }));
   // What is taken down is not kept. A job whose last results are being judged is swept later.
   const jobGone = (job: JobId): void => {
     watching.jobGone(job);
@@ -160,12 +164,15 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   await app.register(networkRoutes({ network }));
   await app.register(moneyRoutes({ money, store, config, sessions: app.sessions }));
   await app.register(settleRoutes({ money, config }));
+  const auditingBooks = new AuditingBooks({ ledger: store.ledger, clock, log });
+  await app.register(metricsRoutes({ auditingBooks, coordinator, dataDir: config.dataDir, clock }));
   const gallery = config.gallery ? new Gallery({ store, blobs, jobs, coordinator, log }) : undefined;
 
   await app.listen({ host: config.host, port: config.port });
   void gallery?.refill();
   retention.start();
   delivering.wake();
+  auditingBooks.start();
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.port;
   const scheme = certificate === null ? 'http' : 'https';
@@ -193,6 +200,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
       clearTimeout(late);
       await delivering.close();
       await network.close();
+      await auditingBooks.close();
       await coordinator.close();
       await Promise.all([checks.close(), preparing.close(), assembling.close()]);
       await store.close();

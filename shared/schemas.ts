@@ -219,6 +219,8 @@ export const challenge = Type.Object({
 export type Challenge = Static<typeof challenge>;
 export const signIn = Type.Object({ nonce: text(64, 1), signedMessage: text(4096, 1), signature: text(128, 1) }, closed);
 export type SignIn = Static<typeof signIn>;
+/** `everywhere`: all sessions of the account end, not this one alone. A request may also have no body. */
+export const signOut = Type.Union([Type.Object({ everywhere: Type.Optional(Type.Boolean()) }, closed), Type.Null()]);
 
 /* Contributing: consent comes first, an identity with it. */
 

@@ -25,6 +25,8 @@ export interface AppDeps {
   readonly networkOf: (request: FastifyRequest) => string | null;
   /** Contributors of `from` belong to `to` now. Resolves when nothing that is decided from now on is paid to `from`. */
   readonly ownerChanged: (from: OwnerId, to: OwnerId) => Promise<void> | void;
+  /** The session with this hash has ended: connections that were made with it lose what only it may see. Tells nothing of sessions that just expire. */
+  readonly sessionEnded: (hash: Uint8Array) => void;
   /** An owner has joined groups or left one. Resolves when nothing more of the one that was `left` is given or shown to it. */
   readonly groupsChanged: (owner: OwnerId, left: GroupId | null) => Promise<void> | void;
   /** Listens with TLS, presenting this. */

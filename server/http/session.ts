@@ -16,6 +16,8 @@ const secretText = /^[A-Za-z0-9_-]{43}$/;
 /** Only the digest of a secret is stored: who reads the database cannot use what he finds. */
 export const digestOf = (secret: Uint8Array): Uint8Array => createHash('sha256').update(secret).digest();
 
+type Cookies = Readonly<Record<string, string | undefined>>;
+
 export interface Session {
   readonly owner: OwnerId;
   /** What the store knows the session, or the secret of the API key, by. */
@@ -68,10 +70,15 @@ export class Sessions {
   readonly ownerOf = async (request: FastifyRequest): Promise<OwnerId | undefined> => (await this.find(request))?.owner;
 
   /** The same for a socket, which has cookies and no request. It may look, and changes nothing: so either name of the cookie will do. */
-  async ownerOfCookies(cookies: Readonly<Record<string, string | undefined>>): Promise<OwnerId | undefined> {
+  async ownerOfCookies(cookies: Cookies): Promise<OwnerId | undefined> {
+    const hash = this.hashOfCookies(cookies);
+    return hash && this.#deps.store.people.sessionOwner(hash, this.#deps.clock());
+  }
+
+  /** What the store knows the session of these cookies by, whether there is one or not. */
+  hashOfCookies(cookies: Cookies): Uint8Array | undefined {
     const secret = cookies['__Host-tessera'] ?? cookies.tessera;
-    if (secret === undefined || !secretText.test(secret)) return undefined;
-    return this.#deps.store.people.sessionOwner(digestOf(fromBase64Url(secret)), this.#deps.clock());
+    return secret !== undefined && secretText.test(secret) ? digestOf(fromBase64Url(secret)) : undefined;
   }
 
   /** Makes a device owner with its session and the test grant. */

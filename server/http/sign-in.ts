@@ -57,7 +57,7 @@ async function provenWallet({ store, clock }: AppDeps, session: Session, { nonce
 export const signInRoutes =
   (deps: AppDeps, sessions: Sessions): FastifyPluginAsyncTypebox =>
   async (app) => {
-    const { config, store, clock, randomBytes, ownerChanged } = deps;
+    const { config, store, clock, randomBytes, ownerChanged, sessionEnded } = deps;
 
     app.post('/api/account/challenge', { config: tries, schema: { body: schemas.challengeRequest } }, async (request): Promise<Challenge> => {
       const session = await sessions.require(request);
@@ -78,15 +78,22 @@ export const signInRoutes =
       await ownerChanged(from, wallet);
       const { hash, expiresMs } = sessions.issue(request, reply);
       await store.people.signIn(wallet, from, session.hash, hash, expiresMs, request.body.nonce, clock());
+      sessionEnded(session.hash);
       // Once more: a contributor may have joined under its old owner between the two.
       await ownerChanged(from, wallet);
       return accountView(store, wallet);
     });
 
-    app.post('/api/account/sign-out', async (request, reply) => {
+    app.post('/api/account/sign-out', { schema: { body: schemas.signOut } }, async (request, reply) => {
       const session = await sessions.find(request);
-      if (session) await store.people.endSession(session.hash);
+      if (session) await end(session, request.body?.everywhere === true);
       const { owner } = await sessions.startAnew(request, reply);
       return accountView(store, owner);
     });
+
+    async function end({ hash, owner }: Session, everywhere: boolean): Promise<void> {
+      const ended = everywhere ? await store.people.endSessionsOf(owner) : [hash];
+      if (!everywhere) await store.people.endSession(hash);
+      for (const each of ended) sessionEnded(each);
+    }
   };

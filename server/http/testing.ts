@@ -26,6 +26,8 @@ export interface TestApp {
   readonly moved: (readonly [OwnerId, OwnerId])[];
   readonly regrouped: (readonly [OwnerId, GroupId | null])[];
   readonly endedSites: SiteId[];
+  /** Hashes of sessions, in hexadecimal. */
+  readonly endedSessions: string[];
   /** What sites answer to who asks for their proof, by origin. */
   readonly proofs: Map<string, string>;
   /** Sites that the operator has suspended. */
@@ -47,6 +49,7 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
   const moved: (readonly [OwnerId, OwnerId])[] = [];
   const regrouped: (readonly [OwnerId, GroupId | null])[] = [];
   const endedSites: SiteId[] = [];
+  const endedSessions: string[] = [];
   const proofs = new Map<string, string>();
   const suspended = new Set<SiteId>();
   const config = { ...readConfig({ DATA_DIR: folder.path, LOG_LEVEL: 'silent' }), ...options.config };
@@ -58,6 +61,7 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
     randomBytes,
     consentEnded: (consent) => void ended.push(consent),
     groupsChanged: (owner, left) => void regrouped.push([owner, left]),
+    sessionEnded: (hash) => void endedSessions.push(Buffer.from(hash).toString('hex')),
     isSuspended: (site) => suspended.has(site),
     siteEnded: (site) => void endedSites.push(site),
     readProof: async (origin) => {
@@ -71,7 +75,7 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
     clientFolder: options.clientFolder ?? join(folder.path, 'no-pages'),
   });
   try {
-    return await run({ app, config, store, blobs, now, ended, moved, regrouped, endedSites, proofs, suspended });
+    return await run({ app, config, store, blobs, now, ended, moved, regrouped, endedSites, endedSessions, proofs, suspended });
   } finally {
     await app.close();
     await store.close();

@@ -1,4 +1,5 @@
-import type { Server } from 'socket.io';
+import type { Server, Socket } from 'socket.io';
+import { DAY_MS } from '../../shared/limits.ts';
 import type { JobId, OwnerId } from '../../shared/model.ts';
 import { namespaces } from '../../shared/protocol.ts';
 import { type AcceptedView, type JobView, watchRequest } from '../../shared/schemas.ts';
@@ -7,12 +8,15 @@ import type { News, Viewer, Watching } from '../watching.ts';
 import { commandsOf, Refusal } from './connect.ts';
 
 const WATCHED_PER_SOCKET_MAX = 16;
+/** Shorter than a session lasts after it was asked for, so that none expires behind a connection; and what a timer can wait. */
+const CONNECTION_MS_MAX = 24 * DAY_MS;
 const ROOM = 'job:';
 const room = (job: JobId): string => `${ROOM}${job}`;
 
 /**
  * The edge for pages that look at jobs. Public and unlisted jobs alike: whoever has the id may watch. Private jobs need their requester's session, jobs
- * for a group only a member's.
+ * for a group only a member's. Who somebody is, a connection says once, with the cookie of its beginning. `sessionEnded` closes all that
+ * began with this session: their pages connect again as whoever they are by then.
  */
 export function serveViewers(
   io: Server,
@@ -21,9 +25,13 @@ export function serveViewers(
     readonly watching: Watching;
     /** Whose session a cookie header names; undefined for none. */
     readonly ownerOf: (cookies: string | undefined) => Promise<OwnerId | undefined>;
+    /** The hash of the session that a cookie header names, whether there is one or not; undefined for none. */
+    readonly sessionOf: (cookies: string | undefined) => Uint8Array | undefined;
     readonly log: { error(fields: object, message: string): void };
+    /** How long a connection lasts; shorter in tests. */
+    readonly connectionMsMax?: number;
   },
-): void {
+): { sessionEnded(hash: Uint8Array): void } {
   const space = io.of(namespaces.watch);
 
   deps.watching.add({
@@ -43,7 +51,14 @@ export function serveViewers(
     },
   });
 
+  /** What each connection began with. Known before any of its commands: one that is under way when the session ends is closed as well. */
+  const sessions = new WeakMap<Socket, string>();
+
   space.on('connection', (socket) => {
+    const hash = deps.sessionOf(socket.handshake.headers.cookie);
+    if (hash) sessions.set(socket, nameOf(hash));
+    const ending = setTimeout(() => close(socket), deps.connectionMsMax ?? CONNECTION_MS_MAX).unref();
+    socket.once('disconnect', () => clearTimeout(ending));
     const on = commandsOf(socket, deps.log);
     on('watch', watchRequest, async ({ job }): Promise<{ job: JobView; accepted: AcceptedView[] }> => {
       if (socket.rooms.size > WATCHED_PER_SOCKET_MAX) throw new Refusal('too_many', `At most ${WATCHED_PER_SOCKET_MAX} jobs a connection.`, 'job');
@@ -65,6 +80,21 @@ export function serveViewers(
       return null;
     });
   });
+
+  return {
+    sessionEnded(hash) {
+      const name = nameOf(hash);
+      for (const socket of [...space.sockets.values()]) if (sessions.get(socket) === name) close(socket);
+    },
+  };
+}
+
+const nameOf = (hash: Uint8Array): string => Buffer.from(hash).toString('hex');
+
+/** It hears nothing more. The connection below is closed and not the socket: only then does a page connect again by itself. */
+function close(socket: Socket): void {
+  for (const name of socket.rooms) void socket.leave(name);
+  socket.conn.close();
 }
 
 function messageOf(news: News): [name: string, message: unknown] {

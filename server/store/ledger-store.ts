@@ -100,6 +100,37 @@ export interface BooksOfUnit {
   readonly transfers: number;
 }
 
+/** A transfer as the audit reads it. */
+export interface PostedTransfer extends Pick<Transfer, 'id' | 'unit' | 'debit' | 'credit' | 'microCredits'> {
+  /** Order of posting, from 1. */
+  readonly seq: number;
+  readonly phase: 'single' | NonNullable<Transfer['phase']>;
+  readonly pending: string | null;
+}
+
+/** An account as it is stored. */
+export interface StoredAccount extends AccountSums {
+  readonly id: AccountId;
+  readonly unit: LedgerUnit;
+}
+
+/** How far an audit has come. */
+export interface LedgerPlace {
+  /** Of the last transfer that was read; 0 before the first. */
+  readonly seq: number;
+  /** The last account that was read; null before the first. */
+  readonly account: Pick<StoredAccount, 'id' | 'unit'> | null;
+}
+
+/** What lies behind a place. */
+export interface LedgerLook {
+  readonly transfers: readonly PostedTransfer[];
+  /** By id and unit, as they are after these transfers. Null: there are more transfers to read first. */
+  readonly accounts: readonly StoredAccount[] | null;
+  /** No account follows. */
+  readonly isLast: boolean;
+}
+
 export interface LedgerStore {
   /** What can be taken from an account now. */
   balance(account: AccountId, unit: LedgerUnit): Promise<MicroCredits>;
@@ -116,8 +147,10 @@ export interface LedgerStore {
   paidFor(results: readonly ResultId[]): Promise<ReadonlyMap<ResultId, MicroCredits>>;
   /** What an account received on that UTC day (days since 1970), and on the best of the days before. */
   receivedByDay(account: AccountId, unit: CreditUnit, day: number): Promise<{ readonly today: MicroCredits; readonly best: MicroCredits }>;
-  /** Proves the books from all transfers there are. */
+  /** Proves the books from all transfers there are, at once: what else wants the database waits until it is done. `Books` proves them piece by piece. */
   audit(): Promise<readonly BooksOfUnit[]>;
+  /** The next transfers and accounts, at most `rowsMax` of each, in one transaction. */
+  look(from: LedgerPlace, rowsMax: number): Promise<LedgerLook>;
 }
 
 export interface StatementEntry {

@@ -4,9 +4,10 @@ import type { MicroCredits } from '../../shared/credits.ts';
 import { DAY_MS } from '../../shared/limits.ts';
 import type { CreditUnit, LedgerUnit, OwnerId, ResultId } from '../../shared/model.ts';
 import { inBatches } from './batches.ts';
+import { lookAtLedger } from './ledger-audit.ts';
 import { available, indexedSeq, transferOf } from './postings.ts';
 import type { AccountsTable, Tables } from './schema.ts';
-import type { AccountId, AccountSums, BooksOfUnit, LedgerStore, StatementEntry, Transfer } from './store.ts';
+import type { AccountId, AccountSums, BooksOfUnit, LedgerLook, LedgerPlace, LedgerStore, StatementEntry, Transfer } from './store.ts';
 
 type Db = Kysely<Tables>;
 type Account = Pick<AccountsTable, 'id' | 'unit'>;
@@ -153,6 +154,10 @@ export class SqlLedger implements LedgerStore {
       .where('id', 'in', [...names.keys()])
       .execute();
     return new Map(rows.map(({ id, unit }) => [`${id} ${unit}`, { id, unit, name: names.get(id) ?? 'earned' }]));
+  }
+
+  look(from: LedgerPlace, rowsMax: number): Promise<LedgerLook> {
+    return this.#db.transaction().execute((trx) => lookAtLedger(trx, from, rowsMax));
   }
 
   async audit(): Promise<readonly BooksOfUnit[]> {

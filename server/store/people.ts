@@ -140,6 +140,11 @@ export class SqlPeople implements PeopleStore {
     await this.#db.deleteFrom('sessions').where('hash', '=', sessionHash).execute();
   }
 
+  async endSessionsOf(owner: OwnerId): Promise<Uint8Array[]> {
+    const ended = await this.#db.deleteFrom('sessions').where('owner', '=', owner).returning('hash').execute();
+    return ended.map(({ hash }) => hash);
+  }
+
   async putChallenge({ nonce, address, text, sessionHash, expiresMs }: StoredChallenge): Promise<void> {
     await this.#db.transaction().execute(async (trx) => {
       // Every challenge lives equally long, so this removes those that have expired by now.

@@ -38,8 +38,12 @@ export {
   AlreadyEnded,
   type BooksOfUnit,
   InsufficientCredits,
+  type LedgerLook,
+  type LedgerPlace,
   type LedgerStore,
+  type PostedTransfer,
   type StatementEntry,
+  type StoredAccount,
   type Transfer,
   type TransferKind,
 } from './ledger-store.ts';
@@ -310,6 +314,8 @@ export interface PeopleStore {
   createDevice(owner: OwnerId, sessionHash: Uint8Array, expiresMs: number, grant: Transfer | null): Promise<void>;
   sessionOwner(sessionHash: Uint8Array, nowMs: number): Promise<OwnerId | undefined>;
   endSession(sessionHash: Uint8Array): Promise<void>;
+  /** Ends all sessions of an owner and answers with their hashes. */
+  endSessionsOf(owner: OwnerId): Promise<Uint8Array[]>;
 
   putChallenge(challenge: StoredChallenge): Promise<void>;
   /** Removes and returns it: a nonce works once, whatever comes of it. */
