@@ -5,33 +5,16 @@ import { snippetOf } from '../ui/snippet.ts';
 import { ApiKeys, budgetProblem, budgetWords, isStanding, stateWords } from './api-keys.svelte.ts';
 import { originProblem } from './sites.svelte.ts';
 import { accountWords, kindWords } from './statement-words.ts';
-import { connectWallet, isSolanaWallet, readyState, type SolanaWallet, signChallenge } from './wallet-sign-in.ts';
+import { testAccount as account, testWallet as wallet } from './wallet.testing.ts';
+import { connectWallet, isSolanaWallet, readyState, signChallenge } from './wallet-sign-in.ts';
 import { walletProblem } from './wallet-words.ts';
 import { deliveryWords, urlProblem, stateWords as webhookWords } from './webhooks.svelte.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 
-const account = { address: 'Addr1', publicKey: new Uint8Array(32), chains: ['solana:mainnet'], features: [] } as const;
 const challenge = { nonce: 'n', text: 'Sign me', input: { address: 'Addr1' } } as unknown as Challenge;
 const signed = { account, signedMessage: Uint8Array.of(1, 2, 3), signature: Uint8Array.of(255, 254) };
 
-function wallet(features: Record<string, object>): SolanaWallet {
-  const made = {
-    version: '1.0.0',
-    name: 'Test',
-    icon: 'data:image/svg+xml;base64,',
-    chains: ['solana:mainnet'],
-    accounts: [],
-    features: {
-      'standard:connect': { version: '1.0.0', connect: async () => ({ accounts: [account] }) },
-      'standard:events': { version: '1.0.0', on: () => () => undefined },
-      'solana:signTransaction': { version: '1.0.0' },
-      ...features,
-    },
-  } as unknown as Wallet;
-  if (!isSolanaWallet(made)) throw new Error('the test wallet is not compatible');
-  return made;
-}
 const signsIn = (signIn: (input: object) => Promise<object[]>) => wallet({ 'solana:signIn': { version: '1.0.0', signIn } });
 
 describe('wallets', () => {

@@ -74,6 +74,55 @@ describe('a job for a group', () => {
   });
 });
 
+describe('paying', () => {
+  const balance = { grantMicroCredits: '0', depositedMicroCredits: '0', earnedMicroCredits: '0', vestingMicroCredits: '0' };
+  const account = (...own: ({ unit: 'test' | 'credit' } & Partial<typeof balance>)[]) => {
+    session.account = { owner: 'wallet:x', wallet: 'x', jobs: 0, balances: own.map((each) => ({ ...balance, ...each })) };
+  };
+  const known = session.account;
+  afterEach(() => {
+    // Other tests begin with nothing known, as pages do.
+    Object.assign(session, { account: known });
+  });
+
+  it('is with test credits unless the account has others and they are chosen', async () => {
+    account({ unit: 'test', grantMicroCredits: '5000' });
+    const submission = new Submission(spec, form);
+    submission.title = 'Mine';
+    expect([submission.hasCredits, submission.unit, submission.available]).toEqual([false, 'test', 5000n]);
+    submission.payWith('credit');
+    expect(submission.unit).toBe('test');
+    account(
+      { unit: 'test', grantMicroCredits: '5000' },
+      { unit: 'credit', depositedMicroCredits: '300', earnedMicroCredits: '200', vestingMicroCredits: '9000' },
+    );
+    submission.payWith('test');
+    submission.set('count', 3);
+    await wait();
+    expect(asked.at(-1)!.body).not.toHaveProperty('unit');
+    expect([submission.hasCredits, submission.unit, submission.ready]).toEqual([true, 'test', true]);
+    submission.payWith('credit');
+    expect(submission.ready).toBe(false);
+    await wait();
+    expect(asked.at(-1)).toMatchObject({ path: '/api/quotes', body: { unit: 'credit' } });
+    expect([submission.unit, submission.available, submission.missing, submission.ready]).toEqual(['credit', 500n, 500n, false]);
+    account({ unit: 'test' }, { unit: 'credit', depositedMicroCredits: '1000' });
+    expect(submission.ready).toBe(true);
+    await submission.submit();
+    expect(asked.at(-1)).toMatchObject({ path: '/api/jobs', body: { unit: 'credit' } });
+  });
+
+  it('names no unit where a group computes as a favour', async () => {
+    account({ unit: 'credit', earnedMicroCredits: '1000' });
+    const submission = new Submission(spec, form);
+    submission.payWith('credit');
+    submission.chooseGroup('only', 'g_1' as GroupId);
+    submission.quoteSoon();
+    await wait();
+    expect(asked.at(-1)!.body).not.toHaveProperty('unit');
+  });
+});
+
 describe('Submission', () => {
   it('starts with the defaults and asks for no price before anything was touched', async () => {
     const submission = new Submission(spec, form);
