@@ -14,7 +14,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   shaders: ['shared', 'shaders'],
   server: ['shared', 'shaders', 'server'],
   client: ['shared', 'shaders', 'client', 'scripts/verify-receipt.mjs'],
-  scripts: ['shared', 'shaders', 'scripts', 'server/main.ts', 'client/cli/progress.ts', 'client/sdk', 'vite.config.ts'],
+  scripts: ['shared', 'shaders', 'scripts', 'server/main.ts', 'client/cli/progress.ts', 'client/headless/adapter.ts', 'client/sdk', 'vite.config.ts'],
   e2e: ['e2e', 'scripts/chromium.ts', 'scripts/child.ts', 'scripts/pages.ts'],
 };
 

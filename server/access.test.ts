@@ -310,6 +310,7 @@ const probes: Readonly<Record<string, Probe>> = {
   },
   'GET /api/agreement': plain('GET', '/api/agreement'),
   'GET /api/workloads': plain('GET', '/api/workloads'),
+  'GET /api/prices': plain('GET', '/api/prices'),
   'GET /api/examples': plain('GET', '/api/examples'),
   'GET /api/examples/:id/:id/picture': plain('GET', `/api/examples/${workloadIds[0]}/cornell/picture`),
   'GET /api/examples/:id/:id/files/:id': plain('GET', `/api/examples/${workloadIds[0]}/mosaic/files/model`),

@@ -9,6 +9,7 @@ import { Pool } from './checks/pool.ts';
 import type { Coordinator } from './coordinator.ts';
 import { Jobs } from './jobs.ts';
 import type { Moderation } from './moderation.ts';
+import { oneRate } from './prices.testing.ts';
 import { openBlobStore } from './store/blobs.ts';
 import type { Store, StoredResult } from './store/store.ts';
 import { exampleJob, exampleResult, resultIdOf, temporaryFolder } from './store/testing.ts';
@@ -47,7 +48,7 @@ function opened(bytesOf: (at: TileRef) => Promise<Uint8Array>) {
     preparing: assembling,
     assembling,
     moderation: { refuseTakenDown: () => undefined } as unknown as Moderation,
-    ratePerUnit: 1n,
+    prices: oneRate(1n),
     retentionMs: 1,
     clock: () => 0,
     randomBytes: (length) => new Uint8Array(length),

@@ -3,6 +3,8 @@ import { Value } from 'typebox/value';
 import type { MicroCredits } from '../shared/credits.ts';
 import { DAY_MS, SECOND_MS } from '../shared/limits.ts';
 
+const RATE_PATTERN = '[A-Za-z][A-Za-z0-9-]{0,39}=[1-9][0-9]{0,14}';
+
 /** Every environment variable that the coordinator reads. */
 const environment = Type.Object({
   HOST: Type.Optional(Type.String({ minLength: 1 })),
@@ -10,6 +12,7 @@ const environment = Type.Object({
   DATA_DIR: Type.String({ minLength: 1, default: './data' }),
   PUBLIC_ORIGIN: Type.Optional(Type.String({ pattern: '^https?://([a-z0-9.-]{1,253}|\\[[0-9a-f:.]{2,45}\\])(:[0-9]{1,5})?$' })),
   RATE_MICRO_CREDITS_PER_UNIT: Type.String({ pattern: '^[1-9][0-9]{0,14}$', default: '1000000' }),
+  RATES: Type.Optional(Type.String({ pattern: `^${RATE_PATTERN}(,${RATE_PATTERN}){0,63}$` })),
   GALLERY: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'on' }),
   TRUSTED_KEYS: Type.Optional(Type.String({ pattern: '^[^,\\s]{32,200}(,[^,\\s]{32,200}){0,15}$' })),
   PRIVATE_SWARM: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off' }),
@@ -47,6 +50,7 @@ const allowed: Readonly<Record<keyof Environment, string>> = {
   DATA_DIR: 'a folder',
   PUBLIC_ORIGIN: 'the address that people type, in lower case, without a path and without a default port, such as https://tessera.example',
   RATE_MICRO_CREDITS_PER_UNIT: 'a whole number from 1 to 999999999999999',
+  RATES: 'workloads, each once, with whole numbers from 1 to 999999999999999, such as WORKLOAD=1000000,OTHER=2000000',
   GALLERY: 'on or off',
   TRUSTED_KEYS: 'at most 16 keys of 32 to 200 characters each, without spaces, with commas between them',
   PRIVATE_SWARM: 'on or off; on only where everybody who contributes knows everybody else',
@@ -73,7 +77,10 @@ export interface Config {
   readonly dataDir: string;
   /** Scheme, host and port that browsers see; null: the coordinator is used as localhost or under a bare address. */
   readonly publicOrigin: string | null;
+  /** What a work unit costs where `rates` does not say. */
   readonly ratePerUnit: MicroCredits;
+  /** By workload; whether there is such a one, the price book finds out. */
+  readonly rates: ReadonlyMap<string, MicroCredits>;
   readonly gallery: boolean;
   /** Who shows one of these is the operator's own contributor, and believed. Empty: nobody is. */
   readonly trustedKeys: readonly string[];
@@ -133,6 +140,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     dataDir: own.DATA_DIR,
     publicOrigin,
     ratePerUnit: BigInt(own.RATE_MICRO_CREDITS_PER_UNIT),
+    rates: ratesOf(own),
     gallery: own.GALLERY === 'on',
     trustedKeys: own.TRUSTED_KEYS?.split(',') ?? [],
     privateSwarm: own.PRIVATE_SWARM === 'on',
@@ -143,6 +151,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     payouts: payoutsOf(own),
     logLevel: own.LOG_LEVEL,
   };
+}
+
+function ratesOf({ RATES }: Environment): Config['rates'] {
+  const pairs = RATES?.split(',').map((pair) => pair.split('=') as [string, string]) ?? [];
+  const rates = new Map(pairs.map(([workload, rate]) => [workload, BigInt(rate)]));
+  if (rates.size < pairs.length) throw new ConfigError(refusal('RATES', RATES));
+  return rates;
 }
 
 function tlsOf({ HTTPS, TLS_CERT, TLS_KEY }: Environment): Config['tls'] {

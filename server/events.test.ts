@@ -14,6 +14,7 @@ import { EventStreams } from './http/event-streams.ts';
 import { eventRoutes } from './http/events.ts';
 import { Jobs } from './jobs.ts';
 import { Moderation } from './moderation.ts';
+import { oneRate } from './prices.testing.ts';
 import { jobIdOf } from './store/testing.ts';
 import { Watching } from './watching.ts';
 
@@ -35,7 +36,7 @@ async function open(params: object = {}): Promise<void> {
   const { store, blobs, coordinator } = world;
   const clock = (): number => world.now;
   const common = { store, blobs, coordinator, clock, randomBytes, preparing: idle, assembling: idle, moderation: await Moderation.open(store) };
-  const jobs = new Jobs({ ...common, ratePerUnit: 1n, retentionMs: 1 });
+  const jobs = new Jobs({ ...common, prices: oneRate(1n), retentionMs: 1 });
   watching = new Watching({ jobs, coordinator });
   app = Fastify();
   app.setErrorHandler(answerError);

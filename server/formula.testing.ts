@@ -207,7 +207,7 @@ function jobOf({ params = {}, inputs = [] }: Partial<Pick<StoredJob, 'params' | 
   const checks = { targetError: 1e-5 };
   const price = priceJob(spec, context, checks, 1_000_000n);
   const held = price.work + price.checks;
-  const money = { unit: 'test', ratePerUnit: 1_000_000n, workHeld: price.work, checksHeld: price.checks } as const;
+  const money = { unit: 'test', ratePerUnit: 1_000_000n, priceVersion: null, workHeld: price.work, checksHeld: price.checks } as const;
   const from = [{ account: 'operator/issuance', microCredits: held }] as const;
   const state = { status: 'open', visibility: 'public', gallery: false, group: null, closing: false, createdMs: 0, endedMs: null, summary: null } as const;
   const life = { paused: false, extensions: 0, deletedMs: null, promise: null };

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { workload } from '../shaders/registry.ts';
-import type { MicroCredits } from '../shared/credits.ts';
 import { limits, MIB } from '../shared/limits.ts';
 import type { ApiKeyId, BlobHash, GroupId, JobContext, JobId, JobStatus, OwnerId, ResultId } from '../shared/model.ts';
 import type { AcceptedView, JobRequest, JobView, Quote, QuoteRequest } from '../shared/schemas.ts';
@@ -17,7 +16,8 @@ import { Files } from './files.ts';
 import { newJobId } from './ids.ts';
 import type { Moderation } from './moderation.ts';
 import { readRequest } from './order.ts';
-import { Quotes, quoteUsed } from './quotes.ts';
+import type { Prices } from './prices.ts';
+import { Quotes, quoteUsed, type Rate } from './quotes.ts';
 import type { Claim } from './store/idempotency.ts';
 import { type JobPageFilter, TooManyOpen } from './store/orders.ts';
 import { QuoteUsed } from './store/quotes.ts';
@@ -31,7 +31,7 @@ export interface JobDeps {
   /** Apart from `preparing`: nobody waits for a price while a film is put together. */
   readonly assembling: Pool;
   readonly moderation: Moderation;
-  readonly ratePerUnit: MicroCredits;
+  readonly prices: Pick<Prices, 'of'>;
   /** How long the bytes of an ended job are kept. */
   readonly retentionMs: number;
   readonly clock: () => number;
@@ -104,17 +104,20 @@ export class Jobs {
 
   /** Prepares the inputs, prices the job and looks at who could do it; the price holds for ten minutes. Throws `InputError` naming the field. */
   async quote(request: QuoteRequest, owner: OwnerId): Promise<Quote> {
-    const { coordinator, moderation, ratePerUnit } = this.#deps;
+    const { coordinator, moderation } = this.#deps;
     const { spec, form, params, checks } = await readRequest(request);
     const group = await this.#groupOf(request, owner);
     const prepared = await this.#prepare(spec, form, params, request.files);
     moderation.refuseBanned(request.files, prepared.inputs);
     const job = { id: 'j_quote' as JobId, seed: 0, params, prepared: prepared.prepared };
     const grid = gridOf(spec, job);
-    const price = priceJob(spec, job, checks, ratePerUnit);
+    const rate = this.#rateOf(spec);
+    const price = priceJob(spec, job, checks, rate.ratePerUnit);
     const { finish, contributors, unitsPerSecond } = coordinator.outlook({ spec, context: job, grid, price, inputs: prepared.inputs, owner, group });
     return {
-      ...(await this.#quotes.keep(owner, request, ratePerUnit, finish)),
+      ...(await this.#quotes.keep(owner, request, rate, finish)),
+      rateMicroCredits: rate.ratePerUnit.toString(),
+      priceVersion: rate.priceVersion,
       finish,
       network: { contributors, unitsPerSecond },
       inputBytes: inputBytesOf(prepared),
@@ -130,7 +133,7 @@ export class Jobs {
 
   /** Holds the price, unless the job is for a group only, and opens the job. Throws `InputError`, `InsufficientCredits` or `JobError`; then nothing was stored. */
   async submit(request: JobRequest, { owner, gallery, apiKey = null, claim = null }: Orderer): Promise<JobView> {
-    const { store, blobs, clock, randomBytes, ratePerUnit, coordinator, moderation } = this.#deps;
+    const { store, blobs, clock, randomBytes, coordinator, moderation } = this.#deps;
     const { spec, form, params, checks } = await readRequest(request);
     const openMax = gallery ? Number.POSITIVE_INFINITY : limits.openJobsPerOwnerMax;
     // Asked again with the order itself; before it, to prepare nothing in vain.
@@ -142,8 +145,8 @@ export class Jobs {
     const context = { id: newJobId(randomBytes), seed, params, prepared };
     gridOf(spec, context);
     const terms = request.quote === undefined ? null : await this.#quotes.terms(owner, request.quote, request);
-    const rate = group?.mode === 'only' ? 0n : (terms?.ratePerUnit ?? ratePerUnit);
-    const price = priceJob(spec, context, checks, rate);
+    const { ratePerUnit, priceVersion } = group?.mode === 'only' ? NOTHING : (terms ?? this.#rateOf(spec));
+    const price = priceJob(spec, context, checks, ratePerUnit);
     const hold = price.work + price.checks;
     const unit = gallery ? 'test' : (request.unit ?? 'test');
     const job: StoredJob = {
@@ -163,7 +166,8 @@ export class Jobs {
       inputs,
       checks,
       unit,
-      ratePerUnit: rate,
+      ratePerUnit,
+      priceVersion,
       workHeld: price.work,
       checksHeld: price.checks,
       heldFrom: gallery
@@ -185,6 +189,11 @@ export class Jobs {
     });
     await coordinator.dispatch({ type: 'openJob', job, results: [], paid: 0n });
     return this.#describe(job, owner);
+  }
+
+  #rateOf({ id }: WorkloadSpec): Rate {
+    const { ratePerUnit, version } = this.#deps.prices.of(id);
+    return { ratePerUnit, priceVersion: version };
   }
 
   /** A job that was submitted before and whose answer was lost, perhaps before the coordinator heard of the job. */
@@ -376,6 +385,9 @@ export function refusedBy(events: readonly Event[]): void {
 }
 
 const tooManyOpen = (): JobError => new JobError('too_many', `At most ${limits.openJobsPerOwnerMax} jobs may be open at a time.`);
+
+/** What helping one's own group costs. */
+const NOTHING: Rate = { ratePerUnit: 0n, priceVersion: null };
 
 const ISSUANCE: AccountId = 'operator/issuance';
 

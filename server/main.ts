@@ -23,6 +23,7 @@ import { metricsRoutes } from './http/metrics.ts';
 import { moneyRoutes, settleRoutes } from './http/money.ts';
 import { networkRoutes } from './http/network.ts';
 import { operatorRoutes } from './http/operator.ts';
+import { priceRoutes } from './http/prices.ts';
 import { receiptRoutes } from './http/receipts.ts';
 import { reportRoutes } from './http/reports.ts';
 import { isOwnOrigin } from './http/security.ts';
@@ -34,6 +35,7 @@ import { Money } from './money.ts';
 import { Network } from './network.ts';
 import { Operating } from './operating.ts';
 import { ask, isLocalName } from './outbound.ts';
+import { Prices, readCalibrations } from './prices.ts';
 import { readProof } from './proof.ts';
 import { Retention } from './retention.ts';
 import { loadScreening } from './screening.ts';
@@ -128,8 +130,9 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
     random: randomBytes,
     log,
   });
-  const { ratePerUnit, retentionMs } = config;
-  const jobs = new Jobs({ store, blobs, coordinator, preparing, assembling, moderation, ratePerUnit, retentionMs, clock, randomBytes });
+  const { ratePerUnit, rates, retentionMs } = config;
+  const prices = await readOrExit(async () => Prices.open({ store, ratePerUnit, rates, calibrations: await readCalibrations(), clock }));
+  const jobs = new Jobs({ store, blobs, coordinator, preparing, assembling, moderation, prices, retentionMs, clock, randomBytes });
   const retention = new Retention({ store, blobs, retentionMs, clock, log });
   const lifecycle = new Lifecycle({ store, blobs, coordinator, jobs, retention, clock });
   const watching = new Watching({ jobs, coordinator });
@@ -162,6 +165,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   await app.register(operatorRoutes({ operating, config, store, clock, randomBytes, isSuspended }));
   await app.register(reportRoutes({ store, clock, randomBytes, jobs, sessions: app.sessions }));
   await app.register(networkRoutes({ network }));
+  await app.register(priceRoutes({ prices, store }));
   await app.register(moneyRoutes({ money, store, config, sessions: app.sessions }));
   await app.register(settleRoutes({ money, config }));
   const auditingBooks = new AuditingBooks({ ledger: store.ledger, clock, log });

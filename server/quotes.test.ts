@@ -12,6 +12,7 @@ import { device, exampleJob, jobIdOf, temporaryFolder } from './store/testing.ts
 
 const [ada, bob] = [device('ada'), device('bob')];
 const asked: QuoteRequest = { workload: 'render', params: { width: 64, height: 48 }, files: { model: 'a'.repeat(64) as never } };
+const sold = { ratePerUnit: 7n, priceVersion: 4 };
 const finish = { p50Seconds: 30, p95Seconds: 55.5 };
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -38,19 +39,19 @@ const refusalOf = async (act: Promise<unknown>): Promise<unknown[]> => {
 };
 
 test('a quote gives its rate and its promise to who asked, for what was asked, in whatever order it is written', async () => {
-  const { id, expiresMs } = await quotes.keep(ada, asked, 7n, finish);
+  const { id, expiresMs } = await quotes.keep(ada, asked, sold, finish);
   expect(expiresMs).toBe(now + limits.quoteMsMax);
   const same = { checks: { targetError: 1e-4 }, files: asked.files, params: { height: 48, width: 64 }, workload: 'render' };
-  expect(await quotes.terms(ada, id, same)).toEqual({ id, ratePerUnit: 7n, promise: { ...finish, atMs: now } });
+  expect(await quotes.terms(ada, id, same)).toEqual({ id, ...sold, promise: { ...finish, atMs: now } });
   // After a restart, with another rate, it is the same.
   await store.close();
   store = await openSqliteStore(folder.path);
   quotes = new Quotes({ store, clock: () => now, randomBytes });
-  expect((await quotes.terms(ada, id, asked)).ratePerUnit).toBe(7n);
+  expect(await quotes.terms(ada, id, asked)).toMatchObject(sold);
 });
 
 test('it is nobody else’s, and for nothing else', async () => {
-  const { id } = await quotes.keep(ada, asked, 7n, null);
+  const { id } = await quotes.keep(ada, asked, sold, null);
   expect(await refusalOf(quotes.terms(bob, id, asked))).toEqual(['not_found', 'quote']);
   expect(await refusalOf(quotes.terms(ada, 'q_0123456789abcdef' as QuoteId, asked))).toEqual(['not_found', 'quote']);
   for (const other of [
@@ -64,17 +65,17 @@ test('it is nobody else’s, and for nothing else', async () => {
 });
 
 test('it holds for ten minutes, and is forgotten then', async () => {
-  const { id, expiresMs } = await quotes.keep(ada, asked, 7n, finish);
+  const { id, expiresMs } = await quotes.keep(ada, asked, sold, finish);
   now = expiresMs - 1;
   expect((await quotes.terms(ada, id, asked)).id).toBe(id);
   now = expiresMs;
   expect(await refusalOf(quotes.terms(ada, id, asked))).toEqual(['stale', 'quote']);
-  await quotes.keep(ada, asked, 7n, finish);
+  await quotes.keep(ada, asked, sold, finish);
   expect(await store.quotes.get(id)).toBeUndefined();
 });
 
 test('one job has it, also of two at once', async () => {
-  const { id } = await quotes.keep(ada, asked, 7n, finish);
+  const { id } = await quotes.keep(ada, asked, sold, finish);
   const job = (number: number) => exampleJob({ id: jobIdOf(number), workHeld: 0n, checksHeld: 0n, heldFrom: [], promise: { ...finish, atMs: now } });
   const both = await Promise.allSettled([1, 2].map((number) => store.jobs.create(job(number), [], { quote: id })));
   expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { MicroCredits } from '../shared/credits.ts';
 import { limits, MINUTE_MS } from '../shared/limits.ts';
 import type { OwnerId, QuoteId } from '../shared/model.ts';
 import { defaultChecks, type Finish, type JobPromise, type QuoteRequest } from '../shared/schemas.ts';
 import { canonical } from './canonical.ts';
 import { newQuoteId } from './ids.ts';
 import { JobError } from './jobs.ts';
+import type { StoredQuote } from './store/quotes.ts';
 import type { Store } from './store/store.ts';
 
 export interface QuoteDeps {
@@ -14,10 +14,12 @@ export interface QuoteDeps {
   readonly randomBytes: (length: number) => Uint8Array;
 }
 
+/** What a rate is, and where it is from. */
+export type Rate = Pick<StoredQuote, 'ratePerUnit' | 'priceVersion'>;
+
 /** What a quote gives to the job that is ordered with it. */
-export interface Terms {
+export interface Terms extends Rate {
   readonly id: QuoteId;
-  readonly ratePerUnit: MicroCredits;
   readonly promise: JobPromise | null;
 }
 
@@ -37,12 +39,12 @@ export class Quotes {
     this.#deps = deps;
   }
 
-  async keep(owner: OwnerId, request: QuoteRequest, ratePerUnit: MicroCredits, finish: Finish | null): Promise<{ id: QuoteId; expiresMs: number }> {
+  async keep(owner: OwnerId, request: QuoteRequest, { ratePerUnit, priceVersion }: Rate, finish: Finish | null): Promise<{ id: QuoteId; expiresMs: number }> {
     const { store, clock, randomBytes } = this.#deps;
     const id = newQuoteId(randomBytes);
     const createdMs = clock();
     const expiresMs = createdMs + limits.quoteMsMax;
-    await store.quotes.create({ id, owner, fingerprint: fingerprintOf(request), ratePerUnit, finish, createdMs, expiresMs }, createdMs);
+    await store.quotes.create({ id, owner, fingerprint: fingerprintOf(request), ratePerUnit, priceVersion, finish, createdMs, expiresMs }, createdMs);
     return { id, expiresMs };
   }
 
@@ -56,7 +58,8 @@ export class Quotes {
     if (quote.usedBy !== null) throw quoteUsed();
     if (!isSame(quote.fingerprint, fingerprintOf(request)))
       throw new JobError('conflict', 'This quote is for another job: workload, params, files and checks must be those that were quoted.', 'quote');
-    return { id, ratePerUnit: quote.ratePerUnit, promise: quote.finish && { ...quote.finish, atMs: quote.createdMs } };
+    const { ratePerUnit, priceVersion } = quote;
+    return { id, ratePerUnit, priceVersion, promise: quote.finish && { ...quote.finish, atMs: quote.createdMs } };
   }
 }
 

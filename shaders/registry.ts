@@ -16,6 +16,7 @@ const entries = {
     preview: () => import('./render/preview.ts'),
     assemble: () => import('./render/assemble.ts'),
     samples: () => import('./render/samples.ts'),
+    calibration: () => import('./render/calibration.json', { with: { type: 'json' } }),
   },
   matmul: {
     spec: matmul,
@@ -26,6 +27,7 @@ const entries = {
     view: () => import('./matmul/view.ts'),
     assemble: () => import('./matmul/assemble.ts'),
     samples: () => import('./matmul/samples.ts'),
+    calibration: () => import('./matmul/calibration.json', { with: { type: 'json' } }),
   },
   infer: {
     spec: infer,
@@ -36,6 +38,7 @@ const entries = {
     view: () => import('./infer/view.ts'),
     assemble: () => import('./infer/assemble.ts'),
     samples: () => import('./infer/samples.ts'),
+    calibration: () => import('./infer/calibration.json', { with: { type: 'json' } }),
   },
   upscale: {
     spec: upscale,
@@ -46,6 +49,7 @@ const entries = {
     view: () => import('./upscale/view.ts'),
     assemble: () => import('./upscale/assemble.ts'),
     samples: () => import('./upscale/samples.ts'),
+    calibration: () => import('./upscale/calibration.json', { with: { type: 'json' } }),
   },
 } as const;
 

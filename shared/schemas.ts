@@ -4,6 +4,7 @@ import { groupId, groupMode, preferences } from './group-schemas.ts';
 import { checksDone, jobLifecycle, visibility } from './lifecycle-schemas.ts';
 import { limits } from './limits.ts';
 import type { BlobHash, ConsentId, ContributorId, JobId, PartMask, ResultId } from './model.ts';
+import { priceVersion } from './price-schemas.ts';
 import { jobPromise, quoteId, quotePromise } from './quote-schemas.ts';
 import { siteId } from './site-schemas.ts';
 
@@ -15,6 +16,7 @@ export * from './group-schemas.ts';
 export * from './lifecycle-schemas.ts';
 export * from './moderation-schemas.ts';
 export * from './network-schemas.ts';
+export * from './price-schemas.ts';
 export * from './quote-schemas.ts';
 export * from './site-schemas.ts';
 export * from './webhook-schemas.ts';
@@ -75,6 +77,9 @@ export const quote = Type.Object({
   passes: Type.Integer(),
   /** Work units of the job itself. */
   units: Type.Number(),
+  /** Price of a work unit, and the entry of the price book that it is from. */
+  rateMicroCredits: microCredits,
+  priceVersion,
   /** Paid for the tiles. */
   workMicroCredits: microCredits,
   /** Set aside for auditors; what is not needed comes back. */
@@ -113,6 +118,9 @@ export const jobView = Type.Object({
   mine: Type.Boolean(),
   /** What it is paid with. */
   unit: creditUnit,
+  /** Price of a work unit, and the entry of the price book that it is from; null: ordered before there was one, or for nothing. */
+  rateMicroCredits: microCredits,
+  priceVersion,
   seed: u32,
   params: Type.Unknown(),
   prepared: Type.Unknown(),

@@ -1,6 +1,7 @@
 import type { TSchema } from 'typebox';
 import type { ElementRef, JobContext, MicroUnits, PartMask, TileRef } from './model.ts';
 import type { WorkloadPreview } from './preview.ts';
+import type { Calibration } from './price-schemas.ts';
 
 /**
  * The contract of a workload: one folder under shaders/, one file per place it runs in.
@@ -14,6 +15,7 @@ import type { WorkloadPreview } from './preview.ts';
  *   preview.ts   the submit page, optional  `WorkloadPreview` (preview.ts)
  *   assemble.ts  server thread              `WorkloadAssemble`
  *   samples.ts   server                     `WorkloadSamples`
+ *   calibration.json  server                `Calibration` (price-schemas.ts), written by `npm run calibrate`
  */
 
 /** Work is passes of fixed ranges over tiles; no list of tiles exists anywhere. */
@@ -377,4 +379,5 @@ export interface WorkloadEntry {
   readonly preview?: () => Promise<WorkloadPreview>;
   readonly assemble: () => Promise<WorkloadAssemble<unknown, unknown>>;
   readonly samples: () => Promise<WorkloadSamples<unknown>>;
+  readonly calibration: () => Promise<{ readonly default: Calibration }>;
 }

@@ -6,7 +6,7 @@ import { unpackDriver } from './software-driver.ts';
 
 /** How this machine is going to compute. */
 export type Adapter =
-  | { readonly kind: 'dawn'; readonly gpu: GPU; readonly name: string }
+  | { readonly kind: 'dawn'; readonly gpu: GPU; readonly name: string; readonly software: boolean }
   /** The dynamic linker reads LD_LIBRARY_PATH once, at the start of a process: another process has to do it. */
   | { readonly kind: 'restart'; readonly env: Readonly<Record<string, string>> }
   | { readonly kind: 'chromium'; readonly executablePath: string };

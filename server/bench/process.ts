@@ -74,6 +74,7 @@ const job: StoredJob = {
   checks: policy,
   unit: 'test',
   ratePerUnit: 1_000_000n,
+  priceVersion: null,
   workHeld: price.work,
   checksHeld: price.checks,
   heldFrom: [{ account: 'operator/issuance', microCredits: price.work + price.checks }],

@@ -79,6 +79,8 @@ export function describeJob(
     gallery: stored.gallery,
     mine,
     unit: stored.unit,
+    rateMicroCredits: stored.ratePerUnit.toString(),
+    priceVersion: stored.priceVersion,
     seed: stored.seed,
     params: stored.params,
     prepared: stored.prepared,

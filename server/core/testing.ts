@@ -61,6 +61,7 @@ export const storedJob: StoredJob = {
   checks: { targetError: 1e-4 },
   unit: 'test',
   ratePerUnit: 1_000_000n,
+  priceVersion: null,
   workHeld: 200_000n,
   checksHeld: 10_000n,
   heldFrom: [{ account: `${owner}/grant`, microCredits: 210_000n }],

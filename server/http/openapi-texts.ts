@@ -20,6 +20,7 @@ export const parameterTexts: Readonly<Record<string, string>> = {
   webhook: 'Id of the webhook.',
   cursor: '`next` of the page before; left out for the first page.',
   limit: 'Entries in the page, at most.',
+  version: 'That entry alone, also when it is no longer in force.',
   since: 'Milliseconds since 1970: spans that had ended by then are left out.',
 };
 
@@ -115,6 +116,8 @@ export const fieldTexts: Readonly<Record<string, Readonly<Record<string, string>
     group: 'The group that it is for; told to members alone.',
     mine: 'Whether it is yours.',
     unit: 'What it is paid with.',
+    rateMicroCredits: 'Price of one of its work units.',
+    priceVersion: 'The entry of the price book that its rate is from; null: ordered before there was one, or for nothing.',
     seed: 'Seed of every random choice in it.',
     params: 'Settings of the workload.',
     prepared: 'What the coordinator made of the inputs.',
@@ -145,6 +148,8 @@ export const fieldTexts: Readonly<Record<string, Readonly<Record<string, string>
     tiles: 'Tiles in each pass.',
     passes: 'Passes over all tiles.',
     units: 'Work of the job: seconds of the reference GPU.',
+    rateMicroCredits: 'Price of a work unit.',
+    priceVersion: 'The entry of the price book that the rate is from.',
     workMicroCredits: 'Paid for the tiles.',
     checksMicroCredits: 'Set aside for checking; what is not needed comes back.',
     holdMicroCredits: 'Held when the job is submitted: the sum, and the most that it can cost.',

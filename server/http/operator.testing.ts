@@ -11,11 +11,13 @@ import { Network } from '../network.ts';
 import { Operating } from '../operating.ts';
 import { makeLink } from '../operator-link.ts';
 import { ask } from '../outbound.ts';
+import { Prices, readCalibrations } from '../prices.ts';
 import type { StoredJob } from '../store/store.ts';
 import { exampleJob } from '../store/testing.ts';
 import { Webhooks } from '../webhooks.ts';
 import { networkRoutes } from './network.ts';
 import { operatorRoutes } from './operator.ts';
+import { priceRoutes } from './prices.ts';
 import { reportRoutes } from './reports.ts';
 import { type TestApp, type TestOptions, Visitor, withApp } from './testing.ts';
 import { webhookRoutes } from './webhooks.ts';
@@ -50,7 +52,8 @@ export const withOperatorApp = <T>(run: (test: OperatorApp) => Promise<T>, optio
       log: silent,
     });
     const moderation = await Moderation.open(store);
-    const jobs = new Jobs({ store, blobs, coordinator, preparing: idle, assembling: idle, moderation, ratePerUnit: 1n, retentionMs: 1, clock, randomBytes });
+    const prices = await Prices.open({ store, ratePerUnit: 1n, rates: new Map(), calibrations: await readCalibrations(), clock });
+    const jobs = new Jobs({ store, blobs, coordinator, preparing: idle, assembling: idle, moderation, prices, retentionMs: 1, clock, randomBytes });
     const suspensions = { has: suspended.has.bind(suspended), set: (site: never, yes: boolean) => void (yes ? suspended.add(site) : suspended.delete(site)) };
     const gone: string[] = [];
     const operating = await Operating.open({ store, coordinator, moderation, suspensions, jobGone: (job) => gone.push(job), clock });
@@ -58,6 +61,7 @@ export const withOperatorApp = <T>(run: (test: OperatorApp) => Promise<T>, optio
     await app.register(operatorRoutes({ operating, config, store, clock, randomBytes, isSuspended: (site) => suspended.has(site) }));
     await app.register(reportRoutes({ store, clock, randomBytes, jobs, sessions: app.sessions }));
     await app.register(networkRoutes({ network }));
+    await app.register(priceRoutes({ prices, store }));
     const delivering = new Delivering({
       store,
       ask: (url, request, { signal }) => ask(url, request, { allowsLocal: true, signal }),

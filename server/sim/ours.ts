@@ -135,6 +135,7 @@ export class Ours implements Policy {
       checks,
       unit: 'test',
       ratePerUnit: 1_000_000n,
+      priceVersion: null,
       workHeld: price.work,
       checksHeld: price.checks,
       heldFrom: [{ account: `${job.owner}/grant`, microCredits: price.work + price.checks }],

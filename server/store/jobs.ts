@@ -53,6 +53,7 @@ const jobRow = (job: StoredJob): Omit<Insertable<JobsTable>, 'api_key'> => ({
   extensions: job.extensions,
   deleted_ms: job.deletedMs,
   promise_json: job.promise === null ? null : JSON.stringify(job.promise),
+  price_version: job.priceVersion,
 });
 
 export const jobOf = (row: Selectable<JobsTable>): StoredJob => ({
@@ -83,6 +84,7 @@ export const jobOf = (row: Selectable<JobsTable>): StoredJob => ({
   extensions: row.extensions,
   deletedMs: row.deleted_ms,
   promise: row.promise_json === null ? null : JSON.parse(row.promise_json),
+  priceVersion: row.price_version,
 });
 
 export async function writeJobClosing(trx: Db, id: JobId): Promise<void> {

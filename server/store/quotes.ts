@@ -12,6 +12,8 @@ export interface StoredQuote {
   /** SHA-256 of what was asked for. */
   readonly fingerprint: Uint8Array;
   readonly ratePerUnit: MicroCredits;
+  /** The entry of the price book that the rate is from; null: quoted before there was one. */
+  readonly priceVersion: number | null;
   readonly finish: Finish | null;
   readonly createdMs: number;
   readonly expiresMs: number;
@@ -47,14 +49,14 @@ export class SqlQuotes implements QuoteStore {
     this.#db = db;
   }
 
-  async create({ id, owner, fingerprint, ratePerUnit, finish, createdMs, expiresMs }: StoredQuote, nowMs: number): Promise<void> {
+  async create({ id, owner, fingerprint, ratePerUnit, priceVersion, finish, createdMs, expiresMs }: StoredQuote, nowMs: number): Promise<void> {
     await this.#db.transaction().execute(async (trx) => {
       await trx.deleteFrom('quotes').where('expires_ms', '<=', nowMs).execute();
       const times = { created_ms: createdMs, expires_ms: expiresMs };
       const finishes = { p50_seconds: finish?.p50Seconds ?? null, p95_seconds: finish?.p95Seconds ?? null };
       await trx
         .insertInto('quotes')
-        .values({ id, owner, fingerprint, rate_per_unit: ratePerUnit, ...finishes, ...times, used_by: null })
+        .values({ id, owner, fingerprint, rate_per_unit: ratePerUnit, price_version: priceVersion, ...finishes, ...times, used_by: null })
         .execute();
     });
   }
@@ -62,8 +64,8 @@ export class SqlQuotes implements QuoteStore {
   async get(id: QuoteId): Promise<(StoredQuote & { usedBy: JobId | null }) | undefined> {
     const row = await this.#db.selectFrom('quotes').selectAll().where('id', '=', id).executeTakeFirst();
     if (!row) return undefined;
-    const { owner, fingerprint, rate_per_unit: ratePerUnit, p50_seconds: p50Seconds, p95_seconds: p95Seconds } = row;
+    const { owner, fingerprint, rate_per_unit: ratePerUnit, price_version: priceVersion, p50_seconds: p50Seconds, p95_seconds: p95Seconds } = row;
     const finish = p50Seconds === null || p95Seconds === null ? null : { p50Seconds, p95Seconds };
-    return { id, owner, fingerprint, ratePerUnit, finish, createdMs: row.created_ms, expiresMs: row.expires_ms, usedBy: row.used_by };
+    return { id, owner, fingerprint, ratePerUnit, priceVersion, finish, createdMs: row.created_ms, expiresMs: row.expires_ms, usedBy: row.used_by };
   }
 }

@@ -28,6 +28,7 @@ import type {
   ReportsTable,
 } from './moderation-schema.ts';
 import type { EpochsTable, EpochTransactionsTable, WithdrawalsTable } from './money-schema.ts';
+import type { PricesTable } from './prices.ts';
 import type { AccountId, StoredJob, StoredResult, Transfer, TransferKind } from './store.ts';
 import type { WebhookDeliveriesTable, WebhooksTable } from './webhook-schema.ts';
 
@@ -52,6 +53,7 @@ export interface Tables {
   invites: InvitesTable;
   api_keys: ApiKeysTable;
   quotes: QuotesTable;
+  prices: PricesTable;
   idempotent_requests: IdempotentRequestsTable;
   secrets: SecretsTable;
   counters: CountersTable;
@@ -154,6 +156,7 @@ export interface JobsTable {
   /** The key it was ordered with, if it was by a program. */
   api_key: ApiKeyId | null;
   promise_json: string | null;
+  price_version: number | null;
 }
 
 export interface ResultsTable {
@@ -316,6 +319,7 @@ export interface QuotesTable {
   created_ms: number;
   expires_ms: number;
   used_by: JobId | null;
+  price_version: number | null;
 }
 
 export interface ApiKeysTable {

@@ -17,6 +17,7 @@ import { type MoneyStore, SqlMoney } from './money.ts';
 import { type NetworkStore, SqlNetwork } from './network.ts';
 import { SqlPeople, writeStandings } from './people.ts';
 import { postTransfers } from './postings.ts';
+import { type PriceStore, SqlPrices } from './prices.ts';
 import { type QuoteStore, SqlQuotes } from './quotes.ts';
 import { insertResults, writeMeasured, writeOpening, writeSecondDraw, writeSettled, writeVerdict } from './results.ts';
 import type { Tables } from './schema.ts';
@@ -54,6 +55,7 @@ class SqlStore implements Store {
   readonly money: MoneyStore;
   readonly apiKeys: ApiKeyStore;
   readonly quotes: QuoteStore;
+  readonly prices: PriceStore;
   readonly idempotency: IdempotencyStore;
   readonly #db: Kysely<Tables>;
   readonly #agreements = new AgreementWriter();
@@ -71,6 +73,7 @@ class SqlStore implements Store {
     this.money = new SqlMoney(db);
     this.apiKeys = new SqlApiKeys(db);
     this.quotes = new SqlQuotes(db);
+    this.prices = new SqlPrices(db);
     this.idempotency = new SqlIdempotency(db);
   }
 

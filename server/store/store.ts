@@ -27,6 +27,7 @@ import type { ModerationStore } from './moderation.ts';
 import type { MoneyStore } from './money.ts';
 import type { NetworkStore } from './network.ts';
 import type { JobOrder, JobPageFilter, ResultPageFilter } from './orders.ts';
+import type { PriceStore } from './prices.ts';
 import type { QuoteStore } from './quotes.ts';
 import type { WebhookStore } from './webhooks.ts';
 
@@ -61,6 +62,7 @@ export interface Store {
   readonly money: MoneyStore;
   readonly apiKeys: ApiKeyStore;
   readonly quotes: QuoteStore;
+  readonly prices: PriceStore;
   readonly idempotency: IdempotencyStore;
   /** Applies everything in one transaction, in order, or nothing. Repeated transfers and results (same id) are ignored. */
   commit(writes: readonly Write[]): Promise<void>;
@@ -146,6 +148,8 @@ export interface StoredJob {
   readonly checks: ChecksPolicy;
   readonly unit: CreditUnit;
   readonly ratePerUnit: MicroCredits;
+  /** The entry of the price book that the rate is from; null: ordered before there was one, or for nothing. */
+  readonly priceVersion: number | null;
   /** Held for the tiles themselves, and for auditors. */
   readonly workHeld: MicroCredits;
   readonly checksHeld: MicroCredits;

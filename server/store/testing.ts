@@ -47,6 +47,7 @@ export const exampleJob = (own: Partial<StoredJob> = {}): StoredJob => ({
   checks: { targetError: 1e-4 },
   unit: 'test',
   ratePerUnit: 2n ** 53n + 1n,
+  priceVersion: 3,
   workHeld: 900n,
   checksHeld: 100n,
   heldFrom: [{ account: `${device('ada')}/grant`, microCredits: 1000n }],

@@ -12,6 +12,7 @@ import * as moderation from './0011_moderation.ts';
 import * as webhooks from './0012_webhooks.ts';
 import * as ledger from './0014_ledger.ts';
 import * as money from './0015_money.ts';
+import * as prices from './0016_prices.ts';
 
 /** Append-only: a released migration is never edited, the next one gets the next number. */
 const migrations: Readonly<Record<string, Migration>> = {
@@ -27,6 +28,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0012_webhooks': webhooks,
   '0014_ledger': ledger,
   '0015_money': money,
+  '0016_prices': prices,
 };
 
 /** Brings a database up to date, each migration in a transaction of its own. Throws when a newer version of the project wrote it. */
