@@ -3,7 +3,6 @@ import { gzipSync } from 'node:zlib';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { build, type Rolldown } from 'vite';
 import { expect, it } from 'vitest';
-import { isTest } from '../../scripts/sources.ts';
 
 /** What a visitor of the account page loads for wallets before he has one. */
 const GZIP_BYTES_MAX = 6144;
@@ -28,7 +27,7 @@ async function bundled(entries: readonly string[]): Promise<Rolldown.OutputChunk
 }
 
 it('wallets are at most 6 kB, what is loaded later apart', async () => {
-  const files = readdirSync(import.meta.dirname).filter((name) => /^wallet.*\.ts$/.test(name) && !isTest(`client/account/${name}`));
+  const files = readdirSync(import.meta.dirname).filter((name) => /^wallet.*\.ts$/.test(name) && !/\.(test|testing)\.ts$/.test(name));
   expect(files).toEqual(['wallet-mobile.ts', 'wallet-sign-in.ts', 'wallet-words.ts', 'wallet.svelte.ts']);
   const chunks = await bundled(files.map((name) => `${import.meta.dirname}/${name}`));
   const byName = new Map(chunks.map((chunk) => [chunk.fileName, chunk]));
