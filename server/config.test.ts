@@ -11,6 +11,7 @@ test('defaults', () => {
     dataDir: './data',
     publicOrigin: null,
     ratePerUnit: 1_000_000n,
+    rates: new Map(),
     gallery: true,
     trustedKeys: [],
     privateSwarm: false,
@@ -32,6 +33,7 @@ test('every variable', () => {
     DATA_DIR: '/var/lib/tessera',
     PUBLIC_ORIGIN: 'https://tessera.example',
     RATE_MICRO_CREDITS_PER_UNIT: '999999999999999',
+    RATES: 'some-kind=1,Other2=999999999999999',
     GALLERY: 'off',
     TRUSTED_KEYS: `${'a'.repeat(32)},${'+/='.repeat(60)}`,
     PRIVATE_SWARM: 'on',
@@ -56,6 +58,10 @@ test('every variable', () => {
     dataDir: '/var/lib/tessera',
     publicOrigin: 'https://tessera.example',
     ratePerUnit: 999_999_999_999_999n,
+    rates: new Map([
+      ['some-kind', 1n],
+      ['Other2', 999_999_999_999_999n],
+    ]),
     gallery: false,
     trustedKeys: ['a'.repeat(32), '+/='.repeat(60)],
     privateSwarm: true,
@@ -109,6 +115,27 @@ test.each([
   expect(() => readConfig({ [name]: value })).toThrow(`${name} is ${JSON.stringify(value)}; it must be`);
   expect(() => readConfig({ [name]: value })).toThrow(allowed);
 });
+
+test.each([
+  'a',
+  'a=',
+  '=1',
+  'a=0',
+  'a=01',
+  'a=-1',
+  'a=1.5',
+  'a=1e6',
+  'a=1000000000000000',
+  'a=1,',
+  ',a=1',
+  'a=1,,b=2',
+  'a =1',
+  'a=1, b=2',
+  'a=1=2',
+  'a=1,b=2,a=3',
+])('RATES=%s is refused by name', (value) =>
+  expect(() => readConfig({ RATES: value })).toThrow(`RATES is ${JSON.stringify(value)}; it must be workloads, each once, with whole numbers from 1`),
+);
 
 test.each(['short', `${'a'.repeat(32)},`, `${'a'.repeat(32)},${'b'.repeat(31)}`, `${'a'.repeat(16)} ${'a'.repeat(16)}`, 'a'.repeat(201)])(
   'TRUSTED_KEYS=%s is refused without being repeated',

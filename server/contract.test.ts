@@ -96,6 +96,7 @@ const calls: Readonly<Record<string, () => (Call & { status?: number })[]>> = {
   getReceipt: () => [{ params: { job: world.done.id } }],
   upload: () => [{ headers: { ...world.key, 'content-type': 'application/octet-stream' }, body: 'some bytes' }],
   listWorkloads: () => [{}],
+  listPrices: () => [{}, { query: { version: 1 } }],
   getNetwork: () => [{}, { query: { since: 1 } }],
   pauseJob: () => [{ headers: world.key, params: { job: world.kept.id } }],
   resumeJob: () => [{ headers: world.key, params: { job: world.kept.id } }],

@@ -73,6 +73,10 @@ export class Visitor {
     return { status: response.status, body: (await response.json()) as T & Partial<Omit<Problem, 'status'>> };
   }
 
+  async text(path: string): Promise<string> {
+    return (await fetch(whole.url + path, { headers: { cookie: this.#cookie } })).text();
+  }
+
   async upload(bytes: string): Promise<string> {
     const headers = { cookie: this.#cookie, 'content-type': 'application/octet-stream' };
     const response = await fetch(`${whole.url}/api/uploads`, { method: 'POST', headers, body: bytes });

@@ -29,7 +29,7 @@ test('jobs of before were ordered with no key, and end as they would have', asyn
   const checksDone = { cpu: 0, trusted: 0, contributor: 0, refuted: 0, revoked: 0, errorBound: 0 };
   const summary = { parts: { total: 1, accepted: 1, checking: 0, leased: 0 }, contributors: 1, checksDone, paidMicroCredits: '400' };
   await store.commit([{ kind: 'jobEnded', id, status: 'done', atMs: 9, summary }]);
-  expect(await store.jobs.get(id)).toMatchObject({ status: 'done', title: 'Old', summary: { paidMicroCredits: '400' } });
+  expect(await store.jobs.get(id)).toMatchObject({ status: 'done', title: 'Old', summary: { paidMicroCredits: '400' }, priceVersion: null });
   expect(await store.apiKeys.page(owner, { beforeSeq: 9, limit: 9 })).toEqual({ keys: [], nextSeq: null });
   await store.close();
   folder.remove();
