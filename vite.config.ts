@@ -8,7 +8,7 @@ import { build, defineConfig, type Plugin } from 'vite';
 const root = import.meta.dirname;
 
 /** Faces of a workload that only the coordinator runs; the registry names them all. */
-const serverFace = /\/shaders\/[^/]+\/(prepare\.ts|check\.ts|assemble\.ts|samples\.ts|calibration\.json)$/;
+const serverFace = /\/shaders\/[^/]+\/((prepare|check|assemble|samples)\.ts|calibration\.json)$/;
 
 /** Replaces server-only faces by a module that throws, so that no page ever carries them or the native modules behind them. */
 export function withoutServerFaces(): Plugin {
@@ -19,11 +19,12 @@ export function withoutServerFaces(): Plugin {
     async resolveId(source, importer) {
       if (!importer || !source.startsWith('.')) return null;
       const path = resolve(importer, '..', source).replaceAll('\\', '/');
-      return serverFace.test(path) ? `${prefix}${path.slice(path.indexOf('/shaders/') + 1)}` : null;
+      // The ending: code stands in for a file of data too.
+      return serverFace.test(path) ? `${prefix}${path.slice(path.indexOf('/shaders/') + 1)}.js` : null;
     },
     load(id) {
       if (!id.startsWith(prefix)) return null;
-      const message = `${id.slice(prefix.length)} runs on the coordinator only`;
+      const message = `${id.slice(prefix.length, -'.js'.length)} runs on the coordinator only`;
       return `throw new Error(${JSON.stringify(message)});`;
     },
   };
