@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findAdapter } from '../client/headless/adapter.ts';
 import { requestDevice } from '../shaders/common/device.ts';
+import { median } from '../shaders/common/testing/benchFigures.ts';
 import { workload, workloadIds } from '../shaders/registry.ts';
 import { fullMask, type JobContext, type JobId, type PartMask, type TileRef } from '../shared/model.ts';
 import type { Calibration } from '../shared/schemas.ts';
@@ -97,12 +98,6 @@ function roundOf({ spec }: WorkloadEntry, { job, tiles }: Order, microUnitsPerMs
   return work;
 }
 
-const median = (values: readonly number[]): number => {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-};
-
 /** Of so many rounds, after one that lets slices grow and clocks rise. */
 async function measure(
   entry: WorkloadEntry,
@@ -138,16 +133,18 @@ async function calibrate(id: string, { gpu, name, software }: Gpu, rounds: numbe
   }
 }
 
+const figure = (value: number): string => value.toLocaleString('en-US', { maximumSignificantDigits: 3 });
+
 /** A line a workload; the last column: how long its unit takes, where that of the first takes 1. */
 export function table(found: readonly { readonly id: string; readonly sample: string; readonly measured: Calibration['measured'] }[]): string {
   const first = found[0]?.measured.microUnitsPerSecond ?? 1;
   const rows = found.map(({ id, sample, measured: { microUnitsPerSecond, spread } }) => [
     id,
     sample,
-    microUnitsPerSecond.toPrecision(4),
+    figure(microUnitsPerSecond),
     `${(spread * 100).toFixed(0)} %`,
-    (1e6 / microUnitsPerSecond).toPrecision(3),
-    (first / microUnitsPerSecond).toPrecision(3),
+    figure(1e6 / microUnitsPerSecond),
+    figure(first / microUnitsPerSecond),
   ]);
   const all = [['workload', 'sample', 'micro-units/s', 'spread', 's a unit', 'relative'], ...rows];
   const widths = all[0]!.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));

@@ -72,6 +72,9 @@ test('faces of the coordinator become a module that throws', async () => {
     const id = await resolveId(`./sum/${face}.ts`, '/x/shaders/registry.ts');
     expect(load(id ?? '')).toBe(`throw new Error("shaders/sum/${face}.ts runs on the coordinator only");`);
   }
+  const data = await resolveId('./sum/calibration.json', '/x/shaders/registry.ts');
+  expect(data).toMatch(/\.js$/);
+  expect(load(data ?? '')).toContain('shaders/sum/calibration.json runs on the coordinator only');
   for (const face of ['spec', 'run', 'view']) expect(await resolveId(`./sum/${face}.ts`, '/x/shaders/registry.ts')).toBe(null);
   expect(await resolveId('sharp', '/x/shaders/sum/run.ts')).toBe(null);
 });
