@@ -15,7 +15,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   server: ['shared', 'shaders', 'server'],
   client: ['shared', 'shaders', 'client', 'scripts/verify-receipt.mjs'],
   scripts: ['shared', 'shaders', 'scripts', 'server/main.ts', 'client/cli/progress.ts', 'client/headless/adapter.ts', 'client/sdk', 'vite.config.ts'],
-  e2e: ['e2e', 'scripts/chromium.ts', 'scripts/child.ts', 'scripts/pages.ts'],
+  e2e: ['e2e', 'scripts/chromium.ts', 'scripts/child.ts', 'scripts/pages.ts', 'scripts/local-money.ts'],
 };
 
 const roomOf = (path: string): string => {

@@ -40,7 +40,6 @@ export const moneyView = Type.Object({
 export type MoneyView = Static<typeof moneyView>;
 
 export const withdrawalRequest = Type.Object({ microCredits: wholeAmount }, closed);
-export type WithdrawalRequest = Static<typeof withdrawalRequest>;
 
 /** `asked`: waits for the wallet's signature. `refused`: it was not signed as it should be, or not in time. `failed`: the credits came back. */
 export const withdrawalState = Type.Union([

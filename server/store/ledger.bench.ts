@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Address } from '@solana/kit';
 import Database from 'better-sqlite3';
-import type { BenchReport } from '../../scripts/bench.ts';
 import type { ContributorId, JobId, OwnerId } from '../../shared/model.ts';
 import { earnedAccount, jobAccount, vestingAccount } from '../core/ledger.ts';
 import { newResultId } from '../ids.ts';
@@ -179,7 +178,7 @@ async function payouts(): Promise<{ perMinute: number; wrong: number; verifyUs: 
   return { perMinute, wrong, verifyUs };
 }
 
-export async function bench(): Promise<BenchReport> {
+export async function bench(): Promise<{ suite: string; figures: Record<string, number>; notes: string[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'tessera-ledger-'));
   try {
     const { ours, plain, imbalance, rows } = await transfers(folder);
