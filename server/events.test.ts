@@ -28,8 +28,13 @@ const GROUP = 'g_0000000000000001' as GroupId;
 let world: World;
 let watching: Watching;
 let app: FastifyInstance;
+let streams: EventStreams;
 let url: string;
 const readers: Reader[] = [];
+
+/** Whoever says so, with a session that is named after him. */
+const sessionOf = (owner: string | string[] | undefined) =>
+  typeof owner === 'string' ? { owner: owner as OwnerId, hash: new TextEncoder().encode(owner) } : undefined;
 
 async function open(params: object = {}): Promise<void> {
   world = await World.open({}, { params });
@@ -39,8 +44,9 @@ async function open(params: object = {}): Promise<void> {
   const jobs = new Jobs({ ...common, prices: oneRate(1n), retentionMs: 1 });
   watching = new Watching({ jobs, coordinator });
   app = Fastify();
+  streams = new EventStreams();
   app.setErrorHandler(answerError);
-  await app.register(eventRoutes({ jobs, watching, ownerOf: async ({ headers }) => headers['x-owner'] as OwnerId | undefined }));
+  await app.register(eventRoutes({ jobs, watching, streams, sessionOf: async ({ headers }) => sessionOf(headers['x-owner']) }));
   url = await app.listen({ host: '127.0.0.1', port: 0 });
 }
 
@@ -294,13 +300,21 @@ it('is capped by address, and free again when one is closed', async () => {
   await expect.poll(async () => (await Reader.open()).status).toBe(200);
 });
 
+it('ends with the session that it was asked for with, and with no other', async () => {
+  const [mine, theirs, guest] = [await Reader.open({ owner: ME }), await Reader.open({ owner: OTHER }), await Reader.open()];
+  streams.sessionEnded(new TextEncoder().encode(ME));
+  await expect.poll(() => mine.isClosed).toBe(true);
+  expect([theirs.isClosed, guest.isClosed]).toEqual([false, false]);
+});
+
 it('is capped by account whatever the address, and in all', () => {
   const streams = new EventStreams();
   const job = jobIdOf(1);
-  for (let each = 0; each < limits.eventStreamsPerOwnerMax; each++) streams.open({ job, owner: ME, address: `10.0.0.${each}` });
-  expect(() => streams.open({ job, owner: ME, address: '10.0.1.1' })).toThrow('an account');
-  for (let each = limits.eventStreamsPerOwnerMax; each < limits.eventStreamsMax; each++) streams.open({ job, owner: undefined, address: `10.1.${each}` });
-  expect(() => streams.open({ job, owner: undefined, address: '10.0.1.2' })).toThrow(`At most ${limits.eventStreamsMax}`);
+  for (let each = 0; each < limits.eventStreamsPerOwnerMax; each++) streams.open({ job, owner: ME, address: `10.0.0.${each}`, session: null });
+  expect(() => streams.open({ job, owner: ME, address: '10.0.1.1', session: null })).toThrow('an account');
+  for (let each = limits.eventStreamsPerOwnerMax; each < limits.eventStreamsMax; each++)
+    streams.open({ job, owner: undefined, address: `10.1.${each}`, session: null });
+  expect(() => streams.open({ job, owner: undefined, address: '10.0.1.2', session: null })).toThrow(`At most ${limits.eventStreamsMax}`);
   streams.close();
 });
 

@@ -16,6 +16,7 @@ import { Coordinator } from './coordinator.ts';
 import { Delivering } from './delivering.ts';
 import { Gallery } from './gallery.ts';
 import { blobRoutes } from './http/blobs.ts';
+import { EventStreams } from './http/event-streams.ts';
 import { eventRoutes } from './http/events.ts';
 import { jobRoutes } from './http/jobs.ts';
 import { lifecycleRoutes } from './http/lifecycle.ts';
@@ -82,7 +83,8 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   const assembling = new Pool({ threads: 1, timeoutMs: limits.prepareMsMax, heapMib: limits.prepareHeapMibMax, queuedMax: PREPARE_QUEUED_MAX });
   const clock = Date.now;
   let endConsent: (consent: Parameters<ReturnType<typeof serveContributors>['endConsent']>[0]) => void = () => undefined;
-  let sessionEnded: ReturnType<typeof serveViewers>['sessionEnded'] = () => undefined;
+  let socketSessionEnded: ReturnType<typeof serveViewers>['sessionEnded'] = () => undefined;
+  const streams = new EventStreams();
   let endSite: ReturnType<typeof serveContributors>['endSite'] = () => undefined;
   const networkKey = await store.secret('network');
   const suspensions = new Suspensions(
@@ -110,7 +112,10 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
       await coordinator.setGroups(owner, await store.groups.idsOf(owner));
       if (left !== null) await watching.leftGroup(owner);
     },
-    sessionEnded: (hash) => sessionEnded(hash),
+    sessionEnded: (hash) => {
+      socketSessionEnded(hash);
+      streams.sessionEnded(hash);
+    },
     isSuspended,
     siteEnded: (site, reason) => endSite(site, reason),
     readProof: (origin) => readProof(origin, { allowsLocal }),
@@ -145,14 +150,14 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   await app.register(jobRoutes({ jobs, blobs, sessions: app.sessions, cursors: app.cursors }));
   await app.register(lifecycleRoutes({ lifecycle, ownerOf: app.sessions.ownerOf }));
   await app.register(blobRoutes({ blobs, coordinator, clock }));
-  await app.register(eventRoutes({ jobs, watching, ownerOf: app.sessions.ownerOf }));
+  await app.register(eventRoutes({ jobs, watching, streams, sessionOf: (request) => app.sessions.find(request) }));
   await app.register(webhookRoutes({ webhooks, ownerOf: app.sessions.ownerOf }));
   await app.register(receiptRoutes({ store, jobs, ownerOf: app.sessions.ownerOf, clock }));
   const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host));
   ({ endConsent, endSite } = serveContributors(io, { store, blobs, coordinator, config, networkKey, isSuspended, clock, randomBytes, log }));
   const ownerOf = (cookies: string | undefined) => app.sessions.ownerOfCookies(app.parseCookie(cookies ?? ''));
   const sessionOf = (cookies: string | undefined) => app.sessions.hashOfCookies(app.parseCookie(cookies ?? ''));
-  ({ sessionEnded } = serveViewers(io, { jobs, watching, ownerOf, sessionOf, log }));
+  ({ sessionEnded: socketSessionEnded } = serveViewers(io, { jobs, watching, ownerOf, sessionOf, log }));
   // What is taken down is not kept. A job whose last results are being judged is swept later.
   const jobGone = (job: JobId): void => {
     watching.jobGone(job);

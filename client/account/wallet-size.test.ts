@@ -17,12 +17,15 @@ async function bundled(entries: readonly string[]): Promise<Rolldown.OutputChunk
     resolveId: (id: string) => (id === all ? id : null),
     load: (id: string) => (id === all ? entries.map((entry, index) => `export * as part${index} from ${JSON.stringify(entry)};`).join('\n') : null),
   };
+  // Vite says `production` to the whole process, which others share.
+  const { NODE_ENV } = process.env;
   const made = await build({
     configFile: false,
     logLevel: 'warn',
     plugins: [plugin, svelte({ configFile: false })],
     build: { target: 'es2023', write: false, minify: true, rolldownOptions: { input: all, external, preserveEntrySignatures: 'strict' } },
   });
+  process.env.NODE_ENV = NODE_ENV;
   return [made].flat().flatMap((each) => ('output' in each ? each.output.filter((file) => file.type === 'chunk') : []));
 }
 

@@ -65,6 +65,7 @@ const calls: Readonly<Record<string, (tessera: Tessera) => Promise<unknown>>> = 
   account: (tessera) => tessera.account(),
   statement: (tessera) => tessera.statement({ limit: 5 }),
   workloads: (tessera) => tessera.workloads(),
+  prices: (tessera) => tessera.prices({ version: 1 }),
   upload: (tessera) => tessera.upload(new Blob(['abc'])),
   'upload, given up': (tessera) => tessera.upload(new Blob(['abc']), { begun: () => stopped.abort(new Error('enough')), signal: stopped.signal }),
   quote: (tessera) => tessera.quote({} as never),

@@ -10,6 +10,7 @@ import type {
   JobView,
   MadeWebhook,
   NetworkView,
+  PriceView,
   Quote,
   QuoteRequest,
   StatementRow,
@@ -39,6 +40,7 @@ export type {
   JobView,
   MadeWebhook,
   NetworkView,
+  PriceView,
   Quote,
   QuoteRequest,
   ResultId,
@@ -112,6 +114,11 @@ export class Tessera {
   /** What can be ordered here. */
   async workloads({ signal }: Abortable = {}): Promise<readonly WorkloadView[]> {
     return (await this.#http.json<{ workloads: readonly WorkloadView[] }>('/api/workloads', { signal })).workloads;
+  }
+
+  /** What a work unit of each workload costs now, or in the version that a quote, a job or a statement names. */
+  async prices({ version, signal }: Abortable & { readonly version?: number } = {}): Promise<readonly PriceView[]> {
+    return (await this.#http.json<{ prices: readonly PriceView[] }>(`/api/prices${queryOf({ version })}`, { signal })).prices;
   }
 
   /** A file for a job. A `Blob` of Node's `openAsBlob` is read from the disk as it goes. */

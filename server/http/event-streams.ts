@@ -25,6 +25,8 @@ export class EventStream implements Viewer {
   readonly job: JobId;
   readonly owner: OwnerId | undefined;
   readonly address: string;
+  /** Hash of the session, or of the key's secret, that it was asked for with. */
+  readonly session: Uint8Array | null;
   readonly body: Readable;
   /** Whether the job is the reader's. */
   mine = false;
@@ -34,10 +36,11 @@ export class EventStream implements Viewer {
   #isOver = false;
   #wanted: () => void = () => undefined;
 
-  constructor(viewer: Pick<EventStream, 'job' | 'owner' | 'address'>) {
+  constructor(viewer: Pick<EventStream, 'job' | 'owner' | 'address' | 'session'>) {
     this.job = viewer.job;
     this.owner = viewer.owner;
     this.address = viewer.address;
+    this.session = viewer.session;
     this.body = new Readable({ highWaterMark: AHEAD_BYTES, read: () => this.#wanted() });
     this.body.once('close', () => this.#wanted());
     this.body.push(`retry: ${RETRY_MS}\n\n`);
@@ -109,7 +112,7 @@ export class EventStreams implements Audience {
   }, limits.eventStreamHeartbeatMs);
 
   /** Throws `HttpError` when too many are open. */
-  open(viewer: Pick<EventStream, 'job' | 'owner' | 'address'>): EventStream {
+  open(viewer: Pick<EventStream, 'job' | 'owner' | 'address' | 'session'>): EventStream {
     let [all, ofAddress, ofOwner] = [0, 0, 0];
     for (const { address, owner } of this.viewers()) {
       all++;
@@ -144,6 +147,11 @@ export class EventStreams implements Audience {
       const text = stream.mine ? own : theirs;
       if (text !== undefined) stream.send(text, news.type === 'ended');
     }
+  }
+
+  /** Whoever reads on asks again, as whoever he is by then. */
+  sessionEnded(hash: Uint8Array): void {
+    for (const stream of [...this.viewers()]) if (stream.session && Buffer.compare(stream.session, hash) === 0) stream.gone();
   }
 
   close(): void {

@@ -2,19 +2,20 @@ import type { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { OwnerId } from '../../shared/model.ts';
 import type { JobView } from '../../shared/schemas.ts';
 import * as schemas from '../../shared/schemas.ts';
 import type { Jobs, Told } from '../jobs.ts';
 import type { Watching } from '../watching.ts';
-import { EventStreams, endIdOf, eventText } from './event-streams.ts';
+import { type EventStreams, endIdOf, eventText } from './event-streams.ts';
 import { anybody } from './openapi.ts';
+import type { Session } from './session.ts';
 
 export interface EventRouteDeps {
   readonly jobs: Pick<Jobs, 'visible' | 'view' | 'told'>;
   readonly watching: Watching;
-  /** Who the request's session belongs to; undefined without one. */
-  readonly ownerOf: (request: FastifyRequest) => Promise<OwnerId | undefined>;
+  readonly streams: EventStreams;
+  /** The request's session; undefined without one. */
+  readonly sessionOf: (request: FastifyRequest) => Promise<Pick<Session, 'owner' | 'hash'> | undefined>;
 }
 
 /** Milliseconds of what was told last, and whether that was the end. */
@@ -37,9 +38,8 @@ const schema = {
 
 /** Jobs for whoever cannot, or does not want to, open a socket. */
 export const eventRoutes =
-  ({ jobs, watching, ownerOf }: EventRouteDeps): FastifyPluginAsyncTypebox =>
+  ({ jobs, watching, streams, sessionOf }: EventRouteDeps): FastifyPluginAsyncTypebox =>
   async (app) => {
-    const streams = new EventStreams();
     watching.add(streams);
     app.addHook('preClose', async () => streams.close());
 
@@ -47,11 +47,12 @@ export const eventRoutes =
     app.get('/api/jobs/:job/events', { config: { scope: 'jobs:read' }, exposeHeadRoute: false, schema }, async (request, reply) => {
       const { job: id } = request.params;
       const last = String(request.headers['last-event-id'] ?? '');
-      const owner = await ownerOf(request);
+      const session = await sessionOf(request);
+      const owner = session?.owner;
       const stored = await jobs.visible(id, owner);
       if (stored.status !== 'open' && last === endIdOf(stored)) return reply.code(204).send();
       // Open before the past is read: something may then be told twice, but never missed.
-      const stream = streams.open({ job: id, owner, address: request.ip });
+      const stream = streams.open({ job: id, owner, address: request.ip, session: session?.hash ?? null });
       try {
         const view = await jobs.view(id, owner);
         stream.mine = view.mine;

@@ -71,13 +71,14 @@ export function refuseUnlessOwnPage(config: OriginConfig, request: FastifyReques
 
 /**
  * Inline styles are Svelte's; `blob:` workers and images are the kernels' and the pictures'. WebAssembly decodes compressed meshes for the
- * preview; unlike `unsafe-eval` its word lets no text become a script.
+ * preview; unlike `unsafe-eval` its word lets no text become a script. Wallets on Android are apps, which listen on a port of the device
+ * (Mobile Wallet Adapter 2.0, "Local association"); pages that others may frame talk to none.
  */
-const policy = (frameAncestors: string): string =>
+const policy = (frameAncestors: string, connects = "'self'"): string =>
   [
     "default-src 'self'",
     "script-src 'self' 'wasm-unsafe-eval'",
-    "connect-src 'self'",
+    `connect-src ${connects}`,
     "worker-src 'self' blob:",
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: blob:",
@@ -112,7 +113,7 @@ export async function secure(app: FastifyInstance, config: Pick<Config, 'publicO
     strictTransportSecurity:
       config.publicOrigin?.startsWith('https:') && config.tls !== 'own' ? { maxAge: (365 * DAY_MS) / SECOND_MS, includeSubDomains: false } : false,
   });
-  const framedByNobody = policy("'none'");
+  const framedByNobody = policy("'none'", "'self' ws://localhost:*");
   app.addHook('onRequest', async (request, reply) => {
     reply.header('content-security-policy', framedByNobody);
     refuseForeign(config, request);
