@@ -9,7 +9,7 @@ import { readMemo } from './memo.ts';
 import type { SignedOrder } from './order.ts';
 
 /** In the suite; by hand ten thousand: `HISTORIES=10000 npx vitest run server/settle/machine.test.ts`. */
-const HISTORIES = Number(process.env.HISTORIES ?? 400);
+const HISTORIES = Number(process.env.HISTORIES ?? 300);
 const OPENING = 2n;
 const wallets = ['ada', 'bob', 'eve', 'dan', 'ida', 'kim', 'leo', 'mia'];
 const epoch = { epoch: 3, root: '-' };
