@@ -98,7 +98,7 @@ test('one submits a file, one contributes with a wallet, one watches', { timeout
     .allInnerTexts();
   expect(amounts.length).toBeGreaterThan(2);
   expect(
-    amounts.reduce((sum, text) => sum + Math.round(Number(text.replace('−', '-')) * 1e6), 0),
+    amounts.reduce((sum, text) => sum + Math.round(Number.parseFloat(text.replace('−', '-')) * 1e6), 0),
     amounts.join(' '),
   ).toBe(Number(paid.microCredits));
 
