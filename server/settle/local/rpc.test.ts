@@ -1,4 +1,13 @@
-import { address, createSolanaRpc, generateKeyPairSigner, getBase64Decoder, getBase64Encoder, lamports, type Signature } from '@solana/kit';
+import {
+  address,
+  createSolanaRpc,
+  generateKeyPairSigner,
+  getBase64Decoder,
+  getBase64Encoder,
+  lamports,
+  type Signature,
+  SOLANA_ERROR__JSON_RPC__SERVER_ERROR_SEND_TRANSACTION_PREFLIGHT_FAILURE,
+} from '@solana/kit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { signBatch, tokenAccountOf } from '../transaction.ts';
 import { Faults } from './faults.ts';
@@ -88,7 +97,8 @@ test('with a preflight a node says why it will not land', async () => {
   const token = { mint: net.mint, decimals: LOCAL_DECIMALS };
   const { wire } = await signBatch(net.hot, token, batch, { blockhash: nobody, lastValidBlockHeight: 1n });
   const base64 = getBase64Decoder().decode(wire) as Parameters<typeof rpc.sendTransaction>[0];
-  await expect(rpc.sendTransaction(base64, { encoding: 'base64' }).send()).rejects.toThrow(/simulation failed|[Bb]lockhash/);
+  const refused = { context: { __code: SOLANA_ERROR__JSON_RPC__SERVER_ERROR_SEND_TRANSACTION_PREFLIGHT_FAILURE } };
+  await expect(rpc.sendTransaction(base64, { encoding: 'base64' }).send()).rejects.toMatchObject(refused);
   const signature = await rpc.sendTransaction(base64, { encoding: 'base64', skipPreflight: true }).send();
   expect(net.chain.transaction(signature)).toBeNull();
 });
