@@ -29,6 +29,7 @@ let world: World;
 let watching: Watching;
 let app: FastifyInstance;
 let streams: EventStreams;
+let jobs: Jobs;
 let url: string;
 const readers: Reader[] = [];
 
@@ -41,7 +42,7 @@ async function open(params: object = {}): Promise<void> {
   const { store, blobs, coordinator } = world;
   const clock = (): number => world.now;
   const common = { store, blobs, coordinator, clock, randomBytes, preparing: idle, assembling: idle, moderation: await Moderation.open(store) };
-  const jobs = new Jobs({ ...common, prices: oneRate(1n), retentionMs: 1 });
+  jobs = new Jobs({ ...common, prices: oneRate(1n), retentionMs: 1 });
   watching = new Watching({ jobs, coordinator });
   app = Fastify();
   streams = new EventStreams();
@@ -298,6 +299,17 @@ it('is capped by address, and free again when one is closed', async () => {
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '30']);
   all[0]!.cut();
   await expect.poll(async () => (await Reader.open()).status).toBe(200);
+});
+
+it('waits for a job whose commit is under way, which is in neither its row nor in memory', async () => {
+  const known = await world.store.jobs.get(world.job.id);
+  if (!known) throw new Error('unreachable');
+  const late = { ...known, id: jobIdOf('late'), heldFrom: [], workHeld: 0n, checksHeld: 0n, ratePerUnit: 0n };
+  await world.store.jobs.create(late, []);
+  const view = jobs.view(late.id, late.owner);
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  await world.coordinator.dispatch({ type: 'openJob', job: late, results: [], paid: 0n });
+  expect(await view).toMatchObject({ id: late.id, status: 'open' });
 });
 
 it('ends with the session that it was asked for with, and with no other', async () => {

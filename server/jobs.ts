@@ -89,6 +89,10 @@ export interface Told {
 
 const PREPARED_MAX = 32;
 
+/** A commit takes milliseconds, on a slow disk a second. */
+const SETTLED_LOOK_MS = 20;
+const SETTLED_LOOKS_MAX = 100;
+
 /** Jobs as requesters see them: quote, submit, look, cancel, download. */
 export class Jobs {
   readonly #deps: JobDeps;
@@ -357,13 +361,24 @@ export class Jobs {
     return job;
   }
 
-  async #describe(stored: StoredJob, owner: OwnerId | undefined, tellsGroup = false): Promise<JobView> {
+  async #describe(given: StoredJob, owner: OwnerId | undefined, tellsGroup = false): Promise<JobView> {
+    const stored = await this.#settled(given);
     const spec = workload(stored.workload)?.spec;
     const grid = spec ? spec.split(stored.params, stored.prepared) : { passes: 0, tiles: 0 };
     const group = await this.#describeGroup(stored, owner, tellsGroup);
     const { coordinator, retentionMs } = this.#deps;
     const view = describeJob(stored, coordinator.openJob(stored.id), grid, { mine: stored.owner === owner, left: coordinator.left(stored.id), retentionMs });
     return group ? { ...view, group } : view;
+  }
+
+  /** Between its row and the memory a job that is ordered, or ends, is for a moment in neither: its commit is under way. */
+  async #settled(given: StoredJob): Promise<StoredJob> {
+    let stored = given;
+    for (let look = 0; look < SETTLED_LOOKS_MAX && !this.#deps.coordinator.openJob(stored.id) && !stored.summary; look++) {
+      if (look > 0) await new Promise((resolve) => setTimeout(resolve, SETTLED_LOOK_MS));
+      stored = await this.#stored(stored.id);
+    }
+    return stored;
   }
 
   async #describeGroup({ id, group, owner: requester }: StoredJob, owner: OwnerId | undefined, tells: boolean): Promise<JobView['group']> {
