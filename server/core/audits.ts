@@ -220,7 +220,7 @@ function auditsOf(state: State, job: Job, contributor: Contributor, questions: r
     const taken = takeElements(state, job, waiting);
     const elements = taken.flatMap((question) => elementsOf(state.pending.get(question.result)!, question));
     const price = taken.reduce((sum, question) => sum + auditPrice(job, state.pending.get(question.result)!, question), 0n);
-    const affordable = job.stored.checksHeld - job.paidForAudits - job.promisedForAudits >= price;
+    const affordable = job.checksHeld - job.paidForAudits - job.promisedForAudits >= price;
     const audit: ActiveAudit = {
       token: toBase64Url(random(TOKEN_BYTES)),
       job: job.stored.id,

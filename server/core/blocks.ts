@@ -23,6 +23,8 @@ interface Block {
  * Of the adaptive passes, in their order, a tile has its first one open and the others shut until `setTurn` opens them, one after the
  * other: nothing of a shut pass is free. Those of a tile that is good enough stay shut: their parts are waived, but for what was leased
  * or handed in before.
+ *
+ * Of a job that several coordinators share, only tiles that were claimed (`claim`) are here: nothing of all others is free or waived.
  */
 export class TileBlocks {
   readonly #blocks: (Block | undefined)[];
@@ -41,8 +43,11 @@ export class TileBlocks {
   #opened: number[] = [];
   #openedAt = 0;
   #waived = 0;
+  /** By tile, where the job is shared; null: all are here. */
+  readonly #claimed: Uint8Array | null;
 
-  constructor({ passes, tiles }: TileGrid, partsOf: (number: number) => number, adaptive: readonly number[] = []) {
+  constructor({ passes, tiles }: TileGrid, partsOf: (number: number) => number, adaptive: readonly number[] = [], isShared = false) {
+    this.#claimed = isShared ? new Uint8Array(tiles) : null;
     this.#numbers = passes * tiles;
     this.#tiles = tiles;
     this.#partsOf = partsOf;
@@ -58,6 +63,17 @@ export class TileBlocks {
   /** Parts that nobody needs any more. */
   get waived(): number {
     return this.#waived;
+  }
+
+  /** All passes of these tiles are here from now on. */
+  claim(first: number, count: number): void {
+    this.#claimed?.fill(1, first, first + count);
+    // What was passed by is looked at again.
+    this.#cursor = 0;
+  }
+
+  isHere(tile: number): boolean {
+    return this.#claimed === null || this.#claimed[tile] === 1;
   }
 
   #block(number: number): Block {
@@ -103,7 +119,7 @@ export class TileBlocks {
   }
 
   free(number: number): PartMask {
-    return this.#isShut(number) ? (0 as PartMask) : this.#untouched(number);
+    return !this.isHere(number % this.#tiles) || this.#isShut(number) ? (0 as PartMask) : this.#untouched(number);
   }
 
   #untouched(number: number): PartMask {
@@ -207,11 +223,18 @@ export class TileBlocks {
   /** To the next number that has free parts and waits for no turn: those that do come by `#opened`. */
   #advance(end: number): boolean {
     while (this.#cursor < end) {
-      if (this.#placeOf(this.#cursor) > 0) this.#cursor = (Math.floor(this.#cursor / this.#tiles) + 1) * this.#tiles;
+      const tile = this.#cursor % this.#tiles;
+      if (this.#placeOf(this.#cursor) > 0) this.#cursor += this.#tiles - tile;
+      else if (!this.isHere(tile)) this.#cursor += this.#toNextHere(tile);
       else if (this.free(this.#cursor) === 0) this.#cursor++;
       else break;
     }
     return this.#cursor < end;
+  }
+
+  #toNextHere(tile: number): number {
+    const next = this.#claimed?.indexOf(1, tile) ?? -1;
+    return (next < 0 ? this.#tiles : next) - tile;
   }
 
   #nextOpened(): number | undefined {

@@ -1,5 +1,7 @@
 import { limits } from '../../shared/limits.ts';
 import { countParts, type PartMask, type ResultId } from '../../shared/model.ts';
+import type { WorkloadSpec } from '../../shared/workload.ts';
+import type { StoredJob } from '../store/store.ts';
 import { adaptivePassesOf, measured, noteAccepted } from './adaptive.ts';
 import { answer, expireAudits, giveUpAudit, prevailingAuditor } from './audits.ts';
 import { TileBlocks } from './blocks.ts';
@@ -13,7 +15,8 @@ import { meanUnits, workPaid } from './pricing.ts';
 import { isSuspended, SUSPENDED, standingOf } from './reputation.ts';
 import { endLease, expireLease, grantWork, leaseKey, measureSpeed, renewLeases, rest, wakeIdle } from './scheduler.ts';
 import { isOwnVisitor } from './sites.ts';
-import type { Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
+import { heard, leaveJob } from './sharing.ts';
+import type { Block, Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
 import { newTraffic, noteOrder, observe } from './traffic.ts';
 import { accept, checked, columnsOf, discard, requestProof, requestVerification } from './verdicts.ts';
 import { commitmentOf, cpuElementsMax, drawCount, sampleOf, sizeOf, tileNumber } from './verifier.ts';
@@ -30,6 +33,14 @@ export function step(state: State, command: Command, now: number, random: Random
   switch (command.type) {
     case 'openJob':
       return openJob(state, command, now);
+    case 'joinJob':
+      return joinJob(state, command, now);
+    case 'claimBlocks':
+      return claimBlocks(state, command, now);
+    case 'leaveJob':
+      return leaveJob(state, command.job);
+    case 'heard':
+      return heard(state, command, now);
     case 'restoreVesting':
       return restoreVesting(state, command);
     case 'cancelJob':
@@ -118,19 +129,65 @@ function granted(state: State, contributor: Contributor, leasesMax: number, now:
 
 /** Opens a new job, or one read back from the store with its results and what it has paid. */
 function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Command & { type: 'openJob' }, now: number): Event[] {
-  const spec = state.config.spec(stored.workload);
-  if (!spec || spec.version !== stored.version)
-    return [{ type: 'refused', code: 'stale', message: `Workload ${stored.workload} version ${stored.version} is not installed.` }];
+  const spec = specOf(state, stored);
+  if (!spec) return notInstalled(stored);
+  const forgotten = forgetEnded(state, stored.id);
+  const job = newJob(state, stored, spec, null, now);
+  job.paid = alreadyPaid;
+  const events = results.flatMap((result) => reloadResult(state, job, result, now));
+  job.milestone = milestoneOf(job);
+  job.paidForAudits = job.paid - workPaid(job, results);
+  return [...forgotten, ...events, ...endJobIfOver(state, job, now), ...wakeIdle(state)];
+}
+
+/** Opens a job that other coordinators work on too, with nothing to do of it yet. */
+function joinJob(state: State, { job: stored }: Command & { type: 'joinJob' }, now: number): Event[] {
+  const spec = specOf(state, stored);
+  if (!spec) return notInstalled(stored);
+  const forgotten = forgetEnded(state, stored.id);
+  newJob(state, stored, spec, [], now);
+  return forgotten;
+}
+
+/** Takes up blocks of a shared job, with the results that are there already. */
+function claimBlocks(state: State, { job: id, blocks, results }: Command & { type: 'claimBlocks' }, now: number): Event[] {
+  const job = state.jobs.get(id);
+  if (!job?.share) return [{ type: 'refused', code: 'conflict', message: 'This job is not open here.' }];
+  for (const block of blocks) {
+    if (job.blocks.isHere(block.first)) throw new Error(`block ${block.number} of ${id} is here already`);
+    job.share.push(block);
+    job.blocks.claim(block.first, block.count);
+    job.paid += block.checksPaid;
+    job.paidForAudits += block.checksPaid;
+  }
+  job.paid += workPaid(job, results);
+  return [...results.flatMap((result) => reloadResult(state, job, result, now)), ...wakeIdle(state)];
+}
+
+const specOf = ({ config }: State, { workload, version }: StoredJob): WorkloadSpec | undefined => {
+  const spec = config.spec(workload);
+  return spec?.version === version ? spec : undefined;
+};
+
+const notInstalled = ({ workload, version }: StoredJob): Event[] => [
+  { type: 'refused', code: 'stale', message: `Workload ${workload} version ${version} is not installed.` },
+];
+
+function newJob(state: State, stored: StoredJob, spec: WorkloadSpec, share: Block[] | null, now: number): Job {
   const context = { id: stored.id, seed: stored.seed, params: stored.params, prepared: stored.prepared };
   const grid = spec.split(stored.params, stored.prepared);
   const partsAt = (tile: number): number => spec.parts(context, { pass: Math.floor(tile / grid.tiles), tile: tile % grid.tiles });
   const adaptivePasses = adaptivePassesOf(spec, context, grid);
-  const blocks = new TileBlocks(grid, partsAt, adaptivePasses);
-  let partsPlanned = 0;
-  for (let pass = 0; pass < grid.passes; pass++) partsPlanned += partsAt(pass * grid.tiles) * grid.tiles;
-  const forgotten = forgetEnded(state, stored.id);
+  const blocks = new TileBlocks(grid, partsAt, adaptivePasses, share !== null);
+  let partsOfTile = 0;
+  for (let pass = 0; pass < grid.passes; pass++) partsOfTile += partsAt(pass * grid.tiles);
+  const tilesHere = (): number => share?.reduce((sum, { count }) => sum + count, 0) ?? grid.tiles;
   const job: Job = {
     stored,
+    share,
+    get checksHeld() {
+      return share?.reduce((sum, { checksHeld }) => sum + checksHeld, 0n) ?? stored.checksHeld;
+    },
     spec,
     record: recordNameOf(stored),
     requester: requesterTag(state.config.drawKey, stored.owner),
@@ -143,13 +200,13 @@ function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Comm
     inputBytes: inputBytesOf(stored),
     fetchedBy: new Set(),
     get partsTotal() {
-      return partsPlanned - blocks.waived;
+      return partsOfTile * tilesHere() - blocks.waived;
     },
     partsAccepted: 0,
     milestone: 0,
     partsChecking: 0,
     partsLeased: 0,
-    paid: alreadyPaid,
+    paid: 0n,
     paidForAudits: 0n,
     promisedForAudits: 0n,
     elements: { cpu: 0, trusted: 0, contributor: 0 },
@@ -169,11 +226,8 @@ function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Comm
     pace: null,
   };
   state.jobs.set(stored.id, job);
-  if (!stored.gallery && !isFree(job)) noteOrder(state, partsPlanned * job.unitsPerPart, stored.createdMs);
-  const events = results.flatMap((result) => reloadResult(state, job, result, now));
-  job.milestone = milestoneOf(job);
-  job.paidForAudits = job.paid - workPaid(job, results);
-  return [...forgotten, ...events, ...endJobIfOver(state, job, now), ...wakeIdle(state)];
+  if (!stored.gallery && !isFree(job)) noteOrder(state, partsOfTile * grid.tiles * job.unitsPerPart, stored.createdMs);
+  return job;
 }
 
 /** Puts one stored result back in its place. One without a verdict is checked again, with the same draw. */
@@ -242,6 +296,7 @@ function handIn(state: State, command: Command & { type: 'handIn' }, now: number
     const pending = state.pending.get(before.id);
     return [{ type: 'stored', result: before.id, open: pending?.stage === 'opening' ? columnsOf(pending) : [] }];
   }
+  if (!job.blocks.isHere(lease.at.tile)) return [{ type: 'refused', code: 'busy', message: 'This tile is with another coordinator; try again.' }];
   if (lease.expiresMs < now) return refused('stale', 'This lease has expired.');
   if (job.closing) return refused('conflict', 'This job was cancelled.');
 

@@ -7,6 +7,8 @@ import type { Event, Job, State } from './state.ts';
 
 /** Over: every part that is not waived is accepted, or it was cancelled and nothing waits for a verdict. Releases the rest of the hold. Before that, tells how far it is. */
 export function endJobIfOver(state: State, job: Job, now: number): Event[] {
+  // A job that others have parts of ends where all of them meet: in the store.
+  if (job.share) return [];
   const finished = job.partsAccepted === job.partsTotal;
   if (job.undecided > 0 || !(finished || job.closing) || !state.jobs.has(job.stored.id)) return progressed(job, now);
   const id = job.stored.id;

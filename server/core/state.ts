@@ -80,8 +80,22 @@ export interface CoreConfig {
   readonly holdbackMs: number;
 }
 
+/** Tiles of a job that one coordinator sees to, all passes of them, where several share the job. */
+export interface Block {
+  readonly number: number;
+  readonly first: number;
+  readonly count: number;
+  /** Of what is held for auditors, its share; and what they were paid of it so far. */
+  readonly checksHeld: MicroCredits;
+  readonly checksPaid: MicroCredits;
+}
+
 export interface Job {
   readonly stored: StoredJob;
+  /** What this coordinator has claimed of it; null: the whole job is here, and ends here. */
+  readonly share: Block[] | null;
+  /** Of what is held for auditors, what may be spent here. */
+  readonly checksHeld: MicroCredits;
   readonly spec: WorkloadSpec;
   /** `recordNameOf`. */
   readonly record: string;
@@ -301,6 +315,13 @@ export type Joining = Pick<Contributor, 'id' | 'owner' | 'site' | 'network' | 'd
 export type Command =
   /** A new job, one read back, or one that was extended. `paid`: what it has paid so far, 0 for a new one. */
   | { readonly type: 'openJob'; readonly job: StoredJob; readonly results: readonly StoredResult[]; readonly paid: MicroCredits }
+  /** A job that several coordinators share, to begin with nothing of it; then `claimBlocks` brings what is to be done here, with its results so far. */
+  | { readonly type: 'joinJob'; readonly job: StoredJob }
+  | { readonly type: 'claimBlocks'; readonly job: JobId; readonly blocks: readonly Block[]; readonly results: readonly StoredResult[] }
+  /** A shared job has ended: what is still under way of it is nobody's any more. */
+  | { readonly type: 'leaveJob'; readonly job: JobId }
+  /** Another coordinator knows more of this contributor: `proven`, that it lied. */
+  | { readonly type: 'heard'; readonly contributor: ContributorId; readonly standings: ReadonlyMap<string, Standing>; readonly proven: boolean }
   /** Read back at a start: accepted results whose pay is vesting. Their contributors have joined before. */
   | { readonly type: 'restoreVesting'; readonly results: readonly StoredResult[] }
   | { readonly type: 'cancelJob'; readonly job: JobId }

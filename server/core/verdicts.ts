@@ -112,7 +112,7 @@ function payAuditor(
   now: number,
 ): Event[] {
   const amount = auditPrice(job, pending, question);
-  if (amount === 0n || job.stored.checksHeld - job.paidForAudits - job.promisedForAudits < amount) return [];
+  if (amount === 0n || job.checksHeld - job.paidForAudits - job.promisedForAudits < amount) return [];
   job.paid += amount;
   job.paidForAudits += amount;
   return [
@@ -268,7 +268,7 @@ function convict(state: State, job: Job, contributor: Contributor, reason: strin
 }
 
 /** What a proven lie costs: its leases, what has not vested, and every result that rested on its record alone. */
-function punish(state: State, contributor: Contributor, workload: string, now: number): { events: Event[]; voided: bigint } {
+export function punish(state: State, contributor: Contributor, workload: string, now: number): { events: Event[]; voided: bigint } {
   const { events, voided } = voidVesting(state, contributor, now);
   const leases = [...contributor.leases.values()].filter(({ job }) => state.jobs.get(job)?.record === workload);
   for (const active of leases) endLease(state, active);

@@ -1,0 +1,31 @@
+import type { JobId } from '../../shared/model.ts';
+import { voidLeases } from './lifecycle.ts';
+import { wakeIdle } from './scheduler.ts';
+import type { Command, Event, Job, State } from './state.ts';
+import { punish } from './verdicts.ts';
+
+/** Where several coordinators work on one job, each on blocks of its own: what one of them has to know of the others. */
+
+/** All that is claimed here has its verdicts, and nothing more of it is to be done. */
+export const isShareDone = (job: Job): boolean => job.undecided === 0 && (job.closing || job.partsAccepted === job.partsTotal);
+
+/** A shared job has ended everywhere: leases that are still out, copies say, end without blame. */
+export function leaveJob(state: State, id: JobId): Event[] {
+  const events = state.jobs.has(id) ? voidLeases(state, id, 'The job has ended.') : [];
+  for (const [token, audit] of state.audits) if (audit.job === id) state.audits.delete(token);
+  for (const [result, { stored }] of state.pending) if (stored.job === id) state.pending.delete(result);
+  state.jobs.delete(id);
+  return [...events, ...wakeIdle(state)];
+}
+
+/**
+ * Another coordinator had to do with a contributor that is known here too: its record is what is stored now. Was it proven to lie there, it has
+ * the same consequences for all that it did here.
+ */
+export function heard(state: State, { contributor: id, standings, proven }: Command & { type: 'heard' }, now: number): Event[] {
+  const contributor = state.contributors.get(id);
+  if (!contributor) return [];
+  for (const [record, standing] of standings) contributor.standings.set(record, { ...standing });
+  if (!proven) return [];
+  return [...standings].flatMap(([record, { suspendedUntilMs }]) => (suspendedUntilMs > now ? punish(state, contributor, record, now).events : []));
+}
