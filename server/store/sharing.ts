@@ -1,0 +1,337 @@
+import { type Kysely, type Selectable, sql } from 'kysely';
+import type { JobId } from '../../shared/model.ts';
+import { exclusively, isPostgres } from './dialect.ts';
+import { jobOf, writeJobEnd } from './jobs.ts';
+import { seqsOf } from './ledger.ts';
+import { available, postTransfers } from './postings.ts';
+import { resultColumns, withoutBytes } from './results.ts';
+import type { Tables } from './schema.ts';
+import type { BlocksTable } from './sharing-schema.ts';
+import { type Claimed, type ClaimedBlock, Fenced, type JobEnd, type Notice, type NoticeKind, type ShareFigures, type SharingStore } from './sharing-store.ts';
+import type { StoredJob, StoredResult } from './store.ts';
+import { inTransaction } from './transaction.ts';
+
+type Db = Kysely<Tables>;
+type BlockRow = Pick<Selectable<BlocksTable>, 'job' | 'number' | 'first' | 'count' | 'checks_held' | 'touched'>;
+
+/** The database's clock: those of coordinators may differ, and jump. */
+const nowMs = (db: Db) => (isPostgres(db) ? sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint` : sql<number>`cast(unixepoch('subsec') * 1000 as integer)`);
+
+/** Inside a transaction that only a coordinator that is alive may make: whoever fences it waits until this one has ended. Throws `Fenced`. */
+export async function assertAlive(trx: Db, epoch: number): Promise<void> {
+  const row = await trx.selectFrom('coordinators').select('fenced').where('epoch', '=', epoch).forShare().executeTakeFirst();
+  if (row?.fenced !== 0) throw new Fenced(epoch);
+}
+
+/** Inside a commit: what a coordinator had closed of a job is open again. Throws when the job has ended meanwhile. */
+export async function reopenShare(trx: Db, epoch: number, job: JobId): Promise<void> {
+  const row = await trx.selectFrom('jobs').select('status').where('id', '=', job).forShare().executeTakeFirst();
+  if (row?.status !== 'open') throw new Error(`job ${job} has ended: nothing of it can be taken back into it`);
+  await trx
+    .updateTable('blocks')
+    .set({ closed: 0, figures_epoch: null, figures_json: null })
+    .where('job', '=', job)
+    .where('owner', '=', epoch)
+    .where('closed', '=', 1)
+    .execute();
+}
+
+const noFigures: ShareFigures = {
+  parts: { total: 0, accepted: 0, checking: 0, leased: 0, waived: 0 },
+  checks: { cpu: 0, trusted: 0, contributor: 0, refuted: 0, revoked: 0 },
+  errorSum: 0,
+};
+
+const sumOf = <Counts extends Readonly<Record<string, number>>>(a: Counts, b: Counts): Counts =>
+  Object.fromEntries(Object.entries(a).map(([name, count]) => [name, count + (b[name] ?? 0)])) as unknown as Counts;
+
+export const addFigures = (a: ShareFigures, b: ShareFigures): ShareFigures => ({
+  parts: sumOf(a.parts, b.parts),
+  checks: sumOf(a.checks, b.checks),
+  errorSum: a.errorSum + b.errorSum,
+});
+
+export const totalFigures = (figures: readonly ShareFigures[]): ShareFigures => figures.reduce(addFigures, noFigures);
+
+export class SqlSharing implements SharingStore {
+  readonly #db: Db;
+
+  constructor(db: Db) {
+    this.#db = db;
+  }
+
+  async enter(aliveMs: number): Promise<number> {
+    return inTransaction(this.#db, async (trx) => {
+      const { value: epoch } = await trx
+        .insertInto('counters')
+        .values({ name: 'epoch', value: 1 })
+        .onConflict((conflict) => conflict.column('name').doUpdateSet((eb) => ({ value: eb('counters.value', '+', 1) })))
+        .returning('value')
+        .executeTakeFirstOrThrow();
+      await trx
+        .insertInto('coordinators')
+        .values({ epoch, alive_until_ms: sql`${nowMs(trx)} + cast(${aliveMs} as ${sql.raw(isPostgres(trx) ? 'bigint' : 'integer')})`, fenced: 0 })
+        .execute();
+      return epoch;
+    });
+  }
+
+  async beat(epoch: number, aliveMs: number): Promise<void> {
+    const { numUpdatedRows } = await this.#db
+      .updateTable('coordinators')
+      .set({ alive_until_ms: sql`${nowMs(this.#db)} + cast(${aliveMs} as ${sql.raw(isPostgres(this.#db) ? 'bigint' : 'integer')})` })
+      .where('epoch', '=', epoch)
+      .where('fenced', '=', 0)
+      .executeTakeFirstOrThrow();
+    if (numUpdatedRows !== 1n) throw new Fenced(epoch);
+  }
+
+  async leave(epoch: number): Promise<void> {
+    // Its time is over at once; what it leaves behind is sorted out by whoever notices, as if it had died.
+    await this.#db.updateTable('coordinators').set({ alive_until_ms: 0 }).where('epoch', '=', epoch).execute();
+  }
+
+  async fence(epoch: number): Promise<StoredResult[]> {
+    const late = await this.#db.selectFrom('coordinators').select('epoch').where('fenced', '=', 0).where('alive_until_ms', '<', nowMs(this.#db)).execute();
+    if (late.every((each) => each.epoch === epoch)) return [];
+    return inTransaction(this.#db, async (trx) => {
+      await assertAlive(trx, epoch);
+      const fenced = await trx
+        .updateTable('coordinators')
+        .set({ fenced: 1 })
+        .where('fenced', '=', 0)
+        .where('epoch', '!=', epoch)
+        .where('alive_until_ms', '<', nowMs(trx))
+        .returning('epoch')
+        .execute();
+      const dead = fenced.map((each) => each.epoch);
+      if (dead.length === 0) return [];
+      await trx.deleteFrom('shares').where('epoch', 'in', dead).execute();
+      const isOpen = trx.selectFrom('jobs').select('id').where('status', '=', 'open');
+      await trx
+        .updateTable('blocks')
+        .set({ owner: null, closed: 0, figures_epoch: null, figures_json: null })
+        .where('owner', 'in', dead)
+        .where('job', 'in', isOpen)
+        .execute();
+      const rest = await trx.updateTable('blocks').set({ owner: epoch }).where('owner', 'in', dead).returning(['job', 'first', 'count']).execute();
+      return (await resultsIn(trx, rest)).filter(({ vesting }) => vesting !== null);
+    });
+  }
+
+  async alive(): Promise<number[]> {
+    const rows = await this.#db.selectFrom('coordinators').select('epoch').where('fenced', '=', 0).orderBy('epoch').execute();
+    return rows.map(({ epoch }) => epoch);
+  }
+
+  async cut(job: StoredJob, tiles: number, blockTiles: number): Promise<void> {
+    await inTransaction(this.#db, (trx) => cut(trx, job, tiles, blockTiles, 0));
+  }
+
+  async cutAnew(job: StoredJob, tiles: number, blockTiles: number): Promise<void> {
+    await inTransaction(this.#db, async (trx) => {
+      await trx.deleteFrom('blocks').where('job', '=', job.id).execute();
+      await trx.deleteFrom('shares').where('job', '=', job.id).execute();
+      await cut(trx, job, tiles, blockTiles, 1);
+    });
+  }
+
+  async claim(epoch: number, job: JobId, limit: number): Promise<Claimed> {
+    return inTransaction(this.#db, async (trx) => {
+      await assertAlive(trx, epoch);
+      const free = await trx
+        .selectFrom('blocks')
+        .select(['job', 'number', 'first', 'count', 'checks_held', 'touched'])
+        .where('job', '=', job)
+        .where('owner', 'is', null)
+        .where('closed', '=', 0)
+        .orderBy('touched', 'desc')
+        .orderBy('number')
+        .limit(limit)
+        .forUpdate()
+        .skipLocked()
+        .execute();
+      if (free.length === 0) return { blocks: [], results: [] };
+      await trx
+        .updateTable('blocks')
+        .set({ owner: epoch, touched: 1 })
+        .where('job', '=', job)
+        .where(
+          'number',
+          'in',
+          free.map(({ number }) => number),
+        )
+        .execute();
+      const touched = free.filter((block) => block.touched === 1);
+      const blocks = await Promise.all(free.map((block) => claimed(trx, block)));
+      return { blocks, results: await resultsIn(trx, touched) };
+    });
+  }
+
+  async orphaned(limit: number): Promise<JobId[]> {
+    const rows = await this.#db
+      .selectFrom('blocks')
+      .select('job')
+      .distinct()
+      .where('owner', 'is', null)
+      .where('touched', '=', 1)
+      .where('closed', '=', 0)
+      .where('job', 'in', this.#db.selectFrom('jobs').select('id').where('status', '=', 'open'))
+      .limit(limit)
+      .execute();
+    return rows.map(({ job }) => job);
+  }
+
+  async unclaimed(job: JobId): Promise<number> {
+    const row = await this.#db
+      .selectFrom('blocks')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('job', '=', job)
+      .where('owner', 'is', null)
+      .where('closed', '=', 0)
+      .executeTakeFirstOrThrow();
+    return row.count;
+  }
+
+  async close(epoch: number, job: JobId, figures: ShareFigures): Promise<void> {
+    await inTransaction(this.#db, async (trx) => {
+      await assertAlive(trx, epoch);
+      const rows = await trx
+        .updateTable('blocks')
+        .set({ closed: 1, figures_epoch: null, figures_json: null })
+        .where('job', '=', job)
+        .where('owner', '=', epoch)
+        .returning('number')
+        .execute();
+      const first = rows.map(({ number }) => number).sort((a, b) => a - b)[0];
+      if (first === undefined) return;
+      await trx
+        .updateTable('blocks')
+        .set({ figures_epoch: epoch, figures_json: JSON.stringify(figures) })
+        .where('job', '=', job)
+        .where('number', '=', first)
+        .execute();
+    });
+  }
+
+  async finish(id: JobId, end: (job: StoredJob, left: bigint, figures: ShareFigures, contributors: number) => JobEnd): Promise<JobEnd | null> {
+    return inTransaction(this.#db, async (trx) => {
+      const row = await trx.selectFrom('jobs').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+      if (row?.status !== 'open') return null;
+      const job = jobOf(row);
+      const blocks = await trx.selectFrom('blocks').select(['owner', 'touched', 'closed', 'figures_json']).where('job', '=', id).execute();
+      // Of a cancelled job nobody takes up what nobody has begun.
+      const isOver = blocks.every(({ closed, owner, touched }) => closed === 1 || (job.closing && owner === null && touched === 0));
+      if (!isOver || blocks.length === 0) return null;
+      const figures = totalFigures(blocks.flatMap(({ figures_json: json }) => (json === null ? [] : [JSON.parse(json) as ShareFigures])));
+      const { contributors } = await trx
+        .selectFrom('results')
+        .select((eb) => eb.fn.count<number>('contributor').distinct().as('contributors'))
+        .where('job', '=', id)
+        .executeTakeFirstOrThrow();
+      await exclusively(trx, 'ledger');
+      const account = await trx.selectFrom('accounts').selectAll().where('id', '=', `job/${id}`).where('unit', '=', job.unit).executeTakeFirst();
+      const ends = end(job, account ? available(account) : 0n, figures, contributors);
+      await writeJobEnd(trx, ends.ended);
+      await trx.deleteFrom('shares').where('job', '=', id).execute();
+      await postTransfers(trx, ends.transfers);
+      return ends;
+    });
+  }
+
+  async putFigures(epoch: number, shares: readonly { readonly job: JobId; readonly figures: ShareFigures }[]): Promise<void> {
+    if (shares.length === 0) return;
+    await this.#db
+      .insertInto('shares')
+      .values(shares.map(({ job, figures }) => ({ job, epoch, figures_json: JSON.stringify(figures) })))
+      .onConflict((conflict) => conflict.columns(['job', 'epoch']).doUpdateSet((eb) => ({ figures_json: eb.ref('excluded.figures_json') })))
+      .execute();
+  }
+
+  async figures(epoch: number, job: JobId): Promise<ShareFigures[]> {
+    const rows = await this.#db.selectFrom('shares').select('figures_json').where('job', '=', job).where('epoch', '!=', epoch).execute();
+    return rows.map((row) => JSON.parse(row.figures_json) as ShareFigures);
+  }
+
+  async tell(epoch: number, kind: NoticeKind, subject: string): Promise<void> {
+    await inTransaction(this.#db, async (trx) => {
+      // In the order of their commits: whoever has read up to one has not missed an earlier one.
+      await exclusively(trx, 'notices');
+      await trx
+        .insertInto('notices')
+        .values({ epoch, kind, subject, at_ms: nowMs(trx) })
+        .execute();
+    });
+  }
+
+  async notices(epoch: number, afterSeq: number, limit: number): Promise<Notice[]> {
+    return this.#db
+      .selectFrom('notices')
+      .select(['seq', 'epoch', 'kind', 'subject'])
+      .where('seq', '>', afterSeq)
+      .where('epoch', '!=', epoch)
+      .orderBy('seq')
+      .limit(limit)
+      .execute();
+  }
+
+  async lastNotice(): Promise<number> {
+    const { last } = await this.#db
+      .selectFrom('notices')
+      .select((eb) => eb.fn.coalesce(eb.fn.max('seq'), sql<number>`0`).as('last'))
+      .executeTakeFirstOrThrow();
+    return last;
+  }
+}
+
+/** Auditors' share of the hold goes by tiles; what does not divide is the last block's. */
+async function cut(trx: Db, job: StoredJob, tiles: number, blockTiles: number, touched: number): Promise<void> {
+  const count = Math.ceil(tiles / blockTiles);
+  let left = job.checksHeld;
+  const rows = Array.from({ length: count }, (_, number) => {
+    const first = number * blockTiles;
+    const size = Math.min(blockTiles, tiles - first);
+    const held = number === count - 1 ? left : (job.checksHeld * BigInt(size)) / BigInt(tiles);
+    left -= held;
+    return { job: job.id, number, first, count: size, checks_held: held, owner: null, touched, closed: 0, figures_epoch: null, figures_json: null };
+  });
+  for (let start = 0; start < rows.length; start += CUT_ROWS)
+    await trx
+      .insertInto('blocks')
+      .values(rows.slice(start, start + CUT_ROWS))
+      .onConflict((conflict) => conflict.columns(['job', 'number']).doNothing())
+      .execute();
+}
+
+const CUT_ROWS = 200;
+
+async function claimed(trx: Db, { job, number, first, count, checks_held: checksHeld, touched }: BlockRow): Promise<ClaimedBlock> {
+  return { job, number, first, count, checksHeld, checksPaid: touched === 1 ? await paidToAuditors(trx, job, first, count) : 0n };
+}
+
+async function paidToAuditors(trx: Db, job: JobId, first: number, count: number): Promise<bigint> {
+  const { unit } = await trx.selectFrom('jobs').select('unit').where('id', '=', job).executeTakeFirstOrThrow();
+  const seqs = await seqsOf(trx, `job/${job}`, unit);
+  const { rows } = await sql<{ amount: bigint }>`
+    select cast(coalesce(sum(amount), 0) as bigint) as amount from transfers
+    where debit = ${`job/${job}`} and kind = 'audit' and tile >= ${first} and tile < ${first + count} and seq in (${seqs})`.execute(trx);
+  return rows[0]?.amount ?? 0n;
+}
+
+/** Results that still matter of these ranges of tiles, oldest first. */
+async function resultsIn(trx: Db, blocks: readonly Pick<BlockRow, 'job' | 'first' | 'count'>[]): Promise<StoredResult[]> {
+  const found: StoredResult[] = [];
+  for (const job of new Set(blocks.map((block) => block.job))) {
+    const ranges = blocks.filter((block) => block.job === job);
+    const isIn = (tile: number): boolean => ranges.some(({ first, count }) => tile >= first && tile < first + count);
+    const rows = await trx
+      .selectFrom('results')
+      .select(resultColumns)
+      .where('job', '=', job)
+      .where('state', 'in', ['committed', 'accepted'])
+      .orderBy('seq')
+      .execute();
+    found.push(...rows.filter(({ tile }) => isIn(tile)).map(withoutBytes));
+  }
+  return found;
+}
