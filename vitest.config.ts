@@ -32,6 +32,7 @@ export default defineConfig({
           exclude: ['**/*.browser.test.ts'],
           server: { deps: { external: native } },
           testTimeout: 30_000,
+          globalSetup: 'server/store/postgres.setup.ts',
           // Vitest leaves a core to itself, which is half of a small machine; and some tests wait.
           maxWorkers: 3,
           // Two hundred files share what they import; each undoes what it stubs.

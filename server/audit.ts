@@ -7,9 +7,9 @@ import { Kysely } from 'kysely';
 import { areRight, Books, type ProvedBooks } from './books.ts';
 import { type Config, readConfig, readOrExit } from './config.ts';
 import { infoLine } from './http/metrics.ts';
-import { EmbeddedDialect } from './store/dialect.ts';
 import { lookAtLedger } from './store/ledger-audit.ts';
 import type { Tables } from './store/schema.ts';
+import { EmbeddedDialect } from './store/sqlite-dialect.ts';
 import type { AccountId } from './store/store.ts';
 
 /*

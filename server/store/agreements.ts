@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
-import { inBatches, reusable } from './batches.ts';
+import { adding, bulkInsert, inBatches } from './batches.ts';
+import { exclusively } from './dialect.ts';
 import type { AgreementsTable, Tables } from './schema.ts';
 import type { Agreement } from './store.ts';
 
@@ -24,29 +25,24 @@ const agreementRow = ({ workload, author, auditor, drawn, differing, unexplained
   unexplained,
 });
 
-const upsertAgreements = reusable<AgreementsTable>((db, rows) =>
-  db
-    .insertInto('agreements')
-    .values(rows)
-    .onConflict((conflict) =>
-      conflict.columns(['workload', 'author', 'auditor']).doUpdateSet((eb) => ({
-        drawn: eb('agreements.drawn', '+', eb.ref('excluded.drawn')),
-        differing: eb('agreements.differing', '+', eb.ref('excluded.differing')),
-        unexplained: eb('agreements.unexplained', '+', eb.ref('excluded.unexplained')),
-      })),
-    ),
-);
+const KEYS = ['workload', 'author', 'auditor'];
+const upsertAgreements = bulkInsert<AgreementsTable>('agreements', adding('agreements', KEYS, ['drawn', 'differing', 'unexplained']));
 
-/** Adds up the agreements of a commit. It remembers which names are stored, so that a commit costs one statement. */
+/**
+ * Adds up the agreements of a commit. It remembers which names are stored, and none is ever removed, so that a commit costs one statement. Names
+ * that it does not know are looked for again, and added by one process at a time.
+ */
 export class AgreementWriter {
-  #known: Known | undefined;
+  #known: Known = new Map();
 
-  /** Inside the caller's transaction. */
-  async write(trx: Db, agreements: readonly Agreement[]): Promise<void> {
-    if (agreements.length === 0) return;
-    const known = this.#known ?? (await readKnown(trx));
-    // Forgotten until the rows are written: should that fail, they are read again. No two transactions run at once.
-    this.#known = undefined;
+  /** Inside the caller's transaction. To be called what it returns once that is kept. */
+  async write(trx: Db, agreements: readonly Agreement[]): Promise<() => void> {
+    if (agreements.length === 0) return () => undefined;
+    let known = this.#known;
+    if (!agreements.every((agreement) => isKnown(known, agreement))) {
+      await exclusively(trx, 'agreements');
+      known = await readKnown(trx);
+    }
     const sums = new Map<string, Agreement>();
     for (const agreement of agreements) {
       const named = withKnownNames(known, agreement);
@@ -54,9 +50,21 @@ export class AgreementWriter {
       const sum = sums.get(key);
       sums.set(key, sum ? added(sum, named) : named);
     }
-    await inBatches([...sums.values()], async (batch) => void (await upsertAgreements(trx, batch.map(agreementRow))));
-    this.#known = known;
+    // In one order, so that two commits do not wait for each other.
+    const rows = [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sum]) => agreementRow(sum));
+    await inBatches(trx, rows, async (batch) => void (await upsertAgreements(trx, batch)));
+    return () => {
+      this.#known = known;
+    };
   }
+}
+
+/** Whether it is counted under names that are there already: its own, or `other`. */
+function isKnown(known: Known, { workload, author, auditor }: Agreement): boolean {
+  const authors = known.get(workload);
+  const named = nameOf(author, authors);
+  const auditors = authors?.get(named);
+  return auditors?.has(nameOf(auditor, auditors)) === true;
 }
 
 async function readKnown(trx: Db): Promise<Known> {

@@ -1,42 +1,110 @@
-import type { Compilable, CompiledQuery, Kysely } from 'kysely';
+import { type CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely';
+import { isPostgres } from './dialect.ts';
 import type { Tables } from './schema.ts';
 
-/** Rows in one statement: enough to make its cost per row small, few enough that every size is soon prepared. */
-const BATCH_ROWS_MAX = 64;
+type Db = Kysely<Tables>;
+
+/**
+ * Rows in one statement: enough to make its cost per row small. For SQLite every number of them is a text of its own, which is soon prepared;
+ * PostgreSQL has one text for all, and each statement costs a round trip.
+ */
+const ROWS_MAX = { sqlite: 64, postgres: 1000 };
 
 /** Hands out the items in order, in batches that fit one statement. */
-export async function inBatches<Item>(items: readonly Item[], write: (batch: readonly Item[]) => Promise<void>): Promise<void> {
-  for (let start = 0; start < items.length; start += BATCH_ROWS_MAX) await write(items.slice(start, start + BATCH_ROWS_MAX));
+export async function inBatches<Item>(db: Db, items: readonly Item[], write: (batch: readonly Item[]) => Promise<void>): Promise<void> {
+  const rows = isPostgres(db) ? ROWS_MAX.postgres : ROWS_MAX.sqlite;
+  for (let start = 0; start < items.length; start += rows) await write(items.slice(start, start + rows));
+}
+
+/** PostgreSQL takes all rows, or all of a list, as one value. */
+const ANY = -1;
+
+/** Names of columns and the table `given`, to put into a statement. */
+interface Given {
+  /** All of them, with commas between. */
+  readonly columns: RawBuilder<unknown>;
+  /** The rows, as `with given (columns) as (...)`. */
+  readonly rows: RawBuilder<unknown>;
+  /** `column = given.column` for each of them but the first, which is the key. */
+  readonly changes: RawBuilder<unknown>;
 }
 
 /**
- * A statement that Kysely builds once per number of rows and that then runs with other values, because building its text
- * takes longer than running it. Values are bound in the order of the rows' keys, row after row: all rows come from one object
- * literal whose keys stand in the statement's order. Answers the number of rows that it changed.
+ * A statement over rows, which is built once and then runs with other values, because building its text takes longer than running it. Its
+ * columns are the keys of the first row; all rows come from one object literal. Answers the number of rows that it changed.
  */
-export function reusable<Row extends object>(
-  build: (db: Kysely<Tables>, rows: readonly Row[]) => Compilable,
-): (db: Kysely<Tables>, rows: readonly Row[]) => Promise<number> {
+export function bulk<Row extends object>(table: keyof Tables, build: (given: Given) => RawBuilder<unknown>): (db: Db, rows: readonly Row[]) => Promise<number> {
   const compiled = new Map<number, CompiledQuery>();
   return async (db, rows) => {
-    const query = compiled.get(rows.length) ?? build(db, rows).compile();
-    compiled.set(rows.length, query);
-    const parameters = rows.flatMap((row) => Object.values(row) as unknown[]);
+    const [first] = rows;
+    if (!first) return 0;
+    const size = isPostgres(db) ? ANY : rows.length;
+    const query = compiled.get(size) ?? build(givenOf(db, table, Object.keys(first), rows.length)).compile(db);
+    compiled.set(size, query);
+    const parameters = size === ANY ? [JSON.stringify(rows.map(jsonOf))] : rows.flatMap((row) => Object.values(row) as unknown[]);
     if (parameters.length !== query.parameters.length) throw new Error(`a statement of ${query.parameters.length} values was given ${parameters.length}`);
     const { numAffectedRows } = await db.executeQuery({ ...query, parameters });
     return Number(numAffectedRows ?? 0);
   };
 }
 
-/** The same for a query whose only values are a list, in the order given: built once per length of it. */
-export function reusableQuery<Row>(
-  build: (db: Kysely<Tables>, values: readonly string[]) => Compilable<Row>,
-): (db: Kysely<Tables>, values: readonly string[]) => Promise<Row[]> {
+function givenOf(db: Db, table: string, names: readonly string[], size: number): Given {
+  const columns = sql.join(names.map((name) => sql.id(name)));
+  const [key = '', ...others] = names;
+  const row = sql`(${sql.join(names.map(() => sql.val(null)))})`;
+  // Types come from the table itself; text that means a number, bytes or an infinity is read as such.
+  const source = isPostgres(db)
+    ? sql`select ${columns} from json_populate_recordset(null::${sql.table(table)}, ${null}::json)`
+    : sql`values ${sql.join(Array.from({ length: size }, () => row))}`;
+  return {
+    columns,
+    rows: sql`with given (${columns}) as (${source})`,
+    changes: sql.join(others.filter((name) => name !== key).map((name) => sql`${sql.id(name)} = ${sql.ref(`given.${name}`)}`)),
+  };
+}
+
+/** A row as JSON, for PostgreSQL to read. Text with half a surrogate pair would be no JSON to it. */
+function jsonOf(row: object): object {
+  const plain: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(row) as [string, unknown][]) {
+    if (typeof value === 'string') plain[name] = value.toWellFormed();
+    else if (value instanceof Uint8Array) plain[name] = `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}`;
+    else if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value))) plain[name] = value.toString();
+    else plain[name] = value;
+  }
+  return plain;
+}
+
+/** `insert into table ...` of the rows; `conflict` is what follows. Nothing is read from the table that is not in the text. */
+export const bulkInsert = <Row extends object>(table: keyof Tables, conflict: RawBuilder<unknown> = sql``) =>
+  bulk<Row>(
+    table,
+    // `where true` tells SQLite that `on conflict` is no part of a join.
+    ({ columns, rows }) => sql`${rows} insert into ${sql.table(table)} (${columns}) select ${columns} from given where true ${conflict}`,
+  );
+
+/** Sets the columns of the rows whose `id`, their first key, is given. */
+export const bulkUpdate = <Row extends { readonly id: string }>(table: keyof Tables) =>
+  bulk<Row>(table, ({ rows, changes }) => sql`${rows} update ${sql.table(table)} set ${changes} from given where ${sql.ref(`${table}.id`)} = given.id`);
+
+/** `on conflict ... do update`: what is given replaces what is there, or is added to it. */
+export const replacing = (keys: readonly string[], columns: readonly string[]): RawBuilder<unknown> =>
+  sql`on conflict (${sql.join(keys.map((key) => sql.id(key)))}) do update set ${sql.join(columns.map((name) => sql`${sql.id(name)} = ${sql.ref(`excluded.${name}`)}`))}`;
+
+export const adding = (table: keyof Tables, keys: readonly string[], columns: readonly string[]): RawBuilder<unknown> =>
+  sql`on conflict (${sql.join(keys.map((key) => sql.id(key)))}) do update set ${sql.join(
+    columns.map((name) => sql`${sql.id(name)} = ${sql.ref(`${table}.${name}`)} + ${sql.ref(`excluded.${name}`)}`),
+  )}`;
+
+/** A query whose only values are a list, built once for PostgreSQL and once per length of it for SQLite. */
+export function queryOf<Row>(
+  build: (db: Db, values: readonly string[]) => { compile(): CompiledQuery<Row> },
+): (db: Db, values: readonly string[]) => Promise<Row[]> {
   const compiled = new Map<number, CompiledQuery<Row>>();
   return async (db, values) => {
-    const query = compiled.get(values.length) ?? build(db, values).compile();
-    compiled.set(values.length, query);
-    if (values.length !== query.parameters.length) throw new Error(`a query of ${query.parameters.length} values was given ${values.length}`);
-    return (await db.executeQuery<Row>({ ...query, parameters: values })).rows;
+    const size = isPostgres(db) ? ANY : values.length;
+    const query = compiled.get(size) ?? build(db, values).compile();
+    compiled.set(size, query);
+    return (await db.executeQuery<Row>({ ...query, parameters: size === ANY ? [values] : values })).rows;
   };
 }

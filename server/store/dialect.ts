@@ -1,123 +1,20 @@
-import Database from 'better-sqlite3';
-import {
-  CompiledQuery,
-  type CreateTableBuilder,
-  type DatabaseConnection,
-  type DialectAdapter,
-  type Driver,
-  type Kysely,
-  SqliteAdapter,
-  type SqliteDatabase,
-  SqliteDialect,
-  SqliteDriver,
-  type SqliteStatement,
-  sql,
-} from 'kysely';
+import { type CreateTableBuilder, type Kysely, PostgresAdapter, sql } from 'kysely';
 import { creditColumns } from './schema.ts';
 
-/** Everything that is SQLite's own. PostgreSQL gets a file like this one; the queries beside it are the same for both. */
-
-/** Kept prepared statements; queries differ by the number of rows in a batch, so there are a few hundred at most. */
-const STATEMENTS_MAX = 1000;
-
-/**
- * Opens the file for this process alone: WAL, every commit on disk before it is acknowledged. The lock is the operating
- * system's, so it ends with the process however that ends. Throws when another process has the file open.
+/*
+ * What SQLite and PostgreSQL do not say alike, for queries and migrations. All else is one text for both. Migrations are written for SQLite;
+ * `postgres-schema.ts` reads them for PostgreSQL. Locks are PostgreSQL's alone: SQLite has one writer at a time, so its dialect leaves them out.
+ *
+ *                  SQLite                          PostgreSQL
+ *   integer        64 bits                         bigint
+ *   real           double, has an infinity         double precision, too
+ *   blob           blob                            bytea
+ *   text           compared by its bytes           text collate "C"
+ *   sequence       autoincrement                   identity, which has gaps, and is in order of commit for transfers alone (see `exclusively`)
+ *   transaction    the only one that writes        read committed; what is read to be written is locked; ends again after a deadlock
  */
-export function openDatabaseFile(path: string, folder: string): Database.Database {
-  const database = new Database(path, { timeout: 0 });
-  try {
-    database.pragma('locking_mode = EXCLUSIVE');
-    database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = FULL');
-    database.pragma('foreign_keys = ON');
-    database.pragma('cache_size = -131072');
-    database.pragma('wal_autocheckpoint = 8192');
-    // Exclusive locking takes its lock with the first access, not with the pragma.
-    database.exec('BEGIN EXCLUSIVE; COMMIT');
-    database.defaultSafeIntegers(true);
-    return database;
-  } catch (error) {
-    database.close();
-    const busy = error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
-    throw busy ? new Error(`${folder} is in use by another coordinator. Stop that one first, or set DATA_DIR to another folder.`, { cause: error }) : error;
-  }
-}
 
-/** The one place where integers and bytes get their JavaScript types: bigint for credits, number for the rest, Uint8Array for bytes. */
-function readable(row: unknown): unknown {
-  const columns = row as Record<string, unknown>;
-  for (const name in columns) {
-    const value = columns[name];
-    if (typeof value === 'bigint' && !creditColumns.has(name)) columns[name] = Number(value);
-    else if (Buffer.isBuffer(value)) columns[name] = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  }
-  return columns;
-}
-
-/** better-sqlite3 as Kysely wants it, with statements prepared once. */
-class PreparedDatabase implements SqliteDatabase {
-  readonly #database: Database.Database;
-  readonly #statements = new Map<string, SqliteStatement>();
-
-  constructor(database: Database.Database) {
-    this.#database = database;
-  }
-
-  prepare(text: string): SqliteStatement {
-    const known = this.#statements.get(text);
-    if (known) return known;
-    const statement = this.#database.prepare<unknown[]>(text);
-    const prepared: SqliteStatement = {
-      reader: statement.reader,
-      all: (parameters) => statement.all(...parameters).map(readable),
-      run: (parameters) => statement.run(...parameters),
-      iterate: () => {
-        throw new Error('a streamed query would hold the only connection');
-      },
-    };
-    if (this.#statements.size >= STATEMENTS_MAX) this.#statements.clear();
-    this.#statements.set(text, prepared);
-    return prepared;
-  }
-
-  close(): void {
-    this.#statements.clear();
-    this.#database.close();
-  }
-}
-
-class ImmediateDriver extends SqliteDriver {
-  /** A transaction that takes the write lock first cannot fail half-way for want of it. */
-  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
-  }
-}
-
-class TransactionalAdapter extends SqliteAdapter {
-  /** SQLite's DDL is transactional: an interrupted migration leaves nothing behind. Kysely says otherwise to stay careful. */
-  override get supportsTransactionalDdl(): boolean {
-    return true;
-  }
-}
-
-export class EmbeddedDialect extends SqliteDialect {
-  readonly #database: SqliteDatabase;
-
-  constructor(database: Database.Database) {
-    const prepared = new PreparedDatabase(database);
-    super({ database: prepared });
-    this.#database = prepared;
-  }
-
-  override createDriver(): Driver {
-    return new ImmediateDriver({ database: this.#database });
-  }
-
-  override createAdapter(): DialectAdapter {
-    return new TransactionalAdapter();
-  }
-}
+export const isPostgres = (db: Pick<Kysely<never>, 'getExecutor'>): boolean => db.getExecutor().adapter instanceof PostgresAdapter;
 
 /** Column types by what they hold. */
 export const columnTypes = { bytes: 'blob', credits: 'integer' } as const;
@@ -126,14 +23,40 @@ export const columnTypes = { bytes: 'blob', credits: 'integer' } as const;
 export const withSequence = <Name extends string>(table: CreateTableBuilder<Name>): CreateTableBuilder<Name, 'seq'> =>
   table.addColumn('seq', 'integer', (column) => column.primaryKey().autoIncrement());
 
-/** Values must have their column's type. */
+/** Values must have their column's type. PostgreSQL knows nothing else. */
 export const strictTable = sql`strict`;
 
 /** The database itself refuses to change or remove a row of this table. */
 export async function makeAppendOnly<Schema>(db: Kysely<Schema>, table: string): Promise<void> {
+  const message = sql.lit(`${table} is append-only`);
+  if (isPostgres(db)) {
+    await sql`create or replace function refuse_change() returns trigger language plpgsql as $$ begin raise exception '%', tg_argv[0]; end $$`.execute(db);
+    const trigger = sql.id(`${table}_append_only`);
+    await sql`create trigger ${trigger} before update or delete or truncate on ${sql.table(table)} for each statement execute function refuse_change(${message})`.execute(
+      db,
+    );
+    return;
+  }
   for (const action of ['update', 'delete']) {
     const trigger = sql.id(`${table}_no_${action}`);
-    const message = sql.lit(`${table} is append-only`);
     await sql`create trigger ${trigger} before ${sql.raw(action)} on ${sql.table(table)} begin select raise(abort, ${message}); end`.execute(db);
   }
+}
+
+/**
+ * Until the caller's transaction ends, no other one of this name begins what follows. For what no row stands for: how many there are of
+ * something, and the order of transfers. Taken in this order, so that no two transactions wait for each other: names of owners and jobs first,
+ * then rows, then `ledger`.
+ */
+export async function exclusively<Schema>(trx: Kysely<Schema>, name: string): Promise<void> {
+  if (isPostgres(trx)) await sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(trx);
+}
+
+/** `column ${anyOf(db, values)}`: is one of them. One text for any number of them where the database has lists. */
+export const anyOf = (db: Parameters<typeof isPostgres>[0], values: readonly string[]) =>
+  isPostgres(db) ? sql`= any(${values}::text[])` : sql`in (${sql.join(values)})`;
+
+/** The one place where integers get their JavaScript type: bigint for the columns that hold credits, number for the rest. */
+export function integerOf(column: string, value: bigint | string): bigint | number {
+  return creditColumns.has(column) ? BigInt(value) : Number(value);
 }

@@ -2,6 +2,7 @@ import type { Kysely, Selectable } from 'kysely';
 import type { GroupId, JobId, OwnerId } from '../../shared/model.ts';
 import type { GroupsTable, InvitesTable, MembersTable, Tables } from './schema.ts';
 import type { GroupStore, StoredGroup, StoredInvite, StoredMember } from './store.ts';
+import { inTransaction } from './transaction.ts';
 
 type Db = Kysely<Tables>;
 
@@ -45,7 +46,7 @@ export class SqlGroups implements GroupStore {
   }
 
   async create({ id, name, owner, createdMs }: StoredGroup, member: StoredMember): Promise<void> {
-    await this.#db.transaction().execute(async (trx) => {
+    await inTransaction(this.#db, async (trx) => {
       await trx.insertInto('groups').values({ id, name, owner, created_ms: createdMs }).execute();
       await insertMember(trx, member);
     });

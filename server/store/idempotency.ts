@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import { limits } from '../../shared/limits.ts';
 import type { OwnerId } from '../../shared/model.ts';
 import type { IdempotentRequestsTable, Tables } from './schema.ts';
+import { inTransaction } from './transaction.ts';
 
 type Db = Kysely<Tables>;
 
@@ -89,7 +90,7 @@ export class SqlIdempotency implements IdempotencyStore {
   }
 
   async keepAnswer(claim: Claim, answer: Uint8Array): Promise<void> {
-    await this.#db.transaction().execute(async (trx) => {
+    await inTransaction(this.#db, async (trx) => {
       await trx
         .deleteFrom('idempotent_requests')
         .where('at_ms', '<=', claim.atMs - limits.idempotencyMsMax)

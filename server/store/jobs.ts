@@ -10,6 +10,7 @@ import { writeUsed } from './quotes.ts';
 import { resultColumns, resultOf, withoutBytes } from './results.ts';
 import type { JobsTable, Tables } from './schema.ts';
 import { InsufficientCredits, type JobStore, type StoredJob, type StoredResult, type Transfer, type Write } from './store.ts';
+import { inTransaction } from './transaction.ts';
 import { queueDeliveries } from './webhooks.ts';
 
 type Db = Kysely<Tables>;
@@ -139,7 +140,7 @@ export class SqlJobs implements JobStore {
 
   async create(job: StoredJob, holds: readonly Transfer[], order?: JobOrder): Promise<void> {
     const { apiKey = null, claim = null, openMax = Number.POSITIVE_INFINITY, files = {}, quote = null } = order ?? {};
-    await this.#db.transaction().execute(async (trx) => {
+    await inTransaction(this.#db, async (trx) => {
       if (openMax !== Number.POSITIVE_INFINITY && (await countOpen(trx, job.owner)) >= openMax) throw new TooManyOpen();
       if (apiKey !== null) await assertBudget(trx, apiKey, job.workHeld + job.checksHeld);
       await assertCovered(trx, holds);
@@ -264,7 +265,7 @@ export class SqlJobs implements JobStore {
   }
 
   async setFile(job: JobId, output: string, blob: BlobHash, extensions: number): Promise<boolean> {
-    return this.#db.transaction().execute(async (trx) => {
+    return inTransaction(this.#db, async (trx) => {
       const row = await trx.selectFrom('jobs').select(['status', 'extensions', 'deleted_ms']).where('id', '=', job).executeTakeFirst();
       if (row?.status !== 'done' || row.extensions !== extensions || row.deleted_ms !== null) return false;
       await trx

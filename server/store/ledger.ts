@@ -3,11 +3,13 @@ import { sql } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
 import { DAY_MS } from '../../shared/limits.ts';
 import type { CreditUnit, LedgerUnit, OwnerId, ResultId } from '../../shared/model.ts';
-import { inBatches } from './batches.ts';
+import { inBatches, queryOf } from './batches.ts';
+import { anyOf } from './dialect.ts';
 import { lookAtLedger } from './ledger-audit.ts';
 import { available, indexedSeq, transferOf } from './postings.ts';
 import type { AccountsTable, Tables } from './schema.ts';
 import type { AccountId, AccountSums, BooksOfUnit, LedgerLook, LedgerPlace, LedgerStore, StatementEntry, Transfer } from './store.ts';
+import { inSnapshot } from './transaction.ts';
 
 type Db = Kysely<Tables>;
 type Account = Pick<AccountsTable, 'id' | 'unit'>;
@@ -29,6 +31,13 @@ function changeOf({ microCredits: amount, phase }: Transfer, side: 'debit' | 'cr
   if (side === 'debit') return phase === 'post' ? 0n : phase === 'void' ? amount : -amount;
   return phase === undefined || phase === 'post' ? amount : 0n;
 }
+
+const selectPaid = queryOf((db, ids) =>
+  db
+    .selectFrom('transfers')
+    .select(['id', 'kind', 'amount'])
+    .where(sql<boolean>`id ${anyOf(db, ids)}`),
+);
 
 /** Of one owner in a statement, the newest. */
 const CONTRIBUTORS_MAX = 100;
@@ -73,9 +82,9 @@ export class SqlLedger implements LedgerStore {
 
   async paidFor(results: readonly ResultId[]): Promise<ReadonlyMap<ResultId, MicroCredits>> {
     const paid = new Map<ResultId, MicroCredits>();
-    await inBatches(results, async (batch) => {
+    await inBatches(this.#db, results, async (batch) => {
       const ids = batch.flatMap((result) => [`pay/${result}`, `void/${result}`]);
-      for (const { id, kind, amount } of await this.#db.selectFrom('transfers').select(['id', 'kind', 'amount']).where('id', 'in', ids).execute()) {
+      for (const { id, kind, amount } of await selectPaid(this.#db, ids)) {
         const result = id.slice(id.indexOf('/') + 1) as ResultId;
         paid.set(result, (paid.get(result) ?? 0n) + (kind === 'void' ? -amount : amount));
       }
@@ -85,7 +94,7 @@ export class SqlLedger implements LedgerStore {
 
   /** Reads at most `limit` running numbers per account, however long the history is, then merges. No transfer is torn apart by a page's end. */
   async statement(owner: OwnerId, page: { readonly before?: string; readonly limit: number }): Promise<readonly StatementEntry[]> {
-    return this.#db.transaction().execute(async (trx) => {
+    return inSnapshot(this.#db, async (trx) => {
       const accounts = await this.#accountsOf(trx, owner);
       if (accounts.size === 0) return [];
       const seqs = await this.#newest(trx, accounts, await this.#seqBefore(trx, page.before), page.limit);
@@ -157,11 +166,11 @@ export class SqlLedger implements LedgerStore {
   }
 
   look(from: LedgerPlace, rowsMax: number): Promise<LedgerLook> {
-    return this.#db.transaction().execute((trx) => lookAtLedger(trx, from, rowsMax));
+    return inSnapshot(this.#db, (trx) => lookAtLedger(trx, from, rowsMax));
   }
 
   async audit(): Promise<readonly BooksOfUnit[]> {
-    return this.#db.transaction().execute(async (trx) => {
+    return inSnapshot(this.#db, async (trx) => {
       const { rows } = await sql<{ unit: LedgerUnit; balance: bigint; wrong: number; transfers: number }>`
         with sides as (
           select credit as id, unit, phase, 0 as debit, amount as credit from transfers

@@ -4,11 +4,13 @@ import type { BlobHash, CreditUnit, JobId, ResultId } from '../../shared/model.t
 import type { Visibility } from '../../shared/schemas.ts';
 import { reopenForKey } from './api-keys.ts';
 import { inBatches } from './batches.ts';
+import { anyOf } from './dialect.ts';
 import { assertCovered, heldFromJson } from './jobs.ts';
 import { seqsOf } from './ledger.ts';
 import { postTransfers } from './postings.ts';
 import type { Tables } from './schema.ts';
 import type { StoredJob, Transfer, Write } from './store.ts';
+import { inTransaction } from './transaction.ts';
 
 /** What becomes of jobs after they were ordered: pauses, extensions, who may see them, and the end of their bytes. */
 export interface LifecycleStore {
@@ -65,7 +67,7 @@ export class SqlLifecycle implements LifecycleStore {
   }
 
   async extend(job: StoredJob, holds: readonly Transfer[], dropped: readonly ResultId[]): Promise<boolean> {
-    return this.#db.transaction().execute(async (trx) => {
+    return inTransaction(this.#db, async (trx) => {
       const { numUpdatedRows } = await trx
         .updateTable('jobs')
         .set({
@@ -88,8 +90,12 @@ export class SqlLifecycle implements LifecycleStore {
       await reopenForKey(trx, job);
       await trx.deleteFrom('job_files').where('job', '=', job.id).execute();
       await trx.updateTable('results').set({ passes_wanted: null }).where('job', '=', job.id).where('passes_wanted', 'is not', null).execute();
-      await inBatches(dropped, async (batch) => {
-        await trx.updateTable('results').set({ state: 'discarded', inline: null }).where('id', 'in', batch).execute();
+      await inBatches(trx, dropped, async (batch) => {
+        await trx
+          .updateTable('results')
+          .set({ state: 'discarded', inline: null })
+          .where(sql<boolean>`id ${anyOf(trx, batch)}`)
+          .execute();
       });
       await postTransfers(trx, holds);
       return true;
@@ -122,7 +128,7 @@ export class SqlLifecycle implements LifecycleStore {
   }
 
   async forget(job: JobId, atMs: number): Promise<Forgotten | null> {
-    return this.#db.transaction().execute(async (trx) => {
+    return inTransaction(this.#db, async (trx) => {
       const { numUpdatedRows } = await trx
         .updateTable('jobs')
         .set({ deleted_ms: atMs })
@@ -144,14 +150,14 @@ export class SqlLifecycle implements LifecycleStore {
 
   async needed(hashes: readonly BlobHash[]): Promise<ReadonlySet<BlobHash>> {
     const needed = new Set<BlobHash>();
-    await inBatches(hashes, async (batch) => {
-      const list = sql.join(batch);
+    await inBatches(this.#db, hashes, async (batch) => {
+      const listed = anyOf(this.#db, batch);
       const { rows } = await sql<{ hash: BlobHash }>`
-        select hash from job_blobs where hash in (${list})
-        union select job_files.hash from job_files join jobs on jobs.id = job_files.job where jobs.deleted_ms is null and job_files.hash in (${list})
+        select hash from job_blobs where hash ${listed}
+        union select job_files.hash from job_files join jobs on jobs.id = job_files.job where jobs.deleted_ms is null and job_files.hash ${listed}
         union select results.hash from results join jobs on jobs.id = results.job
-          where jobs.deleted_ms is null and results.inline is null and results.state in ('committed', 'accepted') and results.hash in (${list})
-        union select opening_hash as hash from results where state = 'committed' and opening_hash in (${list})`.execute(this.#db);
+          where jobs.deleted_ms is null and results.inline is null and results.state in ('committed', 'accepted') and results.hash ${listed}
+        union select opening_hash as hash from results where state = 'committed' and opening_hash ${listed}`.execute(this.#db);
       for (const { hash } of rows) needed.add(hash);
     });
     return needed;

@@ -3,6 +3,7 @@ import type { BlobHash, JobId, OwnerId } from '../../shared/model.ts';
 import type { Action, BannedContent, NetworkPause, ReportReason } from '../../shared/schemas.ts';
 import { type OperatorTables, SqlOperatorTables } from './operator-tables.ts';
 import type { Tables } from './schema.ts';
+import { inTransaction } from './transaction.ts';
 
 export interface StoredReport {
   readonly id: string;
@@ -78,7 +79,7 @@ export class SqlModeration implements ModerationStore {
   }
 
   async addReport({ id, job, reporter, reason, text, createdMs }: StoredReport, openMax: number): Promise<'added' | 'known' | 'enough'> {
-    return this.#db.transaction().execute(async (trx) => {
+    return inTransaction(this.#db, async (trx) => {
       const open = await trx.selectFrom('reports').select('reporter').where('job', '=', job).where('closed_ms', 'is', null).execute();
       if (open.some((row) => row.reporter === reporter)) return 'known';
       if (open.length >= openMax) return 'enough';
@@ -88,7 +89,7 @@ export class SqlModeration implements ModerationStore {
   }
 
   async act(entries: readonly LogEntry[], changes: readonly Change[]): Promise<void> {
-    await this.#db.transaction().execute(async (trx) => {
+    await inTransaction(this.#db, async (trx) => {
       for (const change of changes) await apply(trx, change);
       for (const { atMs, session, action, target, reason } of entries)
         await trx.insertInto('operator_log').values({ at_ms: atMs, session, action, target, reason }).execute();

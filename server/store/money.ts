@@ -7,6 +7,7 @@ import type { Transfer } from './ledger-store.ts';
 import type { WithdrawalsTable } from './money-schema.ts';
 import { postTransfers } from './postings.ts';
 import type { Tables } from './schema.ts';
+import { inTransaction } from './transaction.ts';
 
 type Db = Kysely<Tables>;
 
@@ -112,7 +113,7 @@ export class SqlMoney implements MoneyStore {
   }
 
   ask(withdrawal: StoredWithdrawal, openMax: number, claim: Claim | null): Promise<boolean> {
-    return this.#db.transaction().execute(async (trx) => {
+    return inTransaction(this.#db, async (trx) => {
       const { open } = await trx
         .selectFrom('withdrawals')
         .select((eb) => eb.fn.countAll<number>().as('open'))
@@ -161,7 +162,7 @@ export class SqlMoney implements MoneyStore {
   }
 
   confirm(id: string, signature: string, hold: Transfer): Promise<void> {
-    return this.#db.transaction().execute(async (trx) => {
+    return inTransaction(this.#db, async (trx) => {
       await postTransfers(trx, [hold]);
       const { numUpdatedRows } = await trx
         .updateTable('withdrawals')
@@ -180,7 +181,7 @@ export class SqlMoney implements MoneyStore {
   }
 
   end({ id, state, transaction, epoch, paidTokens, reason, atMs, transfers }: WithdrawalEnd): Promise<void> {
-    return this.#db.transaction().execute(async (trx) => {
+    return inTransaction(this.#db, async (trx) => {
       await postTransfers(trx, transfers);
       await trx
         .updateTable('withdrawals')
@@ -210,7 +211,7 @@ export class SqlMoney implements MoneyStore {
   }
 
   async post(transfers: readonly Transfer[]): Promise<void> {
-    await this.#db.transaction().execute((trx) => postTransfers(trx, transfers));
+    await inTransaction(this.#db, (trx) => postTransfers(trx, transfers));
   }
 
   async earnings(): Promise<{ wallet: string; credits: bigint; debits: bigint }[]> {
@@ -225,7 +226,7 @@ export class SqlMoney implements MoneyStore {
   }
 
   async addEpoch({ number, root, leaves, atMs }: Omit<Epoch, 'transactions'>, kept: number): Promise<void> {
-    await this.#db.transaction().execute(async (trx) => {
+    await inTransaction(this.#db, async (trx) => {
       await trx
         .insertInto('epochs')
         .values({ number, root, leaves_json: JSON.stringify(leaves), at_ms: atMs })

@@ -3,6 +3,7 @@ import type { MicroCredits } from '../../shared/credits.ts';
 import { HOUR_MS, limits, MINUTE_MS } from '../../shared/limits.ts';
 import type { NetworkSamplesTable } from './moderation-schema.ts';
 import type { Tables } from './schema.ts';
+import { inTransaction } from './transaction.ts';
 
 /** What happened in a span of time: sums. */
 export interface NetworkSample {
@@ -56,7 +57,7 @@ export class SqlNetwork implements NetworkStore {
   }
 
   async add(sample: NetworkSample): Promise<void> {
-    await this.#db.transaction().execute(async (trx) => {
+    await inTransaction(this.#db, async (trx) => {
       for (const { spanMs, keptMs } of spans) {
         const atMs = sample.atMs - (sample.atMs % spanMs);
         await trx

@@ -3,13 +3,14 @@ import { DAY_MS, limits } from '../../shared/limits.ts';
 import type { ConsentId, ContributorId, OwnerId, SiteId } from '../../shared/model.ts';
 import type { Standing } from '../core/reputation.ts';
 import { moveApiKeys } from './api-keys.ts';
-import { inBatches, reusable } from './batches.ts';
+import { bulkInsert, inBatches, replacing } from './batches.ts';
 import { moveMemberships } from './groups.ts';
 import { moveIdempotentRequests } from './idempotency.ts';
-import { available, postTransfers } from './postings.ts';
+import { available, lockLedger, postTransfers } from './postings.ts';
 import { moveQuotes } from './quotes.ts';
 import type { ChallengesTable, ConsentsTable, ContributorsTable, SitesTable, StandingsTable, Tables } from './schema.ts';
 import type { AccountId, PeopleStore, SiteFigures, StoredChallenge, StoredConsent, StoredContributor, StoredSite, Transfer, Write } from './store.ts';
+import { inTransaction } from './transaction.ts';
 
 type Db = Kysely<Tables>;
 type WriteOfStanding = Extract<Write, { kind: 'standing' }>;
@@ -55,7 +56,6 @@ const siteOf = (row: Selectable<SitesTable>): StoredSite => ({
   network: row.network,
 });
 
-/** In the order of the columns that `writeStandings` binds. */
 const standingRow = ({ contributor, workload, standing }: WriteOfStanding): StandingsTable => ({
   contributor,
   workload,
@@ -84,26 +84,18 @@ const standingOf = (row: Selectable<StandingsTable>): Standing => ({
 
 const STANDING_COLUMNS = ['accepted', 'refuted', 'discarded', 'verified', 'drawn', 'differing', 'unexplained', 'suspended_until_ms', 'at_ms'] as const;
 
-const upsertStandings = reusable<StandingsTable>((db, rows) =>
-  db
-    .insertInto('standings')
-    .values(rows)
-    .onConflict((conflict) =>
-      conflict
-        .columns(['contributor', 'workload'])
-        .doUpdateSet((eb) => Object.fromEntries(STANDING_COLUMNS.map((column) => [column, eb.ref(`excluded.${column}`)]))),
-    ),
-);
+const upsertStandings = bulkInsert<StandingsTable>('standings', replacing(['contributor', 'workload'], STANDING_COLUMNS));
 
 /** Inside the caller's transaction; at most one of a contributor and workload. */
 export async function writeStandings(trx: Db, standings: readonly WriteOfStanding[]): Promise<void> {
-  await inBatches(standings, async (batch) => void (await upsertStandings(trx, batch.map(standingRow))));
+  await inBatches(trx, standings, async (batch) => void (await upsertStandings(trx, batch.map(standingRow))));
 }
 
 /** Everything that `from` earned goes to `to`, unit by unit. Nothing earned: no transfer. */
 async function claimEarnings(trx: Db, from: OwnerId, to: OwnerId, nonce: string, atMs: number): Promise<void> {
   const debit: AccountId = `${from}/earned`;
   const credit: AccountId = `${to}/earned`;
+  await lockLedger(trx);
   const accounts = (await trx.selectFrom('accounts').selectAll().where('id', '=', debit).execute()).filter((account) => available(account) > 0n);
   const claims = accounts.map((account): Transfer => {
     const { unit } = account;
@@ -121,7 +113,7 @@ export class SqlPeople implements PeopleStore {
   }
 
   async createDevice(owner: OwnerId, sessionHash: Uint8Array, expiresMs: number, grant: Transfer | null): Promise<void> {
-    await this.#db.transaction().execute(async (trx) => {
+    await inTransaction(this.#db, async (trx) => {
       await trx.insertInto('sessions').values({ hash: sessionHash, owner, expires_ms: expiresMs }).execute();
       if (grant) await postTransfers(trx, [grant]);
     });
@@ -146,7 +138,7 @@ export class SqlPeople implements PeopleStore {
   }
 
   async putChallenge({ nonce, address, text, sessionHash, expiresMs }: StoredChallenge): Promise<void> {
-    await this.#db.transaction().execute(async (trx) => {
+    await inTransaction(this.#db, async (trx) => {
       // Every challenge lives equally long, so this removes those that have expired by now.
       await trx
         .deleteFrom('challenges')
@@ -170,7 +162,7 @@ export class SqlPeople implements PeopleStore {
     nonce: string,
     atMs: number,
   ): Promise<void> {
-    await this.#db.transaction().execute(async (trx) => {
+    await inTransaction(this.#db, async (trx) => {
       await trx.deleteFrom('sessions').where('hash', '=', oldSession).execute();
       await trx.insertInto('sessions').values({ hash: newSession, owner: wallet, expires_ms: expiresMs }).execute();
       await trx.updateTable('contributors').set({ owner: wallet }).where('owner', '=', device).execute();

@@ -1,6 +1,7 @@
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
 import type { LedgerUnit } from '../../shared/model.ts';
-import { inBatches, reusable, reusableQuery } from './batches.ts';
+import { bulkInsert, inBatches, queryOf, replacing } from './batches.ts';
+import { anyOf, exclusively } from './dialect.ts';
 import type { AccountsTable, Tables, TransfersTable } from './schema.ts';
 import { type AccountId, AlreadyEnded, InsufficientCredits, type Transfer } from './store.ts';
 
@@ -40,13 +41,21 @@ const contentOf = ({ unit, debit, credit, microCredits, phase, pending, kind, jo
   JSON.stringify([unit, debit, credit, microCredits.toString(), phase, pending, kind, job, at?.pass, at?.tile]);
 
 /**
+ * One transaction at a time posts, from here to its end: two that read an account's sums would each write their own, and whoever reads transfers
+ * by their running number (statements, entries by account, the audit of the books) must not meet a number below the last one later. Transactions
+ * do all else first, so they hold it for a moment. On PostgreSQL, one writer of a ledger is faster than several anyway.
+ */
+export const lockLedger = (trx: Db): Promise<void> => exclusively(trx, 'ledger');
+
+/**
  * Posts transfers in order, inside the caller's transaction. A transfer whose id is known is ignored if it is the same one.
- * Throws `InsufficientCredits` when an account would fall below zero, `AlreadyEnded` on a second end of a pending transfer, `RangeError` on an
+ * To be the last thing that a transaction does, see `lockLedger`. Throws `InsufficientCredits` when an account would fall below zero, `AlreadyEnded` on a second end of a pending transfer, `RangeError` on an
  * amount that is not from 1 to 2^56, and on an id used for another transfer.
  */
 export async function postTransfers(trx: Db, transfers: readonly Transfer[]): Promise<void> {
   if (transfers.length === 0) return;
-  await inBatches(transfers, (batch) => postBatch(trx, batch));
+  await lockLedger(trx);
+  await inBatches(trx, transfers, (batch) => postBatch(trx, batch));
   await indexEntries(trx);
 }
 
@@ -54,29 +63,28 @@ async function postBatch(trx: Db, batch: readonly Transfer[]): Promise<void> {
   const { fresh, pending } = await unposted(trx, batch);
   if (fresh.length === 0) return;
   const accounts = await apply(trx, fresh, pending);
-  // Accounts first: a transfer refers to both of its own. In order of their ids, so that two writers of a larger database never deadlock.
+  // Accounts first: a transfer refers to both of its own.
   await upsertAccounts(trx, accounts);
   await insertTransfers(trx, fresh.map(transferRow));
 }
 
-const selectTransfers = reusableQuery((db, ids) => db.selectFrom('transfers').selectAll().where('id', 'in', ids));
-const selectAccounts = reusableQuery((db, ids) =>
+const selectTransfers = queryOf((db, ids) =>
+  db
+    .selectFrom('transfers')
+    .selectAll()
+    .where(sql<boolean>`id ${anyOf(db, ids)}`),
+);
+const selectAccounts = queryOf((db, ids) =>
   db
     .selectFrom('accounts')
     .selectAll()
-    .where('id', 'in', ids as AccountId[]),
+    .where(sql<boolean>`id ${anyOf(db, ids)}`),
 );
 
 const SUMS = ['debits_posted', 'credits_posted', 'debits_pending', 'credits_pending'] as const;
 
-const upsertAccounts = reusable<AccountsTable>((db, rows) =>
-  db
-    .insertInto('accounts')
-    .values(rows)
-    .onConflict((conflict) => conflict.columns(['id', 'unit']).doUpdateSet((eb) => Object.fromEntries(SUMS.map((sum) => [sum, eb.ref(`excluded.${sum}`)])))),
-);
-
-const insertTransfers = reusable<Insertable<TransfersTable>>((db, rows) => db.insertInto('transfers').values(rows));
+const upsertAccounts = bulkInsert<AccountsTable>('accounts', replacing(['id', 'unit'], SUMS));
+const insertTransfers = bulkInsert<Insertable<TransfersTable>>('transfers');
 
 const transferRow = ({ id, unit, debit, credit, microCredits, phase, pending, kind, job, at, atMs }: Transfer): Insertable<TransfersTable> => ({
   id,
@@ -110,10 +118,17 @@ async function unposted(trx: Db, batch: readonly Transfer[]): Promise<{ fresh: T
   return { fresh, pending: known };
 }
 
+const selectEnds = queryOf((db, ids) =>
+  db
+    .selectFrom('transfers')
+    .select('pending')
+    .where(sql<boolean>`pending ${anyOf(db, ids)}`),
+);
+
 async function refuseEnded(trx: Db, fresh: readonly Transfer[]): Promise<void> {
   const ends = fresh.flatMap(({ pending }) => pending ?? []);
   const twice = ends.find((id, index) => ends.indexOf(id) !== index);
-  const [row] = await trx.selectFrom('transfers').select('pending').where('pending', 'in', ends).limit(1).execute();
+  const [row] = await selectEnds(trx, ends);
   const ended = twice ?? row?.pending;
   if (ended !== undefined && ended !== null) throw new AlreadyEnded(ended);
 }
@@ -134,7 +149,7 @@ async function apply(trx: Db, transfers: readonly Transfer[], pending: ReadonlyM
     if (!debit || !credit) throw new Error(`an account of ${transfer.id} was not read`);
     move(transfer, debit, credit, pending);
   }
-  return [...accounts.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  return [...accounts.values()];
 }
 
 const emptyAccount = (id: AccountId, unit: LedgerUnit): AccountsTable => ({
@@ -177,11 +192,10 @@ function refuseOtherEnd(end: Transfer, all: ReadonlyMap<string, Transfer>): void
 
 /** Writes entries by account once enough transfers have none; `tail` tells from where on. */
 async function indexEntries(trx: Db): Promise<void> {
-  const from = await indexedSeq(trx);
-  const { last } = await trx
-    .selectFrom('transfers')
-    .select((eb) => eb.fn.max('seq').as('last'))
-    .executeTakeFirstOrThrow();
+  const { rows } = await sql<{ indexed: number | null; last: number }>`
+    select (select value from counters where name = ${INDEXED}) as indexed, (select max(seq) from transfers) as last`.execute(trx);
+  const { indexed, last } = rows[0] ?? { indexed: null, last: 0 };
+  const from = indexed ?? 0;
   if (last - from < INDEXED_TOGETHER) return;
   await sql`
     insert into account_entries (account, unit, seq)

@@ -3,6 +3,7 @@ import type { MicroCredits } from '../../shared/credits.ts';
 import type { JobId, OwnerId, QuoteId } from '../../shared/model.ts';
 import type { Finish } from '../../shared/schemas.ts';
 import type { Tables } from './schema.ts';
+import { inTransaction } from './transaction.ts';
 
 type Db = Kysely<Tables>;
 
@@ -50,7 +51,7 @@ export class SqlQuotes implements QuoteStore {
   }
 
   async create({ id, owner, fingerprint, ratePerUnit, priceVersion, finish, createdMs, expiresMs }: StoredQuote, nowMs: number): Promise<void> {
-    await this.#db.transaction().execute(async (trx) => {
+    await inTransaction(this.#db, async (trx) => {
       await trx.deleteFrom('quotes').where('expires_ms', '<=', nowMs).execute();
       const times = { created_ms: createdMs, expires_ms: expiresMs };
       const finishes = { p50_seconds: finish?.p50Seconds ?? null, p95_seconds: finish?.p95Seconds ?? null };

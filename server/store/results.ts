@@ -1,6 +1,6 @@
-import { type Insertable, type Kysely, type Selectable, sql, type Updateable } from 'kysely';
+import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
 import type { ResultId } from '../../shared/model.ts';
-import { inBatches, reusable } from './batches.ts';
+import { bulk, bulkInsert, bulkUpdate, inBatches } from './batches.ts';
 import type { ResultsTable, Tables } from './schema.ts';
 import type { StoredResult, Vesting, Write } from './store.ts';
 
@@ -124,84 +124,98 @@ export const resultColumns = [
 
 export const withoutBytes = (row: Omit<ResultRow, 'inline' | 'opening_inline'>): StoredResult => resultOf({ ...row, inline: null, opening_inline: null });
 
-const insertBatch = reusable<Insertable<ResultsTable>>((db, rows) =>
-  db
-    .insertInto('results')
-    .values(rows)
-    .onConflict((conflict) => conflict.column('id').doNothing()),
-);
+const insertBatch = bulkInsert<Insertable<ResultsTable>>('results', sql`on conflict (id) do nothing`);
 
 /** Inside the caller's transaction. A result whose id is known is ignored. */
 export async function insertResults(trx: Db, results: readonly StoredResult[]): Promise<void> {
-  await inBatches(results, async (batch) => void (await insertBatch(trx, batch.map(resultRow))));
+  await inBatches(trx, results, async (batch) => void (await insertBatch(trx, batch.map(resultRow))));
 }
 
-/** Changes columns of one result, found by its id, the last key of the row. */
-const updateResult = <Key extends keyof ResultsTable>() =>
-  reusable<Pick<ResultsTable, Key | 'id'>>((db, rows) => {
-    const [row] = rows;
-    if (!row || rows.length !== 1) throw new RangeError('one result at a time');
-    const { id, ...columns } = row as Pick<ResultsTable, 'id'> & Updateable<ResultsTable>;
-    return db.updateTable('results').set(columns).where('id', '=', id);
-  });
+/** Changes columns of results, found by their id, the first key of a row. */
+const updateResults = <Key extends keyof ResultsTable>() => bulkUpdate<Pick<ResultsTable, Key | 'id'>>('results');
 
 type VerdictColumns = 'state' | 'evidence_json' | 'error_bound' | 'decided_ms' | 'vesting_unit' | 'vesting_micro_credits' | 'vests_at_ms' | 'refund_to';
-const updateAccepted = updateResult<VerdictColumns | 'opening_inline'>();
-const updateDropped = updateResult<VerdictColumns | 'opening_inline' | 'inline'>();
-const updateOpening = updateResult<'opening_hash' | 'opening_inline'>();
-const updateMeasured = updateResult<'passes_wanted'>();
-const updateDraw = updateResult<'round' | 'drawn' | 'evidence_json' | 'opening_hash' | 'opening_inline'>();
+const updateAccepted = updateResults<VerdictColumns | 'opening_inline'>();
+const updateDropped = updateResults<VerdictColumns | 'opening_inline' | 'inline'>();
+const updateOpenings = updateResults<'opening_hash' | 'opening_inline'>();
+const updateMeasured = updateResults<'passes_wanted'>();
+const updateDraws = updateResults<'round' | 'drawn' | 'evidence_json' | 'opening_hash' | 'opening_inline'>();
 
-const nothing = sql.lit(null);
-const settle = reusable<Pick<ResultsTable, 'id'>>((db, rows) =>
-  db
-    .updateTable('results')
-    .set({ vesting_unit: nothing, vesting_micro_credits: nothing, vests_at_ms: nothing, refund_to: nothing })
-    .where(
-      'id',
-      'in',
-      rows.map(({ id }) => id),
-    ),
+const settle = bulk<Pick<ResultsTable, 'id'>>(
+  'results',
+  ({ rows }) => sql`${rows} update results set vesting_unit = null, vesting_micro_credits = null, vests_at_ms = null, refund_to = null
+    from given where results.id = given.id`,
 );
 
-/** Throws, and so fails the commit, when the one result that a write names is not there. */
-function assertFound(changed: number, id: ResultId): void {
-  if (changed !== 1) throw new Error(`a write names the unknown result ${id}`);
+const verdictRow = ({ id, state, errorBound, vesting, evidence, atMs }: WriteOf<'verdict'>): Pick<ResultsTable, VerdictColumns | 'opening_inline' | 'id'> => ({
+  id,
+  state,
+  evidence_json: JSON.stringify(evidence),
+  error_bound: errorBound,
+  decided_ms: atMs,
+  ...vestingColumns(vesting),
+  opening_inline: null,
+});
+
+export type ResultChange = WriteOf<'verdict' | 'opening' | 'measured' | 'secondDraw'>;
+
+/** What changes results and does so alike: rows of one statement. */
+interface Changes {
+  readonly accepted: Parameters<typeof updateAccepted>[1][number][];
+  readonly dropped: Parameters<typeof updateDropped>[1][number][];
+  readonly openings: Parameters<typeof updateOpenings>[1][number][];
+  readonly measured: Parameters<typeof updateMeasured>[1][number][];
+  readonly draws: Parameters<typeof updateDraws>[1][number][];
 }
 
-/** Only the bytes of accepted results are needed any more. */
-export async function writeVerdict(trx: Db, { id, state, errorBound, vesting, evidence, atMs }: WriteOf<'verdict'>): Promise<void> {
-  const verdict = {
-    state,
-    evidence_json: JSON.stringify(evidence),
-    error_bound: errorBound,
-    decided_ms: atMs,
-    ...vestingColumns(vesting),
-    opening_inline: null,
-  };
-  assertFound(state === 'accepted' ? await updateAccepted(trx, [{ ...verdict, id }]) : await updateDropped(trx, [{ ...verdict, inline: null, id }]), id);
+function note(changes: Changes, change: ResultChange): void {
+  const { id } = change;
+  if (change.kind === 'opening') changes.openings.push({ id, opening_hash: change.opening.hash, opening_inline: change.opening.inline });
+  else if (change.kind === 'measured') changes.measured.push({ id, passes_wanted: change.passesWanted });
+  else if (change.kind === 'secondDraw') {
+    const evidence = JSON.stringify(change.evidence);
+    changes.draws.push({ id, round: 'second', drawn: change.drawn, evidence_json: evidence, opening_hash: null, opening_inline: null });
+  }
+  // Only the bytes of accepted results are needed any more.
+  else if (change.state === 'accepted') changes.accepted.push(verdictRow(change));
+  else changes.dropped.push({ ...verdictRow(change), inline: null });
 }
 
-export async function writeOpening(trx: Db, { id, opening }: WriteOf<'opening'>): Promise<void> {
-  assertFound(await updateOpening(trx, [{ opening_hash: opening.hash, opening_inline: opening.inline, id }]), id);
+/** Changes of one result are made in their order; those of different results go together. Throws, and so fails the commit, when one is not there. */
+export async function changeResults(trx: Db, all: readonly ResultChange[]): Promise<void> {
+  const turns: Changes[] = [];
+  const turnOf = new Map<ResultId, number>();
+  for (const change of all) {
+    const turn = turnOf.get(change.id) ?? 0;
+    turnOf.set(change.id, turn + 1);
+    turns[turn] ??= { accepted: [], dropped: [], openings: [], measured: [], draws: [] };
+    note(turns[turn], change);
+  }
+  for (const { accepted, dropped, openings, measured, draws } of turns) {
+    await change(trx, accepted, updateAccepted);
+    await change(trx, dropped, updateDropped);
+    await change(trx, openings, updateOpenings);
+    await change(trx, measured, updateMeasured);
+    await change(trx, draws, updateDraws);
+  }
 }
 
-export async function writeMeasured(trx: Db, { id, passesWanted }: WriteOf<'measured'>): Promise<void> {
-  assertFound(await updateMeasured(trx, [{ passes_wanted: passesWanted, id }]), id);
-}
-
-export async function writeSecondDraw(trx: Db, { id, drawn, evidence }: WriteOf<'secondDraw'>): Promise<void> {
-  const draw = { round: 'second', drawn, evidence_json: JSON.stringify(evidence), opening_hash: null, opening_inline: null } as const;
-  assertFound(await updateDraw(trx, [{ ...draw, id }]), id);
+async function change<Row extends { readonly id: ResultId }>(
+  trx: Db,
+  rows: readonly Row[],
+  update: (trx: Db, rows: readonly Row[]) => Promise<number>,
+): Promise<void> {
+  await inBatches(trx, rows, async (batch) => {
+    const missing = batch.length - (await update(trx, batch));
+    if (missing > 0) throw new Error(`writes name ${missing} unknown results; the first of them all is ${batch[0]?.id}`);
+  });
 }
 
 /** Many at a time: what was earned at about the same time vests in the same tick. */
 export async function writeSettled(trx: Db, ids: ReadonlySet<ResultId>): Promise<void> {
-  await inBatches([...ids], async (batch) => {
-    const changed = await settle(
-      trx,
-      batch.map((id) => ({ id })),
-    );
-    if (changed !== batch.length) throw new Error(`pay has vested for ${batch.length - changed} unknown results`);
-  });
+  await change(
+    trx,
+    [...ids].map((id) => ({ id })),
+    settle,
+  );
 }

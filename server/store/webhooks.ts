@@ -5,6 +5,7 @@ import { limits } from '../../shared/limits.ts';
 import type { JobId, OwnerId } from '../../shared/model.ts';
 import type { JobView, WebhookEvent } from '../../shared/schemas.ts';
 import type { Tables } from './schema.ts';
+import { inTransaction } from './transaction.ts';
 import type { WebhookDeliveriesTable, WebhooksTable } from './webhook-schema.ts';
 
 export interface StoredWebhook {
@@ -157,7 +158,7 @@ export class SqlWebhooks implements WebhookStore {
   }
 
   async create({ id, owner, url, host, events, secret, createdMs }: StoredWebhook): Promise<boolean> {
-    return this.#db.transaction().execute(async (trx) => {
+    return inTransaction(this.#db, async (trx) => {
       const { count } = await trx
         .selectFrom('webhooks')
         .select((eb) => eb.fn.countAll<number>().as('count'))
@@ -203,7 +204,7 @@ export class SqlWebhooks implements WebhookStore {
   }
 
   async attempted(delivery: StoredDelivery, { atMs, status, error, nextMs, isGone }: Attempt): Promise<void> {
-    await this.#db.transaction().execute(async (trx) => {
+    await inTransaction(this.#db, async (trx) => {
       const row = await trx.selectFrom('webhooks').selectAll().where('id', '=', delivery.webhook).executeTakeFirst();
       // Removed meanwhile, and its deliveries with it.
       if (!row) return;

@@ -3,8 +3,8 @@ import Database from 'better-sqlite3';
 import { Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { expect, test } from 'vitest';
-import { EmbeddedDialect, openDatabaseFile } from '../dialect.ts';
 import { openSqliteStore } from '../sqlite.ts';
+import { EmbeddedDialect, openDatabaseFile } from '../sqlite-dialect.ts';
 import { device, temporaryFolder } from '../testing.ts';
 import * as start from './0001_start.ts';
 

