@@ -14,8 +14,8 @@ import { join, leave } from './presence.ts';
 import { meanUnits, workPaid } from './pricing.ts';
 import { isSuspended, SUSPENDED, standingOf } from './reputation.ts';
 import { endLease, expireLease, grantWork, leaseKey, measureSpeed, renewLeases, rest, wakeIdle } from './scheduler.ts';
-import { isOwnVisitor } from './sites.ts';
 import { heard, leaveJob } from './sharing.ts';
+import { isOwnVisitor } from './sites.ts';
 import type { Block, Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
 import { newTraffic, noteOrder, observe } from './traffic.ts';
 import { accept, checked, columnsOf, discard, requestProof, requestVerification } from './verdicts.ts';
@@ -199,6 +199,7 @@ function newJob(state: State, stored: StoredJob, spec: WorkloadSpec, share: Bloc
     measurements: new Map(),
     inputBytes: inputBytesOf(stored),
     fetchedBy: new Set(),
+    partsPlanned: partsOfTile * grid.tiles,
     get partsTotal() {
       return partsOfTile * tilesHere() - blocks.waived;
     },

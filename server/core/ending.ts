@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { MicroCredits } from '../../shared/credits.ts';
 import type { ContributorId } from '../../shared/model.ts';
 import type { Finish, JobView } from '../../shared/schemas.ts';
+import type { JobEnd, ShareFigures } from '../store/sharing-store.ts';
 import type { JobSummary, StoredJob } from '../store/store.ts';
 import { refunds } from './ledger.ts';
 import type { Event, Job, State } from './state.ts';
@@ -108,6 +110,31 @@ export const currentRate = (job: Job, now: number): number => job.rate * Math.ex
 export function countRate(job: Job, parts: number, now: number): void {
   job.rate = currentRate(job, now) + (parts * 1000) / RATE_WINDOW_MS;
   job.rateAtMs = now;
+}
+
+/** How far this coordinator is with what it has claimed of a job. */
+export const figuresOf = (job: Job): ShareFigures => ({
+  parts: partsOf(job),
+  checks: { ...job.elements, refuted: job.refuted, revoked: job.revoked },
+  errorSum: job.errorSum,
+});
+
+/** A job whose shares came to this, of so many parts that it had at first. */
+export function summaryOfShares({ parts, checks, errorSum }: ShareFigures, planned: number, contributors: number, paid: MicroCredits): JobSummary {
+  return {
+    parts: { ...parts, total: planned - parts.waived },
+    contributors,
+    checksDone: { ...checks, errorBound: parts.accepted === 0 ? 0 : Math.max(0, errorSum / parts.accepted) },
+    paidMicroCredits: paid.toString(),
+  };
+}
+
+/** The end of a job that was shared: `left` of its hold goes back. Throws where something of it is missing and nobody has cancelled it. */
+export function endOfShared(job: StoredJob, summary: JobSummary, left: MicroCredits, now: number): JobEnd {
+  const { total, accepted } = summary.parts;
+  const finished = accepted === total;
+  if (!finished && !job.closing) throw new Error(`all blocks of job ${job.id} are closed, and ${total - accepted} of its parts are missing`);
+  return { transfers: refunds(job, left, now), ended: { kind: 'jobEnded', id: job.id, status: finished ? 'done' : 'cancelled', atMs: now, summary } };
 }
 
 /** A name for a contributor that does not tell its id. */

@@ -114,7 +114,9 @@ export interface Job {
   readonly inputBytes: number;
   /** Contributors that have shown, by a result or an audit, that they have the inputs. */
   readonly fetchedBy: Set<ContributorId>;
-  /** Counted in parts, without those that are waived: it goes down, and up again when an accepted result is taken back. */
+  /** Of the whole job, wherever they are. */
+  readonly partsPlanned: number;
+  /** Of what is here, counted in parts, without those that are waived: it goes down, and up again when an accepted result is taken back. */
   readonly partsTotal: number;
   partsAccepted: number;
   /** Percent of the last milestone that was written. */

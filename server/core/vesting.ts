@@ -47,6 +47,8 @@ function revoke(state: State, result: VestingResult, now: number): Event[] {
     result.vesting.microCredits > 0n ? [{ type: 'write', write: { kind: 'transfer', transfer: voids(result, job === undefined, now) } }] : [];
   if (!job) return [...transfers, { type: 'write', write: { kind: 'settled', id: result.id } }];
   const count = countParts(result.parts);
+  // What is done here may be closed already: it is not any more.
+  if (job.share) transfers.push({ type: 'write', write: { kind: 'shareReopened', id: result.job } });
   job.paid -= result.vesting.microCredits;
   job.partsAccepted -= count;
   job.errorSum -= result.errorBound * count;

@@ -38,6 +38,8 @@ export class Disk {
         return;
       case 'jobClosing':
       case 'jobPaused':
+      case 'shareClosed':
+      case 'shareReopened':
       case 'jobProgress':
       // A measurement that nothing reads to decide.
       case 'agreement':

@@ -29,6 +29,7 @@ import type {
 } from './moderation-schema.ts';
 import type { EpochsTable, EpochTransactionsTable, WithdrawalsTable } from './money-schema.ts';
 import type { PricesTable } from './prices.ts';
+import type { BlocksTable, CoordinatorsTable, NoticesTable, SharesTable } from './sharing-schema.ts';
 import type { AccountId, StoredJob, StoredResult, Transfer, TransferKind } from './store.ts';
 import type { WebhookDeliveriesTable, WebhooksTable } from './webhook-schema.ts';
 
@@ -70,6 +71,10 @@ export interface Tables {
   epochs: EpochsTable;
   epoch_transactions: EpochTransactionsTable;
   webhook_deliveries: WebhookDeliveriesTable;
+  coordinators: CoordinatorsTable;
+  blocks: BlocksTable;
+  shares: SharesTable;
+  notices: NoticesTable;
 }
 
 /** Columns, and names given to sums in queries, that hold credits. They alone come back as bigint; every other integer is a number. */

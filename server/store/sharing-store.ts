@@ -81,8 +81,8 @@ export interface SharingStore {
   orphaned(limit: number): Promise<JobId[]>;
   /** Of a job, blocks that nobody has. */
   unclaimed(job: JobId): Promise<number>;
-  /** All of one's share is done. Throws `Fenced`. */
-  close(epoch: number, job: JobId, figures: ShareFigures): Promise<void>;
+  /** Open jobs that `finish` would end. */
+  finishable(limit: number): Promise<JobId[]>;
   /**
    * Ends a job all of whose blocks are closed; `closing`: those that nobody has count as closed. In one transaction, by what `end` says of the job,
    * what is left of its hold, and what its shares came to. Null when it is not to end yet, or has ended.
@@ -91,8 +91,8 @@ export interface SharingStore {
 
   /** Says how far one is. */
   putFigures(epoch: number, shares: readonly { readonly job: JobId; readonly figures: ShareFigures }[]): Promise<void>;
-  /** How far all others are with a job, and what is closed. */
-  figures(epoch: number, job: JobId): Promise<ShareFigures[]>;
+  /** How far all others are, by job. */
+  figures(epoch: number): Promise<Map<JobId, ShareFigures>>;
 
   tell(epoch: number, kind: NoticeKind, subject: string): Promise<void>;
   /** What others told after this, oldest first. */

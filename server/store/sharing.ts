@@ -15,7 +15,8 @@ type Db = Kysely<Tables>;
 type BlockRow = Pick<Selectable<BlocksTable>, 'job' | 'number' | 'first' | 'count' | 'checks_held' | 'touched'>;
 
 /** The database's clock: those of coordinators may differ, and jump. */
-const nowMs = (db: Db) => (isPostgres(db) ? sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint` : sql<number>`cast(unixepoch('subsec') * 1000 as integer)`);
+const nowMs = (db: Db) =>
+  isPostgres(db) ? sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint` : sql<number>`cast(unixepoch('subsec') * 1000 as integer)`;
 
 /** Inside a transaction that only a coordinator that is alive may make: whoever fences it waits until this one has ended. Throws `Fenced`. */
 export async function assertAlive(trx: Db, epoch: number): Promise<void> {
@@ -33,6 +34,25 @@ export async function reopenShare(trx: Db, epoch: number, job: JobId): Promise<v
     .where('job', '=', job)
     .where('owner', '=', epoch)
     .where('closed', '=', 1)
+    .execute();
+}
+
+/** Inside a commit: all that a coordinator has claimed of a job is closed. */
+export async function closeShare(trx: Db, epoch: number, job: JobId, figures: ShareFigures): Promise<void> {
+  const rows = await trx
+    .updateTable('blocks')
+    .set({ closed: 1, figures_epoch: null, figures_json: null })
+    .where('job', '=', job)
+    .where('owner', '=', epoch)
+    .returning('number')
+    .execute();
+  const first = rows.map(({ number }) => number).sort((a, b) => a - b)[0];
+  if (first === undefined) return;
+  await trx
+    .updateTable('blocks')
+    .set({ figures_epoch: epoch, figures_json: JSON.stringify(figures) })
+    .where('job', '=', job)
+    .where('number', '=', first)
     .execute();
 }
 
@@ -182,6 +202,14 @@ export class SqlSharing implements SharingStore {
     return rows.map(({ job }) => job);
   }
 
+  async finishable(limit: number): Promise<JobId[]> {
+    const { rows } = await sql<{ id: JobId }>`
+      select id from jobs where status = 'open' and exists (select 1 from blocks where blocks.job = jobs.id) and not exists (
+        select 1 from blocks where blocks.job = jobs.id and closed = 0 and not (jobs.closing = 1 and owner is null and touched = 0)
+      ) limit ${limit}`.execute(this.#db);
+    return rows.map(({ id }) => id);
+  }
+
   async unclaimed(job: JobId): Promise<number> {
     const row = await this.#db
       .selectFrom('blocks')
@@ -191,27 +219,6 @@ export class SqlSharing implements SharingStore {
       .where('closed', '=', 0)
       .executeTakeFirstOrThrow();
     return row.count;
-  }
-
-  async close(epoch: number, job: JobId, figures: ShareFigures): Promise<void> {
-    await inTransaction(this.#db, async (trx) => {
-      await assertAlive(trx, epoch);
-      const rows = await trx
-        .updateTable('blocks')
-        .set({ closed: 1, figures_epoch: null, figures_json: null })
-        .where('job', '=', job)
-        .where('owner', '=', epoch)
-        .returning('number')
-        .execute();
-      const first = rows.map(({ number }) => number).sort((a, b) => a - b)[0];
-      if (first === undefined) return;
-      await trx
-        .updateTable('blocks')
-        .set({ figures_epoch: epoch, figures_json: JSON.stringify(figures) })
-        .where('job', '=', job)
-        .where('number', '=', first)
-        .execute();
-    });
   }
 
   async finish(id: JobId, end: (job: StoredJob, left: bigint, figures: ShareFigures, contributors: number) => JobEnd): Promise<JobEnd | null> {
@@ -229,7 +236,7 @@ export class SqlSharing implements SharingStore {
         .select((eb) => eb.fn.count<number>('contributor').distinct().as('contributors'))
         .where('job', '=', id)
         .executeTakeFirstOrThrow();
-      await exclusively(trx, 'ledger');
+      await exclusively<Tables>(trx, 'ledger');
       const account = await trx.selectFrom('accounts').selectAll().where('id', '=', `job/${id}`).where('unit', '=', job.unit).executeTakeFirst();
       const ends = end(job, account ? available(account) : 0n, figures, contributors);
       await writeJobEnd(trx, ends.ended);
@@ -248,15 +255,17 @@ export class SqlSharing implements SharingStore {
       .execute();
   }
 
-  async figures(epoch: number, job: JobId): Promise<ShareFigures[]> {
-    const rows = await this.#db.selectFrom('shares').select('figures_json').where('job', '=', job).where('epoch', '!=', epoch).execute();
-    return rows.map((row) => JSON.parse(row.figures_json) as ShareFigures);
+  async figures(epoch: number): Promise<Map<JobId, ShareFigures>> {
+    const rows = await this.#db.selectFrom('shares').select(['job', 'figures_json']).where('epoch', '!=', epoch).execute();
+    const sums = new Map<JobId, ShareFigures>();
+    for (const { job, figures_json: json } of rows) sums.set(job, addFigures(sums.get(job) ?? noFigures, JSON.parse(json)));
+    return sums;
   }
 
   async tell(epoch: number, kind: NoticeKind, subject: string): Promise<void> {
     await inTransaction(this.#db, async (trx) => {
       // In the order of their commits: whoever has read up to one has not missed an earlier one.
-      await exclusively(trx, 'notices');
+      await exclusively<Tables>(trx, 'notices');
       await trx
         .insertInto('notices')
         .values({ epoch, kind, subject, at_ms: nowMs(trx) })

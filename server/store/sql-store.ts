@@ -17,6 +17,8 @@ import { type PriceStore, SqlPrices } from './prices.ts';
 import { type QuoteStore, SqlQuotes } from './quotes.ts';
 import { changeResults, insertResults, type ResultChange, writeSettled } from './results.ts';
 import type { Tables } from './schema.ts';
+import { assertAlive, closeShare, reopenShare, SqlSharing } from './sharing.ts';
+import type { SharingStore } from './sharing-store.ts';
 import type { Agreement, GroupStore, JobStore, LedgerStore, PeopleStore, Store, StoredResult, Transfer, Write } from './store.ts';
 import { inTransaction } from './transaction.ts';
 import { queueDeliveries, SqlWebhooks, type WebhookStore } from './webhooks.ts';
@@ -24,12 +26,14 @@ import { queueDeliveries, SqlWebhooks, type WebhookStore } from './webhooks.ts';
 const SECRET_BYTES = 32;
 
 type JobWrite = Extract<Write, { kind: 'jobClosing' | 'jobPaused' | 'jobProgress' | 'jobEnded' }>;
+type ShareWrite = Extract<Write, { kind: 'shareClosed' | 'shareReopened' }>;
 
 /** The writes of a commit by what is done with them. */
 class Group {
   readonly results: StoredResult[] = [];
   readonly changes: ResultChange[] = [];
   readonly jobs: JobWrite[] = [];
+  readonly shares: ShareWrite[] = [];
   readonly settled = new Set<ResultId>();
   readonly standings = new Map<string, Write & { kind: 'standing' }>();
   readonly agreements: Agreement[] = [];
@@ -42,6 +46,7 @@ class Group {
     else if (write.kind === 'settled') this.settled.add(write.id);
     else if (write.kind === 'standing') this.standings.set(`${write.contributor} ${write.workload}`, write);
     else if (write.kind === 'agreement') this.agreements.push(write.agreement);
+    else if (write.kind === 'shareClosed' || write.kind === 'shareReopened') this.shares.push(write);
     else if (write.kind === 'jobClosing' || write.kind === 'jobPaused' || write.kind === 'jobProgress' || write.kind === 'jobEnded') this.jobs.push(write);
     else throw new Error(`unknown write ${(write satisfies never as Write).kind}`);
   }
@@ -52,6 +57,12 @@ async function writeJob(trx: Kysely<Tables>, write: JobWrite): Promise<void> {
   else if (write.kind === 'jobPaused') await writeJobPaused(trx, write);
   else if (write.kind === 'jobProgress') await queueDeliveries(trx, { ...write, type: 'job.progress' });
   else await writeJobEnd(trx, write);
+}
+
+async function writeShare(trx: Kysely<Tables>, write: ShareWrite, epoch: number | undefined): Promise<void> {
+  if (epoch === undefined) throw new Error(`${write.kind} of a coordinator that shares nothing`);
+  if (write.kind === 'shareClosed') await closeShare(trx, epoch, write.id, write.figures);
+  else await reopenShare(trx, epoch, write.id);
 }
 
 /** The store over an open database that is up to date, of either dialect. */
@@ -69,6 +80,7 @@ export class SqlStore implements Store {
   readonly quotes: QuoteStore;
   readonly prices: PriceStore;
   readonly idempotency: IdempotencyStore;
+  readonly sharing: SharingStore;
   readonly #db: Kysely<Tables>;
   readonly #agreements = new AgreementWriter();
 
@@ -87,6 +99,7 @@ export class SqlStore implements Store {
     this.quotes = new SqlQuotes(db);
     this.prices = new SqlPrices(db);
     this.idempotency = new SqlIdempotency(db);
+    this.sharing = new SqlSharing(db);
   }
 
   /**
@@ -94,14 +107,16 @@ export class SqlStore implements Store {
    * nothing but their result and keep their order for each, transfers keep theirs, sums have none, nothing changes a result whose pay is
    * settled but a verdict that has none, and of a contributor's standing the last word counts.
    */
-  async commit(writes: readonly Write[]): Promise<void> {
+  async commit(writes: readonly Write[], epoch?: number): Promise<void> {
     if (writes.length === 0) return;
     const group = new Group();
     for (const write of writes) group.add(write);
     const kept = await inTransaction(this.#db, async (trx) => {
+      if (epoch !== undefined) await assertAlive(trx, epoch);
       await insertResults(trx, group.results);
       await changeResults(trx, group.changes);
       for (const write of group.jobs) await writeJob(trx, write);
+      for (const write of group.shares) await writeShare(trx, write, epoch);
       await writeSettled(trx, group.settled);
       await writeStandings(trx, [...group.standings.values()]);
       const remember = await this.#agreements.write(trx, group.agreements);

@@ -29,6 +29,7 @@ import type { NetworkStore } from './network.ts';
 import type { JobOrder, JobPageFilter, ResultPageFilter } from './orders.ts';
 import type { PriceStore } from './prices.ts';
 import type { QuoteStore } from './quotes.ts';
+import type { ShareFigures, SharingStore } from './sharing-store.ts';
 import type { WebhookStore } from './webhooks.ts';
 
 export { BlobMismatch, type BlobStore, BlobTooLarge } from './blob-store.ts';
@@ -64,8 +65,9 @@ export interface Store {
   readonly quotes: QuoteStore;
   readonly prices: PriceStore;
   readonly idempotency: IdempotencyStore;
-  /** Applies everything in one transaction, in order, or nothing. Repeated transfers and results (same id) are ignored. */
-  commit(writes: readonly Write[]): Promise<void>;
+  readonly sharing: SharingStore;
+  /** Applies everything in one transaction, in order, or nothing. Repeated transfers and results (same id) are ignored. `epoch`, where coordinators share the database: only while it lasts, else throws `Fenced`. */
+  commit(writes: readonly Write[], epoch?: number): Promise<void>;
   /** A secret of this installation, made at first use and kept: `lease`, `draw`. 32 bytes. */
   secret(name: string): Promise<Uint8Array>;
   /** Counts the starts of the coordinator on this database; each call raises it by one. */
@@ -109,6 +111,9 @@ export type Write =
       readonly workload: string;
       readonly standing: Standing;
     }
+  /** All that this coordinator has claimed of a shared job is done; and of what is closed, something is not done any more. */
+  | { readonly kind: 'shareClosed'; readonly id: JobId; readonly figures: ShareFigures }
+  | { readonly kind: 'shareReopened'; readonly id: JobId }
   /** Adds to what is known of a pair of device classes. */
   | { readonly kind: 'agreement'; readonly agreement: Agreement };
 

@@ -1,0 +1,263 @@
+import { SECOND_MS } from '../shared/limits.ts';
+import type { ContributorId, JobId } from '../shared/model.ts';
+import type { Coordinator } from './coordinator.ts';
+import { endOfShared, figuresOf, milestoneOf, summaryOfShares } from './core/ending.ts';
+import { isShareDone } from './core/sharing.ts';
+import type { Event, Job } from './core/state.ts';
+import { totalFigures } from './store/sharing.ts';
+import { Fenced, type Notice, type NoticeKind, type ShareFigures } from './store/sharing-store.ts';
+import type { JobSummary, Store, StoredJob } from './store/store.ts';
+
+/** Longer than a commit under load, or a pause of the process that nobody should mind. */
+const ALIVE_MS = 10 * SECOND_MS;
+const BEAT_MS = SECOND_MS;
+const LOOK_MS = 250;
+const NOTICES_MAX = 500;
+const JOBS_MAX = 200;
+/** A job is cut into about so many blocks, none larger than this many tiles: several coordinators end it at about the same time, in few rows. */
+const BLOCKS_PER_JOB = 64;
+const BLOCK_TILES_MAX = 1024;
+/** Blocks claimed at once: one, and twice as many each time that they did not last. */
+const CLAIM_MAX = 16;
+const LASTS_MS = 2 * SECOND_MS;
+const ORPHANS_MAX = 64;
+
+export interface SharingDeps {
+  readonly store: Store;
+  readonly coordinator: Coordinator;
+  readonly clock: () => number;
+  readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+  /** What others have told that is not the coordinator's own to know: of owners, groups, sessions, sites, the network. */
+  readonly heard: (notice: Notice) => Promise<void> | void;
+  /** A job was changed by somebody elsewhere. */
+  readonly jobChanged: (job: JobId) => void;
+}
+
+interface Appetite {
+  readonly atMs: number;
+  readonly blocks: number;
+}
+
+/**
+ * The part of a coordinator that shares its database with others (`store/sharing-store.ts` has the states of a block). It says that it is alive,
+ * claims blocks of jobs before its contributors run out of them, closes what is done, ends jobs that are closed everywhere, takes over from those
+ * that have died, and passes on what one coordinator has to know of another. None of that is on the way of a tile.
+ */
+export class Sharing {
+  readonly #deps: SharingDeps;
+  readonly #appetites = new Map<JobId, Appetite>();
+  /** Of jobs here, how many blocks of the share are closed. */
+  readonly #closed = new WeakMap<Job, number>();
+  #others: ReadonlyMap<JobId, ShareFigures> = new Map();
+  readonly #told = new Map<JobId, string>();
+  #noticed = 0;
+  #ends = false;
+  #timers: NodeJS.Timeout[] = [];
+  #looking: Promise<void> = Promise.resolve();
+  #beating: Promise<void> = Promise.resolve();
+  readonly #standings = new Set<ContributorId>();
+
+  private constructor(deps: SharingDeps) {
+    this.#deps = deps;
+  }
+
+  /** Begins a life of a coordinator; `Coordinator` asks for one at its start, and for another after it was fenced. */
+  static begin({ sharing }: Store): Promise<number> {
+    return sharing.enter(ALIVE_MS);
+  }
+
+  static async open(deps: SharingDeps): Promise<Sharing> {
+    const sharing = new Sharing(deps);
+    sharing.#noticed = await deps.store.sharing.lastNotice();
+    deps.coordinator.onEvents((events) => sharing.#hear(events));
+    await sharing.beat();
+    await sharing.look();
+    sharing.#timers = [setInterval(() => void sharing.beat(), BEAT_MS), setInterval(() => void sharing.look(), LOOK_MS)];
+    return sharing;
+  }
+
+  /** Lets others have all that is here. The coordinator must be closed. */
+  async close(): Promise<void> {
+    this.#ends = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    await Promise.allSettled([this.#looking, this.#beating]);
+    await this.#deps.store.sharing.leave(this.#deps.coordinator.epoch).catch(() => undefined);
+  }
+
+  async tell(kind: NoticeKind, subject: string): Promise<void> {
+    await this.#deps.store.sharing.tell(this.#deps.coordinator.epoch, kind, subject);
+  }
+
+  /** What an open job has come to, here and elsewhere, as of a moment ago. */
+  async summary(job: Job): Promise<JobSummary> {
+    const figures = totalFigures([figuresOf(job), ...(this.#others.has(job.stored.id) ? [this.#others.get(job.stored.id)!] : [])]);
+    const { id, unit, workHeld, checksHeld } = job.stored;
+    const left = await this.#deps.store.ledger.balance(`job/${id}`, unit);
+    return summaryOfShares(figures, job.partsPlanned, job.contributors.size, workHeld + checksHeld - left);
+  }
+
+  /** Cuts a job that is new, or was extended, into blocks, for everybody. */
+  async cut(job: StoredJob, tiles: number): Promise<void> {
+    const blockTiles = Math.min(BLOCK_TILES_MAX, Math.max(1, Math.ceil(tiles / BLOCKS_PER_JOB)));
+    await (job.extensions === 0 ? this.#deps.store.sharing.cut(job, tiles, blockTiles) : this.#deps.store.sharing.cutAnew(job, tiles, blockTiles));
+    await this.tell('job', job.id);
+  }
+
+  /** Once a second: alive; who is not; how far everybody is. One at a time. */
+  beat(): Promise<void> {
+    this.#beating = this.#beating.then(() => this.#once(() => this.#beat()));
+    return this.#beating;
+  }
+
+  /** Four times a second: what others have told, and what is to be claimed, closed or ended. */
+  look(): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#once(() => this.#look()));
+    return this.#looking;
+  }
+
+  async #once(run: () => Promise<void>): Promise<void> {
+    if (this.#ends) return;
+    const { coordinator, log } = this.#deps;
+    const { epoch } = coordinator;
+    try {
+      await run();
+    } catch (error) {
+      if (this.#ends) return;
+      if (error instanceof Fenced && epoch === coordinator.epoch) await coordinator.startAnew();
+      else log.error({ error: String(error) }, 'the coordinators’ database did not answer as it should');
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const { coordinator, store } = this.#deps;
+    const { epoch } = coordinator;
+    await store.sharing.beat(epoch, ALIVE_MS);
+    const inherited = await store.sharing.fence(epoch);
+    if (inherited.length > 0) await coordinator.inherit(inherited);
+    for (const job of await store.sharing.orphaned(JOBS_MAX)) if (coordinator.openJob(job)) await this.#claim(job, ORPHANS_MAX);
+    await this.#tellFigures(epoch);
+    this.#others = await store.sharing.figures(epoch);
+    if ((await store.sharing.alive())[0] === epoch) await this.#milestones();
+    for (const id of await store.sharing.finishable(JOBS_MAX)) await this.#finish(id);
+  }
+
+  async #tellFigures(epoch: number): Promise<void> {
+    const changed = this.#shared().flatMap((job) => {
+      const figures = figuresOf(job);
+      const text = JSON.stringify(figures);
+      if (job.share?.length === 0 || this.#told.get(job.stored.id) === text) return [];
+      this.#told.set(job.stored.id, text);
+      return [{ job: job.stored.id, figures }];
+    });
+    await this.#deps.store.sharing.putFigures(epoch, changed);
+  }
+
+  /** One coordinator tells requesters how far their jobs are: the one that has been there longest. */
+  async #milestones(): Promise<void> {
+    const { coordinator, clock } = this.#deps;
+    for (const job of this.#shared()) {
+      if (job.closing || job.milestone === MILESTONE_MAX) continue;
+      const { parts } = totalFigures([figuresOf(job), this.#others.get(job.stored.id) ?? totalFigures([])]);
+      const total = job.partsPlanned - parts.waived;
+      const percent = milestoneOf({ partsAccepted: parts.accepted, partsTotal: total });
+      if (percent <= job.milestone || parts.accepted === total) continue;
+      job.milestone = percent;
+      await coordinator.write([{ kind: 'jobProgress', id: job.stored.id, percent, atMs: clock(), parts: { ...parts, total } }]);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { coordinator, store } = this.#deps;
+    for (const notice of await store.sharing.notices(coordinator.epoch, this.#noticed, NOTICES_MAX)) {
+      await this.#take(notice);
+      this.#noticed = notice.seq;
+    }
+    for (const id of this.#standings) {
+      this.#standings.delete(id);
+      await this.tell('standing', id);
+    }
+    for (const job of this.#shared()) {
+      if (job.share?.length && isShareDone(job) && this.#closed.get(job) !== job.share.length) await this.#close(job);
+      if (this.#wantsMore(job)) await this.#claim(job.stored.id, this.#appetite(job.stored.id));
+    }
+  }
+
+  #shared(): Job[] {
+    return [...this.#deps.coordinator.state.jobs.values()].filter(({ share }) => share !== null);
+  }
+
+  /** What is free will not last until the next look. */
+  #wantsMore(job: Job): boolean {
+    const { state } = this.#deps.coordinator;
+    if (job.closing || job.paused || state.halted !== null || state.connected.length === 0) return false;
+    const free = job.partsTotal - job.partsAccepted - job.partsChecking - job.partsLeased;
+    return free <= job.partsLeased || job.blocks.peek() === undefined;
+  }
+
+  #appetite(id: JobId): number {
+    const before = this.#appetites.get(id);
+    const now = this.#deps.clock();
+    const blocks = before && now - before.atMs < LASTS_MS ? Math.min(CLAIM_MAX, before.blocks * 2) : 1;
+    this.#appetites.set(id, { atMs: now, blocks });
+    return blocks;
+  }
+
+  async #claim(id: JobId, limit: number): Promise<void> {
+    const { coordinator, store } = this.#deps;
+    const { blocks, results } = await store.sharing.claim(coordinator.epoch, id, limit);
+    if (blocks.length > 0) await coordinator.claimed(id, blocks, results);
+  }
+
+  /** In the order of commits: nothing is closed before all that it consists of is stored. */
+  async #close(job: Job): Promise<void> {
+    const blocks = job.share?.length ?? 0;
+    await this.#deps.coordinator.write([{ kind: 'shareClosed', id: job.stored.id, figures: figuresOf(job) }]);
+    this.#closed.set(job, blocks);
+    await this.#finish(job.stored.id);
+  }
+
+  async #finish(id: JobId): Promise<void> {
+    const { coordinator, store, clock } = this.#deps;
+    const planned = coordinator.openJob(id)?.partsPlanned;
+    if (planned === undefined) return;
+    const end = await store.sharing.finish(id, (job, left, figures, contributors) =>
+      endOfShared(job, summaryOfShares(figures, planned, contributors, job.workHeld + job.checksHeld - left), left, clock()),
+    );
+    if (!end) return;
+    await this.tell('jobEnded', id);
+    await coordinator.left(id, end.ended.summary);
+  }
+
+  async #take(notice: Notice): Promise<void> {
+    const { coordinator, store, heard, jobChanged } = this.#deps;
+    const { kind, subject } = notice;
+    if (kind === 'job' || kind === 'jobEnded') {
+      const job = await store.jobs.get(subject as JobId);
+      if (job?.status === 'open') await coordinator.follow(job);
+      else if (job?.summary && coordinator.openJob(job.id)) await coordinator.left(job.id, job.summary);
+      jobChanged(subject as JobId);
+    } else if (kind === 'proven' || kind === 'standing') {
+      const contributor = subject as ContributorId;
+      if (!coordinator.contributor(contributor)) return;
+      await coordinator.dispatch({ type: 'heard', contributor, standings: await store.people.standings(contributor), proven: kind === 'proven' });
+    } else await heard(notice);
+  }
+
+  /** Verdicts about contributors that are elsewhere by now, and lies that concern everybody. */
+  #hear(events: readonly Event[]): void {
+    for (const event of events) {
+      if (event.type !== 'verdict') continue;
+      if (event.state === 'refuted') void this.tell('proven', event.contributor).catch(() => undefined);
+      else if (!this.#deps.coordinator.contributor(event.contributor)?.connected) this.#standings.add(event.contributor);
+      if (event.state === 'accepted') this.#reopened(event.job);
+    }
+  }
+
+  /** Something is done that was open: a share that was closed and opened again is closed anew. */
+  #reopened(id: JobId): void {
+    const job = this.#deps.coordinator.openJob(id);
+    if (job) this.#closed.delete(job);
+  }
+}
+
+const MILESTONE_MAX = 75;
