@@ -1,4 +1,5 @@
 import { createSecretKey } from 'node:crypto';
+import type { MicroCredits } from '../shared/credits.ts';
 import type { LeaseBody } from '../shared/formats.ts';
 import { limits, SECOND_MS } from '../shared/limits.ts';
 import type { ContributorId, GroupId, JobContext, JobId, OwnerId, ResultId, SiteId } from '../shared/model.ts';
@@ -15,10 +16,12 @@ import { recordNameOf, requesterTag } from './core/offer.ts';
 import { outlookOf, outlookOfJob } from './core/outlook.ts';
 import type { Price } from './core/pricing.ts';
 import { dayOf } from './core/sites.ts';
-import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, Joining, PendingResult, RandomBytes, State } from './core/state.ts';
+import type { Block, CheckOutcome, CheckRequest, Command, Contributor, Event, Job, Joining, PendingResult, RandomBytes, State } from './core/state.ts';
 import { columnsOf } from './core/verdicts.ts';
+import { cutJob } from './cutting.ts';
 import { Measuring } from './measuring.ts';
-import type { BlobStore, Store, StoredJob, StoredResult } from './store/store.ts';
+import type { NoticeKind } from './store/sharing-store.ts';
+import type { BlobStore, JobSummary, Store, StoredJob, StoredResult, Write } from './store/store.ts';
 
 export interface CoordinatorDeps {
   readonly store: Store;
@@ -34,6 +37,8 @@ export interface CoordinatorDeps {
   readonly clock: () => number;
   readonly random: RandomBytes;
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+  /** Begins a life among coordinators that share the database; left out where there are no others. See `sharing.ts`. */
+  readonly beginLife?: () => Promise<number>;
 }
 
 /** A job that may be ordered. */
@@ -99,7 +104,7 @@ export class Coordinator {
   static async open(deps: CoordinatorDeps): Promise<Coordinator> {
     const leaseKey = createSecretKey(await deps.store.secret('lease'));
     const drawKey = createSecretKey(await deps.store.secret('draw'));
-    const epoch = await deps.store.nextEpoch();
+    const epoch = await (deps.beginLife ?? (() => deps.store.nextEpoch()))();
     const { spec, privateSwarm, vestingMsMax, holdbackMs } = deps;
     const config = { leaseKey, drawKey, epoch, spec, privateSwarm, vestingMsMax, holdbackMs };
     const coordinator = new Coordinator(deps, emptyState(config, deps.clock()));
@@ -144,6 +149,64 @@ export class Coordinator {
     return finish;
   }
 
+  /** Names this life of the coordinator; also in the tokens of its leases. */
+  get epoch(): number {
+    return this.#state.config.epoch;
+  }
+
+  get #sharedEpoch(): number | undefined {
+    return this.#deps.beginLife ? this.#state.config.epoch : undefined;
+  }
+
+  /** Stores this with the next group, behind what is on its way. */
+  write(writes: readonly Write[]): Promise<unknown> {
+    return this.#enqueue(writes.map((write): Event => ({ type: 'write', write })));
+  }
+
+  /** Takes up blocks of a shared job. */
+  async claimed(id: JobId, blocks: readonly Block[], results: readonly StoredResult[]): Promise<void> {
+    await this.inherit(results);
+    await this.apply({ type: 'claimBlocks', job: id, blocks, results });
+  }
+
+  /** Results that are this coordinator's to see to from now on, pay that vests among them. */
+  async inherit(results: readonly StoredResult[]): Promise<void> {
+    for (const { contributor } of results) await this.#remember(contributor);
+    await this.apply({ type: 'restoreVesting', results: results.filter(({ vesting }) => vesting !== null) });
+  }
+
+  /** Opens a job that is new, or was extended: with its results, and what it has paid so far. */
+  async begin(job: StoredJob, results: readonly StoredResult[] = [], paid: MicroCredits = 0n): Promise<void> {
+    if (this.#sharedEpoch === undefined) {
+      await this.dispatch({ type: 'openJob', job, results, paid });
+      return;
+    }
+    const tiles = this.#deps.spec(job.workload)?.split(job.params, job.prepared).tiles ?? 0;
+    await cutJob(this.#deps.store, job, tiles);
+    await this.#tell('job', job.id);
+    await this.follow(job);
+  }
+
+  /** A shared job that is open, as it is stored now: perhaps one that is new here, perhaps changed by its requester elsewhere. */
+  async follow(job: StoredJob): Promise<void> {
+    const here = this.#state.jobs.get(job.id);
+    if (here && here.stored.extensions !== job.extensions) await this.apply({ type: 'leaveJob', job: job.id, anew: true });
+    if (here?.stored.extensions !== job.extensions) await this.apply({ type: 'joinJob', job });
+    else if (job.closing && !here.closing) await this.apply({ type: 'cancelJob', job: job.id });
+    else if (job.paused !== here.paused && !here.closing) await this.apply({ type: 'pauseJob', job: job.id, paused: job.paused });
+  }
+
+  /** A shared job has ended, here or elsewhere. */
+  async leftShared(id: JobId, summary: JobSummary): Promise<void> {
+    await this.apply({ type: 'leaveJob', job: id, anew: false });
+    this.#release([{ type: 'jobEnded', job: id, summary }]);
+  }
+
+  /** Another coordinator has taken this one for dead: what it had is others', and it begins again with nothing. */
+  async startAnew(): Promise<void> {
+    if (!this.#loading) await this.#startOver([], new Error('another coordinator has taken over'));
+  }
+
   openJob(id: JobId): Job | undefined {
     return this.#state.jobs.get(id);
   }
@@ -180,8 +243,30 @@ export class Coordinator {
     this.#listeners.add(listener);
   }
 
-  /** Runs one command and resolves with its events once everything it wrote is on disk. Rejects with `CommitFailed`. */
-  dispatch(command: Command): Promise<readonly Event[]> {
+  /**
+   * Runs one command and resolves with its events once everything it wrote is on disk, and coordinators that share the database are told what
+   * concerns them. Rejects with `CommitFailed`.
+   */
+  async dispatch(command: Command): Promise<readonly Event[]> {
+    const events = await this.apply(command);
+    if (this.#sharedEpoch !== undefined && !events.some(({ type }) => type === 'refused')) await this.#tellOf(command);
+    return events;
+  }
+
+  async #tellOf(command: Command): Promise<void> {
+    if (command.type === 'cancelJob' || command.type === 'pauseJob') await this.#tell('job', command.job);
+    else if (command.type === 'changeOwner') await this.#tell('owner', `${command.from} ${command.to}`);
+    else if (command.type === 'setGroups') await this.#tell('groups', command.owner);
+    else if (command.type === 'halt') await this.#tell('halt', '');
+    else if (command.type === 'pardon') await this.#tell('standing', command.contributor);
+  }
+
+  #tell(kind: NoticeKind, subject: string): Promise<void> {
+    return this.#deps.store.sharing.tell(this.epoch, kind, subject);
+  }
+
+  /** The same for what another coordinator told, or is this one's alone. */
+  apply(command: Command): Promise<readonly Event[]> {
     if (this.#closed) return Promise.reject(new CommitFailed('The coordinator is shutting down.'));
     if (command.type === 'join') this.#joined.set(command.contributor.id, command);
     if (command.type === 'leave') this.#joined.delete(command.contributor);
@@ -193,6 +278,10 @@ export class Coordinator {
       this.#release(events);
       return Promise.resolve(events);
     }
+    return this.#enqueue(events);
+  }
+
+  #enqueue(events: readonly Event[]): Promise<readonly Event[]> {
     return new Promise((resolve, reject) => {
       this.#batch.push({ events, resolve, reject });
       this.#flushing ??= this.#flush();
@@ -205,7 +294,8 @@ export class Coordinator {
     while (this.#batch.length > 0) {
       const group = this.#batch.splice(0, GROUP_COMMANDS_MAX);
       try {
-        await this.#deps.store.commit(group.flatMap(({ events }) => events.flatMap((event) => (event.type === 'write' ? [event.write] : []))));
+        const writes = group.flatMap(({ events }) => events.flatMap((event) => (event.type === 'write' ? [event.write] : [])));
+        await this.#deps.store.commit(writes, this.#sharedEpoch);
       } catch (error) {
         await this.#startOver(group, error);
         continue;
@@ -224,7 +314,11 @@ export class Coordinator {
     this.#loading = true;
     try {
       const { config, halted } = this.#state;
-      this.#state = { ...emptyState(config, this.#deps.clock()), halted };
+      const { beginLife, clock } = this.#deps;
+      // What was the last life's is taken up again as that of a dead one: somebody else may have it already.
+      if (beginLife) await this.#deps.store.sharing.leave(config.epoch);
+      const epoch = beginLife ? await beginLife() : config.epoch;
+      this.#state = { ...emptyState({ ...config, epoch }, clock()), halted };
       await this.#load();
       // What they brought along when they joined is old by now.
       for (const { contributor } of this.#joined.values()) if (contributor.site !== null) await this.openSite(contributor.site);
@@ -241,6 +335,7 @@ export class Coordinator {
 
   async #load(): Promise<void> {
     const { store, log } = this.#deps;
+    if (this.#sharedEpoch !== undefined) return this.#loadShared();
     const vesting = await store.jobs.vesting();
     for (const { contributor } of vesting) await this.#remember(contributor);
     this.#step({ type: 'restoreVesting', results: vesting });
@@ -254,6 +349,15 @@ export class Coordinator {
       // Whatever a reload decides (a job whose last verdict was stored, but not its end) is committed before it is acted on.
       await store.commit(events.flatMap((event) => (event.type === 'write' ? [event.write] : [])));
       this.#release(events);
+    }
+  }
+
+  /** Nothing of any job is here yet: `Sharing` claims it. */
+  async #loadShared(): Promise<void> {
+    const { store, log } = this.#deps;
+    for (const job of await store.jobs.list({ status: 'open', limit: Number.MAX_SAFE_INTEGER })) {
+      const refused = this.#step({ type: 'joinJob', job }).find((event) => event.type === 'refused');
+      if (refused) log.error({ job: job.id }, refused.message);
     }
   }
 
@@ -355,9 +459,10 @@ export class Coordinator {
   }
 
   /** Resolves when nothing that is stored from now on is paid to `from`. */
-  async changeOwner(from: OwnerId, to: OwnerId): Promise<void> {
+  async changeOwner(from: OwnerId, to: OwnerId, isTold = false): Promise<void> {
     this.#rejoinWith(({ owner }) => owner === from, { owner: to });
-    await this.dispatch({ type: 'changeOwner', from, to });
+    const command = { type: 'changeOwner', from, to } as const;
+    await (isTold ? this.apply(command) : this.dispatch(command));
     // A payment that was decided before may still be on its way to the disk.
     await this.#flushing;
   }
@@ -369,9 +474,10 @@ export class Coordinator {
   }
 
   /** All groups that an owner is in now. */
-  async setGroups(owner: OwnerId, groups: readonly GroupId[]): Promise<void> {
+  async setGroups(owner: OwnerId, groups: readonly GroupId[], isTold = false): Promise<void> {
     this.#rejoinWith((contributor) => contributor.owner === owner, { groups: new Set(groups) });
-    await this.dispatch({ type: 'setGroups', owner, groups });
+    const command = { type: 'setGroups', owner, groups } as const;
+    await (isTold ? this.apply(command) : this.dispatch(command));
   }
 
   /** Should the state have to be rebuilt, these join as they are now. */

@@ -191,7 +191,7 @@ export class Jobs {
       if (error instanceof QuoteUsed) throw quoteUsed();
       throw error instanceof TooManyOpen ? tooManyOpen() : error;
     });
-    await coordinator.dispatch({ type: 'openJob', job, results: [], paid: 0n });
+    await coordinator.begin(job);
     return this.#describe(job, owner);
   }
 
@@ -204,7 +204,7 @@ export class Jobs {
   async submitted(id: JobId, owner: OwnerId): Promise<JobView> {
     const job = await this.visible(id, owner);
     const { coordinator } = this.#deps;
-    if (job.status === 'open' && !coordinator.openJob(id)) await coordinator.dispatch({ type: 'openJob', job, results: [], paid: 0n });
+    if (job.status === 'open' && !coordinator.openJob(id)) await coordinator.begin(job);
     return this.#describe(job, owner);
   }
 

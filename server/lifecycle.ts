@@ -124,7 +124,7 @@ export class Lifecycle {
     if (!(await store.lifecycle.extend(extended, holds(extended, from, clock()), dropping)))
       throw new JobError('conflict', 'This job was extended or deleted just now.');
     const results = await store.jobs.results(id);
-    if (!coordinator.openJob(id)) await coordinator.dispatch({ type: 'openJob', job: extended, results, paid: workSpent + checksSpent });
+    if (!coordinator.openJob(id)) await coordinator.begin(extended, results, workSpent + checksSpent);
     return this.#changed(id, owner);
   }
 

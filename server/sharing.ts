@@ -6,7 +6,7 @@ import { isShareDone } from './core/sharing.ts';
 import type { Event, Job } from './core/state.ts';
 import { totalFigures } from './store/sharing.ts';
 import { Fenced, type Notice, type NoticeKind, type ShareFigures } from './store/sharing-store.ts';
-import type { JobSummary, Store, StoredJob } from './store/store.ts';
+import type { JobSummary, Store } from './store/store.ts';
 
 /** Longer than a commit under load, or a pause of the process that nobody should mind. */
 const ALIVE_MS = 10 * SECOND_MS;
@@ -14,9 +14,8 @@ const BEAT_MS = SECOND_MS;
 const LOOK_MS = 250;
 const NOTICES_MAX = 500;
 const JOBS_MAX = 200;
-/** A job is cut into about so many blocks, none larger than this many tiles: several coordinators end it at about the same time, in few rows. */
-const BLOCKS_PER_JOB = 64;
-const BLOCK_TILES_MAX = 1024;
+/** Everything is looked at anew this often, in case a notice was lost with the connection of who told it. */
+const RECONCILE_BEATS = 30;
 /** Blocks claimed at once: one, and twice as many each time that they did not last. */
 const CLAIM_MAX = 16;
 const LASTS_MS = 2 * SECOND_MS;
@@ -56,6 +55,7 @@ export class Sharing {
   #looking: Promise<void> = Promise.resolve();
   #beating: Promise<void> = Promise.resolve();
   readonly #standings = new Set<ContributorId>();
+  #beats = 0;
 
   private constructor(deps: SharingDeps) {
     this.#deps = deps;
@@ -66,13 +66,14 @@ export class Sharing {
     return sharing.enter(ALIVE_MS);
   }
 
-  static async open(deps: SharingDeps): Promise<Sharing> {
+  /** `isTicking`: left to itself; else its owner calls `beat` and `look`. */
+  static async open(deps: SharingDeps, isTicking = true): Promise<Sharing> {
     const sharing = new Sharing(deps);
     sharing.#noticed = await deps.store.sharing.lastNotice();
     deps.coordinator.onEvents((events) => sharing.#hear(events));
     await sharing.beat();
     await sharing.look();
-    sharing.#timers = [setInterval(() => void sharing.beat(), BEAT_MS), setInterval(() => void sharing.look(), LOOK_MS)];
+    if (isTicking) sharing.#timers = [setInterval(() => void sharing.beat(), BEAT_MS), setInterval(() => void sharing.look(), LOOK_MS)];
     return sharing;
   }
 
@@ -94,13 +95,6 @@ export class Sharing {
     const { id, unit, workHeld, checksHeld } = job.stored;
     const left = await this.#deps.store.ledger.balance(`job/${id}`, unit);
     return summaryOfShares(figures, job.partsPlanned, job.contributors.size, workHeld + checksHeld - left);
-  }
-
-  /** Cuts a job that is new, or was extended, into blocks, for everybody. */
-  async cut(job: StoredJob, tiles: number): Promise<void> {
-    const blockTiles = Math.min(BLOCK_TILES_MAX, Math.max(1, Math.ceil(tiles / BLOCKS_PER_JOB)));
-    await (job.extensions === 0 ? this.#deps.store.sharing.cut(job, tiles, blockTiles) : this.#deps.store.sharing.cutAnew(job, tiles, blockTiles));
-    await this.tell('job', job.id);
   }
 
   /** Once a second: alive; who is not; how far everybody is. One at a time. */
@@ -139,6 +133,15 @@ export class Sharing {
     this.#others = await store.sharing.figures(epoch);
     if ((await store.sharing.alive())[0] === epoch) await this.#milestones();
     for (const id of await store.sharing.finishable(JOBS_MAX)) await this.#finish(id);
+    if (++this.#beats % RECONCILE_BEATS === 0) await this.#reconcile();
+  }
+
+  async #reconcile(): Promise<void> {
+    const { coordinator, store } = this.#deps;
+    const open = await store.jobs.list({ status: 'open', limit: Number.MAX_SAFE_INTEGER });
+    for (const job of open) await coordinator.follow(job);
+    const ids = new Set(open.map(({ id }) => id));
+    for (const { stored } of this.#shared()) if (!ids.has(stored.id)) await this.#jobTold(stored.id);
   }
 
   async #tellFigures(epoch: number): Promise<void> {
@@ -158,7 +161,7 @@ export class Sharing {
     for (const job of this.#shared()) {
       if (job.closing || job.milestone === MILESTONE_MAX) continue;
       const { parts } = totalFigures([figuresOf(job), this.#others.get(job.stored.id) ?? totalFigures([])]);
-      const total = job.partsPlanned - parts.waived;
+      const total = job.partsPlanned - (parts.waived ?? 0);
       const percent = milestoneOf({ partsAccepted: parts.accepted, partsTotal: total });
       if (percent <= job.milestone || parts.accepted === total) continue;
       job.milestone = percent;
@@ -225,38 +228,49 @@ export class Sharing {
     );
     if (!end) return;
     await this.tell('jobEnded', id);
-    await coordinator.left(id, end.ended.summary);
+    await coordinator.leftShared(id, end.ended.summary);
   }
 
   async #take(notice: Notice): Promise<void> {
     const { coordinator, store, heard, jobChanged } = this.#deps;
     const { kind, subject } = notice;
     if (kind === 'job' || kind === 'jobEnded') {
-      const job = await store.jobs.get(subject as JobId);
-      if (job?.status === 'open') await coordinator.follow(job);
-      else if (job?.summary && coordinator.openJob(job.id)) await coordinator.left(job.id, job.summary);
+      await this.#jobTold(subject as JobId);
       jobChanged(subject as JobId);
     } else if (kind === 'proven' || kind === 'standing') {
       const contributor = subject as ContributorId;
       if (!coordinator.contributor(contributor)) return;
-      await coordinator.dispatch({ type: 'heard', contributor, standings: await store.people.standings(contributor), proven: kind === 'proven' });
+      await coordinator.apply({ type: 'heard', contributor, standings: await store.people.standings(contributor), proven: kind === 'proven' });
     } else await heard(notice);
+  }
+
+  async #jobTold(id: JobId): Promise<void> {
+    const { coordinator, store } = this.#deps;
+    const job = await store.jobs.get(id);
+    if (job?.status === 'open') await coordinator.follow(job);
+    else if (job?.summary && coordinator.openJob(id)) await coordinator.leftShared(id, job.summary);
   }
 
   /** Verdicts about contributors that are elsewhere by now, and lies that concern everybody. */
   #hear(events: readonly Event[]): void {
     for (const event of events) {
+      if (event.type === 'tileRevoked') this.#reopened(event.job);
+      if (event.type === 'jobEnded') this.#forget(event.job);
       if (event.type !== 'verdict') continue;
       if (event.state === 'refuted') void this.tell('proven', event.contributor).catch(() => undefined);
       else if (!this.#deps.coordinator.contributor(event.contributor)?.connected) this.#standings.add(event.contributor);
-      if (event.state === 'accepted') this.#reopened(event.job);
     }
   }
 
-  /** Something is done that was open: a share that was closed and opened again is closed anew. */
+  /** A share that was closed is open again, and will be closed anew. */
   #reopened(id: JobId): void {
     const job = this.#deps.coordinator.openJob(id);
     if (job) this.#closed.delete(job);
+  }
+
+  #forget(id: JobId): void {
+    this.#appetites.delete(id);
+    this.#told.delete(id);
   }
 }
 

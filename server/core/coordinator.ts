@@ -38,7 +38,7 @@ export function step(state: State, command: Command, now: number, random: Random
     case 'claimBlocks':
       return claimBlocks(state, command, now);
     case 'leaveJob':
-      return leaveJob(state, command.job);
+      return leaveJob(state, command);
     case 'heard':
       return heard(state, command, now);
     case 'restoreVesting':

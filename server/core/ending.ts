@@ -122,7 +122,7 @@ export const figuresOf = (job: Job): ShareFigures => ({
 /** A job whose shares came to this, of so many parts that it had at first. */
 export function summaryOfShares({ parts, checks, errorSum }: ShareFigures, planned: number, contributors: number, paid: MicroCredits): JobSummary {
   return {
-    parts: { ...parts, total: planned - parts.waived },
+    parts: { ...parts, total: planned - (parts.waived ?? 0) },
     contributors,
     checksDone: { ...checks, errorBound: parts.accepted === 0 ? 0 : Math.max(0, errorSum / parts.accepted) },
     paidMicroCredits: paid.toString(),

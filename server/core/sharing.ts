@@ -1,4 +1,3 @@
-import type { JobId } from '../../shared/model.ts';
 import { voidLeases } from './lifecycle.ts';
 import { wakeIdle } from './scheduler.ts';
 import type { Command, Event, Job, State } from './state.ts';
@@ -10,10 +9,13 @@ import { punish } from './verdicts.ts';
 export const isShareDone = (job: Job): boolean => job.undecided === 0 && (job.closing || job.partsAccepted === job.partsTotal);
 
 /** A shared job has ended everywhere: leases that are still out, copies say, end without blame. */
-export function leaveJob(state: State, id: JobId): Event[] {
+export function leaveJob(state: State, { job: id, anew }: Command & { type: 'leaveJob' }): Event[] {
   const events = state.jobs.has(id) ? voidLeases(state, id, 'The job has ended.') : [];
   for (const [token, audit] of state.audits) if (audit.job === id) state.audits.delete(token);
-  for (const [result, { stored }] of state.pending) if (stored.job === id) state.pending.delete(result);
+  for (const [result, pending] of state.pending) if (pending.stored.job === id) state.pending.delete(result);
+  if (anew)
+    for (const { vesting } of state.contributors.values())
+      if (vesting.some(({ job }) => job === id)) vesting.splice(0, vesting.length, ...vesting.filter(({ job }) => job !== id));
   state.jobs.delete(id);
   return [...events, ...wakeIdle(state)];
 }

@@ -320,8 +320,8 @@ export type Command =
   /** A job that several coordinators share, to begin with nothing of it; then `claimBlocks` brings what is to be done here, with its results so far. */
   | { readonly type: 'joinJob'; readonly job: StoredJob }
   | { readonly type: 'claimBlocks'; readonly job: JobId; readonly blocks: readonly Block[]; readonly results: readonly StoredResult[] }
-  /** A shared job has ended: what is still under way of it is nobody's any more. */
-  | { readonly type: 'leaveJob'; readonly job: JobId }
+  /** A shared job has ended, or was extended and begins anew: what is still under way of it, and in the second case what vests, is nobody's here any more. */
+  | { readonly type: 'leaveJob'; readonly job: JobId; readonly anew: boolean }
   /** Another coordinator knows more of this contributor: `proven`, that it lied. */
   | { readonly type: 'heard'; readonly contributor: ContributorId; readonly standings: ReadonlyMap<string, Standing>; readonly proven: boolean }
   /** Read back at a start: accepted results whose pay is vesting. Their contributors have joined before. */
