@@ -196,6 +196,15 @@ export class Coordinator {
     else if (job.paused !== here.paused && !here.closing) await this.apply({ type: 'pauseJob', job: job.id, paused: job.paused });
   }
 
+  /** Gives back all that is claimed of a shared job, of which nothing is under way. What is stored before it comes before it. */
+  async release(id: JobId): Promise<void> {
+    const job = this.#state.jobs.get(id)?.stored;
+    if (!job) return;
+    const leaving = this.apply({ type: 'leaveJob', job: id, anew: true });
+    const joining = this.apply({ type: 'joinJob', job });
+    await Promise.all([leaving, joining, this.write([{ kind: 'shareReleased', id }])]);
+  }
+
   /** A shared job has ended, here or elsewhere. */
   async leftShared(id: JobId, summary: JobSummary): Promise<void> {
     await this.apply({ type: 'leaveJob', job: id, anew: false });

@@ -26,7 +26,7 @@ describe.each(stores)('coordinators that share $name', ({ withStore }) => {
           return member;
         });
       } finally {
-        for (const member of members) await member.kill();
+        for (const member of members) await member.close();
         folder.remove();
       }
     });
@@ -57,5 +57,126 @@ describe.each(stores)('coordinators that share $name', ({ withStore }) => {
       await b.turn();
       expect(a.coordinator.openJob(id) ?? b.coordinator.openJob(id)).toBeUndefined();
       expect([...a.events, ...b.events].filter(({ type }) => type === 'jobEnded')).toHaveLength(2);
+    }));
+
+  const one = async (store: Store) => (await register(store, 1))[0]!;
+  /** No longer than a test can wait, and longer than what a test does in one go. */
+  const SHORT_MS = 400;
+  const sleep = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, SHORT_MS + 100));
+
+  test('whoever stops saying that it is alive loses its blocks, and what it had acknowledged gets its verdict and its pay elsewhere', () =>
+    withMembers(60, async (store, open) => {
+      const dying = await open({ aliveMs: SHORT_MS });
+      const ada = await one(store);
+      await dying.join(ada);
+      const { id } = await order(store, dying, 60);
+      await dying.turn();
+      // Handed in and not opened: there is no verdict yet, and the lease behind it is forgotten with its coordinator.
+      const [lease] = await dying.leases(ada);
+      const half = await dying.handIn(ada, lease!, false, false);
+      const heir = await open();
+      await sleep();
+      await heir.join(ada);
+      await heir.turn();
+      expect(heir.coordinator.unopened(ada).map(({ result }) => result)).toEqual([half]);
+      const acknowledged = new Set([half]);
+      await heir.open(ada, lease!, half!);
+      await until(async () => {
+        await heir.turn();
+        for (const result of await heir.work(ada)) acknowledged.add(result);
+        await settle();
+        return isOver(store, id);
+      });
+      const accepted = (await store.jobs.results(id)).filter(({ state }) => state === 'accepted');
+      expect(new Set(accepted.map((result) => result.id))).toEqual(acknowledged);
+      expect(await store.ledger.audit()).toMatchObject([{ sum: 0n, wrongAccounts: 0 }]);
+    }));
+
+  test('one that only slept stores nothing under its old life, begins another one, and nobody is paid twice', () =>
+    withMembers(40, async (store, open) => {
+      const sleeper = await open({ aliveMs: SHORT_MS });
+      const ada = await one(store);
+      await sleeper.join(ada);
+      const { id } = await order(store, sleeper, 40);
+      await sleeper.turn();
+      const before = sleeper.coordinator.epoch;
+      const [lease] = await sleeper.leases(ada);
+      const heir = await open();
+      await sleep();
+      await heir.turn();
+      await expect(sleeper.handIn(ada, lease!)).rejects.toThrow('could not store');
+      expect(await store.jobs.results(id)).toEqual([]);
+      await until(async () => sleeper.coordinator.epoch > before);
+      await until(async () => {
+        for (const member of [sleeper, heir]) await member.turn();
+        await sleeper.work(ada);
+        await settle();
+        return isOver(store, id);
+      });
+      const tiles = (await store.jobs.results(id)).map(({ at }) => at.tile);
+      expect(tiles).toHaveLength(new Set(tiles).size);
+      expect(await store.ledger.audit()).toMatchObject([{ sum: 0n, wrongAccounts: 0 }]);
+      expect(await store.ledger.balance(`job/${id}`, 'test')).toBe(0n);
+    }));
+
+  test('a lie that is found at one coordinator takes back what its contributor has vesting at another, and the tile is done again', () =>
+    withMembers(30, async (store, open) => {
+      const ids = await register(store, 2);
+      const [liar, ada] = [ids[0]!, ids[1]!];
+      const lies = new Set([liar]);
+      const [a, b] = [await open({ lies }), await open({ lies })];
+      await a.join(liar);
+      const { id } = await order(store, a, 30);
+      await a.turn();
+      const [first] = await a.work(liar);
+      await settle();
+      expect((await store.jobs.result(first!))?.state).toBe('accepted');
+      // It goes elsewhere, and lies there.
+      await a.coordinator.dispatch({ type: 'leave', contributor: liar });
+      await b.turn();
+      await b.join(liar);
+      await b.turn();
+      await b.work(liar, true);
+      await settle();
+      await a.turn();
+      expect((await store.jobs.result(first!))?.state).toBe('discarded');
+      expect(await store.ledger.balance(`vesting/${liar}`, 'test')).toBe(0n);
+      await a.join(ada);
+      await until(async () => {
+        for (const member of [a, b]) await member.turn();
+        await a.work(ada);
+        await settle();
+        return isOver(store, id);
+      });
+      expect(await store.jobs.get(id)).toMatchObject({ status: 'done', summary: { parts: { accepted: 30 } } });
+      expect(await store.ledger.audit()).toMatchObject([{ sum: 0n, wrongAccounts: 0 }]);
+    }));
+
+  test('a job that is cancelled, or paused, at one coordinator is so at the other', () =>
+    withMembers(40, async (store, open) => {
+      const [a, b] = [await open(), await open()];
+      const ada = await one(store);
+      await b.join(ada);
+      const { id } = await order(store, a, 40);
+      for (const member of [a, b]) await member.turn();
+      expect(await b.work(ada)).not.toEqual([]);
+      await settle();
+      await a.coordinator.dispatch({ type: 'pauseJob', job: id, paused: true });
+      await b.turn();
+      expect(await b.leases(ada)).toEqual([]);
+      await a.coordinator.dispatch({ type: 'pauseJob', job: id, paused: false });
+      await b.turn();
+      const [lease] = await b.leases(ada);
+      expect(lease).toBeDefined();
+      await a.coordinator.dispatch({ type: 'cancelJob', job: id });
+      await until(async () => {
+        for (const member of [a, b]) await member.turn();
+        return isOver(store, id);
+      });
+      const job = await store.jobs.get(id);
+      expect(job?.status).toBe('cancelled');
+      // All that was not paid went back to where it came from.
+      expect(await store.ledger.balance('operator/issuance', 'test')).toBe(-BigInt(job?.summary?.paidMicroCredits ?? 0));
+      expect(await store.ledger.balance(`job/${id}`, 'test')).toBe(0n);
     }));
 });

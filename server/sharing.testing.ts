@@ -38,7 +38,11 @@ export class Member {
   }
 
   /** `lies`: of whose results every drawn element is wrong. */
-  static async open(store: Store, folder: string, { tiles, lies = new Set<ContributorId>(), clock = Date.now }: MemberOptions): Promise<Member> {
+  static async open(
+    store: Store,
+    folder: string,
+    { tiles, lies = new Set<ContributorId>(), clock = Date.now, aliveMs = 60_000 }: MemberOptions,
+  ): Promise<Member> {
     const check = async (kind: Kind, question: Question[Kind]): Promise<Answer[Kind]> => {
       if (kind === 'opening') {
         const { shape, result, opening, sample, ...commitment } = question as Question['opening'];
@@ -61,9 +65,9 @@ export class Member {
       clock,
       random: randomBytes,
       log,
-      beginLife: () => Sharing.begin(store),
+      beginLife: () => Sharing.begin(store, aliveMs),
     });
-    const sharing = await Sharing.open({ store, coordinator, clock, log, heard: () => undefined, jobChanged: () => undefined }, false);
+    const sharing = await Sharing.open({ store, coordinator, clock, log, heard: () => undefined, jobChanged: () => undefined, aliveMs, idleMs: 0 }, false);
     return new Member(coordinator, sharing);
   }
 
@@ -89,7 +93,8 @@ export class Member {
 
   async leases(id: ContributorId): Promise<readonly ActiveLease[]> {
     const events = await this.coordinator.dispatch({ type: 'requestWork', contributor: id, leasesMax: 4 });
-    return events.find((event) => event.type === 'leased')?.leases ?? [];
+    // Copied: the core goes on with its own.
+    return (events.find((event) => event.type === 'leased')?.leases ?? []).map((lease) => ({ ...lease }));
   }
 
   /** Hands in and opens what it was leased. Returns the results that were acknowledged. */
@@ -102,20 +107,31 @@ export class Member {
     return stored;
   }
 
-  async handIn(id: ContributorId, { token, parts }: Pick<ActiveLease, 'token' | 'parts'>, isLying = false): Promise<ResultId | null> {
-    const bytes = new Uint8Array(randomBytes(ELEMENTS * WORDS * 4));
-    for (let element = 0; element < ELEMENTS; element++) bytes[element * WORDS * 4] = isLying ? LIE : 0;
-    const made = [{ part: 0, bytes }];
-    const { root, open } = commitParts(saltOf(token), { parts, elements: ELEMENTS, words: WORDS }, made);
-    const result = encodeResult(made, ELEMENTS, WORDS);
-    const lease = this.coordinator.readLease(token);
+  /** Hands in, and opens it unless told otherwise. Null when it was refused. */
+  async handIn(id: ContributorId, lease: Pick<ActiveLease, 'token' | 'parts'>, isLying = false, opens = true): Promise<ResultId | null> {
+    const { root, result } = this.#made(lease, isLying);
+    const { token, parts } = lease;
     const fields = { salt: saltOf(token), root, parts, hash: hashOf(result), sizeBytes: result.byteLength, inline: result, computeMs: 1 };
-    const events = await this.coordinator.dispatch({ type: 'handIn', id: newResultId(randomBytes, Date.now()), lease, ...fields });
+    const body = this.coordinator.readLease(token);
+    const events = await this.coordinator.dispatch({ type: 'handIn', id: newResultId(randomBytes, Date.now()), lease: body, ...fields });
     const stored = events.find((event) => event.type === 'stored');
     if (!stored) return null;
-    const opening = open(stored.open);
-    await this.coordinator.dispatch({ type: 'open', contributor: id, result: stored.result, hash: hashOf(opening), inline: opening });
+    if (opens) await this.open(id, lease, stored.result, isLying);
     return stored.result;
+  }
+
+  async open(id: ContributorId, lease: Pick<ActiveLease, 'token' | 'parts'>, result: ResultId, isLying = false): Promise<void> {
+    const wanted = this.coordinator.unopened(id).find((each) => each.result === result);
+    if (!wanted) throw new Error(`nobody waits for the opening of ${result}`);
+    const opening = this.#made(lease, isLying).open(wanted.elements);
+    await this.coordinator.dispatch({ type: 'open', contributor: id, result, hash: hashOf(opening), inline: opening });
+  }
+
+  /** What a contributor computes under a lease; the same each time. */
+  #made({ token, parts }: Pick<ActiveLease, 'token' | 'parts'>, isLying: boolean) {
+    const bytes = new Uint8Array(ELEMENTS * WORDS * 4).fill(isLying ? LIE : 1);
+    const made = [{ part: 0, bytes }];
+    return { ...commitParts(saltOf(token), { parts, elements: ELEMENTS, words: WORDS }, made), result: encodeResult(made, ELEMENTS, WORDS) };
   }
 
   async turn(): Promise<void> {
@@ -123,8 +139,7 @@ export class Member {
     await this.sharing.look();
   }
 
-  /** As a killed process: it says nothing more, and stores nothing more. */
-  async kill(): Promise<void> {
+  async close(): Promise<void> {
     await this.coordinator.close();
     await this.sharing.close();
   }
@@ -134,6 +149,7 @@ interface MemberOptions {
   readonly tiles: number;
   readonly lies?: ReadonlySet<ContributorId>;
   readonly clock?: () => number;
+  readonly aliveMs?: number;
 }
 
 const LIE = 0xee;

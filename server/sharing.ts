@@ -2,6 +2,7 @@ import { SECOND_MS } from '../shared/limits.ts';
 import type { ContributorId, JobId } from '../shared/model.ts';
 import type { Coordinator } from './coordinator.ts';
 import { endOfShared, figuresOf, milestoneOf, summaryOfShares } from './core/ending.ts';
+import { mayTake } from './core/offer.ts';
 import { isShareDone } from './core/sharing.ts';
 import type { Event, Job } from './core/state.ts';
 import { totalFigures } from './store/sharing.ts';
@@ -20,6 +21,10 @@ const RECONCILE_BEATS = 30;
 const CLAIM_MAX = 16;
 const LASTS_MS = 2 * SECOND_MS;
 const ORPHANS_MAX = 64;
+/** What nobody here takes on for so long is given back. */
+const IDLE_MS = 5 * SECOND_MS;
+/** Contributors that are asked whether they would take a job. */
+const ASKED_MAX = 200;
 
 export interface SharingDeps {
   readonly store: Store;
@@ -30,6 +35,8 @@ export interface SharingDeps {
   readonly heard: (notice: Notice) => Promise<void> | void;
   /** A job was changed by somebody elsewhere. */
   readonly jobChanged: (job: JobId) => void;
+  readonly aliveMs?: number;
+  readonly idleMs?: number;
 }
 
 interface Appetite {
@@ -47,6 +54,9 @@ export class Sharing {
   readonly #appetites = new Map<JobId, Appetite>();
   /** Of jobs here, how many blocks of the share are closed. */
   readonly #closed = new WeakMap<Job, number>();
+  /** Since when there is something to do of a job, and nobody does it. */
+  readonly #idleSince = new WeakMap<Job, number>();
+  #isAlone = true;
   #others: ReadonlyMap<JobId, ShareFigures> = new Map();
   readonly #told = new Map<JobId, string>();
   #noticed = 0;
@@ -62,8 +72,8 @@ export class Sharing {
   }
 
   /** Begins a life of a coordinator; `Coordinator` asks for one at its start, and for another after it was fenced. */
-  static begin({ sharing }: Store): Promise<number> {
-    return sharing.enter(ALIVE_MS);
+  static begin({ sharing }: Store, aliveMs: number = ALIVE_MS): Promise<number> {
+    return sharing.enter(aliveMs);
   }
 
   /** `isTicking`: left to itself; else its owner calls `beat` and `look`. */
@@ -125,13 +135,15 @@ export class Sharing {
   async #beat(): Promise<void> {
     const { coordinator, store } = this.#deps;
     const { epoch } = coordinator;
-    await store.sharing.beat(epoch, ALIVE_MS);
+    await store.sharing.beat(epoch, this.#deps.aliveMs ?? ALIVE_MS);
     const inherited = await store.sharing.fence(epoch);
     if (inherited.length > 0) await coordinator.inherit(inherited);
     for (const job of await store.sharing.orphaned(JOBS_MAX)) if (coordinator.openJob(job)) await this.#claim(job, ORPHANS_MAX);
     await this.#tellFigures(epoch);
     this.#others = await store.sharing.figures(epoch);
-    if ((await store.sharing.alive())[0] === epoch) await this.#milestones();
+    const alive = await store.sharing.alive();
+    this.#isAlone = alive.length <= 1;
+    if (alive[0] === epoch) await this.#milestones();
     for (const id of await store.sharing.finishable(JOBS_MAX)) await this.#finish(id);
     if (++this.#beats % RECONCILE_BEATS === 0) await this.#reconcile();
   }
@@ -181,8 +193,25 @@ export class Sharing {
     }
     for (const job of this.#shared()) {
       if (job.share?.length && isShareDone(job) && this.#closed.get(job) !== job.share.length) await this.#close(job);
-      if (this.#wantsMore(job)) await this.#claim(job.stored.id, this.#appetite(job.stored.id));
+      if (this.#isIdle(job)) await this.#release(job);
+      else if (this.#wantsMore(job)) await this.#claim(job.stored.id, this.#appetite(job.stored.id));
     }
+  }
+
+  /** Others are there, and perhaps have contributors for what nobody here wants, may have or is here to take. */
+  #isIdle(job: Job): boolean {
+    const { clock, idleMs = IDLE_MS } = this.#deps;
+    const rests = job.share?.length && job.partsLeased === 0 && job.undecided === 0 && job.partsAccepted < job.partsTotal && !this.#isAlone;
+    if (!rests) this.#idleSince.delete(job);
+    const since = this.#idleSince.get(job);
+    if (rests && since === undefined) this.#idleSince.set(job, clock());
+    return since !== undefined && rests === true && clock() - since >= idleMs;
+  }
+
+  async #release(job: Job): Promise<void> {
+    const { coordinator } = this.#deps;
+    this.#told.delete(job.stored.id);
+    await coordinator.release(job.stored.id);
   }
 
   #shared(): Job[] {
@@ -192,7 +221,8 @@ export class Sharing {
   /** What is free will not last until the next look. */
   #wantsMore(job: Job): boolean {
     const { state } = this.#deps.coordinator;
-    if (job.closing || job.paused || state.halted !== null || state.connected.length === 0) return false;
+    if (job.closing || job.paused || state.halted !== null) return false;
+    if (!state.connected.slice(0, ASKED_MAX).some((contributor) => mayTake(contributor, job))) return false;
     const free = job.partsTotal - job.partsAccepted - job.partsChecking - job.partsLeased;
     return free <= job.partsLeased || job.blocks.peek() === undefined;
   }

@@ -40,6 +40,7 @@ export class Disk {
       case 'jobPaused':
       case 'shareClosed':
       case 'shareReopened':
+      case 'shareReleased':
       case 'jobProgress':
       // A measurement that nothing reads to decide.
       case 'agreement':

@@ -18,7 +18,7 @@ export interface BlocksTable {
   checks_held: bigint;
   /** The epoch of who sees to it. */
   owner: number | null;
-  /** Somebody has had it: there may be results of it. */
+  /** 0: nobody has had it. 1: somebody has, or had until it died. 2: somebody had, and gave it back. */
   touched: number;
   closed: number;
   /** `ShareFigures` of all that this epoch had closed of the job, in one of its blocks. */

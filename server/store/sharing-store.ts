@@ -9,7 +9,8 @@ import type { JobSummary, StoredJob, StoredResult, Transfer, Write } from './sto
  * From then on nothing of it is stored, also if it was only asleep: it has to begin again with another epoch. Its blocks are anybody's.
  *
  *   fresh -> claimed <-> closed (all of it is accepted, or the job was cancelled) -> the job ends when all its blocks are
- *              '-> orphaned (its owner was fenced) -> claimed by another one, with its results
+ *              |-> orphaned (its owner was fenced) -> claimed by whoever notices, with its results
+ *              '-> released (nobody there takes it on) -> claimed by whoever has contributors for it
  *
  * A closed block is open again when a result in it is taken back (`Write` `shareReopened`).
  */
@@ -77,7 +78,7 @@ export interface SharingStore {
   cutAnew(job: StoredJob, tiles: number, blockTiles: number): Promise<void>;
   /** Takes blocks that are nobody's, orphans first. Throws `Fenced`. */
   claim(epoch: number, job: JobId, limit: number): Promise<Claimed>;
-  /** Open jobs that have orphaned blocks. */
+  /** Open jobs that have orphaned blocks; cancelled ones, that have released blocks. */
   orphaned(limit: number): Promise<JobId[]>;
   /** Of a job, blocks that nobody has. */
   unclaimed(job: JobId): Promise<number>;

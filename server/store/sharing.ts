@@ -14,6 +14,9 @@ import { inTransaction } from './transaction.ts';
 type Db = Kysely<Tables>;
 type BlockRow = Pick<Selectable<BlocksTable>, 'job' | 'number' | 'first' | 'count' | 'checks_held' | 'touched'>;
 
+/** `blocks.touched`: nobody has had it; somebody has or had it, so it needs somebody now; somebody had it and left nothing undecided. */
+const [FRESH, CLAIMED, RELEASED] = [0, 1, 2];
+
 /** The database's clock: those of coordinators may differ, and jump. */
 const nowMs = (db: Db) =>
   isPostgres(db) ? sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint` : sql<number>`cast(unixepoch('subsec') * 1000 as integer)`;
@@ -35,6 +38,17 @@ export async function reopenShare(trx: Db, epoch: number, job: JobId): Promise<v
     .where('owner', '=', epoch)
     .where('closed', '=', 1)
     .execute();
+}
+
+/** Inside a commit: all that a coordinator has claimed of a job is nobody's again. */
+export async function releaseShare(trx: Db, epoch: number, job: JobId): Promise<void> {
+  await trx
+    .updateTable('blocks')
+    .set({ owner: null, touched: RELEASED, closed: 0, figures_epoch: null, figures_json: null })
+    .where('job', '=', job)
+    .where('owner', '=', epoch)
+    .execute();
+  await trx.deleteFrom('shares').where('job', '=', job).where('epoch', '=', epoch).execute();
 }
 
 /** Inside a commit: all that a coordinator has claimed of a job is closed. */
@@ -145,14 +159,14 @@ export class SqlSharing implements SharingStore {
   }
 
   async cut(job: StoredJob, tiles: number, blockTiles: number): Promise<void> {
-    await inTransaction(this.#db, (trx) => cut(trx, job, tiles, blockTiles, 0));
+    await inTransaction(this.#db, (trx) => cut(trx, job, tiles, blockTiles, FRESH));
   }
 
   async cutAnew(job: StoredJob, tiles: number, blockTiles: number): Promise<void> {
     await inTransaction(this.#db, async (trx) => {
       await trx.deleteFrom('blocks').where('job', '=', job.id).execute();
       await trx.deleteFrom('shares').where('job', '=', job.id).execute();
-      await cut(trx, job, tiles, blockTiles, 1);
+      await cut(trx, job, tiles, blockTiles, RELEASED);
     });
   }
 
@@ -174,7 +188,7 @@ export class SqlSharing implements SharingStore {
       if (free.length === 0) return { blocks: [], results: [] };
       await trx
         .updateTable('blocks')
-        .set({ owner: epoch, touched: 1 })
+        .set({ owner: epoch, touched: CLAIMED })
         .where('job', '=', job)
         .where(
           'number',
@@ -182,7 +196,7 @@ export class SqlSharing implements SharingStore {
           free.map(({ number }) => number),
         )
         .execute();
-      const touched = free.filter((block) => block.touched === 1);
+      const touched = free.filter((block) => block.touched !== FRESH);
       const blocks = await Promise.all(free.map((block) => claimed(trx, block)));
       return { blocks, results: await resultsIn(trx, touched) };
     });
@@ -191,12 +205,13 @@ export class SqlSharing implements SharingStore {
   async orphaned(limit: number): Promise<JobId[]> {
     const rows = await this.#db
       .selectFrom('blocks')
-      .select('job')
+      .innerJoin('jobs', 'jobs.id', 'blocks.job')
+      .select('blocks.job')
       .distinct()
-      .where('owner', 'is', null)
-      .where('touched', '=', 1)
-      .where('closed', '=', 0)
-      .where('job', 'in', this.#db.selectFrom('jobs').select('id').where('status', '=', 'open'))
+      .where('blocks.owner', 'is', null)
+      .where('blocks.closed', '=', 0)
+      .where('jobs.status', '=', 'open')
+      .where((eb) => eb.or([eb('blocks.touched', '=', CLAIMED), eb.and([eb('blocks.touched', '=', RELEASED), eb('jobs.closing', '=', 1)])]))
       .limit(limit)
       .execute();
     return rows.map(({ job }) => job);
@@ -228,7 +243,7 @@ export class SqlSharing implements SharingStore {
       const job = jobOf(row);
       const blocks = await trx.selectFrom('blocks').select(['owner', 'touched', 'closed', 'figures_json']).where('job', '=', id).execute();
       // Of a cancelled job nobody takes up what nobody has begun.
-      const isOver = blocks.every(({ closed, owner, touched }) => closed === 1 || (job.closing && owner === null && touched === 0));
+      const isOver = blocks.every(({ closed, owner, touched }) => closed === 1 || (job.closing && owner === null && touched === FRESH));
       if (!isOver || blocks.length === 0) return null;
       const figures = totalFigures(blocks.flatMap(({ figures_json: json }) => (json === null ? [] : [JSON.parse(json) as ShareFigures])));
       const { contributors } = await trx
@@ -315,7 +330,7 @@ async function cut(trx: Db, job: StoredJob, tiles: number, blockTiles: number, t
 const CUT_ROWS = 200;
 
 async function claimed(trx: Db, { job, number, first, count, checks_held: checksHeld, touched }: BlockRow): Promise<ClaimedBlock> {
-  return { job, number, first, count, checksHeld, checksPaid: touched === 1 ? await paidToAuditors(trx, job, first, count) : 0n };
+  return { job, number, first, count, checksHeld, checksPaid: touched !== FRESH ? await paidToAuditors(trx, job, first, count) : 0n };
 }
 
 async function paidToAuditors(trx: Db, job: JobId, first: number, count: number): Promise<bigint> {

@@ -17,7 +17,7 @@ import { type PriceStore, SqlPrices } from './prices.ts';
 import { type QuoteStore, SqlQuotes } from './quotes.ts';
 import { changeResults, insertResults, type ResultChange, writeSettled } from './results.ts';
 import type { Tables } from './schema.ts';
-import { assertAlive, closeShare, reopenShare, SqlSharing } from './sharing.ts';
+import { assertAlive, closeShare, releaseShare, reopenShare, SqlSharing } from './sharing.ts';
 import type { SharingStore } from './sharing-store.ts';
 import type { Agreement, GroupStore, JobStore, LedgerStore, PeopleStore, Store, StoredResult, Transfer, Write } from './store.ts';
 import { inTransaction } from './transaction.ts';
@@ -26,7 +26,7 @@ import { queueDeliveries, SqlWebhooks, type WebhookStore } from './webhooks.ts';
 const SECRET_BYTES = 32;
 
 type JobWrite = Extract<Write, { kind: 'jobClosing' | 'jobPaused' | 'jobProgress' | 'jobEnded' }>;
-type ShareWrite = Extract<Write, { kind: 'shareClosed' | 'shareReopened' }>;
+type ShareWrite = Extract<Write, { kind: 'shareClosed' | 'shareReopened' | 'shareReleased' }>;
 
 /** The writes of a commit by what is done with them. */
 class Group {
@@ -46,7 +46,7 @@ class Group {
     else if (write.kind === 'settled') this.settled.add(write.id);
     else if (write.kind === 'standing') this.standings.set(`${write.contributor} ${write.workload}`, write);
     else if (write.kind === 'agreement') this.agreements.push(write.agreement);
-    else if (write.kind === 'shareClosed' || write.kind === 'shareReopened') this.shares.push(write);
+    else if (write.kind === 'shareClosed' || write.kind === 'shareReopened' || write.kind === 'shareReleased') this.shares.push(write);
     else if (write.kind === 'jobClosing' || write.kind === 'jobPaused' || write.kind === 'jobProgress' || write.kind === 'jobEnded') this.jobs.push(write);
     else throw new Error(`unknown write ${(write satisfies never as Write).kind}`);
   }
@@ -62,7 +62,8 @@ async function writeJob(trx: Kysely<Tables>, write: JobWrite): Promise<void> {
 async function writeShare(trx: Kysely<Tables>, write: ShareWrite, epoch: number | undefined): Promise<void> {
   if (epoch === undefined) throw new Error(`${write.kind} of a coordinator that shares nothing`);
   if (write.kind === 'shareClosed') await closeShare(trx, epoch, write.id, write.figures);
-  else await reopenShare(trx, epoch, write.id);
+  else if (write.kind === 'shareReopened') await reopenShare(trx, epoch, write.id);
+  else await releaseShare(trx, epoch, write.id);
 }
 
 /** The store over an open database that is up to date, of either dialect. */

@@ -114,6 +114,8 @@ export type Write =
   /** All that this coordinator has claimed of a shared job is done; and of what is closed, something is not done any more. */
   | { readonly kind: 'shareClosed'; readonly id: JobId; readonly figures: ShareFigures }
   | { readonly kind: 'shareReopened'; readonly id: JobId }
+  /** All that it has claimed of it is anybody's: nobody here takes it on. */
+  | { readonly kind: 'shareReleased'; readonly id: JobId }
   /** Adds to what is known of a pair of device classes. */
   | { readonly kind: 'agreement'; readonly agreement: Agreement };
 
