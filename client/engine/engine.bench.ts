@@ -115,7 +115,10 @@ function report(rounds: readonly (readonly RoundReport[])[], imbalance: number) 
     const tiles = established.at(-1)![index]!.tiles - newcomers![index]!.tiles;
     const tileMs = tile.parts * tile.partMs;
     const earned = (tiles * tileMs) / (ROUNDS * ROUND_MS);
-    notes.push(`${figure}: ${rounded(shares[0]!)} to ${rounded(shares.at(-1)!)}; ${tiles} tiles of ${tileMs} ms handed in, worth a share of ${rounded(earned)}.`);
+    const lateMs = Math.max(...established.map((round) => round[index]!.lateMs));
+    notes.push(
+      `${figure}: ${rounded(shares[0]!)} to ${rounded(shares.at(-1)!)}; ${tiles} tiles of ${tileMs} ms handed in, worth a share of ${rounded(earned)}; timers late by ${Math.round(lateMs)} ms (99 %).`,
+    );
     // A tile or two are on their way at either end.
     const slack = (3 * tileMs + 2000) / (ROUNDS * ROUND_MS);
     if (earned < figures[figure] - slack) throw new Error(`${figure}: the GPU was busy with what nobody got: ${notes.at(-1)}`);

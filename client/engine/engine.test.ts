@@ -97,6 +97,31 @@ describe('the ordinary way', () => {
   });
 });
 
+describe('asking ahead', () => {
+  it('is for what the line needs, once the time of a tile is known', async () => {
+    const asked: number[] = [];
+    const script: Script = { grantMax: 64, onWork: (leasesMax) => asked.push(leasesMax), onHandIn: ({ leasesMax }) => asked.push(leasesMax) > 0 };
+    const { coordinator, engine } = await world(script, { sliceMs: 80 });
+    coordinator.addJob('a', 3);
+    engine.start();
+    await until(() => coordinator.handIns === 1, 'the first tile');
+    asked.length = 0;
+    await until(() => coordinator.handIns === 3, 'all tiles');
+    // Four parts of 80 ms each: five tiles are a second and a round trip of next to nothing.
+    expect(Math.max(...asked)).toBeGreaterThanOrEqual(3);
+    expect(Math.max(...asked)).toBeLessThanOrEqual(6);
+  });
+
+  it('is for as much as may be at the beginning, when only the coordinator knows', async () => {
+    const asked: number[] = [];
+    const { coordinator, engine, last } = await world({ onWork: (leasesMax) => asked.push(leasesMax) });
+    coordinator.addJob('a', 1);
+    engine.start();
+    await until(() => last()?.tiles.handedIn === 1, 'the tile');
+    expect(asked[0]).toBe(64);
+  });
+});
+
 describe('back-pressure', () => {
   it('stops computing when results cannot be delivered, and goes on when they can', async () => {
     let isStuck = true;
@@ -113,14 +138,14 @@ describe('back-pressure', () => {
   it('stops computing when nothing can be opened, too', async () => {
     let isStuck = true;
     const { coordinator, engine, work } = await world({ grantMax: 64, onOpen: () => !isStuck }, { sliceMs: 0 });
-    coordinator.addJob('a', 64);
+    coordinator.addJob('a', 96);
     engine.start();
     await until(() => work.computed.length >= 48 * 4, 'a full queue');
     await new Promise((resolve) => setTimeout(resolve, 200));
-    // Hand-ins that were still on their way when the last ones were opened in vain: six at most, and the tile at work.
-    expect(work.computed.length).toBeLessThanOrEqual((48 + 7) * 4);
+    // Hand-ins that were still on their way when the last ones were opened in vain, 32 at most, and the tile at work.
+    expect(work.computed.length).toBeLessThanOrEqual((48 + 33) * 4);
     isStuck = false;
-    await until(() => coordinator.stored.size === 64 && allOpened(coordinator), 'all tiles', 15_000);
+    await until(() => coordinator.stored.size === 96 && allOpened(coordinator), 'all tiles', 15_000);
   });
 });
 
@@ -159,6 +184,37 @@ describe('a network that breaks', () => {
     expect(tiles.filter(({ step }) => step === 'dropped')).toEqual([]);
     expect(modes).toEqual(['connecting', 'working']);
     expect(coordinator.hellos).toBe(2);
+  });
+
+  it('delivers after a restart what was being handed in and opened when everything broke off, each once', async () => {
+    let isBroken = false;
+    const never = new Promise<never>(() => undefined);
+    let lost = 0;
+    const script: Script = {
+      grantMax: 8,
+      // Of what comes while it breaks, every other one is not stored, and the others are without anybody hearing of it.
+      onHandIn: () => (!isBroken ? true : lost++ % 2 === 0 ? never : false),
+      onOpen: () => !isBroken,
+    };
+    const { coordinator, engine, work, last } = await world(script, { sliceMs: 5 });
+    coordinator.addJob('a', 12);
+    engine.start();
+    await until(() => coordinator.stored.size >= 2, 'results');
+    isBroken = true;
+    const { handIns, openings } = coordinator;
+    await until(() => coordinator.handIns >= handIns + 4, 'hand-ins without an answer');
+    const stored = coordinator.stored.size;
+    coordinator.cut();
+    await coordinator.stop();
+    // It goes on with what it holds: results wait for the coordinator.
+    await until(() => work.computed.length >= 4 * 8, 'tiles computed offline');
+    isBroken = false;
+    await coordinator.restart();
+    await until(() => storedTiles(coordinator).length === 12 && allOpened(coordinator), 'all tiles', 10_000);
+    await until(() => last().tiles.handedIn === 12, 'the last acknowledgement');
+    expect(stored).toBeLessThan(12);
+    expect(coordinator.openings).toBeGreaterThan(openings);
+    expect(work.computed.toSorted()).toEqual([...new Set(work.computed)].toSorted());
   });
 
   it('delivers results before it asks for work again', async () => {

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { EngineIdentity } from '../api.ts';
 import { createEngine } from '../engine.ts';
@@ -14,8 +15,8 @@ export interface ContributorData {
 export interface RoundReport {
   readonly busyShare: number;
   readonly tiles: number;
-  readonly accepted: number;
-  readonly mode: string;
+  /** Of this thread, 99th percentile: what the machine, rather than the engine, kept waiting. */
+  readonly lateMs: number;
 }
 
 const { origin, identity, work } = workerData as ContributorData;
@@ -31,13 +32,18 @@ const engine = createEngine({
   yieldsToOthers: false,
   onState: () => undefined,
 });
+const SAMPLE_MS = 5;
+const late = monitorEventLoopDelay({ resolution: SAMPLE_MS });
+late.enable();
 let fromMs = performance.now();
 engine.start();
 
 parentPort?.on('message', () => {
   const nowMs = performance.now();
-  const { tiles, mode, error } = engine.snapshot;
+  const { tiles, error } = engine.snapshot;
   if (error) throw new Error(error.message);
-  parentPort?.postMessage({ busyShare: gpu.busyShare(fromMs, nowMs), tiles: tiles.handedIn, accepted: tiles.accepted, mode } satisfies RoundReport);
+  const lateMs = Math.max(0, late.percentile(99) / 1e6 - SAMPLE_MS);
+  parentPort?.postMessage({ busyShare: gpu.busyShare(fromMs, nowMs), tiles: tiles.handedIn, lateMs } satisfies RoundReport);
   fromMs = nowMs;
+  late.reset();
 });

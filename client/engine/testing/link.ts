@@ -29,10 +29,13 @@ class Later {
   #wait(): void {
     const [next] = this.#queue;
     if (!next) return;
-    setTimeout(() => {
-      for (const now = performance.now(); (this.#queue[0]?.atMs ?? Number.POSITIVE_INFINITY) <= now; ) this.#queue.shift()?.run();
-      this.#wait();
-    }, next.atMs - performance.now());
+    setTimeout(
+      () => {
+        for (const now = performance.now(); (this.#queue[0]?.atMs ?? Number.POSITIVE_INFINITY) <= now; ) this.#queue.shift()?.run();
+        this.#wait();
+      },
+      Math.max(0, next.atMs - performance.now()),
+    );
   }
 }
 

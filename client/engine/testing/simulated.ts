@@ -26,7 +26,7 @@ export class SimulatedGpu {
     if (last && last.to >= now) last.to += ms;
     else this.#busy.push({ from: now, to: now + ms });
     const end = this.#busy.at(-1)!.to;
-    return new Promise((resolve) => setTimeout(resolve, end - now));
+    return new Promise((resolve) => setTimeout(resolve, Math.max(0, end - now)));
   }
 
   /** Share of the time between two moments, both past. */
