@@ -131,17 +131,9 @@ export class Engine {
     const downloadBytesMax = (): number => this.#downloadBytesMax;
     const blobs = new Blobs(options.origin, clock, { inputsMax: this.#downloadBytesMax, stallMs: limits.downloadStallMsMax });
     this.#blobs = blobs;
-    const kinds = new Set(options.kinds);
-    this.#jobs = new Jobs({
-      blobs,
-      gpu,
-      clock,
-      workload: options.workload ?? registered,
-      kinds,
-      downloadBytesMax,
-      opened: (ms) => this.#loop.lookahead.opened(ms),
-      changed: () => this.#loop.wake(),
-    });
+    const permitted = { workload: options.workload ?? registered, kinds: new Set(options.kinds), downloadBytesMax };
+    const told = { opened: (ms: number) => this.#loop.lookahead.opened(ms), changed: () => this.#loop.wake() };
+    this.#jobs = new Jobs({ blobs, gpu, clock, ...permitted, ...told });
     const requests = {
       ask: () => this.#loop.requests.ask(),
       unask: (asked: number) => this.#loop.requests.unask(asked),
