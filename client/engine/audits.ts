@@ -1,6 +1,7 @@
 import type { JobId } from '../../shared/model.ts';
 import type { Answered, AuditLease } from '../../shared/protocol.ts';
 import { Refused } from './api.ts';
+import type { Clock } from './clock.ts';
 import { type Connection, wireBytes } from './connection.ts';
 import { Deliveries, type Delivery } from './deliveries.ts';
 
@@ -12,6 +13,7 @@ interface Answer extends Delivery {
 
 export interface AuditDeps {
   readonly connection: Pick<Connection, 'call'>;
+  readonly clock: Pick<Clock, 'now'>;
   readonly signal: AbortSignal;
   /** Reserves room for leases to ask for with an answer. `unask` gives back what an unanswered message reserved. */
   readonly ask: () => number;
@@ -26,10 +28,11 @@ export class Audits {
   readonly #deps: AuditDeps;
   #queue: AuditLease[] = [];
   #current: { readonly audit: AuditLease; readonly cancel: AbortController } | null = null;
-  readonly #deliveries = new Deliveries<Answer>((answer) => this.#deliver(answer));
+  readonly #deliveries: Deliveries<Answer>;
 
   constructor(deps: AuditDeps) {
     this.#deps = deps;
+    this.#deliveries = new Deliveries(deps.clock, (answer) => this.#deliver(answer));
   }
 
   /** Not begun, in the order they came. */

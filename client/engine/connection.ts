@@ -17,6 +17,8 @@ export type AnswerOf<C extends keyof ContributorCommands> = Parameters<Contribut
 export interface ConnectionEvents {
   readonly welcome: (welcome: Welcome) => void;
   readonly offline: () => void;
+  /** A command was answered after so long. */
+  readonly answered: (ms: number) => void;
   /** The coordinator will not have us: the connection is closed for good. */
   readonly refused: (error: Refused) => void;
   /** The coordinator hung up deliberately: another connection of this contributor took over. */
@@ -102,8 +104,11 @@ export class Connection {
   async #emit<C extends keyof ContributorCommands>(command: C, message: MessageOf<C>): Promise<Ack<AnswerOf<C>> | null> {
     // `emitWithAck` cannot follow a command that is a type parameter; `MessageOf` and `AnswerOf` say the same.
     const socket = this.#socket as unknown as Socket;
+    const sentMs = this.#clock.now();
     try {
-      return (await socket.timeout(this.#timing.ackMsMax).emitWithAck(command, message)) as Ack<AnswerOf<C>>;
+      const ack = (await socket.timeout(this.#timing.ackMsMax).emitWithAck(command, message)) as Ack<AnswerOf<C>>;
+      this.#events.answered(this.#clock.now() - sentMs);
+      return ack;
     } catch {
       return null;
     }

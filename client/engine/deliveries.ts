@@ -1,8 +1,7 @@
 import { MIB } from '../../shared/limits.ts';
-import { Bell } from './clock.ts';
+import { Bell, type Clock } from './clock.ts';
+import { SendWindow } from './send-window.ts';
 
-/** On their way at once: hides the round trip of a fast GPU's small tiles. */
-const IN_FLIGHT_MAX = 6;
 /** Beyond either of these the GPU waits for the network: what cannot be delivered need not be computed. */
 const PENDING_MAX = 48;
 const PENDING_BYTES_MAX = 32 * MIB;
@@ -13,15 +12,18 @@ export interface Delivery {
   readonly cancel: AbortController;
 }
 
-/** What is on its way to the coordinator, a few at once, in the order it came. `deliver` keeps trying, and rejects never. */
+/** What is on its way to the coordinator, in the order it came, as many at once as the line carries. `deliver` keeps trying, and rejects never. */
 export class Deliveries<T extends Delivery> {
   readonly #deliver: (item: T) => Promise<void>;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #window = new SendWindow();
   readonly #waiting: T[] = [];
   readonly #flying = new Set<T>();
   readonly #changed = new Bell();
   #bytes = 0;
 
-  constructor(deliver: (item: T) => Promise<void>) {
+  constructor(clock: Pick<Clock, 'now'>, deliver: (item: T) => Promise<void>) {
+    this.#clock = clock;
     this.#deliver = deliver;
   }
 
@@ -56,11 +58,14 @@ export class Deliveries<T extends Delivery> {
   }
 
   #pump(): void {
-    while (this.#flying.size < IN_FLIGHT_MAX) {
+    while (this.#flying.size < this.#window.size) {
       const item = this.#waiting.shift();
       if (!item) return;
       this.#flying.add(item);
+      const sentMs = this.#clock.now();
       void this.#deliver(item).finally(() => {
+        const isFull = this.#waiting.length > 0 && this.#flying.size >= this.#window.size;
+        this.#window.acknowledged(sentMs, this.#clock.now(), isFull);
         this.#flying.delete(item);
         this.#bytes -= item.sizeBytes;
         this.#changed.notify();

@@ -131,8 +131,9 @@ export class Engine {
     const downloadBytesMax = (): number => this.#downloadBytesMax;
     const blobs = new Blobs(options.origin, clock, { inputsMax: this.#downloadBytesMax, stallMs: limits.downloadStallMsMax });
     this.#blobs = blobs;
-    const kinds = new Set(options.kinds);
-    this.#jobs = new Jobs({ blobs, gpu, workload: options.workload ?? registered, kinds, downloadBytesMax, changed: () => this.#loop.wake() });
+    const permitted = { workload: options.workload ?? registered, kinds: new Set(options.kinds), downloadBytesMax };
+    const told = { opened: (ms: number) => this.#loop.lookahead.opened(ms), changed: () => this.#loop.wake() };
+    this.#jobs = new Jobs({ blobs, gpu, clock, ...permitted, ...told });
     const requests = {
       ask: () => this.#loop.requests.ask(),
       unask: (asked: number) => this.#loop.requests.unask(asked),
@@ -151,10 +152,11 @@ export class Engine {
       overtaken: (lease, parts) => this.#loop.settle(lease, parts),
       refused: (lease, error) => this.#refused(lease, error),
     });
-    this.#openings = new Openings({ connection, blobs, signal, handIns: this.#handIns });
+    this.#openings = new Openings({ connection, blobs, clock, signal, handIns: this.#handIns });
     this.#audits = new Audits({
       ...requests,
       connection,
+      clock,
       signal,
       answered: ({ work }, asked) => {
         this.#auditsAnswered++;
@@ -327,6 +329,7 @@ export class Engine {
         this.#loop.requests.offline();
         this.#publisher.changed();
       },
+      answered: (ms: number) => this.#loop.lookahead.answered(ms),
       refused: (error: Refused) => this.#fail(error),
       replaced: () => void this.#end(stoppedBecause('Sharing goes on in another window of this browser.', false)),
       facts: {

@@ -63,10 +63,11 @@ export interface HandInDeps {
 export class HandIns {
   readonly #deps: HandInDeps;
   readonly #gathering = new Map<string, Gathering>();
-  readonly #deliveries = new Deliveries<Finished>((result) => this.#deliver(result));
+  readonly #deliveries: Deliveries<Finished>;
 
   constructor(deps: HandInDeps) {
     this.#deps = deps;
+    this.#deliveries = new Deliveries(deps.clock, (result) => this.#deliver(result));
   }
 
   /** Takes a finished part. Hands in once the lease is done, or more than 1.5 s after the last hand-in of this tile. */

@@ -19,10 +19,13 @@ const brief = (samples: number): JobBrief => ({
 });
 
 function made() {
+  const took: number[] = [];
+  let nowMs = 0;
   const opened: { params: unknown; dispose: ReturnType<typeof vi.fn> }[] = [];
   const open = async (_: unknown, { params }: JobContext) => {
     const runner = { params, dispose: vi.fn() };
     opened.push(runner);
+    nowMs += 700;
     return runner;
   };
   const entry = { spec: { version: 1 }, run: async () => ({ open }) } as unknown as WorkloadEntry;
@@ -32,9 +35,11 @@ function made() {
     workload: () => entry,
     kinds: new Set(['fake']),
     downloadBytesMax: () => 1,
+    clock: { now: () => nowMs },
+    opened: (ms) => took.push(ms),
     changed: () => undefined,
   });
-  return { jobs, opened };
+  return { jobs, opened, took };
 }
 const [none, running] = [new Set<JobId>(), new Set([id])];
 const settle = () => new Promise((resolve) => setTimeout(resolve));
@@ -64,4 +69,14 @@ it('a job that was extended is opened anew, once what still runs of it has ended
   await settle();
   expect([opened.map(({ params }) => params), opened[0]?.dispose.mock.calls.length]).toEqual([[{ samples: 8 }, { samples: 64 }], 1]);
   expect(jobs.ready(id)?.context.params).toEqual({ samples: 64 });
+});
+
+it('says how long a job took to open', async () => {
+  const { jobs, took } = made();
+  jobs.learn([brief(8)]);
+  jobs.prefetch(id, none);
+  await settle();
+  jobs.prefetch(id, none);
+  await settle();
+  expect(took).toEqual([700]);
 });

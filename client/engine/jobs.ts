@@ -2,6 +2,7 @@ import type { JobContext, JobId } from '../../shared/model.ts';
 import type { JobBrief } from '../../shared/protocol.ts';
 import type { Runner, WorkloadEntry } from '../../shared/workload.ts';
 import type { Blobs } from './blobs.ts';
+import type { Clock } from './clock.ts';
 import type { GpuKeeper } from './device.ts';
 
 /** A runner holds a job's scene on the GPU: the one at work, the next one, and one to come back to. */
@@ -34,6 +35,9 @@ export interface JobsDeps {
   readonly kinds: ReadonlySet<string>;
   /** Most that may be downloaded for one job. */
   readonly downloadBytesMax: () => number;
+  readonly clock: Pick<Clock, 'now'>;
+  /** One was opened within so many milliseconds. */
+  readonly opened: (ms: number) => void;
   /** Some job has become ready, or has turned out not to be doable. */
   readonly changed: () => void;
 }
@@ -86,6 +90,7 @@ export class Jobs {
     }
     if (!this.#makeRoom(busy)) return;
     const cancel = new AbortController();
+    const sinceMs = this.#deps.clock.now();
     const promise = this.#open(id, cancel.signal);
     const opening: Opening = { promise, cancel, opened: null, failed: null, isStale: false };
     this.#openings.set(id, opening);
@@ -93,6 +98,7 @@ export class Jobs {
       (job) => {
         if (cancel.signal.aborted) return job.runner.dispose();
         opening.opened = job;
+        this.#deps.opened(this.#deps.clock.now() - sinceMs);
         this.#deps.changed();
       },
       (error) => {

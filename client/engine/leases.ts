@@ -34,9 +34,10 @@ export class Leases {
     return this.#held.has(lease.token);
   }
 
-  /** Room for leases that are about to be asked for. */
-  reserve(): number {
-    const wanted = Math.max(0, limits.leasesPerContributorMax - this.tokens.length - this.#asked);
+  /** Room for leases that are about to be asked for: up to `ahead` that are not begun, with those that are asked for already. */
+  reserve(ahead: number): number {
+    const room = Math.min(limits.leasesPerContributorMax - this.tokens.length, ahead - this.#queue.length);
+    const wanted = Math.max(0, room - this.#asked);
     this.#asked += wanted;
     return wanted;
   }

@@ -2,6 +2,7 @@ import { expect, it, vi } from 'vitest';
 import { type Committed, commitParts, saltOf } from '../../shared/commitment.ts';
 import type { JobId, PartMask, ResultId } from '../../shared/model.ts';
 import type { Lease } from '../../shared/protocol.ts';
+import { realClock } from './clock.ts';
 import { type Command, wireBytes } from './connection.ts';
 import type { Sealed } from './handin.ts';
 import { Openings } from './openings.ts';
@@ -32,7 +33,7 @@ function world(heldBytesMax: number) {
   };
   const signal = new AbortController().signal;
   const blobs = { attach: async (_hash: string, bytes: Uint8Array<ArrayBuffer>) => wireBytes(bytes) };
-  const openings = new Openings({ connection, blobs, signal, handIns: { settled: async () => undefined }, heldBytesMax });
+  const openings = new Openings({ connection, blobs, clock: realClock, signal, handIns: { settled: async () => undefined }, heldBytesMax });
   return {
     openings,
     opened,

@@ -3,7 +3,7 @@ import type { ResultId } from '../../shared/model.ts';
 import type { OpenRequest, VerdictMessage } from '../../shared/protocol.ts';
 import { Refused } from './api.ts';
 import { type Blobs, sha256 } from './blobs.ts';
-import { unlessAborted } from './clock.ts';
+import { type Clock, unlessAborted } from './clock.ts';
 import type { Connection } from './connection.ts';
 import { Deliveries, type Delivery } from './deliveries.ts';
 import type { HandIns, Sealed } from './handin.ts';
@@ -29,6 +29,7 @@ export interface OpeningDeps {
   readonly connection: Pick<Connection, 'call'>;
   readonly blobs: Pick<Blobs, 'attach'>;
   readonly handIns: Pick<HandIns, 'settled'>;
+  readonly clock: Pick<Clock, 'now'>;
   readonly signal: AbortSignal;
   readonly heldBytesMax?: number;
 }
@@ -42,11 +43,12 @@ export class Openings {
   readonly #deps: OpeningDeps;
   /** Oldest first. */
   readonly #held = new Map<ResultId, Held>();
-  readonly #deliveries = new Deliveries<Opening>((opening) => this.#deliver(opening));
+  readonly #deliveries: Deliveries<Opening>;
   #bytes = 0;
 
   constructor(deps: OpeningDeps) {
     this.#deps = deps;
+    this.#deliveries = new Deliveries(deps.clock, (opening) => this.#deliver(opening));
   }
 
   /** Of everything that is held, in bytes. */

@@ -3,6 +3,7 @@ import type { Bell, Clock } from './clock.ts';
 import type { Connection } from './connection.ts';
 import type { HandIns } from './handin.ts';
 import type { Leases } from './leases.ts';
+import type { Lookahead } from './lookahead.ts';
 import type { Pace } from './pace.ts';
 
 /** The coordinator grants what keeps us busy for a few seconds; when it granted nothing without saying why, it is asked again after this. */
@@ -17,6 +18,7 @@ export interface RequestDeps {
   readonly clock: Clock;
   readonly pace: Pace;
   readonly leases: Leases;
+  readonly lookahead: Pick<Lookahead, 'tiles'>;
   readonly handIns: Pick<HandIns, 'delivered'>;
   /** Rung whenever there may be something to ask for. */
   readonly bell: Bell;
@@ -27,7 +29,7 @@ export interface RequestDeps {
   readonly take: (work: Work, asked: number) => number;
 }
 
-/** When to ask for work. Hand-ins ask as they go; this asks when nothing is left to begin, so that the next tile is prepared while one runs. */
+/** When to ask for work, and for how much (`Lookahead`). Hand-ins ask as they go; this asks when nothing is left to begin, so that the next tile is prepared while one runs. */
 export class WorkRequests {
   readonly #deps: RequestDeps;
   #quiet = new AbortController();
@@ -43,8 +45,8 @@ export class WorkRequests {
 
   /** Reserves room for the leases that the next message asks for. */
   ask(): number {
-    const { pace, leases, signal } = this.#deps;
-    return this.#isCatchingUp || pace.paused || signal.aborted ? 0 : leases.reserve();
+    const { pace, leases, lookahead, signal } = this.#deps;
+    return this.#isCatchingUp || pace.paused || signal.aborted ? 0 : leases.reserve(lookahead.tiles);
   }
 
   /** Takes back an `ask` that got no answer. */

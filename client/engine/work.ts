@@ -9,6 +9,7 @@ import { GpuError, type GpuKeeper } from './device.ts';
 import type { HandIns } from './handin.ts';
 import type { Jobs, OpenJob } from './jobs.ts';
 import { Leases } from './leases.ts';
+import { Lookahead } from './lookahead.ts';
 import type { Openings } from './openings.ts';
 import type { Pace } from './pace.ts';
 import { WorkRequests } from './requests.ts';
@@ -66,6 +67,7 @@ export class WorkLoop {
   readonly #changed = new Bell();
   readonly #end = new AbortController();
   readonly requests: WorkRequests;
+  readonly lookahead = new Lookahead();
   #current: (Current & { readonly cancel: AbortController }) | null = null;
   #waiting = false;
   /** On our clock. */
@@ -79,8 +81,8 @@ export class WorkLoop {
     this.#deps = deps;
     const { connection, clock, pace, handIns, downloadBytesMax } = deps;
     const take = this.take.bind(this);
-    const [leases, bell, signal] = [this.#leases, this.#changed, this.#signal];
-    this.requests = new WorkRequests({ connection, clock, pace, handIns, leases, bell, signal, take, downloadBytesMax });
+    const [leases, lookahead, bell, signal] = [this.#leases, this.lookahead, this.#changed, this.#signal];
+    this.requests = new WorkRequests({ connection, clock, pace, handIns, leases, lookahead, bell, signal, take, downloadBytesMax });
   }
 
   get #signal(): AbortSignal {
@@ -287,6 +289,7 @@ export class WorkLoop {
     this.#current = { job, lease, partsDone: countParts(handIns.done(lease)), cancel };
     events.begun(lease);
     this.#ring();
+    const busyMs = pace.busyMs;
     try {
       const { spec } = job.entry;
       const size = { elements: spec.elements(job.context, lease.at), words: spec.elementWords(job.context, lease.at) };
@@ -301,6 +304,8 @@ export class WorkLoop {
         return this.#hasReadyAudit ? 'enough' : 'more';
       });
       this.#failures = 0;
+      // Not by the clock: a pause is no work.
+      this.lookahead.ran(((pace.busyMs - busyMs) * 100) / pace.powerPercent);
       if (handIns.done(lease) !== 0) this.#leases.requeue(lease);
     } catch (error) {
       if (error instanceof GpuError) throw error;

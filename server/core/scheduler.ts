@@ -28,6 +28,8 @@ const TRIAL_MS = SECOND_MS;
 /** After a lease that ran out or a result that was not opened, doubled with every one in a row. */
 const REST_MS = 15 * SECOND_MS;
 const REST_MS_MAX = 10 * MINUTE_MS;
+/** Of a part, that a record may have decayed by and still count as whole: two hours lose 0.2 %, and a second would cost a newcomer half of its parts. */
+const DECAY_SLACK = 0.01;
 
 interface Grant {
   readonly job: Job;
@@ -55,7 +57,8 @@ export function grantWork(state: State, contributor: Contributor, leasesMax: num
   setDeadlines(contributor, leases, now);
   const idle = exhausted && contributor.leases.size < LEASES_MIN;
   if (idle && contributor.connected) state.idle.add(contributor.id);
-  else state.idle.delete(contributor.id);
+  // A hand-in that asks for nothing says nothing of whether its contributor waits.
+  else if (leasesMax > 0 || !contributor.connected) state.idle.delete(contributor.id);
   return { type: 'leased', leases, audits, retryMs: idle ? RETRY_MS : null };
 }
 
@@ -99,7 +102,7 @@ function partsAllowed(state: State, job: Job, contributor: Contributor, at: Tile
   let held = contributor.undecided;
   for (const active of contributor.leases.values()) held += active.elementsPerPart * countParts(active.parts);
   if (verified === 0 && held === 0 && !isFree(job) && !mayTryNewcomer(state, now)) return 0;
-  return Math.floor((verified + part - held) / part);
+  return Math.floor((verified + part - held) / part + DECAY_SLACK);
 }
 
 /** Whoever comes back under a new name after every lie finds this closed: newcomers together waste at most a share of what is achieved. */

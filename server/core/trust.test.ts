@@ -26,6 +26,27 @@ describe('newcomers', () => {
     expect(sizes).toEqual([2, 1, 4, 4, 4]);
   });
 
+  it('double also though time passes and records decay', () => {
+    const desk = new Desk();
+    const one = desk.join('one');
+    desk.deliver(one);
+    desk.now += 2000;
+    expect(desk.ask(one).leases.map(({ parts }) => parts)).toEqual([6]);
+  });
+
+  it('who wait for their verdict are called when it comes, whatever they said meanwhile that asked for nothing', () => {
+    const desk = new Desk();
+    const one = desk.join('one');
+    const { result } = desk.handIn(desk.ask(one).leases[0]!.token);
+    expect(desk.ask(one, 64).leases).toEqual([]);
+    desk.ask(one, 0);
+    desk.open(one, result);
+    expect(desk.state.idle).toContain(one);
+    desk.answer();
+    expect(desk.rows.get(result)).toMatchObject({ state: 'accepted' });
+    expect(desk.state.idle).not.toContain(one);
+  });
+
   it('who come back under a new name after every lie are held to one a second once too much is wasted', () => {
     const desk = new Desk();
     let tried = 0;
