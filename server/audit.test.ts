@@ -8,8 +8,10 @@ import { audit } from './audit.ts';
 import { AuditingBooks } from './auditing-books.ts';
 import { readConfig } from './config.ts';
 import { type MetricsDeps, metricsRoutes } from './http/metrics.ts';
+import { openPostgresStore } from './store/postgres.ts';
 import { openSqliteStore } from './store/sqlite.ts';
 import type { Store } from './store/store.ts';
+import { withPostgres } from './store/stores.testing.ts';
 import { device, exampleTransfer, temporaryFolder } from './store/testing.ts';
 
 const ada = device('ada');
@@ -122,6 +124,16 @@ test('asks the coordinator that holds the folder, and believes no other', () =>
     }
     expect(await run(mine, env)).toMatchObject({ code: 1, said: expect.stringContaining('does not answer') });
     await Promise.all([store.close(), stranger.close()]);
+  }));
+
+test('proves a PostgreSQL database while a coordinator uses it', () =>
+  withPostgres(async (url) => {
+    const store = await openPostgresStore(url);
+    await fill(store);
+    const { code, said } = await run('unused', { DATABASE_URL: url });
+    expect([code, said]).toEqual([0, expect.stringContaining('credit: 2 accounts, 2 transfers, sum 0, imbalance 0, wrong accounts 0, pending 200')]);
+    await store.close();
+    expect(await run('unused', { DATABASE_URL: `${url}_nowhere` })).toMatchObject({ code: 1, said: expect.not.stringContaining(url) });
   }));
 
 test('wrong usage is 2; a file that is no database of ours is not right', () =>

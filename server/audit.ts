@@ -8,14 +8,16 @@ import { areRight, Books, type ProvedBooks } from './books.ts';
 import { type Config, readConfig, readOrExit } from './config.ts';
 import { infoLine } from './http/metrics.ts';
 import { lookAtLedger } from './store/ledger-audit.ts';
+import { openDialect } from './store/postgres-dialect.ts';
 import type { Tables } from './store/schema.ts';
 import { EmbeddedDialect } from './store/sqlite-dialect.ts';
 import type { AccountId } from './store/store.ts';
+import { inSnapshot } from './store/transaction.ts';
 
 /*
- *   npm run audit     proves the books of DATA_DIR: every balance from the transfers it is made of
+ *   npm run audit     proves the books of DATA_DIR, or of DATABASE_URL: every balance from the transfers it is made of
  *
- * Reads the database and changes nothing in it. Where a coordinator runs on the folder, which holds it for itself, asks that one what its own
+ * Reads the database and changes nothing in it; PostgreSQL's while coordinators use it. Where a coordinator runs on the folder, which holds it for itself, asks that one what its own
  * audit came to. Exits with 0 when the books are right, with 1 when they are not or could not be proved, with 2 on wrong usage.
  */
 const RIGHT = 0;
@@ -34,6 +36,7 @@ export async function audit(args: readonly string[], config: Config, say: Say): 
     say('Usage: npm run audit; it takes no arguments, and the settings of the coordinator.');
     return WRONG_USAGE;
   }
+  if (config.databaseUrl !== null) return auditShared(config.databaseUrl, say);
   const path = join(config.dataDir, 'tessera.sqlite');
   if (!existsSync(path)) {
     say(`There is no database in ${config.dataDir}; DATA_DIR must be the folder of a coordinator.`);
@@ -44,7 +47,7 @@ export async function audit(args: readonly string[], config: Config, say: Say): 
     database.defaultSafeIntegers(true);
     // Everything that is read is of one moment.
     database.exec('begin');
-    return await proveFile(database, config.dataDir, say);
+    return await prove(new Kysely<Tables>({ dialect: new EmbeddedDialect(database) }), config.dataDir, say);
   } catch (error) {
     if (!(error instanceof Database.SqliteError)) throw error;
     if (/^SQLITE_(BUSY|LOCKED)/.test(error.code)) return askCoordinator(config, say);
@@ -55,12 +58,23 @@ export async function audit(args: readonly string[], config: Config, say: Say): 
   }
 }
 
-async function proveFile(database: Database.Database, folder: string, say: Say): Promise<number> {
-  const db = new Kysely<Tables>({ dialect: new EmbeddedDialect(database) });
+async function auditShared(url: string, say: Say): Promise<number> {
+  const db = new Kysely<Tables>({ dialect: openDialect(url) });
+  try {
+    return await inSnapshot(db, (trx) => prove(trx, 'The database of DATABASE_URL', say));
+  } catch (error) {
+    say(`The database of DATABASE_URL could not be read: ${error instanceof Error ? error.message : String(error)}. Start the coordinator once.`);
+    return WRONG;
+  } finally {
+    await db.destroy();
+  }
+}
+
+async function prove(db: Kysely<Tables>, place: string, say: Say): Promise<number> {
   const books = new Books((from, rowsMax) => lookAtLedger(db, from, rowsMax));
   let proved: ProvedBooks | undefined;
   while (!proved) proved = await books.step();
-  say(`${folder}, read from its database:`);
+  say(`${place}, as it is stored:`);
   if (proved.units.length === 0) say('  nothing was ever moved');
   for (const { unit, accounts, transfers, sum, imbalance, wrongAccounts, pending } of proved.units) {
     say(`  ${unit}: ${accounts} accounts, ${transfers} transfers, sum ${sum}, imbalance ${imbalance}, wrong accounts ${wrongAccounts}, pending ${pending}`);

@@ -9,6 +9,7 @@ test('defaults', () => {
     host: '127.0.0.1',
     port: 8080,
     dataDir: './data',
+    databaseUrl: null,
     publicOrigin: null,
     ratePerUnit: 1_000_000n,
     rates: new Map(),
@@ -31,6 +32,7 @@ test('every variable', () => {
     HOST: '0.0.0.0',
     PORT: '0',
     DATA_DIR: '/var/lib/tessera',
+    DATABASE_URL: 'postgresql://me:secret@db.example/tessera?sslmode=verify-full',
     PUBLIC_ORIGIN: 'https://tessera.example',
     RATE_MICRO_CREDITS_PER_UNIT: '999999999999999',
     RATES: 'some-kind=1,Other2=999999999999999',
@@ -56,6 +58,7 @@ test('every variable', () => {
     host: '0.0.0.0',
     port: 0,
     dataDir: '/var/lib/tessera',
+    databaseUrl: 'postgresql://me:secret@db.example/tessera?sslmode=verify-full',
     publicOrigin: 'https://tessera.example',
     ratePerUnit: 999_999_999_999_999n,
     rates: new Map([
@@ -143,6 +146,15 @@ test.each(['short', `${'a'.repeat(32)},`, `${'a'.repeat(32)},${'b'.repeat(31)}`,
     const refused = () => readConfig({ TRUSTED_KEYS: value });
     expect(refused).toThrow('TRUSTED_KEYS is not well-formed; it must be at most 16 keys of 32 to 200 characters');
     expect(refused).not.toThrow(value);
+  },
+);
+
+test.each(['mysql://me:secret@db', 'postgres://', 'postgres://me:secret@db.example:port/x', 'me:secret'])(
+  'DATABASE_URL=%s is refused without being repeated',
+  (value) => {
+    const refused = () => readConfig({ DATABASE_URL: value });
+    expect(refused).toThrow('DATABASE_URL is not well-formed; it must be a PostgreSQL database');
+    expect(refused).not.toThrow('secret');
   },
 );
 

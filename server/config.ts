@@ -10,6 +10,7 @@ const environment = Type.Object({
   HOST: Type.Optional(Type.String({ minLength: 1 })),
   PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8080 }),
   DATA_DIR: Type.String({ minLength: 1, default: './data' }),
+  DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://[^\\s]+$' })),
   PUBLIC_ORIGIN: Type.Optional(Type.String({ pattern: '^https?://([a-z0-9.-]{1,253}|\\[[0-9a-f:.]{2,45}\\])(:[0-9]{1,5})?$' })),
   RATE_MICRO_CREDITS_PER_UNIT: Type.String({ pattern: '^[1-9][0-9]{0,14}$', default: '1000000' }),
   RATES: Type.Optional(Type.String({ pattern: `^${RATE_PATTERN}(,${RATE_PATTERN}){0,63}$` })),
@@ -48,6 +49,7 @@ const allowed: Readonly<Record<keyof Environment, string>> = {
   HOST: 'an address to listen on, such as 127.0.0.1 (this machine only) or 0.0.0.0',
   PORT: 'a port from 0 to 65535; 0 lets the system choose',
   DATA_DIR: 'a folder',
+  DATABASE_URL: 'a PostgreSQL database, such as postgres://user:password@host:5432/database?sslmode=verify-full',
   PUBLIC_ORIGIN: 'the address that people type, in lower case, without a path and without a default port, such as https://tessera.example',
   RATE_MICRO_CREDITS_PER_UNIT: 'a whole number from 1 to 999999999999999',
   RATES: 'workloads, each once, with whole numbers from 1 to 999999999999999, such as WORKLOAD=1000000,OTHER=2000000',
@@ -75,6 +77,8 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly dataDir: string;
+  /** The PostgreSQL database that coordinators share; null: SQLite in `dataDir`, for one coordinator. */
+  readonly databaseUrl: string | null;
   /** Scheme, host and port that browsers see; null: the coordinator is used as localhost or under a bare address. */
   readonly publicOrigin: string | null;
   /** What a work unit costs where `rates` does not say. */
@@ -138,6 +142,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     host: own.HOST ?? (tls === null ? '127.0.0.1' : '0.0.0.0'),
     port: own.PORT,
     dataDir: own.DATA_DIR,
+    databaseUrl: databaseUrlOf(own),
     publicOrigin,
     ratePerUnit: BigInt(own.RATE_MICRO_CREDITS_PER_UNIT),
     rates: ratesOf(own),
@@ -151,6 +156,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     payouts: payoutsOf(own),
     logLevel: own.LOG_LEVEL,
   };
+}
+
+function databaseUrlOf({ DATABASE_URL }: Environment): Config['databaseUrl'] {
+  if (DATABASE_URL !== undefined && !URL.canParse(DATABASE_URL)) throw new ConfigError(refusal('DATABASE_URL', DATABASE_URL));
+  return DATABASE_URL ?? null;
 }
 
 function ratesOf({ RATES }: Environment): Config['rates'] {
@@ -190,7 +200,7 @@ function payoutsOf(own: Environment): Config['payouts'] {
 }
 
 /** Their values are printed nowhere. */
-const secrets: ReadonlySet<keyof Environment> = new Set(['TRUSTED_KEYS', 'SETTLE_TOKEN']);
+const secrets: ReadonlySet<keyof Environment> = new Set(['DATABASE_URL', 'TRUSTED_KEYS', 'SETTLE_TOKEN']);
 
 const refusal = (name: keyof Environment, value: unknown): string =>
   `${name} is ${secrets.has(name) ? 'not well-formed' : JSON.stringify(value)}; it must be ${allowed[name]}.`;

@@ -23,6 +23,8 @@ const RETRY_MS_MAX = 6 * HOUR_MS;
 const JITTER = 0.25;
 /** The outbox is looked at this often even when nothing is due: clocks are turned. */
 const LOOK_MS_MAX = MINUTE_MS;
+/** Another coordinator leaves what is being sent alone for as long as an attempt may take, and its outcome to be stored. */
+const CLAIM_MS = limits.webhookAttemptMsMax + 30 * SECOND_MS;
 /** After the database has failed. */
 const REST_MS = 30 * SECOND_MS;
 /** Of the receiver, for good. */
@@ -125,12 +127,14 @@ export class Delivering {
     const free = limits.webhookAttemptsMax - this.#sending.size;
     if (free <= 0 || this.#stop.signal.aborted) return false;
     const without = { deliveries: [...this.#sending.keys()], hosts: [...new Set(this.#sending.values())].filter((host) => this.#isBusy(host)) };
-    const due = await this.#deps.store.webhooks.due(this.#deps.clock(), without, free);
+    const { store, clock } = this.#deps;
+    const due = await store.webhooks.due(clock(), without, free);
     let begun = false;
     for (const delivery of due) {
       if (this.#stop.signal.aborted || this.#sending.size >= limits.webhookAttemptsMax || this.#isBusy(delivery.host)) continue;
       begun = true;
-      void this.#begin(delivery, (outcome) => this.#deps.store.webhooks.attempted(delivery, outcome)).then(
+      if (!(await store.webhooks.claim(delivery, clock() + CLAIM_MS))) continue;
+      void this.#begin(delivery, (outcome) => store.webhooks.attempted(delivery, outcome)).then(
         () => this.wake(),
         (error: unknown) => {
           this.#deps.log.error({ error: String(error), delivery: delivery.id }, 'the outcome of a delivery could not be stored');

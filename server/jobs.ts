@@ -18,7 +18,7 @@ import type { Moderation } from './moderation.ts';
 import { readRequest } from './order.ts';
 import type { Prices } from './prices.ts';
 import { Quotes, quoteUsed, type Rate } from './quotes.ts';
-import type { Claim } from './store/idempotency.ts';
+import { type Claim, RequestRepeated } from './store/idempotency.ts';
 import { type JobPageFilter, TooManyOpen } from './store/orders.ts';
 import { QuoteUsed } from './store/quotes.ts';
 import type { AccountId, BlobStore, Store, StoredJob, StoredResult } from './store/store.ts';
@@ -189,6 +189,7 @@ export class Jobs {
     const files = Object.fromEntries(Object.entries(request.files).filter(([, hash]) => blobs.touch(hash)));
     await store.jobs.create(job, holds(job), { apiKey, claim, openMax, files, quote: terms?.id ?? null }).catch((error: unknown) => {
       if (error instanceof QuoteUsed) throw quoteUsed();
+      if (error instanceof RequestRepeated) throw new JobError('conflict', 'This request was sent twice at once. Ask again for the answer of the first.');
       throw error instanceof TooManyOpen ? tooManyOpen() : error;
     });
     await coordinator.begin(job);
@@ -399,7 +400,7 @@ export function refusedBy(events: readonly Event[]): void {
   if (refused) throw new JobError('conflict', refused.message);
 }
 
-const tooManyOpen = (): JobError => new JobError('too_many', `At most ${limits.openJobsPerOwnerMax} jobs may be open at a time.`);
+export const tooManyOpen = (): JobError => new JobError('too_many', `At most ${limits.openJobsPerOwnerMax} jobs may be open at a time.`);
 
 /** What helping one's own group costs. */
 const NOTHING: Rate = { ratePerUnit: 0n, priceVersion: null };

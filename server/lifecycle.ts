@@ -9,9 +9,10 @@ import type { Coordinator } from './coordinator.ts';
 import { holds, prepaidAccount, spentFrom, splitHold } from './core/ledger.ts';
 import { type Price, partPrice, priceJob } from './core/pricing.ts';
 import { tileNumber } from './core/verifier.ts';
-import { contextOf, gridOf, JobError, type Jobs, refusedBy } from './jobs.ts';
+import { contextOf, gridOf, JobError, type Jobs, refusedBy, tooManyOpen } from './jobs.ts';
 import { limitOf } from './order.ts';
 import type { Retention } from './retention.ts';
+import { TooManyOpen } from './store/orders.ts';
 import type { BlobStore, Store, StoredJob, StoredResult } from './store/store.ts';
 
 export interface LifecycleDeps {
@@ -104,8 +105,6 @@ export class Lifecycle {
     const hold = price.work + price.checks;
     if (holdMicroCreditsMax !== undefined && hold > BigInt(holdMicroCreditsMax))
       throw new JobError('conflict', `It costs ${hold} micro-credits by now, more than was agreed to.`);
-    if (!job.gallery && (await store.jobs.countOpen(owner)) >= limits.openJobsPerOwnerMax)
-      throw new JobError('too_many', `At most ${limits.openJobsPerOwnerMax} jobs may be open at a time.`);
     const workSpent = kept.reduce((sum, { at, parts }) => sum + workPrice(job, at, parts), 0n);
     const checksSpent = await store.lifecycle.spentOnAudits(id, job.unit);
     const from = splitHold(owner, job.unit, hold, await store.ledger.balance(prepaidAccount(owner, job.unit), job.unit));
@@ -121,8 +120,11 @@ export class Lifecycle {
       endedMs: null,
     };
     const dropping = dropped.map((result) => result.id);
-    if (!(await store.lifecycle.extend(extended, holds(extended, from, clock()), dropping)))
-      throw new JobError('conflict', 'This job was extended or deleted just now.');
+    const openMax = job.gallery ? Number.POSITIVE_INFINITY : limits.openJobsPerOwnerMax;
+    const isOpen = await store.lifecycle.extend(extended, holds(extended, from, clock()), dropping, openMax).catch((error: unknown) => {
+      throw error instanceof TooManyOpen ? tooManyOpen() : error;
+    });
+    if (!isOpen) throw new JobError('conflict', 'This job was extended or deleted just now.');
     const results = await store.jobs.results(id);
     if (!coordinator.openJob(id)) await coordinator.begin(extended, results, workSpent + checksSpent);
     return this.#changed(id, owner);

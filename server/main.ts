@@ -45,7 +45,7 @@ import { serveContributors } from './sockets/contribute.ts';
 import { addressOf, networkOf } from './sockets/network.ts';
 import { serveViewers } from './sockets/watch.ts';
 import { openBlobStore } from './store/blobs.ts';
-import { openSqliteStore } from './store/sqlite.ts';
+import { openStore } from './store/open.ts';
 import { Suspensions } from './suspensions.ts';
 import { Watching } from './watching.ts';
 import { Webhooks } from './webhooks.ts';
@@ -63,7 +63,7 @@ const ANSWER_MS_MAX = 2000;
  */
 export async function main(): Promise<{ readonly url: string; readonly announcement: string; close(): Promise<void> }> {
   const config = await readOrExit(() => readConfig(process.env));
-  const store = await openSqliteStore(config.dataDir);
+  const store = await openStore(config);
   const moderation = await Moderation.open(store);
   const blobs = openBlobStore(join(config.dataDir, 'blobs'), { isBanned: (hash) => moderation.isBanned(hash) });
   // One core is left for the main thread; checks never wait behind the preparation of somebody's files.

@@ -18,7 +18,7 @@ import { proofOf, writeEpoch } from './earnings.ts';
 import { newWithdrawalId, walletOwner } from './ids.ts';
 import type { Screening } from './screening.ts';
 import { orderInput, orderText, refusalOf } from './settle/order.ts';
-import type { Claim } from './store/idempotency.ts';
+import { type Claim, RequestRepeated } from './store/idempotency.ts';
 import type { StoredWithdrawal, WithdrawalEnd } from './store/money.ts';
 import { AMOUNT_MAX } from './store/postings.ts';
 import { InsufficientCredits, type Store, type Transfer } from './store/store.ts';
@@ -123,7 +123,11 @@ export class Money {
       ...{ paidTokens: null, reason: null, createdMs: now, expiresMs, endedMs: null },
     };
     await store.money.expire(now);
-    if (!(await store.money.ask(withdrawal, OPEN_MAX, asking.claim)))
+    const isAsked = await store.money.ask(withdrawal, OPEN_MAX, asking.claim).catch((error: unknown) => {
+      if (error instanceof RequestRepeated) throw new MoneyError('conflict', 'This request was sent twice at once. Ask again for the answer of the first.');
+      throw error;
+    });
+    if (!isAsked)
       throw new MoneyError('too_many', `At most ${OPEN_MAX} withdrawals may be open at a time. Wait until one is paid, or five minutes for unsigned ones.`);
     return askedView(withdrawal);
   }

@@ -51,8 +51,6 @@ export const apiKeyRoutes =
         const now = clock();
         if (name.trim() === '') throw new HttpError('bad_input', 'A key needs a name.', 'name', `1 to ${limits.apiKeyNameCharsMax} characters`);
         if (expiresMs !== null && expiresMs <= now) throw new HttpError('bad_input', 'This time is over.', 'expiresMs', `later than ${now}`);
-        if ((await store.apiKeys.countStanding(owner, now)) >= limits.apiKeysPerOwnerMax)
-          throw new HttpError('too_many', 'You have as many API keys as one can. Revoke one first.', undefined, `${limits.apiKeysPerOwnerMax} keys`);
         const secret = randomBytes(SECRET_BYTES);
         const key: StoredApiKey = {
           id: newApiKeyId(randomBytes),
@@ -66,7 +64,8 @@ export const apiKeyRoutes =
           usedMs: null,
           revokedMs: null,
         };
-        await store.apiKeys.create(key);
+        if (!(await store.apiKeys.create(key, limits.apiKeysPerOwnerMax)))
+          throw new HttpError('too_many', 'You have as many API keys as one can. Revoke one first.', undefined, `${limits.apiKeysPerOwnerMax} keys`);
         return reply
           .code(201)
           .header('cache-control', 'no-store')

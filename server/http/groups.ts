@@ -26,6 +26,9 @@ const inviteView = ({ id, createdMs, expiresMs }: StoredInvite): InviteView => (
 /** Who asks for what is not his learns nothing: not even that it exists. */
 const noSuchGroup = (): HttpError => new HttpError('not_found', 'There is no such group.');
 
+const noRoom = (): HttpError =>
+  new HttpError('too_many', 'You are in as many groups as one can be. Leave another one first.', undefined, `${limits.groupsPerMemberMax} groups`);
+
 /** Private swarms: groups, their members, and invites by a secret link. */
 export const groupRoutes =
   ({ store, clock, randomBytes, groupsChanged }: AppDeps, sessions: Sessions): FastifyPluginAsyncTypebox =>
@@ -65,16 +68,11 @@ export const groupRoutes =
       return { invite, group };
     };
 
-    const assertRoom = async (me: OwnerId): Promise<void> => {
-      if ((await groups.idsOf(me)).length >= limits.groupsPerMemberMax)
-        throw new HttpError('too_many', 'You are in as many groups as one can be. Leave another one first.', undefined, `${limits.groupsPerMemberMax} groups`);
-    };
-
     app.post('/api/groups', { schema: { body: schemas.groupRequest } }, async (request, reply) => {
       const { owner } = await sessions.require(request);
       const name = request.body.name.trim();
       if (name === '') throw new HttpError('bad_input', 'A group needs a name.', 'name', `1 to ${limits.groupNameCharsMax} characters`);
-      await assertRoom(owner);
+      if ((await groups.idsOf(owner)).length >= limits.groupsPerMemberMax) throw noRoom();
       if ((await groups.of(owner)).filter((group) => group.owner === owner).length >= limits.groupsPerOwnerMax)
         throw new HttpError('too_many', 'You have made as many groups as one can.', undefined, `${limits.groupsPerOwnerMax} groups`);
       const group: StoredGroup = { id: newGroupId(randomBytes), name, owner, createdMs: clock() };
@@ -110,12 +108,11 @@ export const groupRoutes =
       const { owner } = await sessions.require(request);
       const group = await ofOwner(request.params.group, owner);
       const now = clock();
-      if ((await groups.standingInvites(group.id, now)).length >= limits.invitesPerGroupMax)
-        throw new HttpError('too_many', 'This group has as many invites as it can. Withdraw one first.', undefined, `${limits.invitesPerGroupMax} invites`);
       const secret = randomBytes(SECRET_BYTES);
       const expiresMs = now + (request.body.days ?? limits.inviteDaysDefault) * DAY_MS;
       const invite: StoredInvite = { id: newInviteId(randomBytes), group: group.id, secretHash: digestOf(secret), createdMs: now, expiresMs, revokedMs: null };
-      await groups.createInvite(invite);
+      if (!(await groups.createInvite(invite, limits.invitesPerGroupMax)))
+        throw new HttpError('too_many', 'This group has as many invites as it can. Withdraw one first.', undefined, `${limits.invitesPerGroupMax} invites`);
       const made: MadeInvite = { ...inviteView(invite), code: `${invite.id.slice('i_'.length)}.${toBase64Url(secret)}` };
       return reply.code(201).header('cache-control', 'no-store').send(made);
     });
@@ -141,10 +138,9 @@ export const groupRoutes =
       const { owner } = await sessions.require(request);
       const { group } = await readCode(request.body.code);
       if (await groups.isMember(group.id, owner)) return viewOf(group, owner);
-      await assertRoom(owner);
-      if ((await groups.countMembers(group.id)) >= limits.membersPerGroupMax)
-        throw new HttpError('too_many', 'This group is full.', undefined, `${limits.membersPerGroupMax} members`);
-      await groups.addMember({ id: newMemberId(randomBytes), group: group.id, owner, name: request.body.name?.trim() ?? '', joinedMs: clock() });
+      const member = { id: newMemberId(randomBytes), group: group.id, owner, name: request.body.name?.trim() ?? '', joinedMs: clock() };
+      const came = await groups.addMember(member, { members: limits.membersPerGroupMax, groups: limits.groupsPerMemberMax });
+      if (came !== 'in') throw came === 'full' ? new HttpError('too_many', 'This group is full.', undefined, `${limits.membersPerGroupMax} members`) : noRoom();
       await groupsChanged(owner, null);
       return viewOf(group, owner);
     });

@@ -3,8 +3,10 @@ import { sql } from 'kysely';
 import type { Scope } from '../../shared/api-schemas.ts';
 import type { MicroCredits } from '../../shared/credits.ts';
 import type { ApiKeyId, JobId, OwnerId } from '../../shared/model.ts';
+import { exclusively } from './dialect.ts';
 import type { ApiKeysTable, Tables } from './schema.ts';
 import type { JobSummary, StoredJob } from './store.ts';
+import { inTransaction } from './transaction.ts';
 
 type Db = Kysely<Tables>;
 
@@ -39,15 +41,14 @@ export class BudgetExceeded extends Error {
 }
 
 export interface ApiKeyStore {
-  create(key: StoredApiKey): Promise<void>;
+  /** False when its owner has `standingMax` that are neither revoked nor expired when it is made. */
+  create(key: StoredApiKey, standingMax?: number): Promise<boolean>;
   get(id: ApiKeyId): Promise<StoredApiKey | undefined>;
   /** Newest first, those older than `beforeSeq`, with what their jobs cost so far; `nextSeq` is null at the end. */
   page(
     owner: OwnerId,
     page: { readonly beforeSeq: number; readonly limit: number },
   ): Promise<{ readonly keys: readonly (StoredApiKey & { readonly spent: MicroCredits })[]; readonly nextSeq: number | null }>;
-  /** Those that are neither revoked nor expired. */
-  countStanding(owner: OwnerId, nowMs: number): Promise<number>;
   /** The first revocation counts. */
   revoke(id: ApiKeyId, atMs: number): Promise<void>;
   touch(id: ApiKeyId, atMs: number): Promise<void>;
@@ -77,9 +78,9 @@ async function spentBy(db: Db, { id, paid }: Pick<ApiKeysTable, 'id' | 'paid'>):
   return paid + held;
 }
 
-/** Inside the transaction that writes the hold, or it could be passed twice at once. Throws `BudgetExceeded`. */
+/** Inside the transaction that writes the hold, or it could be passed twice at once; the key is locked. Throws `BudgetExceeded`. */
 export async function assertBudget(trx: Db, id: ApiKeyId, needed: MicroCredits): Promise<void> {
-  const row = await trx.selectFrom('api_keys').select(['id', 'budget', 'paid']).where('id', '=', id).executeTakeFirstOrThrow();
+  const row = await trx.selectFrom('api_keys').select(['id', 'budget', 'paid']).where('id', '=', id).forNoKeyUpdate().executeTakeFirstOrThrow();
   if (row.budget === null || needed === 0n) return;
   const left = row.budget - (await spentBy(trx, row));
   if (needed > left) throw new BudgetExceeded(needed, left < 0n ? 0n : left, row.budget);
@@ -112,6 +113,17 @@ export async function moveApiKeys(trx: Db, from: OwnerId, to: OwnerId): Promise<
   await trx.updateTable('api_keys').set({ owner: to }).where('owner', '=', from).execute();
 }
 
+async function countStanding(db: Db, owner: OwnerId, nowMs: number): Promise<number> {
+  const row = await db
+    .selectFrom('api_keys')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('owner', '=', owner)
+    .where('revoked_ms', 'is', null)
+    .where((eb) => eb.or([eb('expires_ms', 'is', null), eb('expires_ms', '>', nowMs)]))
+    .executeTakeFirstOrThrow();
+  return row.count;
+}
+
 export class SqlApiKeys implements ApiKeyStore {
   readonly #db: Db;
 
@@ -119,10 +131,16 @@ export class SqlApiKeys implements ApiKeyStore {
     this.#db = db;
   }
 
-  async create({ id, owner, name, secretHash, scopes, budget, createdMs, expiresMs, usedMs, revokedMs }: StoredApiKey): Promise<void> {
+  async create(key: StoredApiKey, standingMax = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const { id, owner, name, secretHash, scopes, budget, createdMs, expiresMs, usedMs, revokedMs } = key;
     const times = { created_ms: createdMs, expires_ms: expiresMs, used_ms: usedMs, revoked_ms: revokedMs };
     const row = { id, owner, name, secret_hash: secretHash, scopes_json: JSON.stringify(scopes), budget, paid: 0n, ...times };
-    await this.#db.insertInto('api_keys').values(row).execute();
+    return inTransaction(this.#db, async (trx) => {
+      await exclusively(trx, `API keys of ${owner}`);
+      if ((await countStanding(trx, owner, createdMs)) >= standingMax) return false;
+      await trx.insertInto('api_keys').values(row).execute();
+      return true;
+    });
   }
 
   async get(id: ApiKeyId): Promise<StoredApiKey | undefined> {
@@ -139,17 +157,6 @@ export class SqlApiKeys implements ApiKeyStore {
     const shown = rows.slice(0, limit);
     const keys = await Promise.all(shown.map(async (row) => ({ ...keyOf(row), spent: await spentBy(this.#db, row) })));
     return { keys, nextSeq: rows.length > limit ? (shown.at(-1)?.seq ?? null) : null };
-  }
-
-  async countStanding(owner: OwnerId, nowMs: number): Promise<number> {
-    const row = await this.#db
-      .selectFrom('api_keys')
-      .select((eb) => eb.fn.countAll<number>().as('count'))
-      .where('owner', '=', owner)
-      .where('revoked_ms', 'is', null)
-      .where((eb) => eb.or([eb('expires_ms', 'is', null), eb('expires_ms', '>', nowMs)]))
-      .executeTakeFirstOrThrow();
-    return row.count;
   }
 
   async revoke(id: ApiKeyId, atMs: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { type CreateTableBuilder, type Kysely, PostgresAdapter, sql } from 'kysely';
+import { type CreateTableBuilder, type Kysely, PostgresAdapter, type QueryExecutorProvider, sql } from 'kysely';
 import { creditColumns } from './schema.ts';
 
 /*
@@ -14,7 +14,7 @@ import { creditColumns } from './schema.ts';
  *   transaction    the only one that writes        read committed; what is read to be written is locked; ends again after a deadlock
  */
 
-export const isPostgres = (db: Pick<Kysely<never>, 'getExecutor'>): boolean => db.getExecutor().adapter instanceof PostgresAdapter;
+export const isPostgres = (db: QueryExecutorProvider): boolean => db.getExecutor().adapter instanceof PostgresAdapter;
 
 /** Column types by what they hold. */
 export const columnTypes = { bytes: 'blob', credits: 'integer' } as const;
@@ -48,13 +48,12 @@ export async function makeAppendOnly<Schema>(db: Kysely<Schema>, table: string):
  * something, and the order of transfers. Taken in this order, so that no two transactions wait for each other: names of owners and jobs first,
  * then rows, then `ledger`.
  */
-export async function exclusively<Schema>(trx: Kysely<Schema>, name: string): Promise<void> {
+export async function exclusively(trx: QueryExecutorProvider, name: string): Promise<void> {
   if (isPostgres(trx)) await sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(trx);
 }
 
 /** `column ${anyOf(db, values)}`: is one of them. One text for any number of them where the database has lists. */
-export const anyOf = (db: Parameters<typeof isPostgres>[0], values: readonly string[]) =>
-  isPostgres(db) ? sql`= any(${values}::text[])` : sql`in (${sql.join(values)})`;
+export const anyOf = (db: QueryExecutorProvider, values: readonly string[]) => (isPostgres(db) ? sql`= any(${values}::text[])` : sql`in (${sql.join(values)})`);
 
 /** The one place where integers get their JavaScript type: bigint for the columns that hold credits, number for the rest. */
 export function integerOf(column: string, value: bigint | string): bigint | number {

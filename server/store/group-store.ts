@@ -38,10 +38,11 @@ export interface GroupStore {
   /** Oldest first. */
   members(group: GroupId): Promise<StoredMember[]>;
   countMembers(group: GroupId): Promise<number>;
-  /** Nothing happens to one who is in already. */
-  addMember(member: StoredMember): Promise<void>;
+  /** Nothing happens to one who is in already. `full`: the group has as many others as allowed, `enough`: it is in as many groups. */
+  addMember(member: StoredMember, max?: { readonly members: number; readonly groups: number }): Promise<'in' | 'full' | 'enough'>;
   removeMember(group: GroupId, owner: OwnerId): Promise<void>;
-  createInvite(invite: StoredInvite): Promise<void>;
+  /** False when the group has `standingMax` that can be used when it is made. */
+  createInvite(invite: StoredInvite, standingMax?: number): Promise<boolean>;
   invite(id: string): Promise<StoredInvite | undefined>;
   /** Those that can still be used at `nowMs`, newest first. */
   standingInvites(group: GroupId, nowMs: number): Promise<StoredInvite[]>;

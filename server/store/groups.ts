@@ -1,5 +1,6 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { GroupId, JobId, OwnerId } from '../../shared/model.ts';
+import { exclusively } from './dialect.ts';
 import type { GroupsTable, InvitesTable, MembersTable, Tables } from './schema.ts';
 import type { GroupStore, StoredGroup, StoredInvite, StoredMember } from './store.ts';
 import { inTransaction } from './transaction.ts';
@@ -87,17 +88,31 @@ export class SqlGroups implements GroupStore {
     return (await query.where('group_id', '=', group).executeTakeFirstOrThrow()).count;
   }
 
-  async addMember(member: StoredMember): Promise<void> {
-    await insertMember(this.#db, member);
+  addMember(member: StoredMember, max = { members: Number.POSITIVE_INFINITY, groups: Number.POSITIVE_INFINITY }): Promise<'in' | 'full' | 'enough'> {
+    return inTransaction(this.#db, async (trx) => {
+      await exclusively(trx, `groups of ${member.owner}`);
+      await exclusively(trx, `members of ${member.group}`);
+      const groups = new SqlGroups(trx);
+      if (await groups.isMember(member.group, member.owner)) return 'in';
+      if ((await groups.idsOf(member.owner)).length >= max.groups) return 'enough';
+      if ((await groups.countMembers(member.group)) >= max.members) return 'full';
+      await insertMember(trx, member);
+      return 'in';
+    });
   }
 
   async removeMember(group: GroupId, owner: OwnerId): Promise<void> {
     await this.#db.deleteFrom('members').where('group_id', '=', group).where('owner', '=', owner).execute();
   }
 
-  async createInvite({ id, group, secretHash, createdMs, expiresMs, revokedMs }: StoredInvite): Promise<void> {
+  createInvite({ id, group, secretHash, createdMs, expiresMs, revokedMs }: StoredInvite, standingMax = Number.POSITIVE_INFINITY): Promise<boolean> {
     const row = { id, group_id: group, secret_hash: secretHash, created_ms: createdMs, expires_ms: expiresMs, revoked_ms: revokedMs };
-    await this.#db.insertInto('invites').values(row).execute();
+    return inTransaction(this.#db, async (trx) => {
+      await exclusively(trx, `invites of ${group}`);
+      if ((await new SqlGroups(trx).standingInvites(group, createdMs)).length >= standingMax) return false;
+      await trx.insertInto('invites').values(row).execute();
+      return true;
+    });
   }
 
   async invite(id: string): Promise<StoredInvite | undefined> {

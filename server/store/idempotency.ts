@@ -42,14 +42,29 @@ const rowOf = ({ owner, route, keyHash, fingerprint, atMs }: Claim, more: Pick<I
   ...more,
 });
 
-/** Inside the transaction that makes something: the request is known by it from then on, whatever becomes of its answer. */
+/** Raised when the request was made elsewhere at the same time. Nothing of the transaction was kept. */
+export class RequestRepeated extends Error {
+  override readonly name = 'RequestRepeated';
+}
+
+/**
+ * Inside the transaction that makes something: the request is known by it from then on, whatever becomes of its answer. Throws `RequestRepeated`
+ * when another transaction was first: two coordinators may have the same request.
+ */
 export async function writeMade(trx: Db, claim: Claim, made: string): Promise<void> {
   const row = rowOf(claim, { made, answer: null });
-  await trx
+  const isTooOld = (column: 'idempotent_requests.at_ms') => [column, '<=', claim.atMs - limits.idempotencyMsMax] as const;
+  const { numInsertedOrUpdatedRows } = await trx
     .insertInto('idempotent_requests')
     .values(row)
-    .onConflict((conflict) => conflict.columns(['owner', 'route', 'key_hash']).doUpdateSet(row))
-    .execute();
+    .onConflict((conflict) =>
+      conflict
+        .columns(['owner', 'route', 'key_hash'])
+        .doUpdateSet(row)
+        .where(...isTooOld('idempotent_requests.at_ms')),
+    )
+    .executeTakeFirstOrThrow();
+  if (numInsertedOrUpdatedRows !== 1n) throw new RequestRepeated();
 }
 
 /** Inside the caller's transaction: what a device has asked for is its wallet's. */

@@ -2,6 +2,7 @@ import type { Insertable, Kysely, Selectable } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
 import type { BlobHash, ContributorId, GroupId, JobId, JobStatus, OwnerId, ResultId } from '../../shared/model.ts';
 import { assertBudget, countPaid } from './api-keys.ts';
+import { exclusively } from './dialect.ts';
 import { writeMade } from './idempotency.ts';
 import { readBalance } from './ledger.ts';
 import { type JobOrder, type JobPageFilter, type ResultPageFilter, TooManyOpen } from './orders.ts';
@@ -106,7 +107,10 @@ export async function writeJobEnd(trx: Db, end: WriteOf<'jobEnded'>): Promise<vo
   await countPaid(trx, end.id, BigInt(end.summary.paidMicroCredits));
 }
 
-/** A hold is spread over several accounts; what people need to know is the whole of it against all they have. */
+/**
+ * A hold is spread over several accounts; what people need to know is the whole of it against all they have. Nothing is locked for that: whether
+ * each account covers its part is looked at again where it is taken.
+ */
 export async function assertCovered(trx: Db, holds: readonly Transfer[]): Promise<void> {
   let needed: MicroCredits = 0n;
   let available: MicroCredits = 0n;
@@ -119,6 +123,13 @@ export async function assertCovered(trx: Db, holds: readonly Transfer[]): Promis
     counted.add(`${debit} ${unit}`);
   }
   if (available < needed) throw new InsufficientCredits(needed, available);
+}
+
+/** Two orders at once are counted one after the other. Throws `TooManyOpen`. */
+export async function assertRoom(trx: Db, owner: OwnerId, openMax: number): Promise<void> {
+  if (openMax === Number.POSITIVE_INFINITY) return;
+  await exclusively(trx, `jobs of ${owner}`);
+  if ((await countOpen(trx, owner)) >= openMax) throw new TooManyOpen();
 }
 
 async function countOpen(db: Db, owner: OwnerId): Promise<number> {
@@ -141,7 +152,7 @@ export class SqlJobs implements JobStore {
   async create(job: StoredJob, holds: readonly Transfer[], order?: JobOrder): Promise<void> {
     const { apiKey = null, claim = null, openMax = Number.POSITIVE_INFINITY, files = {}, quote = null } = order ?? {};
     await inTransaction(this.#db, async (trx) => {
-      if (openMax !== Number.POSITIVE_INFINITY && (await countOpen(trx, job.owner)) >= openMax) throw new TooManyOpen();
+      await assertRoom(trx, job.owner, openMax);
       if (apiKey !== null) await assertBudget(trx, apiKey, job.workHeld + job.checksHeld);
       await assertCovered(trx, holds);
       await trx
@@ -151,9 +162,9 @@ export class SqlJobs implements JobStore {
       for (const [name, hash] of Object.entries(files)) await trx.insertInto('job_uploads').values({ job: job.id, name, hash }).execute();
       const blobs = new Set([...Object.values(files), ...job.inputs.map(({ hash }) => hash)]);
       for (const hash of blobs) await trx.insertInto('job_blobs').values({ hash, job: job.id }).execute();
-      await postTransfers(trx, holds);
       if (quote !== null) await writeUsed(trx, quote, job.id);
       if (claim !== null) await writeMade(trx, claim, job.id);
+      await postTransfers(trx, holds);
     });
   }
 
@@ -266,7 +277,7 @@ export class SqlJobs implements JobStore {
 
   async setFile(job: JobId, output: string, blob: BlobHash, extensions: number): Promise<boolean> {
     return inTransaction(this.#db, async (trx) => {
-      const row = await trx.selectFrom('jobs').select(['status', 'extensions', 'deleted_ms']).where('id', '=', job).executeTakeFirst();
+      const row = await trx.selectFrom('jobs').select(['status', 'extensions', 'deleted_ms']).where('id', '=', job).forNoKeyUpdate().executeTakeFirst();
       if (row?.status !== 'done' || row.extensions !== extensions || row.deleted_ms !== null) return false;
       await trx
         .insertInto('job_files')

@@ -5,7 +5,7 @@ import type { Visibility } from '../../shared/schemas.ts';
 import { reopenForKey } from './api-keys.ts';
 import { inBatches } from './batches.ts';
 import { anyOf } from './dialect.ts';
-import { assertCovered, heldFromJson } from './jobs.ts';
+import { assertCovered, assertRoom, heldFromJson } from './jobs.ts';
 import { seqsOf } from './ledger.ts';
 import { postTransfers } from './postings.ts';
 import type { Tables } from './schema.ts';
@@ -17,9 +17,9 @@ export interface LifecycleStore {
   /**
    * Opens a job that is done again, with more to compute, and holds for it, in one transaction. `job` is as it is to be: one more extension,
    * open, not paused. Results in `dropped` count no more; what was assembled or measured by the old order is forgotten. False when it is not
-   * done with one extension less, or deleted. Throws `InsufficientCredits`.
+   * done with one extension less, or deleted. Throws `InsufficientCredits`, and `TooManyOpen` when its owner has `openMax` open.
    */
-  extend(job: StoredJob, holds: readonly Transfer[], dropped: readonly ResultId[]): Promise<boolean>;
+  extend(job: StoredJob, holds: readonly Transfer[], dropped: readonly ResultId[], openMax?: number): Promise<boolean>;
   setVisibility(job: JobId, visibility: Visibility): Promise<void>;
   /** What a job has paid to auditors so far. */
   spentOnAudits(job: JobId, unit: CreditUnit): Promise<MicroCredits>;
@@ -66,8 +66,9 @@ export class SqlLifecycle implements LifecycleStore {
     this.#db = db;
   }
 
-  async extend(job: StoredJob, holds: readonly Transfer[], dropped: readonly ResultId[]): Promise<boolean> {
+  async extend(job: StoredJob, holds: readonly Transfer[], dropped: readonly ResultId[], openMax = Number.POSITIVE_INFINITY): Promise<boolean> {
     return inTransaction(this.#db, async (trx) => {
+      await assertRoom(trx, job.owner, openMax);
       const { numUpdatedRows } = await trx
         .updateTable('jobs')
         .set({

@@ -1,6 +1,7 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { BlobHash, JobId, OwnerId } from '../../shared/model.ts';
 import type { Action, BannedContent, NetworkPause, ReportReason } from '../../shared/schemas.ts';
+import { exclusively } from './dialect.ts';
 import { type OperatorTables, SqlOperatorTables } from './operator-tables.ts';
 import type { Tables } from './schema.ts';
 import { inTransaction } from './transaction.ts';
@@ -80,6 +81,7 @@ export class SqlModeration implements ModerationStore {
 
   async addReport({ id, job, reporter, reason, text, createdMs }: StoredReport, openMax: number): Promise<'added' | 'known' | 'enough'> {
     return inTransaction(this.#db, async (trx) => {
+      await exclusively(trx, `reports of ${job}`);
       const open = await trx.selectFrom('reports').select('reporter').where('job', '=', job).where('closed_ms', 'is', null).execute();
       if (open.some((row) => row.reporter === reporter)) return 'known';
       if (open.length >= openMax) return 'enough';

@@ -2,6 +2,7 @@ import { type Kysely, type Selectable, sql } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
 import type { OwnerId } from '../../shared/model.ts';
 import type { Order } from '../settle/order.ts';
+import { exclusively } from './dialect.ts';
 import { type Claim, writeMade } from './idempotency.ts';
 import type { Transfer } from './ledger-store.ts';
 import type { WithdrawalsTable } from './money-schema.ts';
@@ -105,6 +106,17 @@ const withdrawalOf = (row: Selectable<WithdrawalsTable>): StoredWithdrawal => ({
 /** What a withdrawal is until its wallet has signed, in time and as asked. */
 const UNSIGNED = 'It was not signed by its wallet, or not in time.';
 
+/** Notes that this transaction carries the epoch, if that is still kept. */
+async function carryEpoch(trx: Db, epoch: number, signature: string): Promise<void> {
+  const known = await trx.selectFrom('epochs').select('number').where('number', '=', epoch).forKeyShare().executeTakeFirst();
+  if (!known) return;
+  await trx
+    .insertInto('epoch_transactions')
+    .values({ epoch, signature })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
 export class SqlMoney implements MoneyStore {
   readonly #db: Db;
 
@@ -114,6 +126,7 @@ export class SqlMoney implements MoneyStore {
 
   ask(withdrawal: StoredWithdrawal, openMax: number, claim: Claim | null): Promise<boolean> {
     return inTransaction(this.#db, async (trx) => {
+      await exclusively(trx, `withdrawals of ${withdrawal.owner}`);
       const { open } = await trx
         .selectFrom('withdrawals')
         .select((eb) => eb.fn.countAll<number>().as('open'))
@@ -163,7 +176,6 @@ export class SqlMoney implements MoneyStore {
 
   confirm(id: string, signature: string, hold: Transfer): Promise<void> {
     return inTransaction(this.#db, async (trx) => {
-      await postTransfers(trx, [hold]);
       const { numUpdatedRows } = await trx
         .updateTable('withdrawals')
         .set({ state: 'pending', signature, reason: null })
@@ -172,6 +184,7 @@ export class SqlMoney implements MoneyStore {
         .where('signature', 'is', null)
         .executeTakeFirstOrThrow();
       if (numUpdatedRows !== 1n) throw new Error(`withdrawal ${id} was confirmed before`);
+      await postTransfers(trx, [hold]);
     });
   }
 
@@ -182,22 +195,14 @@ export class SqlMoney implements MoneyStore {
 
   end({ id, state, transaction, epoch, paidTokens, reason, atMs, transfers }: WithdrawalEnd): Promise<void> {
     return inTransaction(this.#db, async (trx) => {
-      await postTransfers(trx, transfers);
       await trx
         .updateTable('withdrawals')
         .set({ state, transaction_signature: transaction, paid_tokens: paidTokens?.toString() ?? null, reason, ended_ms: atMs })
         .where('id', '=', id)
         .where('state', '=', 'pending')
         .execute();
-      if (epoch === null || transaction === null) return;
-      const known = await trx.selectFrom('epochs').select('number').where('number', '=', epoch).executeTakeFirst();
-      const row = { epoch, signature: transaction };
-      if (known)
-        await trx
-          .insertInto('epoch_transactions')
-          .values(row)
-          .onConflict((conflict) => conflict.doNothing())
-          .execute();
+      if (epoch !== null && transaction !== null) await carryEpoch(trx, epoch, transaction);
+      await postTransfers(trx, transfers);
     });
   }
 

@@ -1,7 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Generated, Kysely, Selectable } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
 import type { Calibration } from '../../shared/price-schemas.ts';
+import { exclusively } from './dialect.ts';
 import type { Tables } from './schema.ts';
+import { inTransaction } from './transaction.ts';
 
 export interface PricesTable {
   version: Generated<number>;
@@ -26,6 +29,7 @@ export interface PriceEntry {
 export interface PriceStore {
   /** The newest entry of each workload that ever had one, by version. */
   current(): Promise<PriceEntry[]>;
+  /** The newest entry of its workload, if that says the same from another time on: another coordinator may have been first. */
   append(entry: Omit<PriceEntry, 'version'>): Promise<PriceEntry>;
   entry(version: number): Promise<PriceEntry | undefined>;
 }
@@ -57,7 +61,12 @@ export class SqlPrices implements PriceStore {
 
   async append({ workload, kernelVersion, ratePerUnit, calibration, fromMs }: Omit<PriceEntry, 'version'>): Promise<PriceEntry> {
     const row = { workload, kernel_version: kernelVersion, rate_per_unit: ratePerUnit, calibration_json: JSON.stringify(calibration), from_ms: fromMs };
-    return entryOf(await this.#db.insertInto('prices').values(row).returningAll().executeTakeFirstOrThrow());
+    return inTransaction(this.#db, async (trx) => {
+      await exclusively(trx, `prices of ${workload}`);
+      const newest = await trx.selectFrom('prices').selectAll().where('workload', '=', workload).orderBy('version', 'desc').limit(1).executeTakeFirst();
+      if (newest && isDeepStrictEqual({ ...row, version: newest.version, from_ms: newest.from_ms }, newest)) return entryOf(newest);
+      return entryOf(await trx.insertInto('prices').values(row).returningAll().executeTakeFirstOrThrow());
+    });
   }
 
   async entry(version: number): Promise<PriceEntry | undefined> {

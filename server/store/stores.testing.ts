@@ -61,7 +61,7 @@ const EMPTY = `do $$ declare name text; begin
   for name in select format('%I', sequencename) from pg_sequences where schemaname = 'public' loop perform setval(name, 1, false); end loop;
 end $$`;
 
-async function query(url: string, sql: string): Promise<unknown[]> {
+export async function query(url: string, sql: string): Promise<unknown[]> {
   const client = new Client({ connectionString: url });
   await client.connect();
   try {

@@ -4,6 +4,7 @@ import { toBase64Url } from '../../shared/formats.ts';
 import { limits } from '../../shared/limits.ts';
 import type { JobId, OwnerId } from '../../shared/model.ts';
 import type { JobView, WebhookEvent } from '../../shared/schemas.ts';
+import { exclusively, isPostgres } from './dialect.ts';
 import type { Tables } from './schema.ts';
 import { inTransaction } from './transaction.ts';
 import type { WebhookDeliveriesTable, WebhooksTable } from './webhook-schema.ts';
@@ -69,6 +70,11 @@ export interface WebhookStore {
   remove(id: string): Promise<void>;
   /** What is to be sent by now, what waits longest first; without these deliveries and hosts. */
   due(nowMs: number, without: { readonly deliveries: readonly string[]; readonly hosts: readonly string[] }, limit: number): Promise<DueDelivery[]>;
+  /**
+   * Takes one that is due before it is sent: other coordinators on this database leave it alone until `untilMs`, when it is due again unless its
+   * attempt was noted. False when one of them has it. Where there can be no other, nothing is written, and a restart sends it at once.
+   */
+  claim(delivery: Pick<StoredDelivery, 'id' | 'nextMs'>, untilMs: number): Promise<boolean>;
   /** When the next one is to be sent that is not yet. */
   nextAfter(nowMs: number): Promise<number | null>;
   /** Notes what came of a delivery and what follows for its webhook, in one transaction. One that is not stored yet, a test, is stored. */
@@ -136,7 +142,8 @@ interface Reported {
 export async function queueDeliveries(trx: Db, { id, type, percent, atMs, parts }: Reported): Promise<void> {
   const job = await trx.selectFrom('jobs').select(['owner', 'title', 'status', 'extensions']).where('id', '=', id).executeTakeFirst();
   if (!job) throw new Error(`the unknown job ${id} is reported`);
-  const webhooks = await trx.selectFrom('webhooks').selectAll().where('owner', '=', job.owner).where('disabled_ms', 'is', null).execute();
+  // They stay until the end of the transaction: a delivery of one that was removed would be refused, and all else with it.
+  const webhooks = await trx.selectFrom('webhooks').selectAll().where('owner', '=', job.owner).where('disabled_ms', 'is', null).forKeyShare().execute();
   const data = { job: { id, title: job.title, status: job.status, parts } };
   const body = JSON.stringify({ type, timestamp: new Date(atMs).toISOString(), data });
   for (const webhook of webhooks.map(webhookOf).filter(({ events }) => events.includes(type))) {
@@ -159,6 +166,7 @@ export class SqlWebhooks implements WebhookStore {
 
   async create({ id, owner, url, host, events, secret, createdMs }: StoredWebhook): Promise<boolean> {
     return inTransaction(this.#db, async (trx) => {
+      await exclusively(trx, `webhooks of ${owner}`);
       const { count } = await trx
         .selectFrom('webhooks')
         .select((eb) => eb.fn.countAll<number>().as('count'))
@@ -198,6 +206,12 @@ export class SqlWebhooks implements WebhookStore {
     return rows.map((row) => ({ ...deliveryOf(row), url: row.url, host: row.host, secret: row.secret }));
   }
 
+  async claim({ id, nextMs }: Pick<StoredDelivery, 'id' | 'nextMs'>, untilMs: number): Promise<boolean> {
+    if (!isPostgres(this.#db)) return true;
+    const change = this.#db.updateTable('webhook_deliveries').set({ next_ms: untilMs }).where('id', '=', id).where('next_ms', '=', nextMs);
+    return (await change.executeTakeFirstOrThrow()).numUpdatedRows === 1n;
+  }
+
   async nextAfter(nowMs: number): Promise<number | null> {
     const row = await this.#db.selectFrom('webhook_deliveries').select('next_ms').where('next_ms', '>', nowMs).orderBy('next_ms').limit(1).executeTakeFirst();
     return row?.next_ms ?? null;
@@ -205,7 +219,7 @@ export class SqlWebhooks implements WebhookStore {
 
   async attempted(delivery: StoredDelivery, { atMs, status, error, nextMs, isGone }: Attempt): Promise<void> {
     await inTransaction(this.#db, async (trx) => {
-      const row = await trx.selectFrom('webhooks').selectAll().where('id', '=', delivery.webhook).executeTakeFirst();
+      const row = await trx.selectFrom('webhooks').selectAll().where('id', '=', delivery.webhook).forNoKeyUpdate().executeTakeFirst();
       // Removed meanwhile, and its deliveries with it.
       if (!row) return;
       const outcome = { attempted_ms: atMs, status, error, next_ms: nextMs, delivered_ms: error === null ? atMs : null };
