@@ -9,6 +9,9 @@ test('defaults', () => {
     host: '127.0.0.1',
     port: 8080,
     dataDir: './data',
+    blobsDir: 'data/blobs',
+    uploadsDir: 'data/uploads',
+    s3: null,
     publicOrigin: null,
     ratePerUnit: 1_000_000n,
     rates: new Map(),
@@ -31,6 +34,15 @@ test('every variable', () => {
     HOST: '0.0.0.0',
     PORT: '0',
     DATA_DIR: '/var/lib/tessera',
+    BLOBS_DIR: '/mnt/blobs',
+    UPLOADS_DIR: '/mnt/uploads',
+    S3_ENDPOINT: 'http://store:3900',
+    S3_BUCKET: 'tessera',
+    S3_REGION: 'garage',
+    S3_ACCESS_KEY_ID: 'GK123',
+    S3_SECRET_ACCESS_KEY: 'abc/+=',
+    S3_PUBLIC_ENDPOINT: 'https://files.example',
+    BLOB_CACHE_MIB: '64',
     PUBLIC_ORIGIN: 'https://tessera.example',
     RATE_MICRO_CREDITS_PER_UNIT: '999999999999999',
     RATES: 'some-kind=1,Other2=999999999999999',
@@ -56,6 +68,17 @@ test('every variable', () => {
     host: '0.0.0.0',
     port: 0,
     dataDir: '/var/lib/tessera',
+    blobsDir: '/mnt/blobs',
+    uploadsDir: '/mnt/uploads',
+    s3: {
+      endpoint: 'http://store:3900',
+      publicEndpoint: 'https://files.example',
+      bucket: 'tessera',
+      region: 'garage',
+      accessKeyId: 'GK123',
+      secretAccessKey: 'abc/+=',
+      cacheBytesMax: 64 * 1024 * 1024,
+    },
     publicOrigin: 'https://tessera.example',
     ratePerUnit: 999_999_999_999_999n,
     rates: new Map([
@@ -145,6 +168,16 @@ test.each(['short', `${'a'.repeat(32)},`, `${'a'.repeat(32)},${'b'.repeat(31)}`,
     expect(refused).not.toThrow(value);
   },
 );
+
+test('an S3 store is set up whole or not at all, and its secret is repeated nowhere', () => {
+  const whole = { S3_ENDPOINT: 'https://s3.example', S3_BUCKET: 'abc', S3_REGION: 'r', S3_ACCESS_KEY_ID: 'k', S3_SECRET_ACCESS_KEY: 's' };
+  expect(readConfig(whole).s3).toMatchObject({ endpoint: 'https://s3.example', publicEndpoint: null });
+  for (const name of Object.keys(whole)) expect(() => readConfig({ ...whole, [name]: '' })).toThrow(`${name} is not set, but other settings of S3 are`);
+  expect(() => readConfig({ S3_PUBLIC_ENDPOINT: 'https://s3.example' })).toThrow('S3_SECRET_ACCESS_KEY is not set');
+  const refused = () => readConfig({ ...whole, S3_SECRET_ACCESS_KEY: 'with space' });
+  expect(refused).toThrow('S3_SECRET_ACCESS_KEY is not well-formed');
+  expect(refused).not.toThrow('with space');
+});
 
 test('all wrong variables are named at once, and the process ends with 2', () => {
   const script = `import { readConfig, readOrExit } from ${JSON.stringify(join(import.meta.dirname, 'config.ts'))}; await readOrExit(() => readConfig(process.env)); console.log('went on');`;

@@ -8,8 +8,8 @@ import { DAY_MS, HOUR_MS, limits, MIB } from '../shared/limits.ts';
 import type { BlobHash, OwnerId } from '../shared/model.ts';
 import { blobHash } from '../shared/schemas.ts';
 import { newUploadId } from './ids.ts';
-import { BlobBanned, synchronise } from './store/blobs.ts';
-import { BlobMismatch, type BlobStore } from './store/store.ts';
+import { BlobBanned, BlobMismatch, type BlobStore } from './store/blob-store.ts';
+import { synchronise } from './store/hashed-file.ts';
 
 /** How long an upload may rest before it is removed. */
 export const UPLOAD_MS_MAX = DAY_MS;

@@ -31,7 +31,7 @@ import type { PriceStore } from './prices.ts';
 import type { QuoteStore } from './quotes.ts';
 import type { WebhookStore } from './webhooks.ts';
 
-export { BlobMismatch, type BlobStore, BlobTooLarge } from './blob-store.ts';
+export { BlobMismatch, type BlobStore, BlobsUnavailable, BlobTooLarge, isPassing } from './blob-store.ts';
 export type { GroupStore, StoredGroup, StoredInvite, StoredMember } from './group-store.ts';
 export {
   type AccountId,
