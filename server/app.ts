@@ -1,6 +1,5 @@
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { join } from 'node:path';
 import cookie from '@fastify/cookie';
 import rateLimit from '@fastify/rate-limit';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
@@ -102,7 +101,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const health = { operationId: 'getHealth', tags: ['Service'], summary: 'See whether it answers', response: { 200: Type.Object({ ok: Type.Boolean() }) } };
   app.get('/healthz', { config: { scope: 'any' }, schema: health }, async () => ({ ok: true }));
   const { blobs, clock, randomBytes } = deps;
-  const uploads = await Uploads.open({ folder: join(config.dataDir, 'uploads'), blobs, clock, randomBytes });
+  const uploads = await Uploads.open({ folder: config.uploadsDir, blobs, clock, randomBytes });
   app.addHook('onClose', () => uploads.close());
   const ownerChanged: AppDeps['ownerChanged'] = async (from, to) => {
     await uploads.changeOwner(from, to);

@@ -53,7 +53,7 @@ function opened(bytesOf: (at: TileRef) => Promise<Uint8Array>) {
     clock: () => 0,
     randomBytes: (length) => new Uint8Array(length),
   });
-  return { jobs, setFile, read: async (output: string) => new Uint8Array(await buffer(blobs.stream((await jobs.file(id, output)).hash))) };
+  return { jobs, setFile, read: async (output: string) => new Uint8Array(await buffer(await blobs.stream((await jobs.file(id, output)).hash))) };
 }
 const honest = async (at: TileRef): Promise<Uint8Array> => resultOf(film, at).bytes;
 

@@ -10,6 +10,9 @@ test('defaults', () => {
     port: 8080,
     dataDir: './data',
     databaseUrl: null,
+    blobsDir: 'data/blobs',
+    uploadsDir: 'data/uploads',
+    s3: null,
     publicOrigin: null,
     ratePerUnit: 1_000_000n,
     rates: new Map(),
@@ -33,6 +36,15 @@ test('every variable', () => {
     PORT: '0',
     DATA_DIR: '/var/lib/tessera',
     DATABASE_URL: 'postgresql://me:secret@db.example/tessera?sslmode=verify-full',
+    BLOBS_DIR: '/mnt/blobs',
+    UPLOADS_DIR: '/mnt/uploads',
+    S3_ENDPOINT: 'http://store:3900',
+    S3_BUCKET: 'tessera',
+    S3_REGION: 'garage',
+    S3_ACCESS_KEY_ID: 'GK123',
+    S3_SECRET_ACCESS_KEY: 'abc/+=',
+    S3_PUBLIC_ENDPOINT: 'https://files.example',
+    BLOB_CACHE_MIB: '64',
     PUBLIC_ORIGIN: 'https://tessera.example',
     RATE_MICRO_CREDITS_PER_UNIT: '999999999999999',
     RATES: 'some-kind=1,Other2=999999999999999',
@@ -59,6 +71,17 @@ test('every variable', () => {
     port: 0,
     dataDir: '/var/lib/tessera',
     databaseUrl: 'postgresql://me:secret@db.example/tessera?sslmode=verify-full',
+    blobsDir: '/mnt/blobs',
+    uploadsDir: '/mnt/uploads',
+    s3: {
+      endpoint: 'http://store:3900',
+      publicEndpoint: 'https://files.example',
+      bucket: 'tessera',
+      region: 'garage',
+      accessKeyId: 'GK123',
+      secretAccessKey: 'abc/+=',
+      cacheBytesMax: 64 * 1024 * 1024,
+    },
     publicOrigin: 'https://tessera.example',
     ratePerUnit: 999_999_999_999_999n,
     rates: new Map([
@@ -157,6 +180,15 @@ test.each(['mysql://me:secret@db', 'postgres://', 'postgres://me:secret@db.examp
     expect(refused).not.toThrow('secret');
   },
 );
+test('an S3 store is set up whole or not at all, and its secret is repeated nowhere', () => {
+  const whole = { S3_ENDPOINT: 'https://s3.example', S3_BUCKET: 'abc', S3_REGION: 'r', S3_ACCESS_KEY_ID: 'k', S3_SECRET_ACCESS_KEY: 's' };
+  expect(readConfig(whole).s3).toMatchObject({ endpoint: 'https://s3.example', publicEndpoint: null });
+  for (const name of Object.keys(whole)) expect(() => readConfig({ ...whole, [name]: '' })).toThrow(`${name} is not set, but other settings of S3 are`);
+  expect(() => readConfig({ S3_PUBLIC_ENDPOINT: 'https://s3.example' })).toThrow('S3_SECRET_ACCESS_KEY is not set');
+  const refused = () => readConfig({ ...whole, S3_SECRET_ACCESS_KEY: 'with space' });
+  expect(refused).toThrow('S3_SECRET_ACCESS_KEY is not well-formed');
+  expect(refused).not.toThrow('with space');
+});
 
 test('all wrong variables are named at once, and the process ends with 2', () => {
   const script = `import { readConfig, readOrExit } from ${JSON.stringify(join(import.meta.dirname, 'config.ts'))}; await readOrExit(() => readConfig(process.env)); console.log('went on');`;

@@ -1,9 +1,12 @@
+import { join } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { MicroCredits } from '../shared/credits.ts';
-import { DAY_MS, SECOND_MS } from '../shared/limits.ts';
+import { DAY_MS, MIB, SECOND_MS } from '../shared/limits.ts';
 
 const RATE_PATTERN = '[A-Za-z][A-Za-z0-9-]{0,39}=[1-9][0-9]{0,14}';
+
+const HTTP_ORIGIN_PATTERN = '^https?://([a-z0-9.-]{1,253}|\\[[0-9a-f:.]{2,45}\\])(:[0-9]{1,5})?$';
 
 /** Every environment variable that the coordinator reads. */
 const environment = Type.Object({
@@ -11,7 +14,16 @@ const environment = Type.Object({
   PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8080 }),
   DATA_DIR: Type.String({ minLength: 1, default: './data' }),
   DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://[^\\s]+$' })),
-  PUBLIC_ORIGIN: Type.Optional(Type.String({ pattern: '^https?://([a-z0-9.-]{1,253}|\\[[0-9a-f:.]{2,45}\\])(:[0-9]{1,5})?$' })),
+  BLOBS_DIR: Type.Optional(Type.String({ minLength: 1 })),
+  UPLOADS_DIR: Type.Optional(Type.String({ minLength: 1 })),
+  S3_ENDPOINT: Type.Optional(Type.String({ pattern: HTTP_ORIGIN_PATTERN })),
+  S3_BUCKET: Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$' })),
+  S3_REGION: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9-]{1,40}$' })),
+  S3_ACCESS_KEY_ID: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]{1,200}$' })),
+  S3_SECRET_ACCESS_KEY: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]{1,400}$' })),
+  S3_PUBLIC_ENDPOINT: Type.Optional(Type.String({ pattern: HTTP_ORIGIN_PATTERN })),
+  BLOB_CACHE_MIB: Type.Integer({ minimum: 64, maximum: 16_777_216, default: 4096 }),
+  PUBLIC_ORIGIN: Type.Optional(Type.String({ pattern: HTTP_ORIGIN_PATTERN })),
   RATE_MICRO_CREDITS_PER_UNIT: Type.String({ pattern: '^[1-9][0-9]{0,14}$', default: '1000000' }),
   RATES: Type.Optional(Type.String({ pattern: `^${RATE_PATTERN}(,${RATE_PATTERN}){0,63}$` })),
   GALLERY: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'on' }),
@@ -50,6 +62,15 @@ const allowed: Readonly<Record<keyof Environment, string>> = {
   PORT: 'a port from 0 to 65535; 0 lets the system choose',
   DATA_DIR: 'a folder',
   DATABASE_URL: 'a PostgreSQL database, such as postgres://user:password@host:5432/database?sslmode=verify-full',
+  BLOBS_DIR: 'a folder; several coordinators of one database may share it',
+  UPLOADS_DIR: 'a folder; all coordinators of one database must share it',
+  S3_ENDPOINT: 'the address of an S3-compatible store without a path, such as https://s3.eu-central-1.amazonaws.com',
+  S3_BUCKET: 'the name of a bucket that exists, 3 to 63 lower-case letters, digits, points and dashes',
+  S3_REGION: 'the region that the store expects in signatures, such as eu-central-1',
+  S3_ACCESS_KEY_ID: 'the name of a key that may read, write, delete and list in the bucket',
+  S3_SECRET_ACCESS_KEY: 'the secret of that key',
+  S3_PUBLIC_ENDPOINT: 'the address under which browsers reach the store of S3_ENDPOINT, without a path',
+  BLOB_CACHE_MIB: 'a whole number from 64 to 16777216: mebibytes of disk for blobs of the S3 store that are in use here',
   PUBLIC_ORIGIN: 'the address that people type, in lower case, without a path and without a default port, such as https://tessera.example',
   RATE_MICRO_CREDITS_PER_UNIT: 'a whole number from 1 to 999999999999999',
   RATES: 'workloads, each once, with whole numbers from 1 to 999999999999999, such as WORKLOAD=1000000,OTHER=2000000',
@@ -79,6 +100,12 @@ export interface Config {
   readonly dataDir: string;
   /** The PostgreSQL database that coordinators share; null: SQLite in `dataDir`, for one coordinator. */
   readonly databaseUrl: string | null;
+  /** Finished blobs, where no S3 store has them. */
+  readonly blobsDir: string;
+  /** Uploads that go on where they were. */
+  readonly uploadsDir: string;
+  /** Where blobs lie. Null: in `blobsDir`. */
+  readonly s3: S3Config | null;
   /** Scheme, host and port that browsers see; null: the coordinator is used as localhost or under a bare address. */
   readonly publicOrigin: string | null;
   /** What a work unit costs where `rates` does not say. */
@@ -113,13 +140,25 @@ export interface Config {
   readonly logLevel: Environment['LOG_LEVEL'];
 }
 
+export interface S3Config {
+  readonly endpoint: string;
+  /** Where browsers fetch blobs themselves; null: through the coordinator. */
+  readonly publicEndpoint: string | null;
+  readonly bucket: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Of local copies. */
+  readonly cacheBytesMax: number;
+}
+
 /** Names the variable, what it is, and what is allowed. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
 const schemas = environment.properties;
-const integers: ReadonlySet<string> = new Set(['PORT', 'VESTING_SECONDS', 'RETENTION_DAYS', 'HOLDBACK_SECONDS']);
+const integers: ReadonlySet<string> = new Set(['PORT', 'BLOB_CACHE_MIB', 'VESTING_SECONDS', 'RETENTION_DAYS', 'HOLDBACK_SECONDS']);
 const names = Object.keys(schemas) as (keyof Environment)[];
 
 /** Throws `ConfigError` naming every wrong variable. An empty value counts as not set. */
@@ -143,6 +182,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     port: own.PORT,
     dataDir: own.DATA_DIR,
     databaseUrl: databaseUrlOf(own),
+    blobsDir: own.BLOBS_DIR ?? join(own.DATA_DIR, 'blobs'),
+    uploadsDir: own.UPLOADS_DIR ?? join(own.DATA_DIR, 'uploads'),
+    s3: s3Of(own),
     publicOrigin,
     ratePerUnit: BigInt(own.RATE_MICRO_CREDITS_PER_UNIT),
     rates: ratesOf(own),
@@ -161,6 +203,29 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 function databaseUrlOf({ DATABASE_URL }: Environment): Config['databaseUrl'] {
   if (DATABASE_URL !== undefined && !URL.canParse(DATABASE_URL)) throw new ConfigError(refusal('DATABASE_URL', DATABASE_URL));
   return DATABASE_URL ?? null;
+}
+
+/** All of it or none: half a setting would quietly store files somewhere else. */
+function s3Of(own: Environment): S3Config | null {
+  const needed = ['S3_ENDPOINT', 'S3_BUCKET', 'S3_REGION', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const;
+  const missing = needed.filter((name) => own[name] === undefined);
+  if (missing.length === needed.length && own.S3_PUBLIC_ENDPOINT === undefined) return null;
+  if (missing.length > 0)
+    throw new ConfigError(missing.map((name) => `${name} is not set, but other settings of S3 are; it must be ${allowed[name]}.`).join('\n'));
+  const [endpoint = '', bucket = '', region = '', accessKeyId = '', secretAccessKey = ''] = needed.map((name) => own[name]);
+  const origin = (name: 'S3_ENDPOINT' | 'S3_PUBLIC_ENDPOINT', text: string): string => {
+    if (!URL.canParse(text)) throw new ConfigError(refusal(name, text));
+    return new URL(text).origin;
+  };
+  return {
+    endpoint: origin('S3_ENDPOINT', endpoint),
+    publicEndpoint: own.S3_PUBLIC_ENDPOINT === undefined ? null : origin('S3_PUBLIC_ENDPOINT', own.S3_PUBLIC_ENDPOINT),
+    bucket,
+    region,
+    accessKeyId,
+    secretAccessKey,
+    cacheBytesMax: own.BLOB_CACHE_MIB * MIB,
+  };
 }
 
 function ratesOf({ RATES }: Environment): Config['rates'] {
@@ -200,7 +265,7 @@ function payoutsOf(own: Environment): Config['payouts'] {
 }
 
 /** Their values are printed nowhere. */
-const secrets: ReadonlySet<keyof Environment> = new Set(['DATABASE_URL', 'TRUSTED_KEYS', 'SETTLE_TOKEN']);
+const secrets: ReadonlySet<keyof Environment> = new Set(['DATABASE_URL', 'TRUSTED_KEYS', 'SETTLE_TOKEN', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY']);
 
 const refusal = (name: keyof Environment, value: unknown): string =>
   `${name} is ${secrets.has(name) ? 'not well-formed' : JSON.stringify(value)}; it must be ${allowed[name]}.`;

@@ -21,7 +21,7 @@ import { columnsOf } from './core/verdicts.ts';
 import { cutJob } from './cutting.ts';
 import { Measuring } from './measuring.ts';
 import type { NoticeKind } from './store/sharing-store.ts';
-import type { BlobStore, JobSummary, Store, StoredJob, StoredResult, Write } from './store/store.ts';
+import { type BlobStore, isPassing, type JobSummary, type Store, type StoredJob, type StoredResult, type Write } from './store/store.ts';
 
 export interface CoordinatorDeps {
   readonly store: Store;
@@ -64,6 +64,9 @@ export class CommitFailed extends Error {
 }
 
 const TICK_MS = 500;
+const BYTES_AWAY_MS = 2000;
+/** An hour. */
+const BYTES_AWAY_TRIES_MAX = 1800;
 const LEFT_MS = 2000;
 const GROUP_COMMANDS_MAX = 1000;
 
@@ -94,7 +97,7 @@ export class Coordinator {
       log: deps.log,
       handleOf: ({ job: id }) => {
         const job = this.#state.jobs.get(id);
-        return job && this.handle(job.stored, job.context);
+        return job && { workload: job.stored.workload, job: job.context };
       },
       bytesOf: (result) => this.bytesOf(result),
       measured: (result, passesWanted) => this.dispatch({ type: 'measured', result, passesWanted }),
@@ -417,12 +420,24 @@ export class Coordinator {
   }
 
   async #check(request: CheckRequest): Promise<void> {
-    const outcome = await this.#evidence(request).catch(
+    const outcome = await this.#evidenceOnceThere(request).catch(
       (error: unknown): CheckOutcome => ({ kind: 'failed', message: error instanceof Error ? error.message : String(error) }),
     );
     if (outcome.kind === 'failed' && !this.#closed)
       this.#deps.log.error({ job: request.result.job, result: request.result.id, message: outcome.message }, 'a check failed');
     await this.dispatch({ type: 'checked', request, outcome }).catch(() => undefined);
+  }
+
+  /** While the bytes cannot be had, because their store is away or the disk full, the check waits: nobody's work is dropped for that. */
+  async #evidenceOnceThere(request: CheckRequest): Promise<CheckOutcome> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#evidence(request);
+      } catch (error) {
+        if (!isPassing(error) || this.#closed || tries >= BYTES_AWAY_TRIES_MAX) throw error;
+        await new Promise((resolve) => setTimeout(resolve, BYTES_AWAY_MS).unref());
+      }
+    }
   }
 
   async #evidence(request: CheckRequest): Promise<CheckOutcome> {
@@ -432,8 +447,10 @@ export class Coordinator {
     if (!job) return { kind: 'failed', message: 'the job has ended' };
     if (request.kind === 'verify') {
       const bytes = await this.bytesOf(result);
-      const question = { ...this.handle(job.stored, job.context), at: result.at, result: bytes, keys: request.keys };
-      return { kind: 'verified', ...(await checks.ask('verify', question, fromDisk(bytes))) };
+      return this.#withInputs(job, async (handle) => {
+        const question = { ...handle, at: result.at, result: bytes, keys: request.keys };
+        return { kind: 'verified', ...(await checks.ask('verify', question, fromDisk(bytes))) };
+      });
     }
     if (request.kind === 'opening') {
       const { salt, root, parts, at } = result;
@@ -442,10 +459,12 @@ export class Coordinator {
       const proof = await checks.ask('opening', { shape, salt, root, sample, ...bytes }, Object.values(bytes).flatMap(fromDisk));
       return proof.ok ? { kind: 'opened', claims: proof.claims } : { kind: 'mismatch', message: proof.message };
     }
-    // Copied, because a view is sent to a thread with all the memory behind it.
-    const question = { ...this.handle(job.stored, job.context), at: result.at, sample, claims: request.claims.slice(), enough: request.enough };
-    if (request.kind === 'recompute') return { kind: 'recomputed', evidence: await checks.ask('recompute', question) };
-    return { kind: 'compared', ...(await checks.ask('compare', { ...question, values: request.values.slice() })) };
+    return this.#withInputs(job, async (handle) => {
+      // Copied, because a view is sent to a thread with all the memory behind it.
+      const question = { ...handle, at: result.at, sample, claims: request.claims.slice(), enough: request.enough };
+      if (request.kind === 'recompute') return { kind: 'recomputed', evidence: await checks.ask('recompute', question) };
+      return { kind: 'compared', ...(await checks.ask('compare', { ...question, values: request.values.slice() })) };
+    });
   }
 
   async #openingOf({ id, opening }: StoredResult): Promise<Uint8Array> {
@@ -455,8 +474,14 @@ export class Coordinator {
     return bytes;
   }
 
-  handle(stored: StoredJob, job: JobContext): JobHandle {
-    return { workload: stored.workload, job, inputs: stored.inputs.map(({ name, hash }) => ({ name, path: this.#deps.blobs.path(hash) })) };
+  /** Its inputs are files that stay until `ask` is over. */
+  async #withInputs<T>({ stored, context }: Job, ask: (handle: JobHandle) => Promise<T>): Promise<T> {
+    const held = await this.#deps.blobs.hold(stored.inputs.map(({ hash }) => hash));
+    try {
+      return await ask({ workload: stored.workload, job: context, inputs: stored.inputs.map(({ name }, at) => ({ name, path: held.paths[at]! })) });
+    } finally {
+      held.release();
+    }
   }
 
   /** The bytes of a result, from memory, its row or the blob store. */

@@ -186,7 +186,8 @@ export class Jobs {
       deletedMs: null,
       promise: terms?.promise ?? null,
     };
-    const files = Object.fromEntries(Object.entries(request.files).filter(([, hash]) => blobs.touch(hash)));
+    const touched = await Promise.all(Object.entries(request.files).map(async (file) => ((await blobs.touch(file[1])) ? [file] : [])));
+    const files = Object.fromEntries(touched.flat());
     await store.jobs.create(job, holds(job), { apiKey, claim, openMax, files, quote: terms?.id ?? null }).catch((error: unknown) => {
       if (error instanceof QuoteUsed) throw quoteUsed();
       if (error instanceof RequestRepeated) throw new JobError('conflict', 'This request was sent twice at once. Ask again for the answer of the first.');
@@ -225,9 +226,9 @@ export class Jobs {
       .digest('hex');
     const { blobs } = this.#deps;
     // Whoever quotes or orders relies on them from here on: `Retention`.
-    for (const hash of Object.values(files)) blobs.touch(hash);
+    await Promise.all(Object.values(files).map((hash) => blobs.touch(hash)));
     const known = this.#prepared.get(key);
-    if (known && (await known).inputs.every(({ hash }) => blobs.touch(hash))) return known;
+    if (known && (await Promise.all((await known).inputs.map(({ hash }) => blobs.touch(hash)))).every(Boolean)) return known;
     const fresh = this.#prepareNow(spec, form, params, files);
     this.#prepared.set(key, fresh);
     fresh.catch(() => this.#prepared.delete(key));

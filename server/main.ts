@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import { Server as TlsServer } from 'node:https';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { workload } from '../shaders/registry.ts';
 import { HOUR_MS, limits, MINUTE_MS } from '../shared/limits.ts';
 import type { JobId, SiteId } from '../shared/model.ts';
@@ -44,8 +43,9 @@ import { createSockets } from './sockets/connect.ts';
 import { serveContributors } from './sockets/contribute.ts';
 import { addressOf, networkOf } from './sockets/network.ts';
 import { serveViewers } from './sockets/watch.ts';
-import { openBlobStore } from './store/blobs.ts';
 import { openStore } from './store/open.ts';
+import { openBlobs } from './store/open-blobs.ts';
+import type { S3Log } from './store/s3-client.ts';
 import { Suspensions } from './suspensions.ts';
 import { Watching } from './watching.ts';
 import { Webhooks } from './webhooks.ts';
@@ -65,7 +65,8 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   const config = await readOrExit(() => readConfig(process.env));
   const store = await openStore(config);
   const moderation = await Moderation.open(store);
-  const blobs = openBlobStore(join(config.dataDir, 'blobs'), { isBanned: (hash) => moderation.isBanned(hash) });
+  let logError: S3Log['error'] = (fields, message) => console.error(message, fields);
+  const blobs = await openBlobs(config, { isBanned: (hash) => moderation.isBanned(hash), log: { error: (...said) => logError(...said) } });
   // One core is left for the main thread; checks never wait behind the preparation of somebody's files.
   const checks = new Pool({
     threads: Math.max(1, availableParallelism() - 1),
@@ -123,6 +124,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
       config.privateSwarm ? null : networkOf(networkKey, addressOf(socket.remoteAddress ?? '', headers['x-forwarded-for'], config.trustProxy)),
   });
   const log = app.log;
+  logError = (fields, message) => log.error(fields, message);
   const coordinator = await Coordinator.open({
     store,
     blobs,

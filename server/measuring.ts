@@ -9,7 +9,7 @@ const BUSY_MS = 1000;
 export interface MeasuringDeps {
   readonly checks: Pick<Pool, 'ask'>;
   /** Undefined once the job has ended. */
-  readonly handleOf: (result: StoredResult) => JobHandle | undefined;
+  readonly handleOf: (result: StoredResult) => Omit<JobHandle, 'inputs'> | undefined;
   readonly bytesOf: (result: StoredResult) => Promise<Uint8Array>;
   /** Null: it could not be computed. */
   readonly measured: (result: StoredResult, passesWanted: number | null) => Promise<unknown>;

@@ -124,11 +124,11 @@ describe('retention', () => {
     await retention.sweep();
     expect(isHere('upload')).toBe(true);
     // A quote touches what it needs.
-    expect(blobs.touch(hashOf('quoted'))).toBe(true);
+    expect(await blobs.touch(hashOf('quoted'))).toBe(true);
     now += 2;
     await retention.sweep();
     expect([isHere('upload'), isHere('quoted')]).toEqual([false, true]);
-    expect([blobs.touch(hashOf('upload')), blobs.touch(hashOf('quoted'))]).toEqual([false, true]);
+    expect([await blobs.touch(hashOf('upload')), await blobs.touch(hashOf('quoted'))]).toEqual([false, true]);
     // The same bytes again are a new upload.
     now += limits.unusedBlobMsMax - 1;
     await put('quoted');
@@ -175,7 +175,7 @@ describe('a job that its requester deletes', () => {
 
   it('leaves what somebody else began to rely on since, without a job yet, until nobody has for a day', async () => {
     await finished(1, ['scene'], ['model']);
-    blobs.touch(hashOf('scene'));
+    await blobs.touch(hashOf('scene'));
     await put('model');
     await retention.forget(jobIdOf(1));
     expect(['scene', 'model', 'result 1'].map(isHere)).toEqual([true, true, false]);

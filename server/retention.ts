@@ -13,6 +13,8 @@ export interface RetentionDeps {
 
 const SWEEP_EVERY_MS = HOUR_MS;
 const JOBS_AT_ONCE_MAX = 100;
+/** Each takes some requests where an S3 store has them. */
+const REMOVED_AT_ONCE_MAX = 16;
 
 /**
  * Deletes bytes that nobody needs: of jobs whose time is over or whose requester wants it, and blobs that nothing has referred to for a day. A
@@ -83,6 +85,12 @@ export class Retention {
   async #remove(hashes: readonly BlobHash[], untouchedSinceMs: number): Promise<number> {
     const { store, blobs } = this.#deps;
     const needed = await store.lifecycle.needed(hashes);
-    return hashes.filter((hash) => !needed.has(hash) && blobs.remove(hash, untouchedSinceMs)).length;
+    const spare = hashes.filter((hash) => !needed.has(hash));
+    let removed = 0;
+    for (let at = 0; at < spare.length; at += REMOVED_AT_ONCE_MAX) {
+      const done = await Promise.all(spare.slice(at, at + REMOVED_AT_ONCE_MAX).map((hash) => blobs.remove(hash, untouchedSinceMs)));
+      removed += done.filter(Boolean).length;
+    }
+    return removed;
   }
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { createInterface } from 'node:readline';
@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { limits, MIB } from '../shared/limits.ts';
 import type { OwnerId } from '../shared/model.ts';
 import { openBlobStore } from './store/blobs.ts';
+import { TEMPORARY_MS_MAX } from './store/hashed-file.ts';
 import type { BlobStore } from './store/store.ts';
 import { temporaryFolder } from './store/testing.ts';
 import { UPLOAD_MS_MAX, UploadError, Uploads } from './uploads.ts';
@@ -21,7 +22,11 @@ let now: number;
 let uploads: Uploads;
 
 const open = (): Promise<Uploads> => Uploads.open({ folder: join(folder.path, 'uploads'), blobs, clock: () => now, randomBytes });
-const filesHere = (): string[] => readdirSync(join(folder.path, 'uploads')).sort();
+/** Without whose they are. */
+const filesHere = (): string[] =>
+  readdirSync(join(folder.path, 'uploads'))
+    .filter((name) => !/\.[0-9a-f]{32}$/.test(name))
+    .sort();
 
 beforeEach(async () => {
   now = Date.UTC(2026, 0, 1);
@@ -144,11 +149,14 @@ test('an upload is its owner’s, in one place, and one sender’s at a time', a
   const gate = new Promise<void>((resolve) => {
     go = resolve;
   });
+  const begun = Promise.withResolvers<void>();
   async function* slow() {
+    begun.resolve();
     yield new Uint8Array(10);
     await gate;
   }
   const first = uploads.append(ada, id, 0, slow());
+  await begun.promise;
   expect(await why(uploads.append(ada, id, 0, pieces(new Uint8Array(10))))).toBe('busy');
   expect(await why(uploads.remove(ada, id))).toBe('busy');
   go();
@@ -189,9 +197,14 @@ test('what rests for a day is removed, and so is what is no upload', async () =>
   expect(filesHere()).toEqual([`${fresh.id}.json`, `${fresh.id}.part`]);
   expect(await why(uploads.get(ada, kept.id))).toBe('unknown');
   uploads.close();
-  for (const name of ['u_aaaaaaaaaaaaaaaa.part', 'u_bbbbbbbbbbbbbbbb.json', `${fresh.id}.json.new`])
-    writeFileSync(join(folder.path, 'uploads', name), '{"id": "u_bbbbbbbbbbbbbbbb", "owner":');
+  // What another coordinator begins just now may look the same, so it stays for an hour.
+  const rests = ['u_aaaaaaaaaaaaaaaa.part', 'u_bbbbbbbbbbbbbbbb.json'].map((name) => join(folder.path, 'uploads', name));
+  for (const path of rests) writeFileSync(path, '{"id": "u_bbbbbbbbbbbbbbbb", "length":');
   uploads = await open();
+  expect(filesHere()).toHaveLength(4);
+  const long = (Date.now() - TEMPORARY_MS_MAX) / 1000 - 1;
+  for (const path of rests) utimesSync(path, long, long);
+  await uploads.sweep();
   expect(filesHere()).toEqual([`${fresh.id}.json`, `${fresh.id}.part`]);
   expect(statSync(join(folder.path, 'uploads', `${fresh.id}.part`)).mode & 0o777).toBe(0o600);
 });
@@ -200,4 +213,63 @@ test('unfinished ones of one owner are capped', async () => {
   for (let count = 0; count < limits.unfinishedUploadsPerOwnerMax; count++) await uploads.create(ada, 1, null);
   expect(await why(uploads.create(ada, 1, null))).toBe('tooMany');
   await uploads.create(bob, 1, null);
+});
+
+test('at any coordinator it goes on, but at one at a time', async () => {
+  const bytes = randomBytes(3000);
+  const other = await open();
+  try {
+    const { id } = await uploads.create(ada, 3000, null);
+    await other.append(ada, id, 0, pieces(bytes.subarray(0, 1000)));
+    const go = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    async function* slow() {
+      begun.resolve();
+      yield bytes.subarray(1000, 2000);
+      await go.promise;
+    }
+    const first = uploads.append(ada, id, 1000, slow());
+    await begun.promise;
+    expect(await why(other.append(ada, id, 1000, pieces(bytes.subarray(1000))))).toBe('busy');
+    expect(await why(other.remove(ada, id))).toBe('busy');
+    await other.sweep();
+    go.resolve();
+    expect((await first).offset).toBe(2000);
+    await other.changeOwner(ada, bob);
+    expect((await uploads.append(bob, id, 2000, pieces(bytes.subarray(2000)))).hash).toBe(sha256(bytes));
+    expect((await other.get(bob, id)).hash).toBe(sha256(bytes));
+  } finally {
+    other.close();
+  }
+});
+
+test('a coordinator that was taken for dead and wakes up neither spoils the upload nor hears that it went on', async () => {
+  const bytes = randomBytes(3000);
+  const { id } = await uploads.create(ada, 3000, null);
+  await uploads.append(ada, id, 0, pieces(bytes.subarray(0, 1000)));
+  const go = Promise.withResolvers<void>();
+  async function* asleep() {
+    yield randomBytes(500);
+    await go.promise;
+    yield randomBytes(500);
+  }
+  const sleeper = why(uploads.append(ada, id, 1000, asleep()));
+  await expect.poll(() => statSync(join(folder.path, 'uploads', `${id}.part`)).size).toBe(1500);
+  // Its machine stands still, and another one's clock goes on.
+  const lock = join(folder.path, 'uploads', `${id}.lock`, '1');
+  const [token] = readFileSync(lock, 'utf8').split('\n');
+  writeFileSync(lock, `${token}\nanother-machine\n1\n`);
+  now += limits.uploadStallMsMax + 1000;
+  const before = (now - limits.uploadStallMsMax) / 1000 - 1;
+  utimesSync(lock, before, before);
+  const other = await open();
+  async function* rest() {
+    yield bytes.subarray(1000, 2000);
+    go.resolve();
+    expect(await sleeper).toBe('busy');
+    yield bytes.subarray(2000);
+  }
+  expect((await other.append(ada, id, 1000, rest())).hash).toBe(sha256(bytes));
+  other.close();
+  expect(filesHere()).toEqual([`${id}.json`]);
 });

@@ -1,15 +1,16 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { copyFile, type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { DAY_MS, HOUR_MS, limits, MIB } from '../shared/limits.ts';
 import type { BlobHash, OwnerId } from '../shared/model.ts';
 import { blobHash } from '../shared/schemas.ts';
+import { type FileLock, takeLock } from './file-lock.ts';
 import { newUploadId } from './ids.ts';
-import { BlobBanned, synchronise } from './store/blobs.ts';
-import { BlobMismatch, type BlobStore } from './store/store.ts';
+import { BlobBanned, BlobMismatch, type BlobStore } from './store/blob-store.ts';
+import { isMissing, synchronise, TEMPORARY_MS_MAX } from './store/hashed-file.ts';
 
 /** How long an upload may rest before it is removed. */
 export const UPLOAD_MS_MAX = DAY_MS;
@@ -17,13 +18,14 @@ export const UPLOAD_MS_MAX = DAY_MS;
 const DURABLE_EVERY_BYTES = 4 * MIB;
 const SWEEP_EVERY_MS = HOUR_MS;
 
-/** An upload as its file of particulars says. */
+/** An upload as its file of particulars says. Whose it is, is told by a file beside it, because that changes while somebody receives. */
 const particulars = Type.Object({
   id: Type.String({ pattern: '^u_[A-Za-z0-9_-]{16}$' }),
-  owner: Type.String(),
   length: Type.Integer({ minimum: 0, maximum: limits.uploadBytesMax }),
   /** Bytes that are on disk. */
   offset: Type.Integer({ minimum: 0 }),
+  /** The file that has them. */
+  part: Type.String({ pattern: '^u_[A-Za-z0-9_.-]{16,80}$' }),
   /** What its sender says that the whole will be. */
   expected: Type.Union([blobHash, Type.Null()]),
   /** What its sender says of it, as it came. */
@@ -32,6 +34,7 @@ const particulars = Type.Object({
   hash: Type.Union([blobHash, Type.Null()]),
   touchedMs: Type.Number(),
 });
+type State = Static<typeof particulars>;
 
 export interface Upload {
   readonly id: string;
@@ -55,22 +58,11 @@ export class UploadError extends Error {
   }
 }
 
-interface State {
-  readonly id: string;
-  owner: OwnerId;
-  readonly length: number;
-  offset: number;
-  readonly expected: BlobHash | null;
-  readonly metadata: string | null;
-  hash: BlobHash | null;
-  touchedMs: number;
-  busy: boolean;
-  /** Particulars are written one after the other. */
-  noted: Promise<void>;
-}
-
 export interface UploadsDeps {
-  /** Holds two files for each upload: `<id>.part` with its bytes and `<id>.json` with its particulars. */
+  /**
+   * Shared by all coordinators of one database. Holds for each upload `<id>.part` with its bytes, `<id>.json` with its particulars, and an empty file
+   * `<id>.<digest of its owner>`; while somebody receives, also a lock.
+   */
   readonly folder: string;
   readonly blobs: BlobStore;
   readonly clock: () => number;
@@ -78,9 +70,9 @@ export interface UploadsDeps {
 }
 
 /**
- * Uploads that go on where they were, also after the coordinator was killed. Bytes are written as they come; every few mebibytes, and at the end
- * of a request however it ends, they are synchronised and the offset behind them is written. What counts is that offset: bytes beyond it are
- * cut off when the upload goes on.
+ * Uploads that go on where they were, also after the coordinator was killed, and at another coordinator. Bytes are written as they come; every few
+ * mebibytes, and at the end of a request however it ends, they are synchronised and the offset behind them is written. What counts is that offset:
+ * bytes beyond it are cut off when the upload goes on. Nothing of it is in memory between two requests.
  *
  *   created -> [ receiving <-> resting ] -> a blob -> forgotten a day later
  *                     |
@@ -88,29 +80,16 @@ export interface UploadsDeps {
  */
 export class Uploads {
   readonly #deps: UploadsDeps;
-  readonly #uploads: Map<string, State>;
   readonly #timer: NodeJS.Timeout;
 
-  private constructor(deps: UploadsDeps, uploads: Map<string, State>) {
+  private constructor(deps: UploadsDeps) {
     this.#deps = deps;
-    this.#uploads = uploads;
-    this.#timer = setInterval(() => void this.sweep(), SWEEP_EVERY_MS);
+    this.#timer = setInterval(() => void this.sweep().catch(() => undefined), SWEEP_EVERY_MS);
   }
 
-  /** Reads back what an earlier process left. */
   static async open(deps: UploadsDeps): Promise<Uploads> {
-    const uploads = new Map<string, State>();
     await mkdir(deps.folder, { recursive: true, mode: 0o700 });
-    const names = await readdir(deps.folder);
-    for (const name of names) {
-      if (!name.endsWith('.json')) continue;
-      const read = parsed(await readFile(join(deps.folder, name), 'utf8'));
-      if (Value.Check(particulars, read) && `${read.id}.json` === name)
-        uploads.set(read.id, { ...read, owner: read.owner as OwnerId, busy: false, noted: Promise.resolve() });
-    }
-    // A half-written file of particulars, or bytes whose particulars are gone.
-    for (const name of names) if (!uploads.has(name.replace(/\.(json|part)$/, ''))) await rm(join(deps.folder, name), { force: true });
-    const opened = new Uploads(deps, uploads);
+    const opened = new Uploads(deps);
     await opened.sweep();
     return opened;
   }
@@ -121,70 +100,105 @@ export class Uploads {
 
   /** Throws `UploadError` when the owner has too many unfinished ones. */
   async create(owner: OwnerId, length: number, expected: BlobHash | null, metadata: string | null = null): Promise<Upload> {
-    const unfinished = [...this.#uploads.values()].filter((each) => each.owner === owner && each.hash === null).length;
-    if (unfinished >= limits.unfinishedUploadsPerOwnerMax) throw new UploadError('tooMany', 'Too many uploads are unfinished. Finish or delete one.');
+    const his = await Promise.all((await this.#idsOf(owner)).map((id) => this.#read(id)));
+    if (his.filter((state) => state?.hash === null).length >= limits.unfinishedUploadsPerOwnerMax)
+      throw new UploadError('tooMany', 'Too many uploads are unfinished. Finish or delete one.');
     const id = newUploadId(this.#deps.randomBytes);
-    const touchedMs = this.#deps.clock();
-    const state: State = { id, owner, length, offset: 0, expected, metadata, hash: null, touchedMs, busy: false, noted: Promise.resolve() };
-    this.#uploads.set(id, state);
+    const state: State = { id, length, offset: 0, part: `${id}.part`, expected, metadata, hash: null, touchedMs: this.#deps.clock() };
     try {
-      await (await open(this.#partOf(id), 'wx', 0o600)).close();
-      await this.#note(state);
+      await (await open(this.#path(state.part), 'wx', 0o600)).close();
+      await this.#write(state);
+      await (await open(this.#ownOf(owner, id), 'wx', 0o600)).close();
+      await synchronise(this.#deps.folder);
     } catch (error) {
-      await this.#forget(state);
+      await this.#forget(id);
       throw error;
     }
-    return this.#view(state);
+    return view(state);
   }
 
   /** Throws `UploadError` when it is not there for this owner. One that was whole when the process ended becomes a blob first. */
   async get(owner: OwnerId, id: string): Promise<Upload> {
-    const { offset, length, hash, busy } = this.#own(owner, id);
-    return offset === length && hash === null && !busy ? this.append(owner, id, offset, none()) : this.#view(this.#own(owner, id));
+    const state = await this.#own(owner, id);
+    if (state.offset < state.length || state.hash !== null) return view(state);
+    return this.append(owner, id, state.offset, none()).catch((error: unknown) => {
+      // Whoever receives it makes it one.
+      if (error instanceof UploadError && error.why === 'busy') return view(state);
+      throw error;
+    });
   }
 
   /**
    * Adds bytes behind `offset`. `sha256`: of these bytes; when they have another, none of them counts. Once all are there they are a blob. Throws
    * `UploadError`, or `BlobMismatch` when the whole is not what was announced; then the upload is gone.
    */
-  async append(owner: OwnerId, id: string, offset: number, source: AsyncIterable<Uint8Array>, sha256?: Uint8Array): Promise<Upload> {
-    const state = this.#own(owner, id);
-    if (state.busy) throw new UploadError('busy', 'Somebody is sending this upload.');
-    if (offset !== state.offset) throw new UploadError('elsewhere', `${state.offset} bytes of this upload are here.`);
-    if (state.hash !== null) return this.#view(state);
-    state.busy = true;
-    try {
-      await this.#receive(state, source, sha256);
-      if (state.offset === state.length) await this.#finish(state);
-      return this.#view(state);
-    } finally {
-      state.busy = false;
-    }
+  append(owner: OwnerId, id: string, offset: number, source: AsyncIterable<Uint8Array>, sha256?: Uint8Array): Promise<Upload> {
+    return this.#alone(owner, id, async (state, lock) => {
+      if (offset !== state.offset) throw new UploadError('elsewhere', `${state.offset} bytes of this upload are here.`);
+      if (state.hash !== null) return view(state);
+      if (lock.mayHaveRival) await this.#moveAway(state, lock);
+      await this.#receive(state, lock, source, sha256);
+      if (state.offset === state.length) await this.#finish(state, lock);
+      return view(state);
+    });
   }
 
   async remove(owner: OwnerId, id: string): Promise<void> {
-    const state = this.#own(owner, id);
-    if (state.busy) throw new UploadError('busy', 'Somebody is sending this upload.');
-    await this.#forget(state);
+    await this.#alone(owner, id, () => this.#forget(id));
   }
 
   /** Whoever signs in takes his unfinished uploads along. */
   async changeOwner(from: OwnerId, to: OwnerId): Promise<void> {
-    for (const state of this.#uploads.values()) {
-      if (state.owner !== from) continue;
-      state.owner = to;
-      await this.#note(state);
+    for (const id of await this.#idsOf(from)) await rename(this.#ownOf(from, id), this.#ownOf(to, id)).catch(unlessMissing);
+    await synchronise(this.#deps.folder);
+  }
+
+  /** Removes what has rested for too long, and what is no upload and has not become one for an hour. */
+  async sweep(): Promise<void> {
+    const before = this.#deps.clock() - UPLOAD_MS_MAX;
+    for (const id of new Set((await readdir(this.#deps.folder)).map((name) => name.split('.')[0] ?? ''))) {
+      const state = await this.#read(id);
+      if (state ? state.touchedMs > before : await this.#isYoung(id)) continue;
+      const lock = await this.#lock(id);
+      // Somebody may have gone on with it a moment ago.
+      if (lock && ((await this.#read(id))?.touchedMs ?? 0) <= before) await this.#forget(id);
+      await lock?.release();
     }
   }
 
-  /** Removes what has rested for too long. */
-  async sweep(): Promise<void> {
-    const before = this.#deps.clock() - UPLOAD_MS_MAX;
-    for (const state of [...this.#uploads.values()]) if (!state.busy && state.touchedMs <= before) await this.#forget(state);
+  async #isYoung(id: string): Promise<boolean> {
+    const files = await Promise.all((await this.#filesOf(id)).map((name) => stat(this.#path(name)).catch(() => undefined)));
+    return files.some((file) => file && file.mtimeMs > Date.now() - TEMPORARY_MS_MAX);
   }
 
-  async #receive(state: State, source: AsyncIterable<Uint8Array>, sha256: Uint8Array | undefined): Promise<void> {
-    const file = await open(this.#partOf(state.id), 'r+');
+  /** Does it while no other request, here or at another coordinator, has this upload. */
+  async #alone<T>(owner: OwnerId, id: string, act: (state: State, lock: FileLock) => Promise<T>): Promise<T> {
+    await this.#own(owner, id);
+    const lock = await this.#lock(id);
+    if (!lock) throw new UploadError('busy', 'Somebody is sending this upload.');
+    try {
+      return await act(await this.#own(owner, id), lock);
+    } finally {
+      await lock.release();
+    }
+  }
+
+  /** A sender that brings nothing is cut off before its lock is stale. */
+  #lock(id: string): Promise<FileLock | null> {
+    return takeLock(this.#path(`${id}.lock`), { clock: this.#deps.clock, staleMs: limits.uploadStallMsMax });
+  }
+
+  /** A coordinator that was taken for dead may go on writing into the file that it has open: it goes on in one that nobody reads. */
+  async #moveAway(state: State, lock: FileLock): Promise<void> {
+    const old = this.#path(state.part);
+    state.part = `${state.id}.${randomUUID()}.part`;
+    await copyFile(old, this.#path(state.part));
+    await this.#note(state, lock);
+    await rm(old, { force: true });
+  }
+
+  async #receive(state: State, lock: FileLock, source: AsyncIterable<Uint8Array>, sha256: Uint8Array | undefined): Promise<void> {
+    const file = await open(this.#path(state.part), 'r+');
     const hash = createHash('sha256');
     let end = state.offset;
     try {
@@ -195,65 +209,77 @@ export class Uploads {
         for (let at = 0; at < chunk.byteLength; ) at += (await file.write(chunk, at, chunk.byteLength - at, end + at)).bytesWritten;
         end += chunk.byteLength;
         // With a checksum nothing counts before all of it has come.
-        if (sha256 === undefined && end - state.offset >= DURABLE_EVERY_BYTES) await this.#reach(state, file, end);
+        if (sha256 === undefined && end - state.offset >= DURABLE_EVERY_BYTES) await this.#reach(state, lock, file, end);
       }
       if (sha256 !== undefined && !hash.digest().equals(sha256))
         throw new UploadError('checksum', 'The bytes do not have the checksum that was sent with them.');
-      await this.#reach(state, file, end);
+      await this.#reach(state, lock, file, end);
     } catch (error) {
       // What came before the connection broke is as good as any.
-      if (!(error instanceof UploadError) && sha256 === undefined) await this.#reach(state, file, end);
+      if (!(error instanceof UploadError) && sha256 === undefined) await this.#reach(state, lock, file, end);
       throw error;
     } finally {
       await file.close();
     }
   }
 
-  async #reach(state: State, file: FileHandle, end: number): Promise<void> {
+  async #reach(state: State, lock: FileLock, file: FileHandle, end: number): Promise<void> {
     if (end === state.offset) return;
     await file.datasync();
     state.offset = end;
     state.touchedMs = this.#deps.clock();
-    await this.#note(state);
+    await this.#note(state, lock);
   }
 
-  async #finish(state: State): Promise<void> {
+  async #finish(state: State, lock: FileLock): Promise<void> {
     const { blobs } = this.#deps;
     const options = { bytesMax: limits.uploadBytesMax, ...(state.expected === null ? {} : { expected: state.expected }) };
     try {
-      const { hash } = await blobs.put(createReadStream(this.#partOf(state.id)), options);
+      const { hash } = await blobs.put(createReadStream(this.#path(state.part)), options);
       state.hash = hash;
     } catch (error) {
       // Sent again it would be no other.
-      if (error instanceof BlobMismatch || error instanceof BlobBanned) await this.#forget(state);
+      if (error instanceof BlobMismatch || error instanceof BlobBanned) await this.#forget(state.id);
       throw error;
     }
     // It is remembered for who did not hear the answer; its bytes lie in the blob now.
-    await this.#note(state);
-    await rm(this.#partOf(state.id), { force: true });
+    await this.#note(state, lock);
+    await rm(this.#path(state.part), { force: true });
   }
 
-  #own(owner: OwnerId, id: string): State {
-    const state = this.#uploads.get(id);
-    if (!state || state.owner !== owner) throw new UploadError('unknown', 'There is no such upload.');
+  async #own(owner: OwnerId, id: string): Promise<State> {
+    const state = existsSync(this.#ownOf(owner, id)) ? await this.#read(id) : undefined;
+    if (!state) throw new UploadError('unknown', 'There is no such upload.');
     return state;
   }
 
-  #partOf(id: string): string {
-    return join(this.#deps.folder, `${id}.part`);
+  /** Undefined for what is no upload of ours. */
+  async #read(id: string): Promise<State | undefined> {
+    const read = parsed(await readFile(this.#path(`${id}.json`), 'utf8').catch(() => ''));
+    return Value.Check(particulars, read) && read.id === id ? read : undefined;
   }
 
-  #noteOf(id: string): string {
-    return join(this.#deps.folder, `${id}.json`);
+  async #idsOf(owner: OwnerId): Promise<string[]> {
+    const end = `.${keyOf(owner)}`;
+    return (await readdir(this.#deps.folder)).filter((name) => name.endsWith(end)).map((name) => name.slice(0, -end.length));
   }
 
-  #note(state: State): Promise<void> {
-    state.noted = state.noted.catch(() => undefined).then(() => this.#write(state));
-    return state.noted;
+  #ownOf(owner: OwnerId, id: string): string {
+    return this.#path(`${id}.${keyOf(owner)}`);
   }
 
-  async #write({ busy: _, noted: __, ...state }: State): Promise<void> {
-    const path = this.#noteOf(state.id);
+  #path(name: string): string {
+    return join(this.#deps.folder, name);
+  }
+
+  /** Throws `UploadError` when others have taken us for dead and go on themselves. */
+  async #note(state: State, lock: FileLock): Promise<void> {
+    if (!(await lock.isMine())) throw new UploadError('busy', 'This upload goes on at another coordinator.');
+    await this.#write(state);
+  }
+
+  async #write(state: State): Promise<void> {
+    const path = this.#path(`${state.id}.json`);
     const file = await open(`${path}.new`, 'w', 0o600);
     try {
       await file.writeFile(JSON.stringify(state));
@@ -265,15 +291,34 @@ export class Uploads {
     await synchronise(this.#deps.folder);
   }
 
-  async #forget({ id }: State): Promise<void> {
-    this.#uploads.delete(id);
-    await rm(this.#noteOf(id), { force: true });
-    await rm(this.#partOf(id), { force: true });
+  async #filesOf(id: string): Promise<string[]> {
+    return (await readdir(this.#deps.folder)).filter((name) => name.startsWith(`${id}.`) && name !== `${id}.lock`);
   }
 
-  #view({ id, length, offset, metadata, hash, touchedMs }: State): Upload {
-    return { id, length, offset, metadata, hash, expiresMs: touchedMs + UPLOAD_MS_MAX };
+  /** Its particulars first: without them it is none. */
+  async #forget(id: string): Promise<void> {
+    await rm(this.#path(`${id}.json`), { force: true });
+    for (const name of await this.#filesOf(id)) await rm(this.#path(name), { force: true });
   }
+}
+
+const view = ({ id, length, offset, metadata, hash, touchedMs }: State): Upload => ({
+  id,
+  length,
+  offset,
+  metadata,
+  hash: hash as BlobHash | null,
+  expiresMs: touchedMs + UPLOAD_MS_MAX,
+});
+
+const OWNER_KEY_CHARS = 32;
+
+/** Owners in a form that any file system takes. */
+const keyOf = (owner: OwnerId): string => createHash('sha256').update(owner).digest('hex').slice(0, OWNER_KEY_CHARS);
+
+/** Another request was faster. */
+function unlessMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
 }
 
 async function* none(): AsyncGenerator<Uint8Array> {}

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { openingBytesMax } from '../../shared/commitment.ts';
 import { resultBytes } from '../../shared/formats.ts';
+import { KIB } from '../../shared/limits.ts';
 import * as schemas from '../../shared/schemas.ts';
 import type { Coordinator } from '../coordinator.ts';
 import { JobError } from '../jobs.ts';
@@ -14,6 +15,9 @@ export interface BlobRouteDeps {
   readonly clock: () => number;
 }
 
+/** Below this a second connection costs more than what it saves us. */
+const ELSEWHERE_BYTES_MIN = 256 * KIB;
+
 const path = Type.Object({ hash: schemas.blobHash });
 const getBlob = {
   operationId: 'getBlob',
@@ -21,7 +25,11 @@ const getBlob = {
   summary: 'Download bytes by their hash',
   description: 'A download that broke off goes on with `Range: bytes=<from>-`.',
   params: path,
-  response: { 200: bytesOf('All of them.'), 206: bytesOf('From there on.') },
+  response: {
+    200: bytesOf('All of them.'),
+    206: bytesOf('From there on.'),
+    307: Type.Null({ description: 'They are to be had at this address for some minutes.' }),
+  },
 };
 
 /**
@@ -35,6 +43,9 @@ export const blobRoutes =
       const { hash } = request.params;
       const size = await blobs.size(hash);
       if (size === undefined) throw new JobError('not_found', 'There is no such blob.');
+      // Small ones are sooner here than an answer that sends elsewhere.
+      const address = size >= ELSEWHERE_BYTES_MIN ? await blobs.address(hash) : null;
+      if (address !== null) return reply.header('cache-control', `private, max-age=${address.seconds}`).redirect(address.url, 307);
       // A large input goes on where its download broke off. Any other kind of range may be ignored (RFC 9110, 14.2).
       const from = Number(/^bytes=(\d{1,15})-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
       const isRest = from > 0 && from < size;
@@ -44,7 +55,7 @@ export const blobRoutes =
         .header('cache-control', 'public, max-age=31536000, immutable')
         .header('content-length', isRest ? size - from : size)
         .type('application/octet-stream')
-        .send(blobs.stream(hash, isRest ? from : 0));
+        .send(await blobs.stream(hash, isRest ? from : 0));
     });
 
     app.put('/blobs/:hash', { schema: { params: path }, config: { rateLimit: false } }, async (request) => {

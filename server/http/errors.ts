@@ -9,8 +9,8 @@ import { CommitFailed } from '../coordinator.ts';
 import { JobError } from '../jobs.ts';
 import { MoneyError } from '../money.ts';
 import { BudgetExceeded } from '../store/api-keys.ts';
-import { BlobBanned } from '../store/blobs.ts';
-import { BlobMismatch, BlobTooLarge, InsufficientCredits } from '../store/store.ts';
+import { BlobBanned, isDiskFull } from '../store/blob-store.ts';
+import { BlobMismatch, BlobsUnavailable, BlobTooLarge, InsufficientCredits } from '../store/store.ts';
 
 /** What a refusal says beside its body. */
 interface ErrorDetails {
@@ -86,7 +86,8 @@ function expected(error: unknown): Problem | undefined {
   if (error instanceof BlobBanned) return answer('forbidden', 'The operator does not accept this file. The page /policy says what is not accepted.', 'hash');
   if (error instanceof BlobMismatch) return answer('bad_input', `${error.message}.`, 'hash', undefined, WRONG_CONTENT);
   if (error instanceof FormatError) return answer('bad_input', `${error.message}.`);
-  if (error instanceof CommitFailed || error instanceof PoolBusy) return answer('busy', error.message);
+  if (error instanceof CommitFailed || error instanceof PoolBusy || error instanceof BlobsUnavailable) return answer('busy', error.message);
+  if (isDiskFull(error)) return answer('busy', 'The coordinator’s disk is full. It was logged; try again later.');
   return undefined;
 }
 
@@ -150,7 +151,7 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
   const known = error.validation
     ? invalid(error.validation as unknown as readonly TLocalizedValidationError[])
     : (expected(error) ?? (request.raw.aborted ? answer('bad_input', 'The request broke off.') : ofFramework(error)));
-  if (!known) request.log.error({ err: error }, 'a request failed');
+  if (!known || isDiskFull(error)) request.log.error({ err: error }, 'a request failed');
   const body = known ?? answer('internal', 'Something went wrong here; it was logged.');
   const more = error instanceof HttpError ? error.more : {};
   const challenge = more.challenge ?? (body.status === 401 ? CHALLENGE : undefined);

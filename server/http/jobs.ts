@@ -173,6 +173,6 @@ function addDownloads(app: App, { jobs, blobs, sessions }: JobRouteDeps): void {
       .header('cache-control', 'private, no-cache')
       .header('content-disposition', `attachment; filename="${name}"`)
       .header('content-length', await blobs.size(hash))
-      .send(blobs.stream(hash));
+      .send(await blobs.stream(hash));
   });
 }

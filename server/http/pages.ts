@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { siteId } from '../../shared/schemas.ts';
-import type { Store, StoredSite } from '../store/store.ts';
+import type { StoredSite } from '../store/store.ts';
 import type { AppDeps } from './deps.ts';
 import { HttpError } from './errors.ts';
 import { allowFraming, EMBEDDED } from './security.ts';
@@ -30,7 +30,7 @@ const plainText = (reply: FastifyReply, status: number, text: string): FastifyRe
 const wantsPage = ({ method, headers }: FastifyRequest): boolean => method === 'GET' && (headers.accept ?? '').includes('text/html');
 
 /** The built pages: one page for all addresses of ours, the widget's loader, and its pages for each site. */
-export async function addPages(app: FastifyInstance, { store, clientFolder = defaultClientFolder }: AppDeps): Promise<void> {
+export async function addPages(app: FastifyInstance, { store, config, clientFolder = defaultClientFolder }: AppDeps): Promise<void> {
   const built = existsSync(join(clientFolder, 'index.html'));
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, async (request, reply) => {
     if (built && wantsPage(request)) return reply.code(404).sendFile('index.html');
@@ -59,17 +59,17 @@ export async function addPages(app: FastifyInstance, { store, clientFolder = def
     },
   });
   for (const page of pages) app.get(page, async (_request, reply) => reply.sendFile('index.html'));
-  addWidgetPages(app, store);
+  addWidgetPages(app, { store, config });
 }
 
-function addWidgetPages(app: FastifyInstance, store: Store): void {
+function addWidgetPages(app: FastifyInstance, { store, config }: Pick<AppDeps, 'store' | 'config'>): void {
   const typed = app.withTypeProvider<TypeBoxTypeProvider>();
   const siteOf = async (id: string | undefined): Promise<StoredSite | undefined> => (isSiteId(id) ? store.people.site(id) : undefined);
 
   typed.get('/widget/frame', { schema: { querystring: widgetQuery } }, async (request, reply) => {
     const site = await siteOf(request.query.site);
     if (!site) return plainText(reply, 404, NO_SITE);
-    allowFraming(reply, site.origin);
+    allowFraming(config, reply, site.origin);
     return reply.sendFile('widget/frame.html');
   });
 

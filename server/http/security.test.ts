@@ -7,6 +7,7 @@ import { FormatError } from '../../shared/formats.ts';
 import { limits } from '../../shared/limits.ts';
 import { InputError } from '../../shared/workload.ts';
 import { PoolBusy } from '../checks/pool.ts';
+import { readConfig } from '../config.ts';
 import { JobError } from '../jobs.ts';
 import { BlobMismatch, BlobTooLarge, InsufficientCredits } from '../store/store.ts';
 import { HttpError } from './errors.ts';
@@ -275,3 +276,23 @@ test('a real connection: an upload that is too large is answered, not cut off', 
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
     socket.destroy();
   }));
+
+const S3 = {
+  S3_ENDPOINT: 'http://store:3900',
+  S3_PUBLIC_ENDPOINT: 'https://files.example',
+  S3_BUCKET: 'abc',
+  S3_REGION: 'r',
+  S3_ACCESS_KEY_ID: 'k',
+  S3_SECRET_ACCESS_KEY: 's',
+};
+
+test('pages may fetch where large blobs are sent from, and nowhere else', () =>
+  withApp(
+    async ({ app }) => {
+      const { headers } = await app.inject('/healthz');
+      const allowed = String(headers['content-security-policy']).split('; ');
+      expect(allowed).toContain("connect-src 'self' https://files.example ws://localhost:*");
+      expect(allowed.filter((each) => each.includes('files.example'))).toHaveLength(1);
+    },
+    { config: { s3: { ...readConfig(S3).s3! } } },
+  ));

@@ -74,7 +74,7 @@ export function refuseUnlessOwnPage(config: OriginConfig, request: FastifyReques
  * preview; unlike `unsafe-eval` its word lets no text become a script. Wallets on Android are apps, which listen on a port of the device
  * (Mobile Wallet Adapter 2.0, "Local association"); pages that others may frame talk to none.
  */
-const policy = (frameAncestors: string, connects = "'self'"): string =>
+const policy = (frameAncestors: string, connects: string): string =>
   [
     "default-src 'self'",
     "script-src 'self' 'wasm-unsafe-eval'",
@@ -89,11 +89,14 @@ const policy = (frameAncestors: string, connects = "'self'"): string =>
     `frame-ancestors ${frameAncestors}`,
   ].join('; ');
 
+/** Ourselves, and where we send them for large blobs. */
+const connectsTo = (s3: Config['s3']): string => (s3?.publicEndpoint ? `'self' ${s3.publicEndpoint}` : "'self'");
+
 /** Lets pages of one origin, our own, and no others show this page in a frame; also those that demand embedding policies (COEP). */
-export function allowFraming(reply: FastifyReply, origin: string): void {
+export function allowFraming({ s3 }: Pick<Config, 's3'>, reply: FastifyReply, origin: string): void {
   reply.raw.removeHeader('x-frame-options');
   reply
-    .header('content-security-policy', policy(`'self' ${origin}`))
+    .header('content-security-policy', policy(`'self' ${origin}`, connectsTo(s3)))
     .header('cross-origin-resource-policy', 'cross-origin')
     .header('cross-origin-embedder-policy', EMBEDDED);
 }
@@ -102,7 +105,7 @@ export function allowFraming(reply: FastifyReply, origin: string): void {
 export const EMBEDDED = 'require-corp';
 
 /** Origin checks and headers on every answer. */
-export async function secure(app: FastifyInstance, config: Pick<Config, 'publicOrigin' | 'tls'>): Promise<void> {
+export async function secure(app: FastifyInstance, config: Pick<Config, 'publicOrigin' | 'tls' | 's3'>): Promise<void> {
   await app.register(helmet, {
     contentSecurityPolicy: false,
     // Wallets open popups that must be able to talk back.
@@ -113,7 +116,7 @@ export async function secure(app: FastifyInstance, config: Pick<Config, 'publicO
     strictTransportSecurity:
       config.publicOrigin?.startsWith('https:') && config.tls !== 'own' ? { maxAge: (365 * DAY_MS) / SECOND_MS, includeSubDomains: false } : false,
   });
-  const framedByNobody = policy("'none'", "'self' ws://localhost:*");
+  const framedByNobody = policy("'none'", `${connectsTo(config.s3)} ws://localhost:*`);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('content-security-policy', framedByNobody);
     refuseForeign(config, request);

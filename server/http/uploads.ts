@@ -90,8 +90,10 @@ export const uploadRoutes =
     }
 
     async function refuseWithoutRoom(): Promise<void> {
-      const { bavail, bsize } = await statfs(config.dataDir);
-      if (bavail * bsize < FREE_BYTES_MIN) throw new HttpError('busy', 'The coordinator’s disk is nearly full. Tell its operator.');
+      for (const folder of new Set([config.dataDir, config.uploadsDir])) {
+        const { bavail, bsize } = await statfs(folder);
+        if (bavail * bsize < FREE_BYTES_MIN) throw new HttpError('busy', 'The coordinator’s disk is nearly full. Tell its operator.');
+      }
     }
 
     /** Whose request it is, once it is one of the protocol. */

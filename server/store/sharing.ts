@@ -251,7 +251,7 @@ export class SqlSharing implements SharingStore {
         .select((eb) => eb.fn.count<number>('contributor').distinct().as('contributors'))
         .where('job', '=', id)
         .executeTakeFirstOrThrow();
-      await exclusively<Tables>(trx, 'ledger');
+      await exclusively(trx, 'ledger');
       const account = await trx.selectFrom('accounts').selectAll().where('id', '=', `job/${id}`).where('unit', '=', job.unit).executeTakeFirst();
       const ends = end(job, account ? available(account) : 0n, figures, contributors);
       await writeJobEnd(trx, ends.ended);
@@ -280,7 +280,7 @@ export class SqlSharing implements SharingStore {
   async tell(epoch: number, kind: NoticeKind, subject: string): Promise<void> {
     await inTransaction(this.#db, async (trx) => {
       // In the order of their commits: whoever has read up to one has not missed an earlier one.
-      await exclusively<Tables>(trx, 'notices');
+      await exclusively(trx, 'notices');
       await trx
         .insertInto('notices')
         .values({ epoch, kind, subject, at_ms: nowMs(trx) })

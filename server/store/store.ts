@@ -32,7 +32,7 @@ import type { QuoteStore } from './quotes.ts';
 import type { ShareFigures, SharingStore } from './sharing-store.ts';
 import type { WebhookStore } from './webhooks.ts';
 
-export { BlobMismatch, type BlobStore, BlobTooLarge } from './blob-store.ts';
+export { BlobMismatch, type BlobStore, BlobsUnavailable, BlobTooLarge, isPassing } from './blob-store.ts';
 export type { GroupStore, StoredGroup, StoredInvite, StoredMember } from './group-store.ts';
 export {
   type AccountId,

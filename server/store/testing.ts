@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +18,13 @@ export const contributorIdOf = (name: string | number): ContributorId => id('c',
 export const consentIdOf = (name: string | number): ConsentId => id('k', name);
 export const siteIdOf = (name: string | number): SiteId => id('s', name);
 export const bytesOf = (value: number, length = 32): Uint8Array => new Uint8Array(length).fill(value);
+
+export const sha256 = (bytes: Uint8Array): BlobHash => createHash('sha256').update(bytes).digest('hex') as BlobHash;
+export const pattern = (length: number): Uint8Array => Uint8Array.from({ length }, (_, index) => (index * 31) % 251);
+
+export async function* inChunks(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes);
+}
 
 export const exampleTransfer = (own: Partial<Transfer> & Pick<Transfer, 'id'>): Transfer => ({
   unit: 'test',
