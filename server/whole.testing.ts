@@ -22,6 +22,7 @@ import {
   type Work,
 } from '../shared/protocol.ts';
 import type { ConsentGrant, Problem } from '../shared/schemas.ts';
+import { PatientLoad } from './load.testing.ts';
 import { main } from './main.ts';
 
 /** The whole coordinator over real HTTP and real sockets; contributors compute on the CPU with the reference implementation. */
@@ -48,7 +49,7 @@ export const whole = {
   async start(): Promise<void> {
     const env = { HOST: '127.0.0.1', PORT: '0', DATA_DIR: folder, GALLERY: 'off', LOG_LEVEL: 'silent', PUBLIC_ORIGIN: '', VESTING_SECONDS: '1' };
     Object.assign(process.env, env);
-    running = await main();
+    running = await main(new PatientLoad());
   },
   async stop(): Promise<void> {
     await running.close();

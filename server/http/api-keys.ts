@@ -4,6 +4,7 @@ import type { MicroCredits } from '../../shared/credits.ts';
 import { toBase64Url } from '../../shared/formats.ts';
 import { limits, MINUTE_MS } from '../../shared/limits.ts';
 import * as schemas from '../../shared/schemas.ts';
+import { atCap } from '../caps.ts';
 import { newApiKeyId } from '../ids.ts';
 import type { StoredApiKey } from '../store/api-keys.ts';
 import { type Cursors, NEWEST } from './cursors.ts';
@@ -52,7 +53,10 @@ export const apiKeyRoutes =
         if (name.trim() === '') throw new HttpError('bad_input', 'A key needs a name.', 'name', `1 to ${limits.apiKeyNameCharsMax} characters`);
         if (expiresMs !== null && expiresMs <= now) throw new HttpError('bad_input', 'This time is over.', 'expiresMs', `later than ${now}`);
         if ((await store.apiKeys.countStanding(owner, now)) >= limits.apiKeysPerOwnerMax)
-          throw new HttpError('too_many', 'You have as many API keys as one can. Revoke one first.', undefined, `${limits.apiKeysPerOwnerMax} keys`);
+          throw atCap(
+            'apiKeysPerOwnerMax',
+            new HttpError('too_many', 'You have as many API keys as one can. Revoke one first.', undefined, `${limits.apiKeysPerOwnerMax} keys`),
+          );
         const secret = randomBytes(SECRET_BYTES);
         const key: StoredApiKey = {
           id: newApiKeyId(randomBytes),

@@ -6,6 +6,7 @@ import { DAY_MS, limits, MINUTE_MS } from '../../shared/limits.ts';
 import type { GroupId, OwnerId } from '../../shared/model.ts';
 import type { GroupDetails, GroupView, InviteLook, InviteView, MadeInvite } from '../../shared/schemas.ts';
 import * as schemas from '../../shared/schemas.ts';
+import { atCap } from '../caps.ts';
 import { newGroupId, newInviteId, newMemberId } from '../ids.ts';
 import type { StoredGroup, StoredInvite } from '../store/store.ts';
 import type { AppDeps } from './deps.ts';
@@ -67,7 +68,10 @@ export const groupRoutes =
 
     const assertRoom = async (me: OwnerId): Promise<void> => {
       if ((await groups.idsOf(me)).length >= limits.groupsPerMemberMax)
-        throw new HttpError('too_many', 'You are in as many groups as one can be. Leave another one first.', undefined, `${limits.groupsPerMemberMax} groups`);
+        throw atCap(
+          'groupsPerMemberMax',
+          new HttpError('too_many', 'You are in as many groups as one can be. Leave another one first.', undefined, `${limits.groupsPerMemberMax} groups`),
+        );
     };
 
     app.post('/api/groups', { schema: { body: schemas.groupRequest } }, async (request, reply) => {
@@ -76,7 +80,10 @@ export const groupRoutes =
       if (name === '') throw new HttpError('bad_input', 'A group needs a name.', 'name', `1 to ${limits.groupNameCharsMax} characters`);
       await assertRoom(owner);
       if ((await groups.of(owner)).filter((group) => group.owner === owner).length >= limits.groupsPerOwnerMax)
-        throw new HttpError('too_many', 'You have made as many groups as one can.', undefined, `${limits.groupsPerOwnerMax} groups`);
+        throw atCap(
+          'groupsPerOwnerMax',
+          new HttpError('too_many', 'You have made as many groups as one can.', undefined, `${limits.groupsPerOwnerMax} groups`),
+        );
       const group: StoredGroup = { id: newGroupId(randomBytes), name, owner, createdMs: clock() };
       await groups.create(group, { id: newMemberId(randomBytes), group: group.id, owner, name: '', joinedMs: clock() });
       await groupsChanged(owner, null);
@@ -111,7 +118,10 @@ export const groupRoutes =
       const group = await ofOwner(request.params.group, owner);
       const now = clock();
       if ((await groups.standingInvites(group.id, now)).length >= limits.invitesPerGroupMax)
-        throw new HttpError('too_many', 'This group has as many invites as it can. Withdraw one first.', undefined, `${limits.invitesPerGroupMax} invites`);
+        throw atCap(
+          'invitesPerGroupMax',
+          new HttpError('too_many', 'This group has as many invites as it can. Withdraw one first.', undefined, `${limits.invitesPerGroupMax} invites`),
+        );
       const secret = randomBytes(SECRET_BYTES);
       const expiresMs = now + (request.body.days ?? limits.inviteDaysDefault) * DAY_MS;
       const invite: StoredInvite = { id: newInviteId(randomBytes), group: group.id, secretHash: digestOf(secret), createdMs: now, expiresMs, revokedMs: null };
@@ -143,7 +153,7 @@ export const groupRoutes =
       if (await groups.isMember(group.id, owner)) return viewOf(group, owner);
       await assertRoom(owner);
       if ((await groups.countMembers(group.id)) >= limits.membersPerGroupMax)
-        throw new HttpError('too_many', 'This group is full.', undefined, `${limits.membersPerGroupMax} members`);
+        throw atCap('membersPerGroupMax', new HttpError('too_many', 'This group is full.', undefined, `${limits.membersPerGroupMax} members`));
       await groups.addMember({ id: newMemberId(randomBytes), group: group.id, owner, name: request.body.name?.trim() ?? '', joinedMs: clock() });
       await groupsChanged(owner, null);
       return viewOf(group, owner);
