@@ -5,24 +5,11 @@ import { buildPages } from './pages.ts';
 async function start(): Promise<void> {
   const startedMs = Date.now();
   if (await buildPages()) console.log(`Pages built in ${((Date.now() - startedMs) / 1000).toFixed(1)} s.`);
-  const { main } = await import('../server/main.ts');
+  const { endOnSignals, main } = await import('../server/main.ts');
   const coordinator = await main();
   console.log(coordinator.announcement);
 
-  let stopping = false;
-  const stop = async (): Promise<void> => {
-    if (stopping) return;
-    stopping = true;
-    try {
-      await coordinator.close();
-      process.exit(0);
-    } catch (error) {
-      console.error(error);
-      process.exit(1);
-    }
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  endOnSignals(coordinator.close);
 }
 
 const onChain = argv.join(' ').includes(' --chain local');

@@ -195,6 +195,7 @@ const probes: Readonly<Record<string, Probe>> = {
       visitor.ask('POST', `/api/jobs/${await newJob(test)}/reports`, { reason: 'other', text: '' }, credential),
   },
   'GET /healthz': plain('GET', '/healthz'),
+  'GET /readyz': plain('GET', '/readyz'),
   // Without built pages: what matters here is that nobody is turned away.
   'GET /': plain('GET', '/'),
   'GET /widget/frame': plain('GET', '/widget/frame'),

@@ -1,12 +1,12 @@
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import cookie from '@fastify/cookie';
 import rateLimit from '@fastify/rate-limit';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
-import { Type } from 'typebox';
 import type { Scope } from '../shared/api-schemas.ts';
-import { HOUR_MS, limits, MINUTE_MS } from '../shared/limits.ts';
+import { HOUR_MS, limits, MINUTE_MS, SECOND_MS } from '../shared/limits.ts';
+import { atCap, type Cap, hit } from './caps.ts';
 import { accountRoutes } from './http/account.ts';
 import { agreementRoutes } from './http/agreement.ts';
 import { apiKeyRoutes } from './http/api-keys.ts';
@@ -18,6 +18,7 @@ import type { AppDeps } from './http/deps.ts';
 import { answerError, HttpError } from './http/errors.ts';
 import { exampleRoutes } from './http/examples.ts';
 import { groupRoutes } from './http/groups.ts';
+import { addHealth } from './http/health.ts';
 import { addIdempotency } from './http/idempotency.ts';
 import { describeApi, serveDescription } from './http/openapi.ts';
 import { addPages } from './http/pages.ts';
@@ -36,6 +37,12 @@ declare module 'fastify' {
     scope?: Scope | 'any';
     /** Honours `Idempotency-Key`. */
     idempotent?: boolean;
+    /** Answered also while nothing new is begun. */
+    always?: boolean;
+    /** `Authorization: Bearer` here is no API key. */
+    ownBearer?: boolean;
+    /** Which of `limits` its `rateLimit` is. */
+    cap?: Cap;
     /** Refusals to document beside those that every route of its kind has. */
     problems?: readonly number[];
   }
@@ -47,15 +54,13 @@ declare module 'fastify' {
   }
 }
 
-/** Generous: a page that opens a finished job of thousands of tiles fetches each of them once. */
-const REQUESTS_PER_MINUTE_MAX = 12_000;
 /** Addresses whose requests are counted at a time. */
 const COUNTED_ADDRESSES_MAX = 50_000;
-/** A whole upload over a slow line. Without a cap a connection could be held open for ever. */
-const REQUEST_MS_MAX = 10 * MINUTE_MS;
+/** Connections are looked at so often for whether they have taken too long. */
+const TIMEOUTS_CHECKED_MS = SECOND_MS;
 
-/** Fastify leaves these to whoever makes the server. */
-const timeouts = { requestTimeout: REQUEST_MS_MAX };
+/** Fastify leaves these to whoever makes the server. Without them a connection could be held open for ever. */
+const timeouts = { requestTimeout: limits.requestMsMax, headersTimeout: limits.headersMsMax, connectionsCheckingInterval: TIMEOUTS_CHECKED_MS };
 
 /**
  * The HTTP edge without a port: tests use `inject`, the process calls `listen`. Routes for jobs and blobs are registered by
@@ -73,6 +78,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     serverFactory: (handler) => (deps.certificate ? createTlsServer({ ...deps.certificate, ...timeouts }, handler) : createServer(timeouts, handler)),
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
   });
+  capConnections(app.server);
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   app.setErrorHandler(answerError);
   addParsers(app);
@@ -81,16 +87,22 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(cookie);
   await describeApi(app, config);
   await app.register(rateLimit, {
-    max: REQUESTS_PER_MINUTE_MAX,
+    max: limits.requestsPerAddressMinuteMax,
     timeWindow: MINUTE_MS,
     cache: COUNTED_ADDRESSES_MAX,
-    errorResponseBuilder: (_request, { after, max }) => new HttpError('too_many', `Too many requests; try again in ${after}.`, undefined, `${max} requests`),
+    errorResponseBuilder: ({ routeOptions }, { after, max }) =>
+      atCap(
+        routeOptions.config.cap ?? 'requestsPerAddressMinuteMax',
+        new HttpError('too_many', `Too many requests; try again in ${after}.`, undefined, `${max} requests`),
+      ),
   });
   const countGrant = app.createRateLimit({ max: limits.grantsPerAddressHourMax, timeWindow: HOUR_MS });
   const apiKeys = new ApiKeys(deps);
   const sessions = new Sessions(deps, apiKeys, async (request) => {
     const granted = await countGrant(request);
-    return granted.isAllowed || !granted.isExceeded;
+    const mayGrant = granted.isAllowed || !granted.isExceeded;
+    if (!mayGrant) hit('grantsPerAddressHourMax');
+    return mayGrant;
   });
   const cursors = new Cursors(await deps.store.secret('cursor'));
   app.decorate('sessions', sessions);
@@ -98,9 +110,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   guardKeys(app, apiKeys);
   addIdempotency(app, { ...deps, ownerOf: sessions.ownerOf });
   serveDescription(app);
-  const health = { operationId: 'getHealth', tags: ['Service'], summary: 'See whether it answers', response: { 200: Type.Object({ ok: Type.Boolean() }) } };
-  app.get('/healthz', { config: { scope: 'any' }, schema: health }, async () => ({ ok: true }));
-  const { blobs, clock, randomBytes } = deps;
+  addHealth(app, deps);
+  const { blobs, clock, randomBytes, metrics } = deps;
   const uploads = await Uploads.open({ folder: config.uploadsDir, blobs, clock, randomBytes });
   app.addHook('onClose', () => uploads.close());
   const ownerChanged: AppDeps['ownerChanged'] = async (from, to) => {
@@ -113,10 +124,24 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(consentRoutes(deps, sessions, cursors));
   await app.register(siteRoutes(deps, sessions));
   await app.register(groupRoutes(deps, sessions));
-  await app.register(uploadRoutes({ config, blobs, uploads }, sessions));
+  await app.register(uploadRoutes({ config, blobs, uploads, metrics }, sessions));
   await app.register(agreementRoutes(deps));
   await app.register(workloadRoutes);
   await app.register(exampleRoutes());
   await addPages(app, deps);
   return app;
+}
+
+/** What is cut off is counted: headers and bodies that take too long, connections beyond the cap. */
+function capConnections(server: Server): void {
+  server.maxConnections = limits.connectionsMax;
+  server.on('drop', () => hit('connectionsMax'));
+  const begun = new WeakSet<object>();
+  server.on('request', ({ socket }, response) => {
+    begun.add(socket);
+    response.once('finish', () => begun.delete(socket));
+  });
+  server.prependListener('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
+    if (code === 'ERR_HTTP_REQUEST_TIMEOUT') hit(begun.has(socket) ? 'requestMsMax' : 'headersMsMax');
+  });
 }

@@ -7,7 +7,8 @@ import { expect, test } from 'vitest';
 import { audit } from './audit.ts';
 import { AuditingBooks } from './auditing-books.ts';
 import { readConfig } from './config.ts';
-import { type MetricsDeps, metricsRoutes } from './http/metrics.ts';
+import { metricsRoutes } from './http/metrics.ts';
+import { Metrics } from './metrics.ts';
 import { openPostgresStore } from './store/postgres.ts';
 import { openSqliteStore } from './store/sqlite.ts';
 import type { Store } from './store/store.ts';
@@ -15,8 +16,6 @@ import { withPostgres } from './store/stores.testing.ts';
 import { device, exampleTransfer, temporaryFolder } from './store/testing.ts';
 
 const ada = device('ada');
-const state = { jobs: new Map(), connected: [] } as unknown as MetricsDeps['coordinator']['state'];
-
 async function run(folder: string, env: Readonly<Record<string, string>> = {}, args: readonly string[] = []): Promise<{ code: number; said: string }> {
   const lines: string[] = [];
   const code = await audit(args, readConfig({ DATA_DIR: folder, ...env }), (line) => lines.push(line));
@@ -103,7 +102,7 @@ test('asks the coordinator that holds the folder, and believes no other', () =>
         return auditingBooks.proved;
       },
     };
-    await app.register(metricsRoutes({ auditingBooks: current, coordinator: { state }, dataDir: mine, clock: () => 1000 }));
+    await app.register(metricsRoutes({ auditingBooks: current, metrics: new Metrics(), config: { metricsToken: null }, dataDir: mine, clock: () => 1000 }));
     await app.listen({ host: '127.0.0.1', port: 0 });
     const env = { PORT: String((app.server.address() as AddressInfo).port) };
     try {

@@ -24,6 +24,7 @@ test('defaults', () => {
     trustProxy: false,
     tls: null,
     payouts: null,
+    metricsToken: null,
     logLevel: 'info',
   };
   expect(readConfig({})).toEqual(defaults);
@@ -103,6 +104,7 @@ test('every variable', () => {
       holdbackMs: 60_000,
       screeningPath: './screen.ts',
     },
+    metricsToken: null,
     logLevel: 'silent',
   });
   for (const origin of ['http://localhost:8080', 'http://192.168.1.5:8080', 'http://[::1]:3000'])

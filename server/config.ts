@@ -42,6 +42,7 @@ const environment = Type.Object({
   PAYOUT_OPENING_MICRO_CREDITS: Type.String({ pattern: '^(0|[1-9][0-9]{0,14})$', default: '500000' }),
   HOLDBACK_SECONDS: Type.Integer({ minimum: 0, maximum: 2_592_000, default: 3600 }),
   SCREENING: Type.Optional(Type.String({ minLength: 1 })),
+  METRICS_TOKEN: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]{32,200}$' })),
   LOG_LEVEL: Type.Union(
     [
       Type.Literal('trace'),
@@ -90,6 +91,7 @@ const allowed: Readonly<Record<keyof Environment, string>> = {
   PAYOUT_OPENING_MICRO_CREDITS: 'a whole number from 0 to 999999999999999: what is kept for opening a wallet’s account of the token',
   HOLDBACK_SECONDS: 'a whole number from 0 to 2592000: how long credits that are money wait before they vest',
   SCREENING: 'a file that exports the function screen, see server/screening.ts',
+  METRICS_TOKEN: '32 to 200 characters without spaces: whoever shows it reads /metrics from elsewhere',
   LOG_LEVEL: 'trace, debug, info, warn, error, fatal or silent',
 };
 type Environment = Static<typeof environment>;
@@ -137,6 +139,8 @@ export interface Config {
     readonly holdbackMs: number;
     readonly screeningPath: string;
   } | null;
+  /** Opens `/metrics` to who shows it, from wherever. Null: to this machine alone. */
+  readonly metricsToken: string | null;
   readonly logLevel: Environment['LOG_LEVEL'];
 }
 
@@ -196,6 +200,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     trustProxy: own.TRUST_PROXY === 'on',
     tls,
     payouts: payoutsOf(own),
+    metricsToken: own.METRICS_TOKEN ?? null,
     logLevel: own.LOG_LEVEL,
   };
 }
@@ -265,7 +270,14 @@ function payoutsOf(own: Environment): Config['payouts'] {
 }
 
 /** Their values are printed nowhere. */
-const secrets: ReadonlySet<keyof Environment> = new Set(['DATABASE_URL', 'TRUSTED_KEYS', 'SETTLE_TOKEN', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY']);
+const secrets: ReadonlySet<keyof Environment> = new Set([
+  'DATABASE_URL',
+  'TRUSTED_KEYS',
+  'SETTLE_TOKEN',
+  'METRICS_TOKEN',
+  'S3_ACCESS_KEY_ID',
+  'S3_SECRET_ACCESS_KEY',
+]);
 
 const refusal = (name: keyof Environment, value: unknown): string =>
   `${name} is ${secrets.has(name) ? 'not well-formed' : JSON.stringify(value)}; it must be ${allowed[name]}.`;

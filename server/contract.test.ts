@@ -76,6 +76,7 @@ afterAll(() => whole.close());
 /** Good calls of every operation. One that is documented and stands not here fails the tests. */
 const calls: Readonly<Record<string, () => (Call & { status?: number })[]>> = {
   getHealth: () => [{}],
+  getReadiness: () => [{}],
   getAccount: () => [{ headers: world.key }, { headers: world.session }],
   listStatement: () => [{ headers: world.key }, { headers: world.key, query: { limit: 1 } }],
   listHistory: () => [{ headers: world.key, query: { limit: 5 } }],

@@ -6,6 +6,7 @@ import type { ContributorId, GroupId, JobContext, JobId, OwnerId, ResultId, Site
 import type { OpenRequest } from '../shared/protocol.ts';
 import type { Finish } from '../shared/schemas.ts';
 import type { TileGrid, WorkloadSpec } from '../shared/workload.ts';
+import { atCap } from './caps.ts';
 import type { JobHandle } from './checks/messages.ts';
 import { fromDisk, type Pool } from './checks/pool.ts';
 import { emptyState, step } from './core/coordinator.ts';
@@ -39,6 +40,8 @@ export interface CoordinatorDeps {
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
   /** Begins a life among coordinators that share the database; left out where there are no others. See `sharing.ts`. */
   readonly beginLife?: () => Promise<number>;
+  /** Hears of each commit: how many commands and rows it has, and how long it took. */
+  readonly committed?: (commit: { readonly commands: number; readonly writes: number; readonly ms: number; readonly failed: boolean }) => void;
 }
 
 /** A job that may be ordered. */
@@ -60,7 +63,12 @@ interface Batched {
 
 /** The database refused a commit; the command had no effect. */
 export class CommitFailed extends Error {
-  override readonly name = 'CommitFailed';
+  override readonly name: string = 'CommitFailed';
+}
+
+/** Too much waits for its commit already; the command had no effect. */
+export class Overloaded extends CommitFailed {
+  override readonly name = 'Overloaded';
 }
 
 const TICK_MS = 500;
@@ -69,6 +77,16 @@ const BYTES_AWAY_MS = 2000;
 const BYTES_AWAY_TRIES_MAX = 1800;
 const LEFT_MS = 2000;
 const GROUP_COMMANDS_MAX = 1000;
+/** The wait after a second failure in a row doubles from the first of these to the other; commands are refused meanwhile. */
+const REST_MS_FIRST = 250;
+const REST_MS_MAX = 5000;
+/** What may be refused while too much waits: its sender repeats it. All else finishes what was begun. */
+const refusable: ReadonlySet<Command['type']> = new Set(['join', 'requestWork', 'handIn', 'open', 'answer', 'prefer']);
+
+const bytesOfCommand = (command: Command): number => {
+  if (command.type === 'answer') return command.values.byteLength;
+  return command.type === 'handIn' || command.type === 'open' ? (command.inline?.byteLength ?? 0) : 0;
+};
 
 /**
  * The process around the pure core: feeds it commands, commits what it decides in groups, and only then lets anybody see
@@ -88,6 +106,9 @@ export class Coordinator {
   #ticker: NodeJS.Timeout | undefined;
   #loading = false;
   #closed = false;
+  readonly #waiting = { commands: 0, bytes: 0 };
+  #failures = 0;
+  readonly #closing = new AbortController();
 
   private constructor(deps: CoordinatorDeps, state: State) {
     this.#deps = deps;
@@ -250,6 +271,16 @@ export class Coordinator {
     return [...(this.#state.contributors.get(contributor)?.leases.values() ?? []), ...audits].map(({ token }) => token);
   }
 
+  /** Commands whose commit has not ended, and the bytes they brought. */
+  get waiting(): { readonly commands: number; readonly bytes: number } {
+    return this.#waiting;
+  }
+
+  /** The store has failed, and its state is being read back. */
+  get isRecovering(): boolean {
+    return this.#loading;
+  }
+
   /** Called with every step's events, after what they report is durable. */
   onEvents(listener: (events: readonly Event[]) => void): void {
     this.#listeners.add(listener);
@@ -257,7 +288,7 @@ export class Coordinator {
 
   /**
    * Runs one command and resolves with its events once everything it wrote is on disk, and coordinators that share the database are told what
-   * concerns them. Rejects with `CommitFailed`.
+   * concerns them. Rejects with `CommitFailed`, or `Overloaded`.
    */
   async dispatch(command: Command): Promise<readonly Event[]> {
     const events = await this.apply(command);
@@ -280,6 +311,8 @@ export class Coordinator {
   /** The same for what another coordinator told, or is this one's alone. */
   apply(command: Command): Promise<readonly Event[]> {
     if (this.#closed) return Promise.reject(new CommitFailed('The coordinator is shutting down.'));
+    const overloaded = this.#overloadOf(command);
+    if (overloaded) return Promise.reject(overloaded);
     if (command.type === 'join') this.#joined.set(command.contributor.id, command);
     if (command.type === 'leave') this.#joined.delete(command.contributor);
     if (command.type === 'prefer') this.#rejoinWith(({ id }) => id === command.contributor, { preferences: command.preferences });
@@ -290,7 +323,13 @@ export class Coordinator {
       this.#release(events);
       return Promise.resolve(events);
     }
-    return this.#enqueue(events);
+    const bytes = bytesOfCommand(command);
+    this.#waiting.commands++;
+    this.#waiting.bytes += bytes;
+    return this.#enqueue(events).finally(() => {
+      this.#waiting.commands--;
+      this.#waiting.bytes -= bytes;
+    });
   }
 
   #enqueue(events: readonly Event[]): Promise<readonly Event[]> {
@@ -300,18 +339,31 @@ export class Coordinator {
     });
   }
 
+  #overloadOf({ type }: Command): Overloaded | undefined {
+    const { commandsWaitingMax, commandsWaitingBytesMax } = limits;
+    if (!refusable.has(type)) return undefined;
+    const refusal = (): Overloaded => new Overloaded('Too much waits to be stored; try again.');
+    if (this.#waiting.commands >= commandsWaitingMax) return atCap('commandsWaitingMax', refusal());
+    return this.#waiting.bytes >= commandsWaitingBytesMax ? atCap('commandsWaitingBytesMax', refusal()) : undefined;
+  }
+
   async #flush(): Promise<void> {
     // One turn of the event loop gathers everything that arrived together.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#batch.length > 0) {
       const group = this.#batch.splice(0, GROUP_COMMANDS_MAX);
+      const writes = group.flatMap(({ events }) => events.flatMap((event) => (event.type === 'write' ? [event.write] : [])));
+      const beganMs = performance.now();
+      const told = (failed: boolean) => this.#deps.committed?.({ commands: group.length, writes: writes.length, ms: performance.now() - beganMs, failed });
       try {
-        const writes = group.flatMap(({ events }) => events.flatMap((event) => (event.type === 'write' ? [event.write] : [])));
         await this.#deps.store.commit(writes, this.#sharedEpoch);
       } catch (error) {
+        told(true);
         await this.#startOver(group, error);
         continue;
       }
+      told(false);
+      this.#failures = 0;
       for (const { events, resolve } of group) {
         resolve(events);
         this.#release(events);
@@ -324,21 +376,46 @@ export class Coordinator {
     this.#deps.log.error({ error: String(error) }, 'a commit failed; reading everything back from the store');
     for (const { reject } of [...group, ...this.#batch.splice(0)]) reject(new CommitFailed('The coordinator could not store this; try again.'));
     this.#loading = true;
-    try {
-      const { config, halted } = this.#state;
-      const { beginLife, clock } = this.#deps;
-      // What was the last life's is taken up again as that of a dead one: somebody else may have it already.
-      if (beginLife) await this.#deps.store.sharing.leave(config.epoch);
-      const epoch = beginLife ? await beginLife() : config.epoch;
-      this.#state = { ...emptyState({ ...config, epoch }, clock()), halted };
-      await this.#load();
-      // What they brought along when they joined is old by now.
-      for (const { contributor } of this.#joined.values()) if (contributor.site !== null) await this.openSite(contributor.site);
-      for (const { contributor, ...join } of this.#joined.values())
-        this.#step({ ...join, contributor: { ...contributor, standings: await this.#deps.store.people.standings(contributor.id) } });
-    } finally {
-      this.#loading = false;
+    // A database that is away, or full, fails what is read as well: until it is back every command is refused. One failure alone delays nobody.
+    while (!this.#closing.signal.aborted) {
+      const restMs = this.#failures === 0 ? 0 : Math.min(REST_MS_MAX, REST_MS_FIRST * 2 ** (this.#failures - 1));
+      this.#failures++;
+      try {
+        if (restMs > 0) await this.#rest(restMs);
+        if (this.#closing.signal.aborted) return;
+        await this.#readBack();
+        this.#loading = false;
+        return;
+      } catch (problem) {
+        if (!this.#closing.signal.aborted) this.#deps.log.error({ error: String(problem) }, 'the store cannot be read back yet');
+      }
     }
+  }
+
+  /** Ends early when the coordinator closes. */
+  #rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      const ended = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#closing.signal.addEventListener('abort', ended, { once: true });
+    });
+  }
+
+  async #readBack(): Promise<void> {
+    const { config, halted } = this.#state;
+    const { beginLife, clock, store } = this.#deps;
+    // What was the last life's is taken up again as that of a dead one: somebody else may have it already.
+    if (beginLife) await store.sharing.leave(config.epoch);
+    const epoch = beginLife ? await beginLife() : config.epoch;
+    this.#state = { ...emptyState({ ...config, epoch }, clock()), halted };
+    await this.#load();
+    // What they brought along when they joined is old by now.
+    for (const { contributor } of this.#joined.values()) if (contributor.site !== null) await this.openSite(contributor.site);
+    for (const { contributor, ...join } of this.#joined.values())
+      this.#step({ ...join, contributor: { ...contributor, standings: await this.#deps.store.people.standings(contributor.id) } });
   }
 
   #step(command: Command): Event[] {
@@ -523,6 +600,7 @@ export class Coordinator {
   async close(): Promise<void> {
     clearInterval(this.#ticker);
     this.#measuring.close();
+    this.#closing.abort();
     await this.#flushing;
     this.#closed = true;
   }

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { HOUR_MS, limits, MINUTE_MS, SECOND_MS } from '../shared/limits.ts';
+import { hit } from './caps.ts';
 import type { Event } from './core/state.ts';
 import { JobError } from './jobs.ts';
 import { type OutboundAnswer, OutboundError, type OutboundRequest } from './outbound.ts';
@@ -80,8 +81,9 @@ export class Delivering {
 
   /** One attempt of something that is not in the outbox, now; it is stored with its outcome. Throws `JobError` when too many are under way. */
   async test(delivery: DueDelivery): Promise<StoredDelivery> {
-    if (this.#stop.signal.aborted || this.#sending.size >= limits.webhookAttemptsMax || this.#isBusy(delivery.host))
-      throw new JobError('too_many', 'Other deliveries are under way. Try again in a moment.');
+    const cap = this.#capOf(delivery.host);
+    if (cap !== null) hit(cap);
+    if (cap !== null || this.#stop.signal.aborted) throw new JobError('too_many', 'Other deliveries are under way. Try again in a moment.');
     const attempt = await this.#begin(delivery, async (outcome) => {
       const single = { ...outcome, nextMs: null };
       await this.#deps.store.webhooks.attempted(delivery, single);
@@ -125,13 +127,16 @@ export class Delivering {
   /** False when there is nothing left that may be sent now. */
   async #sendSome(): Promise<boolean> {
     const free = limits.webhookAttemptsMax - this.#sending.size;
+    if (free <= 0) hit('webhookAttemptsMax');
     if (free <= 0 || this.#stop.signal.aborted) return false;
-    const without = { deliveries: [...this.#sending.keys()], hosts: [...new Set(this.#sending.values())].filter((host) => this.#isBusy(host)) };
+    const without = { deliveries: [...this.#sending.keys()], hosts: [...new Set(this.#sending.values())].filter((host) => this.#capOf(host) !== null) };
     const { store, clock } = this.#deps;
     const due = await store.webhooks.due(clock(), without, free);
     let begun = false;
     for (const delivery of due) {
-      if (this.#stop.signal.aborted || this.#sending.size >= limits.webhookAttemptsMax || this.#isBusy(delivery.host)) continue;
+      const cap = this.#capOf(delivery.host);
+      if (cap !== null) hit(cap);
+      if (cap !== null || this.#stop.signal.aborted) continue;
       begun = true;
       if (!(await store.webhooks.claim(delivery, clock() + CLAIM_MS))) continue;
       void this.#begin(delivery, (outcome) => store.webhooks.attempted(delivery, outcome)).then(
@@ -145,10 +150,12 @@ export class Delivering {
     return begun;
   }
 
-  #isBusy(host: string): boolean {
+  /** What another attempt at this host would go beyond. */
+  #capOf(host: string): 'webhookAttemptsMax' | 'webhookAttemptsPerHostMax' | null {
+    if (this.#sending.size >= limits.webhookAttemptsMax) return 'webhookAttemptsMax';
     let count = 0;
     for (const each of this.#sending.values()) if (each === host) count++;
-    return count >= limits.webhookAttemptsPerHostMax;
+    return count >= limits.webhookAttemptsPerHostMax ? 'webhookAttemptsPerHostMax' : null;
   }
 
   /** Sends, and has its outcome stored before another attempt may begin. Undefined when it was given up for the shutdown. */
@@ -185,11 +192,13 @@ export class Delivering {
       if (this.#stop.signal.aborted) return undefined;
       if (!(problem instanceof OutboundError)) throw problem;
       error = problem.message;
+      if (problem.isLate) hit('webhookAttemptMsMax');
     }
     const atMs = clock();
     const [chance = 0] = randomBytes(1);
     const nextMs = atMs + retryMsAfter(attempts + 1, chance / 255);
     const isGone = status === GONE;
+    if (error !== null && !isGone && nextMs > createdMs + limits.webhookRetryMsMax) hit('webhookRetryMsMax');
     const isOver = error === null || isGone || nextMs > createdMs + limits.webhookRetryMsMax;
     return { atMs, status, error, nextMs: isOver ? null : nextMs, isGone };
   }

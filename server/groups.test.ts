@@ -8,6 +8,7 @@ import { workload, workloadIds } from '../shaders/registry.ts';
 import { limits } from '../shared/limits.ts';
 import { type Ack, namespaces, PROTOCOL_VERSION, type Work } from '../shared/protocol.ts';
 import type { AccountView, ConsentGrant, GroupDetails, GroupView, JobView, MadeInvite, Problem } from '../shared/schemas.ts';
+import { PatientLoad } from './load.testing.ts';
 import { main } from './main.ts';
 
 /** Who sees a job for a group only: over real HTTP and real sockets, with the whole coordinator. */
@@ -81,7 +82,7 @@ let job: JobView;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tessera-groups-'));
   Object.assign(process.env, { HOST: '127.0.0.1', PORT: '0', DATA_DIR: folder, GALLERY: 'off', LOG_LEVEL: 'silent', PUBLIC_ORIGIN: '' });
-  running = await main();
+  running = await main(new PatientLoad());
   [owner, member, stranger] = await Promise.all([Visitor.start(), Visitor.start(), Visitor.start()]);
   group = (await owner.call<GroupView>('POST', '/api/groups', { name: 'Studio' })).body;
   const invite = (await owner.call<MadeInvite>('POST', `/api/groups/${group.id}/invites`, {})).body;

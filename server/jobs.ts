@@ -4,6 +4,7 @@ import { limits, MIB } from '../shared/limits.ts';
 import type { ApiKeyId, BlobHash, GroupId, JobContext, JobId, JobStatus, OwnerId, ResultId } from '../shared/model.ts';
 import type { AcceptedView, JobRequest, JobView, Quote, QuoteRequest } from '../shared/schemas.ts';
 import { InputError, type WorkloadForm, type WorkloadSpec } from '../shared/workload.ts';
+import { atCap } from './caps.ts';
 import type { Pool } from './checks/pool.ts';
 import type { Coordinator } from './coordinator.ts';
 import { describeJob } from './core/ending.ts';
@@ -401,7 +402,8 @@ export function refusedBy(events: readonly Event[]): void {
   if (refused) throw new JobError('conflict', refused.message);
 }
 
-export const tooManyOpen = (): JobError => new JobError('too_many', `At most ${limits.openJobsPerOwnerMax} jobs may be open at a time.`);
+export const tooManyOpen = (): JobError =>
+  atCap('openJobsPerOwnerMax', new JobError('too_many', `At most ${limits.openJobsPerOwnerMax} jobs may be open at a time.`));
 
 /** What helping one's own group costs. */
 const NOTHING: Rate = { ratePerUnit: 0n, priceVersion: null };
@@ -430,10 +432,13 @@ function downloadReport(prepared: Prepared): string[] {
 export function gridOf(spec: WorkloadSpec, job: JobContext): { tiles: number; passes: number } {
   const grid = spec.split(job.params, job.prepared);
   if (grid.tiles * grid.passes > limits.tilesPerJobMax)
-    throw new InputError(
-      'params',
-      `This job has ${grid.tiles * grid.passes} tiles. Make it smaller or order fewer samples.`,
-      `at most ${limits.tilesPerJobMax} tiles`,
+    throw atCap(
+      'tilesPerJobMax',
+      new InputError(
+        'params',
+        `This job has ${grid.tiles * grid.passes} tiles. Make it smaller or order fewer samples.`,
+        `at most ${limits.tilesPerJobMax} tiles`,
+      ),
     );
   return grid;
 }

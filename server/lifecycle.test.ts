@@ -13,6 +13,7 @@ import { limits } from '../shared/limits.ts';
 import { type Ack, type HandedIn, type JobBrief, namespaces, PROTOCOL_VERSION, type Work } from '../shared/protocol.ts';
 import { type Receipt, receiptProblems } from '../shared/receipt.ts';
 import type { AcceptedView, AccountView, ConsentGrant, ExtensionQuote, JobView, Problem } from '../shared/schemas.ts';
+import { PatientLoad } from './load.testing.ts';
 import { main } from './main.ts';
 import { openSqliteStore } from './store/sqlite.ts';
 
@@ -29,7 +30,7 @@ let folder: string;
 async function start(): Promise<void> {
   Object.assign(process.env, { HOST: '127.0.0.1', PORT: '0', DATA_DIR: folder, GALLERY: 'off', LOG_LEVEL: 'silent', PUBLIC_ORIGIN: '', VESTING_SECONDS: '1' });
   Object.assign(process.env, { TRUSTED_KEYS: KEY, RETENTION_DAYS: '2' });
-  running = await main();
+  running = await main(new PatientLoad());
 }
 
 beforeAll(async () => {

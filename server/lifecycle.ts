@@ -5,6 +5,7 @@ import { limits } from '../shared/limits.ts';
 import { countParts, type JobId, type OwnerId, type PartMask } from '../shared/model.ts';
 import type { ExtensionQuote, ExtensionRequest, JobFile, JobView, Visibility } from '../shared/schemas.ts';
 import { InputError, type WorkloadEntry } from '../shared/workload.ts';
+import { atCap } from './caps.ts';
 import type { Coordinator } from './coordinator.ts';
 import { holds, prepaidAccount, spentFrom, splitHold } from './core/ledger.ts';
 import { type Price, partPrice, priceJob } from './core/pricing.ts';
@@ -135,7 +136,8 @@ export class Lifecycle {
     const job = await this.#own(id, owner, 'extend it');
     if (job.status !== 'done') throw new JobError('conflict', 'Only a job that is done can be extended.');
     if (job.deletedMs !== null) throw new JobError('conflict', 'The results of this job were deleted; there is nothing to extend.');
-    if (job.extensions >= limits.extensionsPerJobMax) throw new JobError('conflict', `A job can be extended ${limits.extensionsPerJobMax} times.`);
+    if (job.extensions >= limits.extensionsPerJobMax)
+      throw atCap('extensionsPerJobMax', new JobError('conflict', `A job can be extended ${limits.extensionsPerJobMax} times.`));
     const entry = workload(job.workload);
     if (!entry?.spec.extension || entry.spec.version !== job.version)
       throw new JobError('conflict', 'Jobs of this kind, or of this version, cannot be extended.');

@@ -3,11 +3,12 @@ import type { Server } from 'node:http';
 import { Server as TlsServer } from 'node:https';
 import { availableParallelism } from 'node:os';
 import { workload } from '../shaders/registry.ts';
-import { HOUR_MS, limits, MINUTE_MS } from '../shared/limits.ts';
+import { HOUR_MS, limits, SECOND_MS } from '../shared/limits.ts';
 import type { JobId, SiteId } from '../shared/model.ts';
 import { announcement } from './announcement.ts';
 import { buildApp } from './app.ts';
 import { AuditingBooks } from './auditing-books.ts';
+import { hit } from './caps.ts';
 import { type Certificate, givenCertificate, lanAddresses, ownCertificate } from './certificate.ts';
 import { Pool } from './checks/pool.ts';
 import { type Config, readConfig, readOrExit } from './config.ts';
@@ -30,6 +31,8 @@ import { isOwnOrigin } from './http/security.ts';
 import { webhookRoutes } from './http/webhooks.ts';
 import { Jobs } from './jobs.ts';
 import { Lifecycle } from './lifecycle.ts';
+import { Load } from './load.ts';
+import { Metrics } from './metrics.ts';
 import { Moderation } from './moderation.ts';
 import { Money } from './money.ts';
 import { Network } from './network.ts';
@@ -39,10 +42,11 @@ import { Prices, readCalibrations } from './prices.ts';
 import { readProof } from './proof.ts';
 import { Retention } from './retention.ts';
 import { loadScreening } from './screening.ts';
-import { createSockets } from './sockets/connect.ts';
+import { createSockets, openSockets } from './sockets/connect.ts';
 import { serveContributors } from './sockets/contribute.ts';
 import { addressOf, networkOf } from './sockets/network.ts';
 import { serveViewers } from './sockets/watch.ts';
+import { steadyClock } from './steady-clock.ts';
 import { openStore } from './store/open.ts';
 import { openBlobs } from './store/open-blobs.ts';
 import type { S3Log } from './store/s3-client.ts';
@@ -50,39 +54,49 @@ import { Suspensions } from './suspensions.ts';
 import { Watching } from './watching.ts';
 import { Webhooks } from './webhooks.ts';
 
-const CHECK_TIMEOUT_MS = MINUTE_MS;
-const CHECK_HEAP_MIB = 2048;
-const CHECKS_QUEUED_MAX = 4096;
-const PREPARE_QUEUED_MAX = 64;
+const prepareCaps = { time: 'prepareMsMax', heap: 'prepareHeapMibMax', queued: 'preparesQueuedMax' } as const;
 /** At the end requests under way are answered. Connections without one, as browsers open them in advance, would be waited for by the minute. */
 const ANSWER_MS_MAX = 2000;
+const CUT_OFF = 1;
+const SAME_PRESS_MS = 500;
+const RECOVERING_RETRY_MS = 2 * SECOND_MS;
 
 /**
  * The process: reads the environment, opens the store, starts the core, listens. Resolves when it is ready. `close` stops
  * taking work, finishes the commit under way and lets go of the data folder.
  */
-export async function main(): Promise<{ readonly url: string; readonly announcement: string; close(): Promise<void> }> {
+export async function main(load = new Load()): Promise<{ readonly url: string; readonly announcement: string; close(): Promise<void> }> {
   const config = await readOrExit(() => readConfig(process.env));
   const store = await openStore(config);
   const moderation = await Moderation.open(store);
+  const metrics = new Metrics();
   let logError: S3Log['error'] = (fields, message) => console.error(message, fields);
-  const blobs = await openBlobs(config, { isBanned: (hash) => moderation.isBanned(hash), log: { error: (...said) => logError(...said) } });
+  const opened = await openBlobs(config, { isBanned: (hash) => moderation.isBanned(hash), log: { error: (...said) => logError(...said) } });
+  const blobs = metrics.counted(opened);
   // One core is left for the main thread; checks never wait behind the preparation of somebody's files.
   const checks = new Pool({
     threads: Math.max(1, availableParallelism() - 1),
-    timeoutMs: CHECK_TIMEOUT_MS,
-    heapMib: CHECK_HEAP_MIB,
-    queuedMax: CHECKS_QUEUED_MAX,
+    timeoutMs: limits.checkMsMax,
+    heapMib: limits.checkHeapMibMax,
+    queuedMax: limits.checksQueuedMax,
+    caps: { time: 'checkMsMax', heap: 'checkHeapMibMax', queued: 'checksQueuedMax' },
   });
   const preparing = new Pool({
     threads: 1,
     timeoutMs: limits.prepareMsMax,
     heapMib: limits.prepareHeapMibMax,
     buffersMib: limits.prepareBuffersMibMax,
-    queuedMax: PREPARE_QUEUED_MAX,
+    queuedMax: limits.preparesQueuedMax,
+    caps: { ...prepareCaps, buffers: 'prepareBuffersMibMax' },
   });
-  const assembling = new Pool({ threads: 1, timeoutMs: limits.prepareMsMax, heapMib: limits.prepareHeapMibMax, queuedMax: PREPARE_QUEUED_MAX });
-  const clock = Date.now;
+  const assembling = new Pool({
+    threads: 1,
+    timeoutMs: limits.prepareMsMax,
+    heapMib: limits.prepareHeapMibMax,
+    queuedMax: limits.preparesQueuedMax,
+    caps: prepareCaps,
+  });
+  const clock = steadyClock(Date.now, () => performance.now());
   let endConsent: (consent: Parameters<ReturnType<typeof serveContributors>['endConsent']>[0]) => void = () => undefined;
   let socketSessionEnded: ReturnType<typeof serveViewers>['sessionEnded'] = () => undefined;
   const streams = new EventStreams();
@@ -102,6 +116,9 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
     certificate,
     store,
     blobs,
+    load,
+    metrics,
+    unready: () => (coordinator.isRecovering ? { reason: 'The database has failed and is being read back.', retryMs: RECOVERING_RETRY_MS } : null),
     clock,
     randomBytes,
     consentEnded: (consent) => endConsent(consent),
@@ -136,7 +153,9 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
     clock,
     random: randomBytes,
     log,
+    committed: metrics.committed,
   });
+  coordinator.onEvents(metrics.heard);
   const { ratePerUnit, rates, retentionMs } = config;
   const prices = await readOrExit(async () => Prices.open({ store, ratePerUnit, rates, calibrations: await readCalibrations(), clock }));
   const jobs = new Jobs({ store, blobs, coordinator, preparing, assembling, moderation, prices, retentionMs, clock, randomBytes });
@@ -144,7 +163,13 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   const lifecycle = new Lifecycle({ store, blobs, coordinator, jobs, retention, clock });
   const watching = new Watching({ jobs, coordinator });
   lifecycle.onChange((job) => void watching.changed(job));
-  const delivering = new Delivering({ store, ask: (url, request, { signal }) => ask(url, request, { allowsLocal, signal }), clock, randomBytes, log });
+  const delivering = new Delivering({
+    store,
+    ask: (url, request, { signal }) => metrics.delivery(ask(url, request, { allowsLocal, signal })),
+    clock,
+    randomBytes,
+    log,
+  });
   coordinator.onEvents(delivering.heard);
   const screening = await readOrExit(async () => (config.payouts === null ? () => false : loadScreening(config.payouts.screeningPath)));
   const money = new Money({ store, payouts: config.payouts, screening, clock, randomBytes, log });
@@ -155,7 +180,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   await app.register(eventRoutes({ jobs, watching, streams, sessionOf: (request) => app.sessions.find(request) }));
   await app.register(webhookRoutes({ webhooks, ownerOf: app.sessions.ownerOf }));
   await app.register(receiptRoutes({ store, jobs, ownerOf: app.sessions.ownerOf, clock }));
-  const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host));
+  const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host), { load, metrics, trustProxy: config.trustProxy });
   ({ endConsent, endSite } = serveContributors(io, { store, blobs, coordinator, config, networkKey, isSuspended, clock, randomBytes, log }));
   const ownerOf = (cookies: string | undefined) => app.sessions.ownerOfCookies(app.parseCookie(cookies ?? ''));
   const sessionOf = (cookies: string | undefined) => app.sessions.hashOfCookies(app.parseCookie(cookies ?? ''));
@@ -176,11 +201,26 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   await app.register(moneyRoutes({ money, store, config, sessions: app.sessions }));
   await app.register(settleRoutes({ money, config }));
   const auditingBooks = new AuditingBooks({ ledger: store.ledger, clock, log });
-  await app.register(metricsRoutes({ auditingBooks, coordinator, dataDir: config.dataDir, clock }));
+  metrics.observe({
+    coordinator,
+    pools: { checks, preparing, assembling },
+    load,
+    used: {
+      socketsMax: () => openSockets(io),
+      commandsWaitingMax: () => coordinator.waiting.commands,
+      commandsWaitingBytesMax: () => coordinator.waiting.bytes,
+      checksQueuedMax: () => checks.load.waiting,
+      preparesQueuedMax: () => Math.max(preparing.load.waiting, assembling.load.waiting),
+      eventStreamsMax: () => streams.count,
+      eventLoopDelayMsMax: () => load.delayMs.mean,
+    },
+  });
+  await app.register(metricsRoutes({ auditingBooks, metrics, config, dataDir: config.dataDir, clock }));
   const gallery = config.gallery ? new Gallery({ store, blobs, jobs, coordinator, log }) : undefined;
 
   await app.listen({ host: config.host, port: config.port });
   void gallery?.refill();
+  load.start();
   retention.start();
   delivering.wake();
   auditingBooks.start();
@@ -201,6 +241,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
     ),
     async close() {
       clearInterval(renewing);
+      await drain({ load, streams, log });
       await gallery?.close();
       await retention.close();
       suspensions.close();
@@ -215,8 +256,22 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
       await coordinator.close();
       await Promise.all([checks.close(), preparing.close(), assembling.close()]);
       await store.close();
+      load.close();
     },
   };
+}
+
+/** Nothing new is begun from here on. What is under way, hand-ins and uploads above all, is finished and answered, or cut off when it takes too long. */
+async function drain({ load, streams, log }: { load: Load; streams: EventStreams; log: { info(fields: object, message: string): void } }): Promise<void> {
+  load.drain();
+  streams.end();
+  // Whoever does not read has had its time.
+  const late = setTimeout(() => streams.close(), ANSWER_MS_MAX);
+  const isIdle = await load.idle(limits.drainMsMax);
+  clearTimeout(late);
+  if (isIdle) return;
+  hit('drainMsMax');
+  log.info({ underWay: load.underWay }, 'what is still under way is cut off');
 }
 
 async function certificateOf({ tls, dataDir }: Config): Promise<Certificate | null> {
@@ -231,8 +286,26 @@ async function renew({ tls, dataDir }: Config, server: Server): Promise<void> {
   if (isNew) server.setSecureContext(certificate);
 }
 
+/** Ends the process with 0 after `close`, or at once when it is asked a second time. A key press reaches it twice: from the terminal, and passed on by npm. */
+export function endOnSignals(close: () => Promise<void>): void {
+  let begunMs: number | undefined;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => {
+      if (begunMs !== undefined && performance.now() - begunMs > SAME_PRESS_MS) process.exit(CUT_OFF);
+      if (begunMs !== undefined) return;
+      begunMs = performance.now();
+      close().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          console.error(error);
+          process.exit(CUT_OFF);
+        },
+      );
+    });
+}
+
 if (process.argv[1] === import.meta.filename) {
   const { announcement: said, close } = await main();
   console.log(said);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void close().then(() => process.exit(0)));
+  endOnSignals(close);
 }

@@ -11,6 +11,7 @@ import { triangleModel } from '../shaders/render/glb.testing.ts';
 import { limits } from '../shared/limits.ts';
 import { namespaces, PROTOCOL_VERSION, type Work } from '../shared/protocol.ts';
 import type { AccountView, ConsentGrant, JobView, NetworkView, Problem, TakeDownView } from '../shared/schemas.ts';
+import { PatientLoad } from './load.testing.ts';
 import { main } from './main.ts';
 
 /** The operator's hand on a whole coordinator: over real HTTP, real sockets, and restarts. */
@@ -24,7 +25,7 @@ const sockets: Socket[] = [];
 
 async function start(): Promise<void> {
   Object.assign(process.env, { HOST: '127.0.0.1', PORT: '0', DATA_DIR: folder, GALLERY: 'off', LOG_LEVEL: 'silent', PUBLIC_ORIGIN: '' });
-  running = await main();
+  running = await main(new PatientLoad());
 }
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tessera-moderation-'));

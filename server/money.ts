@@ -12,6 +12,7 @@ import {
   type WithdrawalAsked,
   type WithdrawalView,
 } from '../shared/money-schemas.ts';
+import { atCap } from './caps.ts';
 import type { Config } from './config.ts';
 import { earnedAccount } from './core/ledger.ts';
 import { proofOf, writeEpoch } from './earnings.ts';
@@ -150,7 +151,8 @@ export class Money {
     if (!withdrawal) throw new MoneyError('conflict', 'This withdrawal was answered before, or is too old. Ask for it again.', 'id');
     if (Buffer.compare(withdrawal.sessionHash, asking.sessionHash) !== 0)
       throw new MoneyError('forbidden', 'This withdrawal was asked for in another session. Ask for it again.', 'id');
-    if (withdrawal.expiresMs <= clock()) throw new MoneyError('forbidden', 'This withdrawal was not signed in time. Ask for it again.', 'id');
+    if (withdrawal.expiresMs <= clock())
+      throw atCap('challengeMsMax', new MoneyError('forbidden', 'This withdrawal was not signed in time. Ask for it again.', 'id'));
     if (!Buffer.from(orderText(withdrawal.order), 'utf8').equals(fromBase64Url(signedMessage)))
       throw new MoneyError('forbidden', 'The wallet signed another text than it was asked to.', 'signedMessage');
     const refusal = refusalOf({ ...withdrawal.order, signature });

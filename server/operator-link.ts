@@ -5,6 +5,7 @@ import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { fromBase64Url, toBase64Url } from '../shared/formats.ts';
 import { limits } from '../shared/limits.ts';
+import { hit } from './caps.ts';
 
 /**
  * The way in for an operator: a link that only somebody on the machine can make, because it takes writing into the data folder. The folder
@@ -32,6 +33,7 @@ export function useLink(dataDir: string, token: string, now: number): boolean {
   const link = read(path);
   if (!link) return false;
   if (link.expiresMs <= now) {
+    hit('operatorLinkMsMax');
     rmSync(path, { force: true });
     return false;
   }

@@ -13,6 +13,13 @@ import { SECOND_MS } from '../shared/limits.ts';
 /** For people: what the owner of the address can mend. */
 export class OutboundError extends Error {
   override readonly name = 'OutboundError';
+  /** There was no answer in time. */
+  readonly isLate: boolean;
+
+  constructor(message: string, isLate = false) {
+    super(message);
+    this.isLate = isLate;
+  }
 }
 
 interface Address {
@@ -133,7 +140,11 @@ export async function ask(
   const over = signal ? AbortSignal.any([timeout, signal]) : timeout;
   const givenUp = new Promise<never>((_, reject) => {
     const tell = (): void =>
-      reject(new OutboundError(timeout.aborted ? `${url} did not answer within ${question.msMax / SECOND_MS} s.` : 'The coordinator stopped.'));
+      reject(
+        timeout.aborted
+          ? new OutboundError(`${url} did not answer within ${question.msMax / SECOND_MS} s.`, true)
+          : new OutboundError('The coordinator stopped.'),
+      );
     if (over.aborted) tell();
     else over.addEventListener('abort', tell, { once: true });
   });

@@ -3,6 +3,7 @@ import { limits, MINUTE_MS } from '../shared/limits.ts';
 import type { OwnerId, QuoteId } from '../shared/model.ts';
 import { defaultChecks, type Finish, type JobPromise, type QuoteRequest } from '../shared/schemas.ts';
 import { canonical } from './canonical.ts';
+import { atCap } from './caps.ts';
 import { newQuoteId } from './ids.ts';
 import { JobError } from './jobs.ts';
 import type { StoredQuote } from './store/quotes.ts';
@@ -54,7 +55,7 @@ export class Quotes {
     const quote = await store.quotes.get(id);
     // Those whose time is over are forgotten: then nobody can tell it from one that never was.
     if (!quote || quote.owner !== owner) throw new JobError('not_found', 'There is no such quote. Ask for another one.', 'quote', HELD);
-    if (quote.expiresMs <= clock()) throw new JobError('stale', 'This quote has expired. Ask for another one.', 'quote', HELD);
+    if (quote.expiresMs <= clock()) throw atCap('quoteMsMax', new JobError('stale', 'This quote has expired. Ask for another one.', 'quote', HELD));
     if (quote.usedBy !== null) throw quoteUsed();
     if (!isSame(quote.fingerprint, fingerprintOf(request)))
       throw new JobError('conflict', 'This quote is for another job: workload, params, files and checks must be those that were quoted.', 'quote');

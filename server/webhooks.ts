@@ -3,6 +3,7 @@ import { limits } from '../shared/limits.ts';
 import type { OwnerId } from '../shared/model.ts';
 import type { DeliveriesPage, DeliveryView, MadeWebhook, WebhookRequest, WebhookView } from '../shared/schemas.ts';
 import { InputError } from '../shared/workload.ts';
+import { atCap } from './caps.ts';
 import type { Delivering } from './delivering.ts';
 import { newWebhookId } from './ids.ts';
 import { JobError } from './jobs.ts';
@@ -50,7 +51,8 @@ export class Webhooks {
       failingSinceMs: null,
       disabled: null,
     };
-    if (!(await store.webhooks.create(webhook))) throw new JobError('too_many', `At most ${limits.webhooksPerOwnerMax} webhooks.`);
+    if (!(await store.webhooks.create(webhook)))
+      throw atCap('webhooksPerOwnerMax', new JobError('too_many', `At most ${limits.webhooksPerOwnerMax} webhooks.`));
     return { ...webhookView(webhook, null), secret };
   }
 

@@ -22,6 +22,7 @@ import {
   type Work,
 } from '../shared/protocol.ts';
 import type { ConsentGrant, Problem } from '../shared/schemas.ts';
+import { PatientLoad } from './load.testing.ts';
 import { main } from './main.ts';
 
 /** The whole coordinator over real HTTP and real sockets; contributors compute on the CPU with the reference implementation. */
@@ -30,7 +31,7 @@ export const entry = workload(workloadIds[0]!)!;
 export const small = { scene: 'cornell', width: 32, height: 32, samples: 2, bounces: 1, lighting: 'auto' };
 export const order = { workload: entry.spec.id, params: small, files: {}, title: 'Box', visibility: 'public' };
 
-let running: Awaited<ReturnType<typeof main>>;
+let running: Pick<Awaited<ReturnType<typeof main>>, 'url' | 'close'>;
 let folder: string;
 
 /** One for a test file, on a data folder of its own; it can be stopped and started on it again. */
@@ -48,7 +49,11 @@ export const whole = {
   async start(): Promise<void> {
     const env = { HOST: '127.0.0.1', PORT: '0', DATA_DIR: folder, GALLERY: 'off', LOG_LEVEL: 'silent', PUBLIC_ORIGIN: '', VESTING_SECONDS: '1' };
     Object.assign(process.env, env);
-    running = await main();
+    running = await main(new PatientLoad());
+  },
+  /** One that runs already, in a process of its own. */
+  at(url: string): void {
+    running = { url, close: async () => undefined };
   },
   async stop(): Promise<void> {
     await running.close();

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { limits } from './limits.ts';
 
 /** What can go wrong, for HTTP and sockets alike. */
 const errorCodes = [
@@ -27,6 +28,8 @@ export const errorBody = Type.Object({
     field: Type.Optional(Type.String()),
     /** What would have been accepted. */
     limit: Type.Optional(Type.String()),
+    /** Of a refusal that passes: the least time to wait before the next try. */
+    retryMs: Type.Optional(Type.Integer({ minimum: 0, maximum: limits.retryMsMax })),
   }),
 });
 export type ErrorBody = Static<typeof errorBody>;

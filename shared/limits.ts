@@ -60,6 +60,12 @@ export const limits = {
   openingMsMax: 2 * MINUTE_MS,
   openingAbsentMsMax: 30 * SECOND_MS,
 
+  /** One check of a result on a thread of the coordinator, and how many may wait for one. */
+  checkMsMax: MINUTE_MS,
+  checkHeapMibMax: 2048,
+  checksQueuedMax: 4096,
+  /** Files of requesters that wait to be prepared, and as many to be assembled. */
+  preparesQueuedMax: 64,
   prepareMsMax: 90 * SECOND_MS,
   prepareHeapMibMax: 4096,
   /** Of buffers beside the heap: pictures and packed scenes. */
@@ -142,6 +148,36 @@ export const limits = {
   eventStreamWaitingBytesMax: MIB,
   eventStreamStallMsMax: 30 * SECOND_MS,
   eventStreamHeartbeatMs: 15 * SECOND_MS,
+
+  /** TCP connections at a time, of all kinds. */
+  connectionsMax: 25_000,
+  /** Of one address; a page that opens a finished job of thousands of tiles fetches each of them once. */
+  requestsPerAddressMinuteMax: 12_000,
+  /** A whole request: an upload over a slow line. Its headers alone, and a body of JSON, which is small, have to come sooner. */
+  requestMsMax: 10 * MINUTE_MS,
+  headersMsMax: 20 * SECOND_MS,
+  jsonBodyMsMax: 20 * SECOND_MS,
+
+  /** Sockets of engines and viewers: in all, and of one address, behind which an office may be. Loopback is this machine, or a proxy that says nothing. */
+  socketsMax: 20_000,
+  socketsPerAddressMax: 2000,
+  /** Messages of one socket: so many a second, and at once. A busy engine sends a few messages a second. */
+  socketMessagesPerSecondMax: 100,
+  socketMessagesAtOnceMax: 400,
+  /** Greetings of engines from one address; each is some reads of the database. */
+  hellosPerAddressSecondMax: 100,
+  hellosPerAddressAtOnceMax: 1000,
+  /** Bytes that may wait for one socket that does not read. */
+  socketWaitingBytesMax: 4 * MIB,
+  /** Commands that wait for their commit, and the bytes they bring. */
+  commandsWaitingMax: 65_536,
+  commandsWaitingBytesMax: 64 * MIB,
+  /** The mean delay of the event loop; where every one of five seconds in a row is beyond it, nothing new is begun. */
+  eventLoopDelayMsMax: 1000,
+  /** What a refusal may tell an engine to wait. */
+  retryMsMax: MINUTE_MS,
+  /** At the end of the process: what is under way may take so long. */
+  drainMsMax: 20 * SECOND_MS,
 
   /** Device classes of fewer contributors are not named in public. */
   classMembersMin: 3,

@@ -1,5 +1,6 @@
 import { io, type Socket } from 'socket.io-client';
 import msgpack from 'socket.io-msgpack-parser';
+import { limits } from '../../shared/limits.ts';
 import { type Ack, type ContributorCommands, type ContributorFacts, namespaces, type Reply, type Welcome } from '../../shared/protocol.ts';
 import type { ErrorBody, ErrorCode, Hello } from '../../shared/schemas.ts';
 import { Refused } from './api.ts';
@@ -96,8 +97,14 @@ export class Connection {
       const ack = await unlessAborted(this.#emit(command, message()), either);
       if (ack && 'data' in ack) return ack.data;
       if (ack && !passing.has(ack.error.code)) throw refusedBy(ack);
-      await this.#clock.sleep(jitteredMs(attempt, this.#timing.retryMsFirst, this.#timing.retryMsMost), either);
+      await this.#clock.sleep(this.#retryMs(attempt, ack), either);
     }
+  }
+
+  /** No less than the refusal says, and spread over as much again: all who were refused would else come back together. */
+  #retryMs(attempt: number, ack: ErrorBody | null): number {
+    const leastMs = Math.min(limits.retryMsMax, ack?.error.retryMs ?? 0);
+    return leastMs + Math.max(Math.random() * leastMs, jitteredMs(attempt, this.#timing.retryMsFirst, this.#timing.retryMsMost));
   }
 
   /** Null when no answer came: the connection broke, or the coordinator is stuck. */
@@ -147,7 +154,7 @@ export class Connection {
       this.#events.refused(refusedBy(ack));
     } else {
       this.#socket.disconnect();
-      const delayMs = jitteredMs(this.#greetingsFailed++, this.#timing.retryMsFirst, this.#timing.retryMsMost);
+      const delayMs = this.#retryMs(this.#greetingsFailed++, ack);
       // Rejects when the connection was closed meanwhile: then there is nothing left to do.
       await this.#clock.sleep(delayMs, this.#closed.signal).then(
         () => this.#socket.connect(),

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { limits } from '../../shared/limits.ts';
 import { InputError } from '../../shared/workload.ts';
+import { type Cap, hit } from '../caps.ts';
 import type { Alive, Answer, FromThread, Kind, Question, ToThread } from './messages.ts';
 
 export interface PoolOptions {
@@ -14,6 +15,8 @@ export interface PoolOptions {
   readonly thread?: URL;
   /** Questions waiting for a thread; one more is refused. */
   readonly queuedMax: number;
+  /** Which of `limits` those are, to count how often they are hit. */
+  readonly caps?: { readonly time: Cap; readonly heap: Cap; readonly buffers?: Cap; readonly queued: Cap };
 }
 
 interface Pending {
@@ -35,7 +38,10 @@ export class PoolBusy extends Error {
 export const fromDisk = ({ buffer, byteLength }: Uint8Array): ArrayBuffer[] =>
   byteLength > limits.inlineResultBytesMax && buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
 
-const tooMuch = (message: string, most: string): InputError => new InputError('files', message, `at most ${most}`);
+const tooMuch = (cap: Cap | undefined, message: string, most: string): InputError => {
+  if (cap) hit(cap);
+  return new InputError('files', message, `at most ${most}`);
+};
 
 /**
  * A fixed number of worker threads behind one queue. A thread that hangs or dies (out of memory, a crash in a decoder)
@@ -55,12 +61,20 @@ export class Pool {
 
   ask<K extends Kind>(kind: K, question: Question[K], transfer: Pending['transfer'] = []): Promise<Answer[K]> {
     if (this.#closed) return Promise.reject(new PoolBusy('The coordinator is shutting down.'));
-    if (this.#queue.length >= this.#options.queuedMax) return Promise.reject(new PoolBusy('Too much is waiting already; try again in a minute.'));
+    if (this.#queue.length >= this.#options.queuedMax) {
+      if (this.#options.caps) hit(this.#options.caps.queued);
+      return Promise.reject(new PoolBusy('Too much is waiting already; try again in a minute.'));
+    }
     return new Promise((resolve, reject) => {
       const message = { kind, question } as ToThread;
       this.#queue.push({ message, transfer, resolve: resolve as (answer: Answer[Kind]) => void, reject });
       this.#next();
     });
+  }
+
+  /** Questions that wait, and that threads are at. */
+  get load(): { readonly waiting: number; readonly underWay: number } {
+    return { waiting: this.#queue.length, underWay: this.#busy.size };
   }
 
   #next(): void {
@@ -69,7 +83,11 @@ export class Pool {
     if (!worker) return;
     const pending = this.#queue.shift()!;
     const timer = setTimeout(
-      () => this.#lose(worker, tooMuch(`It took longer than ${this.#options.timeoutMs / 1000} s.`, `${this.#options.timeoutMs / 1000} s`)),
+      () =>
+        this.#lose(
+          worker,
+          tooMuch(this.#options.caps?.time, `It took longer than ${this.#options.timeoutMs / 1000} s.`, `${this.#options.timeoutMs / 1000} s`),
+        ),
       this.#options.timeoutMs,
     );
     this.#busy.set(worker, { pending, timer });
@@ -87,7 +105,7 @@ export class Pool {
       else if ('alive' in message) this.#busy.get(worker)?.timer.refresh();
     });
     worker.on('error', (error: NodeJS.ErrnoException) =>
-      this.#lose(worker, error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tooMuch('It needs too much memory.', `${heapMib} MiB`) : error),
+      this.#lose(worker, error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tooMuch(this.#options.caps?.heap, 'It needs too much memory.', `${heapMib} MiB`) : error),
     );
     worker.on('exit', (code) => this.#lose(worker, new Error(`a worker thread exited with ${code}`)));
     worker.unref();
@@ -101,7 +119,7 @@ export class Pool {
       // Rejects when the thread has ended meanwhile.
       const memory = await worker.getHeapStatistics().catch(() => undefined);
       if (memory && memory.external_memory > most * 2 ** MIB_LOG2 && this.#busy.get(worker) === entry)
-        this.#lose(worker, tooMuch('It needs too much memory for buffers.', `${most} MiB`));
+        this.#lose(worker, tooMuch(this.#options.caps?.buffers, 'It needs too much memory for buffers.', `${most} MiB`));
     }
     if (this.#busy.size > 0) return;
     clearInterval(this.#watching);

@@ -416,6 +416,8 @@ function abandon(state: State, id: ResultId, now: number): Event[] {
   return [...discard(state, job, pending, 'It was not opened in time, so it could not be checked.', true, now), ...endJobIfOver(state, job, now)];
 }
 
+export const LEASE_EXPIRED = 'The lease has expired.';
+
 /** Time passing: leases run out, absent contributors lose theirs, what was not opened is dropped, audits go to others, pay vests. */
 function tick(state: State, now: number): Event[] {
   observe(state, now);
@@ -426,7 +428,7 @@ function tick(state: State, now: number): Event[] {
     if (!gone && active.deadlineMs > now) continue;
     if (contributor && !gone) expireLease(state, contributor, active, now);
     else endLease(state, active);
-    if (!gone) events.push({ type: 'leasesVoided', contributor: active.contributor, tokens: [active.token], reason: 'The lease has expired.' });
+    if (!gone) events.push({ type: 'leasesVoided', contributor: active.contributor, tokens: [active.token], reason: LEASE_EXPIRED });
     events.push(...wakeIdle(state));
   }
   for (const { stored, stage, sinceMs } of [...state.pending.values()])

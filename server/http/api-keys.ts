@@ -4,6 +4,7 @@ import type { MicroCredits } from '../../shared/credits.ts';
 import { toBase64Url } from '../../shared/formats.ts';
 import { limits, MINUTE_MS } from '../../shared/limits.ts';
 import * as schemas from '../../shared/schemas.ts';
+import { atCap } from '../caps.ts';
 import { newApiKeyId } from '../ids.ts';
 import type { StoredApiKey } from '../store/api-keys.ts';
 import { type Cursors, NEWEST } from './cursors.ts';
@@ -65,7 +66,10 @@ export const apiKeyRoutes =
           revokedMs: null,
         };
         if (!(await store.apiKeys.create(key, limits.apiKeysPerOwnerMax)))
-          throw new HttpError('too_many', 'You have as many API keys as one can. Revoke one first.', undefined, `${limits.apiKeysPerOwnerMax} keys`);
+          throw atCap(
+            'apiKeysPerOwnerMax',
+            new HttpError('too_many', 'You have as many API keys as one can. Revoke one first.', undefined, `${limits.apiKeysPerOwnerMax} keys`),
+          );
         return reply
           .code(201)
           .header('cache-control', 'no-store')

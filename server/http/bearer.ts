@@ -52,6 +52,7 @@ export class ApiKeys {
 /** A key opens the routes that its scopes name, and no others. After requests were counted, before their bodies are read. */
 export function guardKeys(app: FastifyInstance, apiKeys: ApiKeys): void {
   app.addHook('preParsing', async (request) => {
+    if (request.routeOptions.config.ownBearer) return;
     const key = await apiKeys.find(request);
     if (!key || request.is404) return;
     const { scope } = request.routeOptions.config;

@@ -4,6 +4,7 @@ import { openingBytesMax } from '../../shared/commitment.ts';
 import { resultBytes } from '../../shared/formats.ts';
 import { KIB } from '../../shared/limits.ts';
 import * as schemas from '../../shared/schemas.ts';
+import { atCap } from '../caps.ts';
 import type { Coordinator } from '../coordinator.ts';
 import { JobError } from '../jobs.ts';
 import type { BlobStore } from '../store/store.ts';
@@ -39,7 +40,7 @@ const getBlob = {
 export const blobRoutes =
   ({ blobs, coordinator, clock }: BlobRouteDeps): FastifyPluginAsyncTypebox =>
   async (app) => {
-    app.get('/blobs/:hash', { config: { scope: 'any' }, schema: getBlob }, async (request, reply) => {
+    app.get('/blobs/:hash', { config: { scope: 'any', always: true }, schema: getBlob }, async (request, reply) => {
       const { hash } = request.params;
       const size = await blobs.size(hash);
       if (size === undefined) throw new JobError('not_found', 'There is no such blob.');
@@ -58,12 +59,13 @@ export const blobRoutes =
         .send(await blobs.stream(hash, isRest ? from : 0));
     });
 
-    app.put('/blobs/:hash', { schema: { params: path }, config: { rateLimit: false } }, async (request) => {
+    app.put('/blobs/:hash', { schema: { params: path }, config: { rateLimit: false, always: true } }, async (request) => {
       const token = /^Lease ([A-Za-z0-9_-]{40,400})$/.exec(request.headers.authorization ?? '')?.[1];
       if (token === undefined) throw new JobError('forbidden', 'Send the header authorization: Lease <token>.');
       const lease = coordinator.readLease(token);
       const job = coordinator.openJob(lease.job);
-      if (!job || lease.expiresMs < clock()) throw new JobError('conflict', 'This lease has expired or its job has ended.');
+      if (!job) throw new JobError('conflict', 'This lease has expired or its job has ended.');
+      if (lease.expiresMs < clock()) throw atCap('leaseTokenMsMax', new JobError('conflict', 'This lease has expired or its job has ended.'));
       const shape = { parts: lease.parts, elements: job.spec.elements(job.context, lease.at), words: job.spec.elementWords(job.context, lease.at) };
       const bytesMax = Math.max(resultBytes(shape.elements, shape.words), openingBytesMax(shape));
       await blobs.put(request.body as AsyncIterable<Uint8Array>, { bytesMax, expected: request.params.hash });

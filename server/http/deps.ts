@@ -2,6 +2,8 @@ import type { FastifyRequest } from 'fastify';
 import type { ConsentId, GroupId, OwnerId, SiteId } from '../../shared/model.ts';
 import type { Certificate } from '../certificate.ts';
 import type { Config } from '../config.ts';
+import type { Load, Unready } from '../load.ts';
+import type { Metrics } from '../metrics.ts';
 import type { BlobStore, Store } from '../store/store.ts';
 
 /** What the routes of this folder stand on. Jobs and blobs get the coordinator itself; these need only be heard by it. */
@@ -29,6 +31,10 @@ export interface AppDeps {
   readonly sessionEnded: (hash: Uint8Array) => void;
   /** An owner has joined groups or left one. Resolves when nothing more of the one that was `left` is given or shown to it. */
   readonly groupsChanged: (owner: OwnerId, left: GroupId | null) => Promise<void> | void;
+  readonly load: Load;
+  readonly metrics: Metrics;
+  /** What stands in the way of new work beside the load; null: nothing. */
+  readonly unready?: () => Unready | null;
   /** Listens with TLS, presenting this. */
   readonly certificate?: Certificate | null;
   /** Where the built pages lie; dist/client unless a test says otherwise. */

@@ -4,10 +4,12 @@ import { formatCredits } from '../../shared/credits.ts';
 import { FormatError } from '../../shared/formats.ts';
 import { type ErrorCode, type Problem, problems } from '../../shared/schemas.ts';
 import { InputError } from '../../shared/workload.ts';
+import { hit, hitStated } from '../caps.ts';
 import { PoolBusy } from '../checks/pool.ts';
 import { CommitFailed } from '../coordinator.ts';
 import { JobError } from '../jobs.ts';
 import { MoneyError } from '../money.ts';
+import { isStorageFailure } from '../storage-failure.ts';
 import { BudgetExceeded } from '../store/api-keys.ts';
 import { BlobBanned, isDiskFull } from '../store/blob-store.ts';
 import { BlobMismatch, BlobsUnavailable, BlobTooLarge, InsufficientCredits } from '../store/store.ts';
@@ -82,12 +84,14 @@ function expected(error: unknown): Problem | undefined {
     const text = `This needs ${formatCredits(needed)} credits; ${formatCredits(left)} of the API key’s budget are left.`;
     return answer('insufficient_credits', text, 'budget', `${formatCredits(left)} of ${formatCredits(budget)} left`);
   }
+  if (error instanceof BlobTooLarge) hit('resultBytesMax');
   if (error instanceof BlobTooLarge) return answer('too_large', `The bytes are too many: ${error.message}.`);
   if (error instanceof BlobBanned) return answer('forbidden', 'The operator does not accept this file. The page /policy says what is not accepted.', 'hash');
   if (error instanceof BlobMismatch) return answer('bad_input', `${error.message}.`, 'hash', undefined, WRONG_CONTENT);
   if (error instanceof FormatError) return answer('bad_input', `${error.message}.`);
   if (error instanceof CommitFailed || error instanceof PoolBusy || error instanceof BlobsUnavailable) return answer('busy', error.message);
   if (isDiskFull(error)) return answer('busy', 'The coordinator’s disk is full. It was logged; try again later.');
+  if (isStorageFailure(error)) return answer('busy', 'The coordinator cannot store or read anything now; try again.');
   return undefined;
 }
 
@@ -139,6 +143,7 @@ function invalid(errors: readonly TLocalizedValidationError[]): Problem {
 /** Fastify's own refusals: bad JSON, a body too large, an unknown media type. */
 function ofFramework({ statusCode = 500, code, message }: FastifyError): Problem | undefined {
   if (statusCode < 400 || statusCode >= 500) return undefined;
+  if (statusCode === 413) hit('jsonBodyBytesMax');
   if (statusCode === 413) return answer('too_large', 'The request is too large.');
   if (statusCode === 404) return answer('not_found', 'There is nothing here.');
   const text =
@@ -151,7 +156,9 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
   const known = error.validation
     ? invalid(error.validation as unknown as readonly TLocalizedValidationError[])
     : (expected(error) ?? (request.raw.aborted ? answer('bad_input', 'The request broke off.') : ofFramework(error)));
-  if (!known || isDiskFull(error)) request.log.error({ err: error }, 'a request failed');
+  if (error.validation?.[0]) hitStated(error.validation[0], request.routeOptions.url ?? '');
+  if (isStorageFailure(error)) request.log.error({ err: error }, 'the store has failed');
+  if (!known) request.log.error({ err: error }, 'a request failed');
   const body = known ?? answer('internal', 'Something went wrong here; it was logged.');
   const more = error instanceof HttpError ? error.more : {};
   const challenge = more.challenge ?? (body.status === 401 ? CHALLENGE : undefined);

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { KIB, limits, SECOND_MS } from '../../shared/limits.ts';
 import type { JobId, OwnerId } from '../../shared/model.ts';
 import type { JobView } from '../../shared/schemas.ts';
+import { atCap, hit } from '../caps.ts';
 import type { Audience, News, Viewer } from '../watching.ts';
 import { HttpError } from './errors.ts';
 
@@ -51,6 +52,7 @@ export class EventStream implements Viewer {
     for (const text of past) {
       if (this.body.destroyed) return;
       if (this.body.push(text) || (await this.#drained())) continue;
+      if (!this.body.destroyed) hit('eventStreamStallMsMax');
       this.gone();
       return;
     }
@@ -66,6 +68,7 @@ export class EventStream implements Viewer {
     if (this.#isOver || this.body.destroyed) return;
     const bytes = Buffer.byteLength(text);
     if (this.body.readableLength + this.#laterBytes + bytes > limits.eventStreamWaitingBytesMax) {
+      hit('eventStreamWaitingBytesMax');
       this.gone();
     } else if (this.#later) {
       this.#later.push({ text, isEnd });
@@ -120,9 +123,11 @@ export class EventStreams implements Audience {
       if (owner !== undefined && owner === viewer.owner) ofOwner++;
     }
     const { eventStreamsMax, eventStreamsPerAddressMax, eventStreamsPerOwnerMax } = limits;
-    if (all >= eventStreamsMax) throw full(`At most ${eventStreamsMax} streams of events may be open here.`, eventStreamsMax);
-    if (ofAddress >= eventStreamsPerAddressMax) throw full(`At most ${eventStreamsPerAddressMax} streams of events an address.`, eventStreamsPerAddressMax);
-    if (ofOwner >= eventStreamsPerOwnerMax) throw full(`At most ${eventStreamsPerOwnerMax} streams of events an account.`, eventStreamsPerOwnerMax);
+    if (all >= eventStreamsMax) throw atCap('eventStreamsMax', full(`At most ${eventStreamsMax} streams of events may be open here.`, eventStreamsMax));
+    if (ofAddress >= eventStreamsPerAddressMax)
+      throw atCap('eventStreamsPerAddressMax', full(`At most ${eventStreamsPerAddressMax} streams of events an address.`, eventStreamsPerAddressMax));
+    if (ofOwner >= eventStreamsPerOwnerMax)
+      throw atCap('eventStreamsPerOwnerMax', full(`At most ${eventStreamsPerOwnerMax} streams of events an account.`, eventStreamsPerOwnerMax));
     const stream = new EventStream(viewer);
     const ofJob = this.#byJob.get(viewer.job) ?? new Set();
     this.#byJob.set(viewer.job, ofJob.add(stream));
@@ -135,6 +140,12 @@ export class EventStreams implements Audience {
 
   watches(job: JobId): boolean {
     return this.#byJob.has(job);
+  }
+
+  get count(): number {
+    let count = 0;
+    for (const streams of this.#byJob.values()) count += streams.size;
+    return count;
   }
 
   *viewers(): Iterable<EventStream> {
@@ -152,6 +163,11 @@ export class EventStreams implements Audience {
   /** Whoever reads on asks again, as whoever he is by then. */
   sessionEnded(hash: Uint8Array): void {
     for (const stream of [...this.viewers()]) if (stream.session && Buffer.compare(stream.session, hash) === 0) stream.gone();
+  }
+
+  /** Ends them all after what was sent: their readers come back, to another process perhaps. */
+  end(): void {
+    for (const stream of [...this.viewers()]) stream.end();
   }
 
   close(): void {

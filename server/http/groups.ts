@@ -6,6 +6,7 @@ import { DAY_MS, limits, MINUTE_MS } from '../../shared/limits.ts';
 import type { GroupId, OwnerId } from '../../shared/model.ts';
 import type { GroupDetails, GroupView, InviteLook, InviteView, MadeInvite } from '../../shared/schemas.ts';
 import * as schemas from '../../shared/schemas.ts';
+import { atCap } from '../caps.ts';
 import { newGroupId, newInviteId, newMemberId } from '../ids.ts';
 import type { StoredGroup, StoredInvite } from '../store/store.ts';
 import type { AppDeps } from './deps.ts';
@@ -27,7 +28,10 @@ const inviteView = ({ id, createdMs, expiresMs }: StoredInvite): InviteView => (
 const noSuchGroup = (): HttpError => new HttpError('not_found', 'There is no such group.');
 
 const noRoom = (): HttpError =>
-  new HttpError('too_many', 'You are in as many groups as one can be. Leave another one first.', undefined, `${limits.groupsPerMemberMax} groups`);
+  atCap(
+    'groupsPerMemberMax',
+    new HttpError('too_many', 'You are in as many groups as one can be. Leave another one first.', undefined, `${limits.groupsPerMemberMax} groups`),
+  );
 
 /** Private swarms: groups, their members, and invites by a secret link. */
 export const groupRoutes =
@@ -74,7 +78,10 @@ export const groupRoutes =
       if (name === '') throw new HttpError('bad_input', 'A group needs a name.', 'name', `1 to ${limits.groupNameCharsMax} characters`);
       if ((await groups.idsOf(owner)).length >= limits.groupsPerMemberMax) throw noRoom();
       if ((await groups.of(owner)).filter((group) => group.owner === owner).length >= limits.groupsPerOwnerMax)
-        throw new HttpError('too_many', 'You have made as many groups as one can.', undefined, `${limits.groupsPerOwnerMax} groups`);
+        throw atCap(
+          'groupsPerOwnerMax',
+          new HttpError('too_many', 'You have made as many groups as one can.', undefined, `${limits.groupsPerOwnerMax} groups`),
+        );
       const group: StoredGroup = { id: newGroupId(randomBytes), name, owner, createdMs: clock() };
       await groups.create(group, { id: newMemberId(randomBytes), group: group.id, owner, name: '', joinedMs: clock() });
       await groupsChanged(owner, null);
@@ -112,7 +119,10 @@ export const groupRoutes =
       const expiresMs = now + (request.body.days ?? limits.inviteDaysDefault) * DAY_MS;
       const invite: StoredInvite = { id: newInviteId(randomBytes), group: group.id, secretHash: digestOf(secret), createdMs: now, expiresMs, revokedMs: null };
       if (!(await groups.createInvite(invite, limits.invitesPerGroupMax)))
-        throw new HttpError('too_many', 'This group has as many invites as it can. Withdraw one first.', undefined, `${limits.invitesPerGroupMax} invites`);
+        throw atCap(
+          'invitesPerGroupMax',
+          new HttpError('too_many', 'This group has as many invites as it can. Withdraw one first.', undefined, `${limits.invitesPerGroupMax} invites`),
+        );
       const made: MadeInvite = { ...inviteView(invite), code: `${invite.id.slice('i_'.length)}.${toBase64Url(secret)}` };
       return reply.code(201).header('cache-control', 'no-store').send(made);
     });
@@ -140,7 +150,10 @@ export const groupRoutes =
       if (await groups.isMember(group.id, owner)) return viewOf(group, owner);
       const member = { id: newMemberId(randomBytes), group: group.id, owner, name: request.body.name?.trim() ?? '', joinedMs: clock() };
       const came = await groups.addMember(member, { members: limits.membersPerGroupMax, groups: limits.groupsPerMemberMax });
-      if (came !== 'in') throw came === 'full' ? new HttpError('too_many', 'This group is full.', undefined, `${limits.membersPerGroupMax} members`) : noRoom();
+      if (came !== 'in')
+        throw came === 'full'
+          ? atCap('membersPerGroupMax', new HttpError('too_many', 'This group is full.', undefined, `${limits.membersPerGroupMax} members`))
+          : noRoom();
       await groupsChanged(owner, null);
       return viewOf(group, owner);
     });

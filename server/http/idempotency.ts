@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { limits } from '../../shared/limits.ts';
 import type { OwnerId } from '../../shared/model.ts';
 import { canonical } from '../canonical.ts';
+import { atCap } from '../caps.ts';
 import type { Claim } from '../store/idempotency.ts';
 import type { AppDeps } from './deps.ts';
 import { HttpError } from './errors.ts';
@@ -101,11 +102,14 @@ export function addIdempotency(app: FastifyInstance, { store, clock, randomBytes
     const key = request.headers[HEADER];
     if (!request.routeOptions.config.idempotent || key === undefined) return undefined;
     if (typeof key !== 'string' || !keyText.test(key))
-      throw new HttpError(
-        'bad_input',
-        'This is no Idempotency-Key.',
-        'Idempotency-Key',
-        `1 to ${limits.idempotencyKeyCharsMax} visible ASCII characters, such as a UUID`,
+      throw atCap(
+        'idempotencyKeyCharsMax',
+        new HttpError(
+          'bad_input',
+          'This is no Idempotency-Key.',
+          'Idempotency-Key',
+          `1 to ${limits.idempotencyKeyCharsMax} visible ASCII characters, such as a UUID`,
+        ),
       );
     const owner = await ownerOf(request);
     return owner === undefined ? undefined : claimFor(request, reply, key, owner);

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { limits } from '../../shared/limits.ts';
 import type { ProvedUnit } from '../books.ts';
+import type { Observed } from '../metrics.ts';
 import { infoLine, type MetricsDeps, metricsRoutes } from './metrics.ts';
 import { type TestApp, withApp } from './testing.ts';
 
@@ -7,15 +9,24 @@ const unit = (own: Partial<ProvedUnit>): ProvedUnit => ({
   ...{ unit: 'test', accounts: 3, transfers: 5, pending: 0n, sum: 0n, imbalance: 0n, wrongAccounts: 0 },
   ...own,
 });
-const state = { jobs: new Map([['j', {}]]), connected: [{}, {}] } as unknown as MetricsDeps['coordinator']['state'];
+const TOKEN = 't'.repeat(32);
+/** What `main.ts` looks at. */
+const observed = {
+  coordinator: { waiting: { commands: 3, bytes: 0 }, isRecovering: false, state: { jobs: new Map([['j', {}]]), connected: [{}, {}] } },
+  pools: { checks: { load: { waiting: 4, underWay: 1 } }, preparing: { load: { waiting: 0, underWay: 0 } }, assembling: { load: { waiting: 0, underWay: 0 } } },
+  load: { delayMs: { mean: 5, max: 10 }, isDraining: false, underWay: 2 },
+  used: { socketsMax: () => 7 },
+} as unknown as Observed;
 
 const withMetrics = (proved: MetricsDeps['auditingBooks']['proved'], run: (test: TestApp) => Promise<void>, trustProxy = false): Promise<void> =>
   withApp(
     async (test) => {
-      await test.app.register(metricsRoutes({ auditingBooks: { proved }, coordinator: { state }, dataDir: test.config.dataDir, clock: () => 9500 }));
+      test.metrics.observe(observed);
+      const { metrics, config } = test;
+      await test.app.register(metricsRoutes({ auditingBooks: { proved }, metrics, config, dataDir: config.dataDir, clock: () => 9500 }));
       await run(test);
     },
-    { config: { trustProxy } },
+    { config: { trustProxy, metricsToken: TOKEN } },
   );
 
 const ask = ({ app }: TestApp, remoteAddress: string, headers: Readonly<Record<string, string>> = {}) =>
@@ -27,11 +38,14 @@ function samplesOf(text: string): Map<string, number> {
   const declared = new Set<string>();
   expect(text.endsWith('\n')).toBe(true);
   for (const line of text.split('\n').slice(0, -1)) {
-    const type = /^# TYPE ([a-z_]+) (?:gauge|counter)$/.exec(line);
+    const type = /^# TYPE ([a-z_]+) (?:gauge|counter|histogram)$/.exec(line);
     if (type) declared.add(type[1]!);
-    if (line.startsWith('# ')) continue;
-    const [, name, labels = '', value] = /^([a-z_]+)(\{[a-z]+="(?:[^"\\\n]|\\[\\"n])*"\})? ([0-9.]+)$/.exec(line) ?? [];
-    expect(declared, line).toContain(name);
+    if (line === '' || line.startsWith('# ')) continue;
+    const [, name, labels = '', value] = /^([a-z_]+)(\{[^\n]*\})? ([0-9.e+-]+)$/.exec(line) ?? [];
+    expect(
+      [name, name?.replace(/_(bucket|sum|count)$/, '')].some((each) => declared.has(each ?? '')),
+      line,
+    ).toBe(true);
     samples.set(`${name}${labels}`, Number(value));
   }
   return samples;
@@ -41,9 +55,9 @@ test('tells the figures, and what is wrong, in the text format', () =>
   withMetrics({ atMs: 8000, wrong: [], units: [unit({}), unit({ unit: 'credit', imbalance: 2n ** 60n, wrongAccounts: 2, transfers: 7 })] }, async (test) => {
     const { statusCode, headers, payload } = await ask(test, '127.0.0.1');
     expect([statusCode, headers['content-type']]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
-    const { process_resident_memory_bytes: memory, ...samples } = Object.fromEntries(samplesOf(payload));
-    expect(memory).toBeGreaterThan(2 ** 20);
-    expect(samples).toEqual({
+    const samples = Object.fromEntries(samplesOf(payload));
+    expect(samples.process_resident_memory_bytes).toBeGreaterThan(2 ** 20);
+    expect(samples).toMatchObject({
       [infoLine(test.config.dataDir).replace(/ 1$/, '')]: 1,
       'tessera_ledger_imbalance{unit="test"}': 0,
       'tessera_ledger_imbalance{unit="credit"}': 2 ** 60,
@@ -54,6 +68,11 @@ test('tells the figures, and what is wrong, in the text format', () =>
       tessera_ledger_audited_seconds: 1.5,
       tessera_jobs_open: 1,
       tessera_contributors_connected: 2,
+      tessera_commands_waiting: 3,
+      'tessera_queue_waiting{queue="checks"}': 4,
+      'tessera_event_loop_delay_seconds{of="max"}': 0.01,
+      'tessera_limit_used{limit="socketsMax"}': 7,
+      'tessera_limit{limit="openJobsPerOwnerMax"}': limits.openJobsPerOwnerMax,
     });
     expect(payload).toContain(`tessera_ledger_imbalance{unit="credit"} ${2n ** 60n}\n`);
   }));
@@ -85,3 +104,20 @@ test.each([false, true])('is there for this machine alone (behind a proxy: %s)',
     trustProxy,
   ),
 );
+
+test('is there for whoever shows the token, from wherever', () =>
+  withMetrics(undefined, async (test) => {
+    const asked = async (token: string) => (await ask(test, '10.0.0.7', { host: 'tessera.example', authorization: `Bearer ${token}` })).statusCode;
+    expect([await asked(TOKEN), await asked(`${TOKEN}t`), await asked('t')]).toEqual([200, 404, 404]);
+  }));
+
+test('requests are told by their route, never by what somebody wrote into an address', () =>
+  withMetrics(undefined, async (test) => {
+    await test.app.inject({ url: '/api/sites/s_0000000000000000' });
+    await test.app.inject({ url: '/surprise/17' });
+    const { payload } = await ask(test, '::1');
+    const samples = samplesOf(payload);
+    expect(samples.get('tessera_http_request_seconds_count{method="GET",route="/api/sites/:site",status="4xx"}')).toBe(1);
+    expect(samples.get('tessera_http_request_seconds_count{method="GET",route="none",status="4xx"}')).toBe(1);
+    expect(payload).not.toContain('surprise');
+  }));

@@ -1,15 +1,20 @@
+import { timingSafeEqual } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { SECOND_MS } from '../../shared/limits.ts';
 import type { AuditingBooks } from '../auditing-books.ts';
 import type { ProvedUnit } from '../books.ts';
-import type { Coordinator } from '../coordinator.ts';
+import type { Config } from '../config.ts';
+import type { Metrics } from '../metrics.ts';
+import { digestOf } from './session.ts';
 
 /** Figures for who runs the machine, in Prometheus's text format (prometheus.io, "Exposition formats", 0.0.4). */
 
 export interface MetricsDeps {
   readonly auditingBooks: Pick<AuditingBooks, 'proved'>;
-  readonly coordinator: { readonly state: Pick<Coordinator['state'], 'jobs' | 'connected'> };
+  /** All other figures. */
+  readonly metrics: Pick<Metrics, 'text'>;
+  readonly config: Pick<Config, 'metricsToken'>;
   readonly dataDir: string;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
@@ -38,7 +43,7 @@ export const infoLine = (dataDir: string): string => `tessera_info${labelText({ 
 const textOf = ({ name, type, help, values }: Figure): string =>
   [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...values.map(({ labels = {}, value }) => `${name}${labelText(labels)} ${value}`), ''].join('\n');
 
-function figuresOf({ auditingBooks: { proved }, coordinator: { state }, clock }: MetricsDeps): Figure[] {
+function figuresOf({ auditingBooks: { proved }, clock }: MetricsDeps): Figure[] {
   const byUnit = (read: (unit: ProvedUnit) => bigint | number) => (proved?.units ?? []).map((each) => ({ labels: { unit: each.unit }, value: read(each) }));
   const gauge = 'gauge' as const;
   return [
@@ -61,9 +66,6 @@ function figuresOf({ auditingBooks: { proved }, coordinator: { state }, clock }:
       help: 'Age of the last complete audit.',
       values: proved ? [{ value: (clock() - proved.atMs) / SECOND_MS }] : [],
     },
-    { name: 'tessera_jobs_open', type: gauge, help: 'Jobs that are not done.', values: [{ value: state.jobs.size }] },
-    { name: 'tessera_contributors_connected', type: gauge, help: 'Contributors that are here.', values: [{ value: state.connected.length }] },
-    { name: 'process_resident_memory_bytes', type: gauge, help: 'Resident memory size in bytes.', values: [{ value: process.memoryUsage.rss() }] },
   ];
 }
 
@@ -77,16 +79,23 @@ const forwarded = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', '
 const isFromHere = ({ socket, headers }: FastifyRequest): boolean =>
   loopback.test(socket.remoteAddress ?? '') && ownHost.test(headers.host ?? '') && forwarded.every((name) => headers[name] === undefined);
 
-/** Asked from elsewhere it is not there. */
+/** Whether it brings the operator's token. Digests are compared, so that the time it takes tells nothing. */
+function bringsToken({ metricsToken }: MetricsDeps['config'], { headers }: FastifyRequest): boolean {
+  const given = /^Bearer (.{1,200})$/i.exec(headers.authorization ?? '')?.[1];
+  return metricsToken !== null && given !== undefined && timingSafeEqual(digestOf(Buffer.from(metricsToken)), digestOf(Buffer.from(given)));
+}
+
+/** Asked from elsewhere without the token it is not there. */
 export const metricsRoutes =
   (deps: MetricsDeps) =>
   async (app: FastifyInstance): Promise<void> => {
     const info = `# HELP tessera_info Whose figures these are.\n# TYPE tessera_info gauge\n${infoLine(deps.dataDir)}\n`;
-    app.get('/metrics', async (request, reply) => {
-      if (!isFromHere(request)) return reply.callNotFound();
+    app.get('/metrics', { config: { always: true, ownBearer: true } }, async (request, reply) => {
+      if (!isFromHere(request) && !bringsToken(deps.config, request)) return reply.callNotFound();
+      const ledger = figuresOf(deps).map(textOf).join('');
       return reply
         .type(TYPE)
         .header('cache-control', 'no-store')
-        .send(`${info}${figuresOf(deps).map(textOf).join('')}`);
+        .send(`${info}${ledger}${await deps.metrics.text()}`);
     });
   };

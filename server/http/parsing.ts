@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { limits } from '../../shared/limits.ts';
+import { atCap } from '../caps.ts';
 import { HttpError } from './errors.ts';
 
 /** Deepest nesting of arrays and objects in a JSON text, without parsing it. Brackets inside strings do not count. */
@@ -28,8 +29,14 @@ export function addParsers(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
     if (nestingOf(body) > limits.nestingMax)
-      done(new HttpError('bad_input', 'The body is nested too deeply.', undefined, `at most ${limits.nestingMax} levels`));
+      done(atCap('nestingMax', new HttpError('bad_input', 'The body is nested too deeply.', undefined, `at most ${limits.nestingMax} levels`)));
     else parseJson(request, body, done);
+  });
+  // One that comes a byte at a time.
+  app.addHook('preParsing', async ({ headers, raw }) => {
+    if (!headers['content-type']?.startsWith('application/json')) return;
+    const late = setTimeout(() => raw.destroy(atCap('jsonBodyMsMax', new Error('the body took too long'))), limits.jsonBodyMsMax);
+    raw.once('end', () => clearTimeout(late)).once('close', () => clearTimeout(late));
   });
   // A route that stops reading half-way must still be able to answer, so leaving the loop does not close the connection.
   app.addContentTypeParser(['application/octet-stream', 'application/offset+octet-stream'], (_request, payload, done) =>

@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import { HOUR_MS, limits } from '../../shared/limits.ts';
 import type { ReportReceipt } from '../../shared/schemas.ts';
 import * as schemas from '../../shared/schemas.ts';
+import { atCap } from '../caps.ts';
 import { newReportId } from '../ids.ts';
 import { JobError, type Jobs } from '../jobs.ts';
 import type { AppDeps } from './deps.ts';
@@ -40,16 +41,20 @@ export const reportRoutes =
       if (job.owner === owner) throw new JobError('conflict', 'This job is yours: cancel it instead.');
       const count = await countReport(request);
       if (!count.isAllowed && count.isExceeded)
-        throw new HttpError(
-          'too_many',
-          `Reports are capped; try again in ${Math.ceil(count.ttlInSeconds / 60)} minutes.`,
-          undefined,
-          `${limits.reportsPerOwnerHourMax} an hour`,
+        throw atCap(
+          'reportsPerOwnerHourMax',
+          new HttpError(
+            'too_many',
+            `Reports are capped; try again in ${Math.ceil(count.ttlInSeconds / 60)} minutes.`,
+            undefined,
+            `${limits.reportsPerOwnerHourMax} an hour`,
+          ),
         );
       const report = { id: newReportId(randomBytes), job: job.id, reporter: owner, ...request.body, createdMs: clock() };
       const added = await store.moderation.addReport(report, limits.openReportsPerJobMax);
       if (added === 'known') throw new JobError('conflict', 'You have reported this job already. The operator has not decided yet.');
-      if (added === 'enough') throw new JobError('conflict', 'Many have reported this job already. The operator has not decided yet.');
+      if (added === 'enough')
+        throw atCap('openReportsPerJobMax', new JobError('conflict', 'Many have reported this job already. The operator has not decided yet.'));
       const receipt: ReportReceipt = { id: report.id, createdMs: report.createdMs };
       return reply.code(201).send(receipt);
     });

@@ -6,6 +6,7 @@ import { limits, MINUTE_MS } from '../../shared/limits.ts';
 import type { OwnerId } from '../../shared/model.ts';
 import type { Challenge, SignIn } from '../../shared/schemas.ts';
 import * as schemas from '../../shared/schemas.ts';
+import { atCap } from '../caps.ts';
 import { newDeviceOwner, walletOwner } from '../ids.ts';
 import { isSignatureOf, signingKey } from '../solana.ts';
 import { accountView, walletOf } from './account.ts';
@@ -45,7 +46,7 @@ async function provenWallet({ store, clock }: AppDeps, session: Session, { nonce
   const challenge = await store.people.takeChallenge(nonce);
   if (!challenge) throw refuse('This sign-in request is unknown or was used before. Start again.', 'nonce');
   if (!timingSafeEqual(challenge.sessionHash, session.hash)) throw refuse('This sign-in request belongs to another session. Start again.', 'nonce');
-  if (challenge.expiresMs <= clock()) throw refuse('This sign-in request has expired. Start again.', 'nonce');
+  if (challenge.expiresMs <= clock()) throw atCap('challengeMsMax', refuse('This sign-in request has expired. Start again.', 'nonce'));
   const message = fromBase64Url(signedMessage);
   if (!Buffer.from(challenge.text, 'utf8').equals(message)) throw refuse('The wallet signed another text than it was asked to.', 'signedMessage');
   const key = signingKey(challenge.address);

@@ -7,6 +7,8 @@ import type { ConsentGrant, OwnSiteView, Problem } from '../../shared/schemas.ts
 import { buildApp } from '../app.ts';
 import type { Certificate } from '../certificate.ts';
 import { type Config, readConfig } from '../config.ts';
+import { Load } from '../load.ts';
+import { Metrics } from '../metrics.ts';
 import { ProofError } from '../proof.ts';
 import { openBlobStore } from '../store/blobs.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
@@ -32,6 +34,8 @@ export interface TestApp {
   readonly proofs: Map<string, string>;
   /** Sites that the operator has suspended. */
   readonly suspended: Set<SiteId>;
+  readonly load: Load;
+  readonly metrics: Metrics;
 }
 
 export interface TestOptions {
@@ -53,6 +57,8 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
   const proofs = new Map<string, string>();
   const suspended = new Set<SiteId>();
   const config = { ...readConfig({ DATA_DIR: folder.path, LOG_LEVEL: 'silent' }), ...options.config };
+  const load = new Load();
+  const metrics = new Metrics();
   const app = await buildApp({
     config,
     store,
@@ -71,11 +77,13 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
     },
     networkOf: ({ ip }) => `net of ${ip}`,
     ownerChanged: (from, to) => void moved.push([from, to]),
+    load,
+    metrics,
     certificate: options.certificate ?? null,
     clientFolder: options.clientFolder ?? join(folder.path, 'no-pages'),
   });
   try {
-    return await run({ app, config, store, blobs, now, ended, moved, regrouped, endedSites, endedSessions, proofs, suspended });
+    return await run({ app, load, metrics, config, store, blobs, now, ended, moved, regrouped, endedSites, endedSessions, proofs, suspended });
   } finally {
     await app.close();
     await store.close();

@@ -5,6 +5,7 @@ import { Type } from 'typebox';
 import { HOUR_MS, limits, MIB } from '../../shared/limits.ts';
 import type { BlobHash, OwnerId } from '../../shared/model.ts';
 import * as schemas from '../../shared/schemas.ts';
+import { atCap } from '../caps.ts';
 import { BlobTooLarge } from '../store/store.ts';
 import { type Upload, UploadError, type UploadRefusal, type Uploads } from '../uploads.ts';
 import type { AppDeps } from './deps.ts';
@@ -18,7 +19,8 @@ const OFFSET_TYPE = 'application/offset+octet-stream';
 const RETRY_AFTER_S = 1;
 const WRONG_VERSION = 412;
 
-const tooLarge = (): HttpError => new HttpError('too_large', 'The file is too large.', undefined, `at most ${limits.uploadBytesMax / MIB} MiB`);
+const tooLarge = (): HttpError =>
+  atCap('uploadBytesMax', new HttpError('too_large', 'The file is too large.', undefined, `at most ${limits.uploadBytesMax / MIB} MiB`));
 
 /** How the protocol answers each refusal (tus 1.0.0; 460 is its own). */
 const refusals: Readonly<Record<UploadRefusal, (message: string) => HttpError>> = {
@@ -27,7 +29,8 @@ const refusals: Readonly<Record<UploadRefusal, (message: string) => HttpError>> 
   busy: (message) => new HttpError('busy', message, undefined, undefined, { status: 423, retryAfterS: RETRY_AFTER_S }),
   tooLong: (message) => new HttpError('too_large', message, 'Upload-Length'),
   checksum: (message) => new HttpError('bad_input', message, 'Upload-Checksum', undefined, { status: 460 }),
-  tooMany: (message) => new HttpError('too_many', message, undefined, `at most ${limits.unfinishedUploadsPerOwnerMax} unfinished`),
+  tooMany: (message) =>
+    atCap('unfinishedUploadsPerOwnerMax', new HttpError('too_many', message, undefined, `at most ${limits.unfinishedUploadsPerOwnerMax} unfinished`)),
 };
 
 /** A header of digits only. */
@@ -42,7 +45,8 @@ function metadataOf({ headers }: FastifyRequest): string | null {
   const text = headers['upload-metadata'];
   if (typeof text !== 'string' || text === '') return null;
   const most = limits.uploadMetadataCharsMax;
-  if (text.length > most) throw new HttpError('bad_input', 'Upload-Metadata is too long.', 'Upload-Metadata', `at most ${most} characters`);
+  if (text.length > most)
+    throw atCap('uploadMetadataCharsMax', new HttpError('bad_input', 'Upload-Metadata is too long.', 'Upload-Metadata', `at most ${most} characters`));
   return text;
 }
 
@@ -74,7 +78,10 @@ const tags = ['Files'];
  * tus 1.0.0 (https://tus.io/protocols/resumable-upload: core, creation, creation-with-upload, termination, expiration, checksum).
  */
 export const uploadRoutes =
-  ({ config, blobs, uploads }: Pick<AppDeps, 'config' | 'blobs'> & { readonly uploads: Uploads }, sessions: Sessions): FastifyPluginAsyncTypebox =>
+  (
+    { config, blobs, uploads, metrics }: Pick<AppDeps, 'config' | 'blobs' | 'metrics'> & { readonly uploads: Uploads },
+    sessions: Sessions,
+  ): FastifyPluginAsyncTypebox =>
   async (app) => {
     const countUpload = app.createRateLimit({
       max: limits.uploadsPerOwnerHourMax,
@@ -86,7 +93,10 @@ export const uploadRoutes =
       const count = await countUpload(request);
       if (count.isAllowed || !count.isExceeded) return;
       const message = `Uploads are capped; try again in ${Math.ceil(count.ttlInSeconds / 60)} minutes.`;
-      throw new HttpError('too_many', message, undefined, `${limits.uploadsPerOwnerHourMax} an hour`, { retryAfterS: count.ttlInSeconds });
+      throw atCap(
+        'uploadsPerOwnerHourMax',
+        new HttpError('too_many', message, undefined, `${limits.uploadsPerOwnerHourMax} an hour`, { retryAfterS: count.ttlInSeconds }),
+      );
     }
 
     async function refuseWithoutRoom(): Promise<void> {
@@ -120,7 +130,7 @@ export const uploadRoutes =
 
     /** A sender that has vanished would hold the upload for as long as its connection seems to live. */
     async function* bytesOf(request: FastifyRequest): AsyncGenerator<Uint8Array> {
-      const stalled = setTimeout(() => request.raw.destroy(), limits.uploadStallMsMax);
+      const stalled = setTimeout(() => request.raw.destroy(atCap('uploadStallMsMax', new Error('the upload has stalled'))), limits.uploadStallMsMax);
       try {
         for await (const chunk of request.body as AsyncIterable<Uint8Array>) {
           stalled.refresh();
@@ -154,7 +164,9 @@ export const uploadRoutes =
       if (Number(request.headers['content-length'] ?? 0) > limits.uploadBytesMax) throw tooLarge();
       await refuseWithoutRoom();
       try {
-        return await blobs.put(bytesOf(request), { bytesMax: limits.uploadBytesMax });
+        const uploaded = await blobs.put(bytesOf(request), { bytesMax: limits.uploadBytesMax });
+        metrics.upload();
+        return uploaded;
       } catch (error) {
         throw error instanceof BlobTooLarge ? tooLarge() : error;
       }
@@ -178,6 +190,7 @@ export const uploadRoutes =
           return refused(error);
         });
       }
+      if (upload.hash !== null) metrics.upload();
       return describe(reply.code(201).header('location', `/api/uploads/${upload.id}`), upload).send();
     }
 
@@ -202,6 +215,7 @@ export const uploadRoutes =
       const upload = await uploads
         .append(owner, request.params.upload, integerOf(request, 'Upload-Offset'), bytesOf(request), checksumOf(request))
         .catch(refused);
+      if (upload.hash !== null) metrics.upload();
       return describe(reply.code(204), upload).send();
     });
 

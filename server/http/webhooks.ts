@@ -75,7 +75,7 @@ export const webhookRoutes =
       response: { 200: schemas.deliveryView },
     };
     const rateLimit = { max: limits.webhookTestsPerMinuteMax, timeWindow: MINUTE_MS };
-    app.post('/api/webhooks/:webhook/test', { config: { ...config, rateLimit }, schema: testing }, async (request) =>
+    app.post('/api/webhooks/:webhook/test', { config: { ...config, rateLimit, cap: 'webhookTestsPerMinuteMax' }, schema: testing }, async (request) =>
       webhooks.test(await signedIn(request), request.params.webhook),
     );
   };

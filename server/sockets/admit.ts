@@ -4,6 +4,7 @@ import { fromBase64Url } from '../../shared/formats.ts';
 import type { ConsentId, ContributorId, JobId, OwnerId, SiteId } from '../../shared/model.ts';
 import { PROTOCOL_VERSION, type Welcome } from '../../shared/protocol.ts';
 import type * as schemas from '../../shared/schemas.ts';
+import { hit } from '../caps.ts';
 import type { Config } from '../config.ts';
 import type { Coordinator } from '../coordinator.ts';
 import { earnedAccount, vestingAccount } from '../core/ledger.ts';
@@ -47,8 +48,9 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
   const given = createHash('sha256').update(fromBase64Url(message.secret)).digest();
   if (!contributor || !timingSafeEqual(contributor.secretHash, given)) throw new Refusal('forbidden', 'This contributor is not known here.', 'contributor');
   const consent = await store.people.consent(message.consent);
-  if (!consent || consent.contributor !== contributor.id || consent.revokedMs !== null || consent.expiresMs <= clock())
-    throw new Refusal('forbidden', 'There is no standing consent; agree again to go on.', 'consent');
+  const isOwn = consent?.contributor === contributor.id && consent.revokedMs === null;
+  if (isOwn && consent.expiresMs <= clock()) hit('consentMsMax');
+  if (!isOwn || consent.expiresMs <= clock()) throw new Refusal('forbidden', 'There is no standing consent; agree again to go on.', 'consent');
   const site = consent.site === null ? undefined : await store.people.site(consent.site);
   if (site && (site.provenMs === null || site.switchedOffMs !== null || deps.isSuspended(site.id)))
     throw new Refusal('forbidden', 'This site is suspended, switched off, or has not proven its domain: nothing runs for it.', 'consent');

@@ -1,36 +1,85 @@
-import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { Server, type Socket } from 'socket.io';
 import parser from 'socket.io-msgpack-parser';
 import type { Static, TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
-import { limits } from '../../shared/limits.ts';
+import { limits, SECOND_MS } from '../../shared/limits.ts';
 import type { Ack } from '../../shared/protocol.ts';
-import type { ErrorBody, ErrorCode } from '../../shared/schemas.ts';
+import { atCap, hit, hitStated } from '../caps.ts';
+import { PoolBusy } from '../checks/pool.ts';
+import { CommitFailed } from '../coordinator.ts';
+import type { Unready } from '../load.ts';
+import { Guard, type GuardOptions } from './guard.ts';
+import { Refusal } from './refusal.ts';
 
-/** Refills a second, and how many may come at once. A busy engine sends a few messages a second. */
-const MESSAGES_PER_SECOND = 100;
-const MESSAGES_BURST = 400;
+export { Refusal } from './refusal.ts';
+
+type IsAllowed = (origin: string | undefined, host: string | undefined) => boolean;
+
+const PATH = '/socket.io/';
+const BUSY_RETRY_MS = SECOND_MS;
+const guards = new WeakMap<Server, Guard>();
+
+const guardOf = ({ nsp }: Socket): Guard => {
+  const guard = guards.get(nsp.server);
+  if (!guard) throw new Error('unreachable: sockets are made by createSockets');
+  return guard;
+};
+
+/** Why this connection is given nothing new now; null: nothing stands in the way. */
+export const unreadyOf = (socket: Socket): Unready | null => guardOf(socket).unready();
+
+/** Sockets that are open on this server. */
+export const openSockets = (io: Server): number => guards.get(io)?.sockets ?? 0;
 
 /** Socket.IO on the HTTP server: WebSocket only (so no sticky sessions are ever needed), msgpack, one cap on every message. */
-export function createSockets(server: HttpServer, allowedOrigin: (origin: string | undefined, host: string | undefined) => boolean): Server {
-  return new Server(server, {
+export function createSockets(server: HttpServer, isAllowed: IsAllowed, options: GuardOptions = {}): Server {
+  const guard = new Guard(options);
+  const io = new Server(server, {
+    path: PATH,
     parser,
     transports: ['websocket'],
     serveClient: false,
     maxHttpBufferSize: limits.socketMessageBytesMax,
     perMessageDeflate: false,
-    allowRequest: (request, callback) => callback(null, allowedOrigin(request.headers.origin, request.headers.host)),
+  });
+  guards.set(io, guard);
+  guardUpgrades(server, guard, isAllowed);
+  // The engine answers what is no socket itself, and knows nothing of our headers.
+  server.prependListener('request', ({ url }: IncomingMessage, response: ServerResponse) => {
+    if (url?.startsWith(PATH)) for (const [name, value] of Object.entries(options.headers ?? {})) response.setHeader(name, value);
+  });
+  io.engine.on('connection', ({ transport }: { transport: { socket: NodeJS.EventEmitter } }) =>
+    transport.socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') hit('socketMessageBytesMax');
+    }),
+  );
+  guard.watch(() => Object.values((io.engine as unknown as { clients: Readonly<Record<string, unknown>> }).clients));
+  server.once('close', () => guard.close());
+  return io;
+}
+
+/** Everything that asks for a socket passes here first; what is refused never reaches the engine, whose refusals have no headers. */
+function guardUpgrades(server: HttpServer, guard: Guard, isAllowed: IsAllowed): void {
+  const next = server.listeners('upgrade') as ((request: IncomingMessage, connection: Duplex, head: Buffer) => void)[];
+  server.removeAllListeners('upgrade');
+  server.on('upgrade', (request: IncomingMessage, connection: Duplex, head: Buffer) => {
+    const refused = refusalOf(request, isAllowed) ?? guard.admit(request);
+    if (refused) return guard.refuse(connection, refused);
+    for (const listener of next) listener.call(server, request, connection, head);
   });
 }
 
-export class Refusal extends Error {
-  override readonly name = 'Refusal';
-  readonly body: ErrorBody;
-
-  constructor(code: ErrorCode, message: string, field?: string, limit?: string) {
-    super(message);
-    this.body = { error: { code, message, ...(field === undefined ? {} : { field }), ...(limit === undefined ? {} : { limit }) } };
-  }
+/** What the engine would refuse, and pages of other origins. */
+function refusalOf({ url = '', method, headers }: IncomingMessage, isAllowed: IsAllowed): { status: number; text: string } | null {
+  const { pathname, searchParams } = new URL(URL.canParse(url, 'http://localhost') ? url : '/', 'http://localhost');
+  if (pathname !== PATH) return { status: 404, text: 'There is nothing here.' };
+  const isPlain = searchParams.get('EIO') === '4' && searchParams.get('transport') === 'websocket' && !searchParams.has('sid');
+  const key = headers['sec-websocket-key'] ?? '';
+  const isWebSocket = method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket' && /^[+/0-9A-Za-z]{22}==$/.test(key);
+  if (!isPlain || !isWebSocket || headers['sec-websocket-version'] !== '13') return { status: 400, text: 'Only WebSockets of Engine.IO 4 are served here.' };
+  return isAllowed(headers.origin, headers.host) ? null : { status: 403, text: 'Pages of this origin may not connect.' };
 }
 
 /** Compiling takes milliseconds: once a schema, not once a socket. */
@@ -42,37 +91,46 @@ function validatorOf(schema: TSchema): Validator {
   return validator;
 }
 
+type Log = { error(fields: object, message: string): void };
+
 /** Registers commands on a socket: validated once, answered always, never thrown out of. */
-export function commandsOf(socket: Socket, log: { error(fields: object, message: string): void }) {
-  let tokens = MESSAGES_BURST;
-  let refilledMs = Date.now();
-  const spend = (): boolean => {
-    const now = Date.now();
-    tokens = Math.min(MESSAGES_BURST, tokens + ((now - refilledMs) / 1000) * MESSAGES_PER_SECOND);
-    refilledMs = now;
-    return tokens-- >= 1;
-  };
+export function commandsOf(socket: Socket, log: Log) {
+  const guard = guardOf(socket);
   return function on<S extends TSchema, T>(name: string, schema: S, handle: (message: Static<S>) => Promise<T>): void {
     const validator = validatorOf(schema);
     socket.on(name, async (message: unknown, reply: unknown) => {
-      const answer = (ack: Ack<T>): void => {
-        if (typeof reply === 'function') reply(ack);
-      };
+      const beganMs = performance.now();
+      const done = guard.load.begin();
+      let ack: Ack<T>;
       try {
-        if (!spend()) throw new Refusal('too_many', `At most ${MESSAGES_PER_SECOND} messages a second.`);
-        if (!validator.Check(message)) {
-          const first = validator.Errors(message)[0];
-          throw new Refusal(
-            'bad_input',
-            `${name}: ${first?.instancePath.slice(1).replaceAll('/', '.') || 'message'} ${first?.message ?? 'is wrong'}`,
-            first?.instancePath.slice(1).replaceAll('/', '.'),
-          );
+        if (!guard.messages.take(socket.id, beganMs)) {
+          const limit = `At most ${limits.socketMessagesPerSecondMax} messages a second.`;
+          throw atCap('socketMessagesPerSecondMax', new Refusal('too_many', limit, undefined, undefined, BUSY_RETRY_MS));
         }
-        answer({ data: await handle(message as Static<S>) });
+        if (!validator.Check(message)) throw malformed(validator, message, name);
+        guard.begin(socket, name);
+        ack = { data: await handle(message as Static<S>) };
       } catch (error) {
-        if (!(error instanceof Refusal)) log.error({ error: String(error), command: name }, 'a socket command failed');
-        answer(error instanceof Refusal ? error.body : { error: { code: 'busy', message: 'The coordinator could not do this now; try again.' } });
+        ack = bodyOf(error, name, log);
       }
+      if (typeof reply === 'function') reply(ack);
+      guard.answered(name, 'data' in ack ? 'ok' : ack.error.code, performance.now() - beganMs);
+      done();
     });
   };
+}
+
+function malformed(validator: Validator, message: unknown, name: string): Refusal {
+  const first = validator.Errors(message)[0];
+  if (first) hitStated(first, name);
+  const field = first?.instancePath.slice(1).replaceAll('/', '.');
+  return new Refusal('bad_input', `${name}: ${field || 'message'} ${first?.message ?? 'is wrong'}`, field);
+}
+
+/** What nobody expected is logged; what passes by itself was, where it happened. */
+function bodyOf(error: unknown, command: string, log: Log): Refusal['body'] {
+  if (error instanceof Refusal) return error.body;
+  if (!(error instanceof CommitFailed || error instanceof PoolBusy)) log.error({ error: String(error), command }, 'a socket command failed');
+  const text = error instanceof CommitFailed ? error.message : 'The coordinator could not do this now; try again.';
+  return new Refusal('busy', text, undefined, undefined, BUSY_RETRY_MS).body;
 }

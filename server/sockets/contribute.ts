@@ -6,11 +6,12 @@ import { limits } from '../../shared/limits.ts';
 import type { ConsentId, ContributorId, SiteId } from '../../shared/model.ts';
 import { type Answered, type HandedIn, type JobBrief, namespaces, type VerdictMessage, type Welcome, type Work } from '../../shared/protocol.ts';
 import * as schemas from '../../shared/schemas.ts';
+import { atCap, hit } from '../caps.ts';
 import type { Coordinator } from '../coordinator.ts';
 import type { ActiveAudit, ActiveLease, Event } from '../core/state.ts';
 import { newResultId } from '../ids.ts';
 import { admit, balancesOf, type ContributeDeps, type Session } from './admit.ts';
-import { commandsOf, Refusal } from './connect.ts';
+import { commandsOf, Refusal, unreadyOf } from './connect.ts';
 
 /** The edge for contributors' engines. One connection a contributor, and one a browser, whatever sites it is on: a newer one replaces the older. */
 export function serveContributors(io: Server, deps: ContributeDeps): { endConsent(consent: ConsentId): void; endSite(site: SiteId, reason: string): void } {
@@ -23,7 +24,8 @@ export function serveContributors(io: Server, deps: ContributeDeps): { endConsen
     let session: Session | undefined;
     const current = (): Session => {
       if (!session) throw new Refusal('forbidden', 'Say hello first.');
-      if (session.consentExpiresMs <= deps.clock()) throw new Refusal('forbidden', 'The consent has expired; agree again to go on.', 'consent');
+      if (session.consentExpiresMs <= deps.clock())
+        throw atCap('consentMsMax', new Refusal('forbidden', 'The consent has expired; agree again to go on.', 'consent'));
       if (session.site !== null && deps.isSuspended(session.site)) throw new Refusal('forbidden', 'This site is suspended.', 'consent');
       return session;
     };
@@ -145,6 +147,7 @@ async function takeResult(deps: ContributeDeps, session: Session, message: schem
     inline,
     computeMs,
   });
+  if (events.some((event) => event.type === 'refused' && event.code === 'stale')) hit('leaseTokenMsMax');
   refuse(events);
   const stored = events.find((event) => event.type === 'stored');
   if (!stored) throw new Error(`a hand-in was neither refused nor stored: ${events.map(({ type }) => type).join(', ')}`);
@@ -152,6 +155,8 @@ async function takeResult(deps: ContributeDeps, session: Session, message: schem
 }
 
 async function moreWork(deps: ContributeDeps, session: Session, leasesMax: number): Promise<Work> {
+  const unready = unreadyOf(session.socket);
+  if (unready) return { leases: [], audits: [], jobs: [], retryMs: unready.retryMs, restMs: 0 };
   // Also when it has leases enough: there may be audits for it.
   const more = await deps.coordinator.dispatch({ type: 'requestWork', contributor: session.contributor, leasesMax });
   return workOf(deps, session, more);
@@ -183,14 +188,18 @@ async function takeAnswer(deps: ContributeDeps, session: Session, message: schem
 /** The bytes a message speaks of, hashed by us: inline, or put to /blobs before. */
 async function bytesOf({ blobs }: ContributeDeps, { inline, hash }: Pick<schemas.Open, 'inline' | 'hash'>, bytesMax: number): Promise<Uint8Array> {
   if (inline === null) {
-    if (((await blobs.size(hash)) ?? 0) > bytesMax) throw new Refusal('too_large', 'The blob is too large.', 'hash', `at most ${bytesMax} bytes`);
+    if (((await blobs.size(hash)) ?? 0) > bytesMax)
+      throw atCap('resultBytesMax', new Refusal('too_large', 'The blob is too large.', 'hash', `at most ${bytesMax} bytes`));
     const stored = await blobs.get(hash);
     if (!stored) throw new Refusal('bad_input', 'PUT the bytes to /blobs/ and this hash first.', 'hash');
     return stored;
   }
   if (!(inline instanceof Uint8Array)) throw new Refusal('bad_input', 'inline must be bytes.', 'inline');
   if (inline.byteLength > limits.inlineResultBytesMax)
-    throw new Refusal('too_large', `inline has ${inline.byteLength} bytes.`, 'inline', `at most ${limits.inlineResultBytesMax} bytes`);
+    throw atCap(
+      'inlineResultBytesMax',
+      new Refusal('too_large', `inline has ${inline.byteLength} bytes.`, 'inline', `at most ${limits.inlineResultBytesMax} bytes`),
+    );
   const bytes = new Uint8Array(inline);
   if (createHash('sha256').update(bytes).digest('hex') !== hash) throw new Refusal('bad_input', 'The bytes do not have this hash.', 'hash');
   return bytes;

@@ -31,6 +31,15 @@ export function networkOf(key: Uint8Array, address: string): string {
   return toBase64Url(createHmac('sha256', key).update(Uint8Array.from(prefix)).digest());
 }
 
+const IPV6_HOST_BYTES = 8;
+
+/** What counts as one place: an address of IPv4, a /64 of IPv6, within which a machine takes whatever address it likes. */
+export function placeOf(address: string): string {
+  const plain = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '');
+  if (plain === '::1' || !isIPv6(plain) || plain.includes('.')) return plain;
+  return `${Buffer.from(bytesOfIPv6(plain).slice(0, IPV6_HOST_BYTES)).toString('hex')}/64`;
+}
+
 /** The address that our own proxy saw is the last one it forwards; those before it are what the client says. */
 export function addressOf(direct: string, forwarded: string | readonly string[] | undefined, trustProxy: boolean): string {
   const last = [forwarded ?? []].flat().join(',').split(',').at(-1)?.trim();

@@ -4,6 +4,7 @@ import { toBase64Url } from '../../shared/formats.ts';
 import { limits } from '../../shared/limits.ts';
 import type { JobId, OwnerId } from '../../shared/model.ts';
 import type { JobView, WebhookEvent } from '../../shared/schemas.ts';
+import { hit } from '../caps.ts';
 import { exclusively, isPostgres } from './dialect.ts';
 import type { Tables } from './schema.ts';
 import { inTransaction } from './transaction.ts';
@@ -244,6 +245,7 @@ export class SqlWebhooks implements WebhookStore {
     await change.set({ failures, failing_since_ms: since }).execute();
     const isLost = failures >= limits.webhookFailuresMax && atMs - since >= limits.webhookFailingMsMax;
     if (webhook.disabled !== null || !(isGone || isLost)) return;
+    if (!isGone) hit('webhookFailuresMax');
     const reason = isGone ? error : `${failures} attempts in a row failed. The last: ${error}`;
     await change.set({ disabled_ms: atMs, disabled_reason: reason }).execute();
     await trx.updateTable('webhook_deliveries').set({ next_ms: null }).where('webhook', '=', webhook.id).where('next_ms', 'is not', null).execute();
