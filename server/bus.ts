@@ -1,5 +1,5 @@
 import { createAdapter } from '@socket.io/postgres-adapter';
-import type { Pool } from 'pg';
+import pg from 'pg';
 import { Server } from 'socket.io';
 
 /**
@@ -20,14 +20,18 @@ export const silentBus: Bus = { tell: () => undefined, ask: async () => [], on: 
 
 /** An answer takes a commit. One that has died does not answer, until the others have noticed. */
 const ANSWER_MS_MAX = 5000;
+const CONNECTIONS_MAX = 3;
 const HEARTBEAT_MS = 1000;
 const HEARTBEAT_MS_MAX = 3000;
 
 /**
  * Over PostgreSQL's LISTEN and NOTIFY, by the adapter that Socket.IO's servers use among each other: it splits what is too long for a notification,
- * finds out who is there, and connects again. `pool` is closed by its owner, after the bus.
+ * finds out who is there, and connects again.
  */
-export function postgresBus(pool: Pool, log: { error(fields: object, message: string): void }): Bus {
+export function postgresBus(url: string, log: { error(fields: object, message: string): void }): Bus {
+  const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS_MAX, application_name: 'tessera bus', keepAlive: true });
+  // The next message gets another connection.
+  pool.on('error', () => undefined);
   const errorHandler = (error: Error): void => log.error({ error: String(error) }, 'coordinators cannot reach each other');
   const server = new Server({
     adapter: createAdapter(pool, { errorHandler, heartbeatInterval: HEARTBEAT_MS, heartbeatTimeout: HEARTBEAT_MS_MAX }),
@@ -50,7 +54,10 @@ export function postgresBus(pool: Pool, log: { error(fields: object, message: st
         reply?.(answer === undefined ? null : wire(answer));
       });
     },
-    close: () => server.close(),
+    async close() {
+      await server.close();
+      await pool.end();
+    },
   };
 }
 

@@ -178,6 +178,19 @@ export class Coordinator {
     return this.#state.config.epoch;
   }
 
+  /** Others have the same database. */
+  get isShared(): boolean {
+    return this.#deps.beginLife !== undefined;
+  }
+
+  hasTile(job: JobId, tile: number): boolean {
+    return this.#state.jobs.get(job)?.blocks.isHere(tile) ?? false;
+  }
+
+  hasAudit(token: string): boolean {
+    return this.#state.audits.has(token);
+  }
+
   get #sharedEpoch(): number | undefined {
     return this.#deps.beginLife ? this.#state.config.epoch : undefined;
   }
@@ -195,7 +208,7 @@ export class Coordinator {
 
   /** Results that are this coordinator's to see to from now on, pay that vests among them. */
   async inherit(results: readonly StoredResult[]): Promise<void> {
-    for (const { contributor } of results) await this.#remember(contributor);
+    for (const { contributor } of results) await this.remember(contributor);
     await this.apply({ type: 'restoreVesting', results: results.filter(({ vesting }) => vesting !== null) });
   }
 
@@ -426,11 +439,11 @@ export class Coordinator {
     const { store, log } = this.#deps;
     if (this.#sharedEpoch !== undefined) return this.#loadShared();
     const vesting = await store.jobs.vesting();
-    for (const { contributor } of vesting) await this.#remember(contributor);
+    for (const { contributor } of vesting) await this.remember(contributor);
     this.#step({ type: 'restoreVesting', results: vesting });
     for (const job of await store.jobs.list({ status: 'open', limit: Number.MAX_SAFE_INTEGER })) {
       const results = await store.jobs.results(job.id);
-      for (const { contributor, state } of results) if (state === 'committed') await this.#remember(contributor);
+      for (const { contributor, state } of results) if (state === 'committed') await this.remember(contributor);
       const paid = job.workHeld + job.checksHeld - (await store.ledger.balance(jobAccount(job.id), job.unit));
       const events = this.#step({ type: 'openJob', job, results, paid });
       const refused = events.find((event) => event.type === 'refused');
@@ -451,7 +464,7 @@ export class Coordinator {
   }
 
   /** Verdicts of reloaded results need the contributor's record, owner and site share, whether it comes back or not. */
-  async #remember(id: ContributorId): Promise<void> {
+  async remember(id: ContributorId): Promise<void> {
     if (this.#state.contributors.has(id)) return;
     const { store } = this.#deps;
     const stored = await store.people.contributor(id);
@@ -580,7 +593,7 @@ export class Coordinator {
 
   /** Ends the suspensions of a contributor, whether it is here or not. False when there is no such contributor. */
   async pardon(contributor: ContributorId): Promise<boolean> {
-    await this.#remember(contributor);
+    await this.remember(contributor);
     return !(await this.dispatch({ type: 'pardon', contributor })).some(({ type }) => type === 'refused');
   }
 

@@ -14,6 +14,8 @@ export interface GalleryDeps {
   readonly jobs: Jobs;
   readonly coordinator: Coordinator;
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+  /** Whether this coordinator sees to the gallery, where several share the database. */
+  readonly isMine?: () => boolean;
 }
 
 /**
@@ -45,7 +47,7 @@ export class Gallery {
   async #queue(): Promise<void> {
     const { store, jobs, blobs, log } = this.#deps;
     const open = await store.jobs.list({ status: 'open', gallery: true, limit: 100 });
-    if (open.length > 1) return;
+    if (open.length > 1 || !(this.#deps.isMine?.() ?? true)) return;
     for (const id of workloadIds) {
       const samples = await (await workload(id)?.samples())?.samples();
       for (const sample of samples ?? []) {

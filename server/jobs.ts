@@ -19,6 +19,7 @@ import type { Moderation } from './moderation.ts';
 import { readRequest } from './order.ts';
 import type { Prices } from './prices.ts';
 import { Quotes, quoteUsed, type Rate } from './quotes.ts';
+import type { Sharing } from './sharing.ts';
 import { type Claim, RequestRepeated } from './store/idempotency.ts';
 import { type JobPageFilter, TooManyOpen } from './store/orders.ts';
 import { QuoteUsed } from './store/quotes.ts';
@@ -28,6 +29,8 @@ export interface JobDeps {
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly coordinator: Coordinator;
+  /** Where coordinators share the database; undefined until it is open. */
+  readonly sharing?: () => Pick<Sharing, 'summary'> | undefined;
   readonly preparing: Pool;
   /** Apart from `preparing`: nobody waits for a price while a film is put together. */
   readonly assembling: Pool;
@@ -370,7 +373,9 @@ export class Jobs {
     const grid = spec ? spec.split(stored.params, stored.prepared) : { passes: 0, tiles: 0 };
     const group = await this.#describeGroup(stored, owner, tellsGroup);
     const { coordinator, retentionMs } = this.#deps;
-    const view = describeJob(stored, coordinator.openJob(stored.id), grid, { mine: stored.owner === owner, left: coordinator.left(stored.id), retentionMs });
+    const job = coordinator.openJob(stored.id);
+    const shared = job?.share ? await this.#deps.sharing?.()?.summary(job) : undefined;
+    const view = describeJob(stored, job, grid, { mine: stored.owner === owner, left: coordinator.left(stored.id), retentionMs, shared });
     return group ? { ...view, group } : view;
   }
 

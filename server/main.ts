@@ -4,10 +4,11 @@ import { Server as TlsServer } from 'node:https';
 import { availableParallelism } from 'node:os';
 import { workload } from '../shaders/registry.ts';
 import { HOUR_MS, limits, SECOND_MS } from '../shared/limits.ts';
-import type { JobId, SiteId } from '../shared/model.ts';
+import type { ConsentId, JobId, OwnerId, SiteId } from '../shared/model.ts';
 import { announcement } from './announcement.ts';
 import { buildApp } from './app.ts';
 import { AuditingBooks } from './auditing-books.ts';
+import { postgresBus, silentBus } from './bus.ts';
 import { hit } from './caps.ts';
 import { type Certificate, givenCertificate, lanAddresses, ownCertificate } from './certificate.ts';
 import { Pool } from './checks/pool.ts';
@@ -42,6 +43,7 @@ import { Prices, readCalibrations } from './prices.ts';
 import { readProof } from './proof.ts';
 import { Retention } from './retention.ts';
 import { loadScreening } from './screening.ts';
+import { Sharing } from './sharing.ts';
 import { createSockets, openSockets } from './sockets/connect.ts';
 import { serveContributors } from './sockets/contribute.ts';
 import { addressOf, networkOf } from './sockets/network.ts';
@@ -50,6 +52,8 @@ import { steadyClock } from './steady-clock.ts';
 import { openStore } from './store/open.ts';
 import { openBlobs } from './store/open-blobs.ts';
 import type { S3Log } from './store/s3-client.ts';
+import type { Notice } from './store/sharing-store.ts';
+import type { Store } from './store/store.ts';
 import { Suspensions } from './suspensions.ts';
 import { Watching } from './watching.ts';
 import { Webhooks } from './webhooks.ts';
@@ -107,6 +111,14 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
     (site) => endSite(site, 'The operator of this coordinator has suspended this site.'),
     (error) => app.log.error({ error: String(error) }, 'the list of suspended sites could not be read'),
   );
+  const endSession = (hash: Uint8Array): void => {
+    socketSessionEnded(hash);
+    streams.sessionEnded(hash);
+  };
+  let sharing: Sharing | undefined;
+  /** What is lost here ends by itself later: sessions and consents are looked at in the store again and again. */
+  const tellOthers: Sharing['tell'] = async (kind, subject) =>
+    sharing?.tell(kind, subject).catch((error: unknown) => app.log.error({ error: String(error), kind }, 'other coordinators could not be told'));
   const isSuspended = (site: SiteId): boolean => suspensions.has(site);
   const allowsLocal = config.publicOrigin === null || isLocalName(new URL(config.publicOrigin).hostname);
 
@@ -121,7 +133,10 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
     unready: () => (coordinator.isRecovering ? { reason: 'The database has failed and is being read back.', retryMs: RECOVERING_RETRY_MS } : null),
     clock,
     randomBytes,
-    consentEnded: (consent) => endConsent(consent),
+    consentEnded: (consent) => {
+      endConsent(consent);
+      void tellOthers('consent', consent);
+    },
     ownerChanged: async (from, to) => {
       await coordinator.changeOwner(from, to);
       await coordinator.setGroups(to, await store.groups.idsOf(to));
@@ -131,11 +146,14 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
       if (left !== null) await watching.leftGroup(owner);
     },
     sessionEnded: (hash) => {
-      socketSessionEnded(hash);
-      streams.sessionEnded(hash);
+      endSession(hash);
+      void tellOthers('session', Buffer.from(hash).toString('hex'));
     },
     isSuspended,
-    siteEnded: (site, reason) => endSite(site, reason),
+    siteEnded: (site, reason) => {
+      endSite(site, reason);
+      void tellOthers('site', site);
+    },
     readProof: (origin) => readProof(origin, { allowsLocal }),
     networkOf: ({ socket, headers }) =>
       config.privateSwarm ? null : networkOf(networkKey, addressOf(socket.remoteAddress ?? '', headers['x-forwarded-for'], config.trustProxy)),
@@ -154,14 +172,16 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
     random: randomBytes,
     log,
     committed: metrics.committed,
+    ...(config.databaseUrl === null ? {} : { beginLife: () => Sharing.begin(store) }),
   });
+  const bus = config.databaseUrl === null ? silentBus : postgresBus(config.databaseUrl, log);
   coordinator.onEvents(metrics.heard);
   const { ratePerUnit, rates, retentionMs } = config;
   const prices = await readOrExit(async () => Prices.open({ store, ratePerUnit, rates, calibrations: await readCalibrations(), clock }));
-  const jobs = new Jobs({ store, blobs, coordinator, preparing, assembling, moderation, prices, retentionMs, clock, randomBytes });
+  const jobs = new Jobs({ store, blobs, coordinator, sharing: () => sharing, preparing, assembling, moderation, prices, retentionMs, clock, randomBytes });
   const retention = new Retention({ store, blobs, retentionMs, clock, log });
   const lifecycle = new Lifecycle({ store, blobs, coordinator, jobs, retention, clock });
-  const watching = new Watching({ jobs, coordinator });
+  const watching = new Watching({ jobs, coordinator, bus });
   lifecycle.onChange((job) => void watching.changed(job));
   const delivering = new Delivering({
     store,
@@ -181,7 +201,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
   await app.register(webhookRoutes({ webhooks, ownerOf: app.sessions.ownerOf }));
   await app.register(receiptRoutes({ store, jobs, ownerOf: app.sessions.ownerOf, clock }));
   const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host), { load, metrics, trustProxy: config.trustProxy });
-  ({ endConsent, endSite } = serveContributors(io, { store, blobs, coordinator, config, networkKey, isSuspended, clock, randomBytes, log }));
+  ({ endConsent, endSite } = serveContributors(io, { store, blobs, coordinator, config, networkKey, isSuspended, clock, randomBytes, log }, bus));
   const ownerOf = (cookies: string | undefined) => app.sessions.ownerOfCookies(app.parseCookie(cookies ?? ''));
   const sessionOf = (cookies: string | undefined) => app.sessions.hashOfCookies(app.parseCookie(cookies ?? ''));
   ({ sessionEnded: socketSessionEnded } = serveViewers(io, { jobs, watching, ownerOf, sessionOf, log }));
@@ -192,7 +212,9 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
       .forget(job)
       .catch((error: unknown) => log.error({ error: String(error), job }, 'the bytes of a job that was taken down could not be deleted'));
   };
-  const operating = await Operating.open({ store, coordinator, moderation, suspensions, jobGone, clock });
+  const operating = await Operating.open({ store, coordinator, moderation, suspensions, jobGone, decided: tellOthers, clock });
+  const heard = hearing({ store, coordinator, operating, watching, endConsent, endSession, endSite });
+  if (coordinator.isShared) sharing = await Sharing.open({ store, coordinator, clock, log, heard, jobChanged: (job) => void watching.changed(job) });
   const network = await Network.open({ store: store.network, coordinator, clock, log });
   await app.register(operatorRoutes({ operating, config, store, clock, randomBytes, isSuspended }));
   await app.register(reportRoutes({ store, clock, randomBytes, jobs, sessions: app.sessions }));
@@ -216,7 +238,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
     },
   });
   await app.register(metricsRoutes({ auditingBooks, metrics, config, dataDir: config.dataDir, clock }));
-  const gallery = config.gallery ? new Gallery({ store, blobs, jobs, coordinator, log }) : undefined;
+  const gallery = config.gallery ? new Gallery({ store, blobs, jobs, coordinator, log, isMine: () => sharing?.isFirst ?? true }) : undefined;
 
   await app.listen({ host: config.host, port: config.port });
   void gallery?.refill();
@@ -254,12 +276,46 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
       await network.close();
       await auditingBooks.close();
       await coordinator.close();
+      await sharing?.close();
+      await bus.close();
       await Promise.all([checks.close(), preparing.close(), assembling.close()]);
       await store.close();
       load.close();
     },
   };
 }
+
+interface Hearing {
+  readonly store: Store;
+  readonly coordinator: Coordinator;
+  readonly operating: Operating;
+  readonly watching: Watching;
+  readonly endConsent: (consent: ConsentId) => void;
+  readonly endSession: (hash: Uint8Array) => void;
+  readonly endSite: (site: SiteId, reason: string) => void;
+}
+
+/** What is done here when it happened at another coordinator of the same database. */
+const hearing =
+  ({ store, coordinator, operating, watching, endConsent, endSession, endSite }: Hearing): ((notice: Notice) => Promise<void>) =>
+  async ({ kind, subject }) => {
+    if (kind === 'owner') {
+      const [from, to] = subject.split(' ') as [OwnerId, OwnerId];
+      await coordinator.changeOwner(from, to, true);
+    } else if (kind === 'groups') {
+      const owner = subject as OwnerId;
+      await coordinator.setGroups(owner, await store.groups.idsOf(owner), true);
+      await watching.leftGroup(owner);
+    } else if (kind === 'consent') endConsent(subject as ConsentId);
+    else if (kind === 'session') endSession(Buffer.from(subject, 'hex'));
+    else if (kind === 'halt') await operating.followPause();
+    else if (kind === 'moderation') await operating.moderated();
+    else if (kind === 'site') {
+      const [site, suspended] = subject.split(' ') as [SiteId, string | undefined];
+      if (suspended === undefined) endSite(site, 'This site does not run here any more.');
+      else operating.siteDecided(site, suspended === 'true');
+    }
+  };
 
 /** Nothing new is begun from here on. What is under way, hand-ins and uploads above all, is finished and answered, or cut off when it takes too long. */
 async function drain({ load, streams, log }: { load: Load; streams: EventStreams; log: { info(fields: object, message: string): void } }): Promise<void> {

@@ -9,8 +9,8 @@ import type { Store, StoredJob } from './store/store.ts';
  * decisions; jobs without one are not in it. `Operating` changes it, after the store.
  */
 export class Moderation {
-  readonly #decisions: Map<JobId, JobDecision>;
-  readonly #banned: Map<BlobHash, string>;
+  #decisions: Map<JobId, JobDecision>;
+  #banned: Map<BlobHash, string>;
 
   private constructor(decisions: readonly JobDecision[], banned: readonly { readonly hash: BlobHash; readonly reason: string }[]) {
     this.#decisions = new Map(decisions.map((decision) => [decision.job, decision]));
@@ -19,6 +19,13 @@ export class Moderation {
 
   static async open({ moderation }: Pick<Store, 'moderation'>): Promise<Moderation> {
     return new Moderation(await moderation.decisions(), await moderation.bannedHashes());
+  }
+
+  /** An operator has decided something at another coordinator. */
+  async reload({ moderation }: Pick<Store, 'moderation'>): Promise<void> {
+    const fresh = await Moderation.open({ moderation });
+    this.#decisions = fresh.#decisions;
+    this.#banned = fresh.#banned;
   }
 
   decide(decision: JobDecision): void {

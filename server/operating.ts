@@ -15,6 +15,8 @@ export interface OperatingDeps {
   readonly suspensions: Pick<Suspensions, 'has' | 'set'>;
   /** Nobody may look at this job any more: whoever watches it is told. */
   readonly jobGone: (job: JobId) => void;
+  /** Other coordinators of the same database have to look at what was decided. */
+  readonly decided?: (about: 'moderation' | 'site', subject: string) => Promise<void>;
   readonly clock: () => number;
 }
 
@@ -67,6 +69,7 @@ export class Operating {
     const decision = { job: id, hidden, takenDownMs: null, reason: actor.reason };
     await this.#act([this.#entry(hidden ? 'job hidden' : 'job shown', id, actor)], [{ kind: 'jobDecided', decision, atMs: this.#deps.clock() }]);
     this.#deps.moderation.decide(decision);
+    await this.#deps.decided?.('moderation', id);
   }
 
   /** Cancels a job, gives back what it has not paid, and shows it to nobody any more. With `ban` its files are refused from now on. */
@@ -85,6 +88,7 @@ export class Operating {
     if (!this.#deps.moderation.isBanned(hash)) throw new JobError('not_found', 'This file is not banned.');
     await this.#act([this.#entry('ban lifted', hash, actor)], [{ kind: 'banLifted', hash }]);
     this.#deps.moderation.liftBan(hash);
+    await this.#deps.decided?.('moderation', hash);
   }
 
   /** Those that are connected, and those that are suspended; the suspended first. */
@@ -109,6 +113,27 @@ export class Operating {
     if (suspensions.has(id) === suspended) throw new JobError('conflict', suspended ? 'This site is suspended already.' : 'This site is not suspended.');
     await this.#act([this.#entry(suspended ? 'site suspended' : 'site restored', id, actor)], []);
     suspensions.set(id, suspended);
+    await this.#deps.decided?.('site', `${id} ${suspended}`);
+  }
+
+  /** Another coordinator has suspended a site, or restored it. */
+  siteDecided(id: SiteId, suspended: boolean): void {
+    if (this.#deps.suspensions.has(id) !== suspended) this.#deps.suspensions.set(id, suspended);
+  }
+
+  /** Another coordinator has decided about jobs and files. */
+  async moderated(): Promise<void> {
+    const { store, moderation, jobGone } = this.#deps;
+    const before = new Set(moderation.takenDown);
+    await moderation.reload(store);
+    for (const job of moderation.takenDown) if (!before.has(job)) jobGone(job);
+  }
+
+  /** Another coordinator has paused the network, or let it go on. */
+  async followPause(): Promise<void> {
+    const { store, coordinator } = this.#deps;
+    this.#pause = await store.moderation.pause();
+    await coordinator.apply({ type: 'halt', reason: this.#pause?.reason ?? null });
   }
 
   /** Stops all work at once. It survives a restart. */
@@ -171,6 +196,7 @@ export class Operating {
     ]);
     for (const { hash, reason } of contents) moderation.ban(hash, reason);
     for (const decision of decisions) moderation.decide(decision);
+    await this.#deps.decided?.('moderation', '');
     for (const job of jobs) {
       if (coordinator.openJob(job)) await coordinator.dispatch({ type: 'cancelJob', job });
       jobGone(job);

@@ -57,6 +57,7 @@ export class Sharing {
   /** Since when there is something to do of a job, and nobody does it. */
   readonly #idleSince = new WeakMap<Job, number>();
   #isAlone = true;
+  #isFirst = true;
   #others: ReadonlyMap<JobId, ShareFigures> = new Map();
   readonly #told = new Map<JobId, string>();
   #noticed = 0;
@@ -93,6 +94,11 @@ export class Sharing {
     for (const timer of this.#timers) clearInterval(timer);
     await Promise.allSettled([this.#looking, this.#beating]);
     await this.#deps.store.sharing.leave(this.#deps.coordinator.epoch).catch(() => undefined);
+  }
+
+  /** One of all coordinators: the one that has been there longest. */
+  get isFirst(): boolean {
+    return this.#isFirst;
   }
 
   async tell(kind: NoticeKind, subject: string): Promise<void> {
@@ -143,7 +149,8 @@ export class Sharing {
     this.#others = await store.sharing.figures(epoch);
     const alive = await store.sharing.alive();
     this.#isAlone = alive.length <= 1;
-    if (alive[0] === epoch) await this.#milestones();
+    this.#isFirst = alive[0] === epoch;
+    if (this.#isFirst) await this.#milestones();
     for (const id of await store.sharing.finishable(JOBS_MAX)) await this.#finish(id);
     if (++this.#beats % RECONCILE_BEATS === 0) await this.#reconcile();
   }

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import type { JobId, OwnerId } from '../shared/model.ts';
 import type { JobView } from '../shared/schemas.ts';
+import { type Bus, silentBus } from './bus.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { Event } from './core/state.ts';
 import { JobError, type Jobs } from './jobs.ts';
@@ -7,6 +9,8 @@ import { JobError, type Jobs } from './jobs.ts';
 export interface WatchingDeps {
   readonly jobs: Pick<Jobs, 'shown' | 'visible'>;
   readonly coordinator: Pick<Coordinator, 'onEvents'>;
+  /** To where others look at what is done here; silent where there are no others. */
+  readonly bus?: Bus;
 }
 
 type TileEvent = Extract<Event, { readonly type: `tile${string}` }>;
@@ -33,6 +37,19 @@ export interface Audience {
 
 /** Progress goes out at most this often a job. */
 const PROGRESS_MS = 500;
+/** What happens here goes to other coordinators in such bunches, if somebody there looks at the job; and so often they say at what they look. */
+const PASSED_MS = 100;
+const LOOKS_MS = 1000;
+/** Who has not said so for longer is gone. */
+const LOOKS_MS_MAX = 5000;
+/** Of one bunch; those beyond are left out, and viewers see the progress alone. */
+const PASSED_MAX = 2000;
+
+interface Looks {
+  /** Names a coordinator. */
+  readonly from: string;
+  readonly jobs: readonly JobId[];
+}
 
 const isTile = (event: Event): event is TileEvent =>
   event.type === 'tileLeased' || event.type === 'tileChecking' || event.type === 'tileAccepted' || event.type === 'tileRevoked' || event.type === 'tileRefuted';
@@ -45,17 +62,33 @@ export class Watching {
   readonly #jobs: WatchingDeps['jobs'];
   readonly #audiences = new Set<Audience>();
   readonly #changed = new Set<JobId>();
-  readonly #timer: NodeJS.Timeout;
+  readonly #timers: NodeJS.Timeout[];
+  readonly #bus: Bus;
+  readonly #name = randomUUID();
+  /** By coordinator: at what is looked there, and until when that is believed. */
+  readonly #looks = new Map<string, { readonly jobs: ReadonlySet<JobId>; readonly untilMs: number }>();
+  #passing: TileEvent[] = [];
 
-  constructor({ jobs, coordinator }: WatchingDeps) {
+  constructor({ jobs, coordinator, bus = silentBus }: WatchingDeps) {
     this.#jobs = jobs;
+    this.#bus = bus;
+    bus.on('looks', ({ from, jobs: looked }: Looks) => void this.#looks.set(from, { jobs: new Set(looked), untilMs: performance.now() + LOOKS_MS_MAX }));
+    bus.on('news', (news: readonly TileEvent[]) => {
+      for (const event of news) this.#tile(event);
+    });
     coordinator.onEvents((events) => {
       for (const event of events) this.#hear(event);
     });
-    this.#timer = setInterval(() => {
+    const progress = (): void => {
       for (const job of this.#changed) void this.#show(job, 'progress');
       this.#changed.clear();
-    }, PROGRESS_MS);
+    };
+    this.#timers = [setInterval(progress, PROGRESS_MS)];
+    if (bus !== silentBus)
+      this.#timers.push(
+        setInterval(() => this.#pass(), PASSED_MS),
+        setInterval(() => this.#tellLooks(), LOOKS_MS),
+      );
   }
 
   add(audience: Audience): void {
@@ -63,7 +96,7 @@ export class Watching {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
   }
 
   /** Something was done with a job by its requester: who may see it, and what they see, may be something else now. */
@@ -84,10 +117,32 @@ export class Watching {
 
   #hear(event: Event): void {
     if (isTile(event)) {
-      this.#changed.add(event.job);
-      this.#tell(event);
+      this.#tile(event);
+      if (this.#bus !== silentBus && this.#passing.length < PASSED_MAX && this.#isLookedAtElsewhere(event.job)) this.#passing.push(event);
     }
     if (event.type === 'jobEnded') void this.#show(event.job, 'ended');
+  }
+
+  #tile(event: TileEvent): void {
+    this.#changed.add(event.job);
+    this.#tell(event);
+  }
+
+  #isLookedAtElsewhere(job: JobId): boolean {
+    const now = performance.now();
+    for (const { jobs, untilMs } of this.#looks.values()) if (untilMs > now && jobs.has(job)) return true;
+    return false;
+  }
+
+  #pass(): void {
+    if (this.#passing.length > 0) this.#bus.tell('news', this.#passing.splice(0));
+  }
+
+  #tellLooks(): void {
+    const jobs = [...new Set(this.#viewers(() => true).map(({ job }) => job))];
+    const now = performance.now();
+    for (const [name, { untilMs }] of this.#looks) if (untilMs < now) this.#looks.delete(name);
+    this.#bus.tell('looks', { from: this.#name, jobs } satisfies Looks);
   }
 
   #tell(news: News): void {

@@ -61,15 +61,20 @@ const summaryOf = (job: Job): JobSummary => ({
 
 /**
  * A job as pages see it. Open jobs are described from memory, ended ones from their stored summary. `left`: when what is left of it
- * should be done. `retentionMs`: how long an ended job's bytes are kept.
+ * should be done. `shared`: what an open job has come to at all coordinators. `retentionMs`: how long an ended job's bytes are kept.
  */
 export function describeJob(
   stored: StoredJob,
   job: Job | undefined,
   grid: JobView['grid'],
-  { mine, left, retentionMs }: { readonly mine: boolean; readonly left: Finish | null; readonly retentionMs: number },
+  {
+    mine,
+    left,
+    retentionMs,
+    shared,
+  }: { readonly mine: boolean; readonly left: Finish | null; readonly retentionMs: number; readonly shared?: JobSummary | undefined },
 ): JobView {
-  const summary = job ? summaryOf(job) : stored.summary;
+  const summary = shared ?? (job ? summaryOf(job) : stored.summary);
   if (!summary) throw new Error(`job ${stored.id} is neither open in memory nor ended`);
   return {
     id: stored.id,

@@ -3,21 +3,28 @@ import type { Server } from 'socket.io';
 import { openingBytesMax, saltOf } from '../../shared/commitment.ts';
 import { decodeResult, encodeAuditElements, FormatError, fromHex, type LeaseBody } from '../../shared/formats.ts';
 import { limits } from '../../shared/limits.ts';
-import type { ConsentId, ContributorId, SiteId } from '../../shared/model.ts';
+import type { ConsentId, ContributorId, ResultId, SiteId } from '../../shared/model.ts';
 import { type Answered, type HandedIn, type JobBrief, namespaces, type VerdictMessage, type Welcome, type Work } from '../../shared/protocol.ts';
 import * as schemas from '../../shared/schemas.ts';
+import { type Bus, silentBus } from '../bus.ts';
 import { atCap, hit } from '../caps.ts';
 import type { Coordinator } from '../coordinator.ts';
 import type { ActiveAudit, ActiveLease, Event } from '../core/state.ts';
 import { newResultId } from '../ids.ts';
 import { admit, balancesOf, type ContributeDeps, type Session } from './admit.ts';
 import { commandsOf, Refusal, unreadyOf } from './connect.ts';
+import { Elsewhere, type Gone, type Hearers } from './elsewhere.ts';
 
 /** The edge for contributors' engines. One connection a contributor, and one a browser, whatever sites it is on: a newer one replaces the older. */
-export function serveContributors(io: Server, deps: ContributeDeps): { endConsent(consent: ConsentId): void; endSite(site: SiteId, reason: string): void } {
+export function serveContributors(
+  io: Server,
+  deps: ContributeDeps,
+  bus: Bus = silentBus,
+): { endConsent(consent: ConsentId): void; endSite(site: SiteId, reason: string): void } {
   const sessions = new Map<ContributorId, Session>();
+  const elsewhere = new Elsewhere(bus, hearersOf(deps, sessions));
   deps.coordinator.onEvents((events) => {
-    for (const event of events) announce(deps, sessions, event);
+    for (const event of events) announce(deps, sessions, elsewhere, event);
   });
 
   io.of(namespaces.contribute).on('connection', (socket) => {
@@ -37,17 +44,25 @@ export function serveContributors(io: Server, deps: ContributeDeps): { endConsen
       const older = sameEngine(sessions, session);
       sessions.set(session.contributor, session);
       for (const { socket: theirs } of older) theirs.disconnect(true);
+      if (deps.coordinator.isShared) {
+        const { contributor, browser } = session;
+        elsewhere.gone({ contributor, browser });
+        // Not waited for: whoever has just died does not answer.
+        void elsewhere.unopened(contributor).then((open) => open.forEach((request) => void socket.emit('open:wanted', request)));
+      }
       return admitted.welcome;
     });
     on('work', schemas.workRequest, async ({ leasesMax, downloadBytesMax }): Promise<Work> => {
       const { contributor } = current();
       return workOf(deps, current(), await deps.coordinator.dispatch({ type: 'requestWork', contributor, leasesMax, downloadBytesMax }));
     });
-    on('handIn', schemas.handIn, (message): Promise<HandedIn> => takeResult(deps, current(), message));
-    on('open', schemas.open, (message): Promise<null> => takeOpening(deps, current(), message));
-    on('answer', schemas.answer, (message): Promise<Answered> => takeAnswer(deps, current(), message));
+    on('handIn', schemas.handIn, (message): Promise<HandedIn> => takeResult(deps, elsewhere, current(), message));
+    on('open', schemas.open, (message): Promise<null> => takeOpening(deps, elsewhere, current(), message));
+    on('answer', schemas.answer, (message): Promise<Answered> => takeAnswer(deps, elsewhere, current(), message));
     on('giveBack', schemas.giveBack, async ({ tokens, unopened = [] }): Promise<null> => {
-      await deps.coordinator.dispatch({ type: 'giveBack', contributor: current().contributor, tokens, unopened });
+      const { contributor } = current();
+      await deps.coordinator.dispatch({ type: 'giveBack', contributor, tokens, unopened });
+      if (deps.coordinator.isShared) elsewhere.giveBack(contributor, { tokens, unopened });
       return null;
     });
     on('prefer', schemas.preferences, async (preferences): Promise<null> => {
@@ -74,7 +89,7 @@ export function serveContributors(io: Server, deps: ContributeDeps): { endConsen
 }
 
 /** Connections that this one takes the place of. */
-function sameEngine(sessions: ReadonlyMap<ContributorId, Session>, { contributor, browser }: Session): Session[] {
+function sameEngine(sessions: ReadonlyMap<ContributorId, Session>, { contributor, browser }: Gone): Session[] {
   return [...sessions.values()].filter((other) => other.contributor === contributor || (browser !== null && other.browser === browser));
 }
 
@@ -120,10 +135,29 @@ function readLease(coordinator: Coordinator, token: string): LeaseBody {
   }
 }
 
-async function takeResult(deps: ContributeDeps, session: Session, message: schemas.HandIn): Promise<HandedIn> {
+async function takeResult(deps: ContributeDeps, elsewhere: Elsewhere, session: Session, message: schemas.HandIn): Promise<HandedIn> {
   const { coordinator } = deps;
-  const lease = readLease(coordinator, message.token);
-  if (lease.contributor !== session.contributor) throw new Refusal('forbidden', 'This lease belongs to another contributor.', 'token');
+  const { contributor } = session;
+  const { job, at } = leaseOf(coordinator, contributor, message.token);
+  const isHere = !coordinator.isShared || coordinator.hasTile(job, at.tile);
+  const stored = await (isHere ? storeResult(deps, contributor, message) : elsewhere.pass('handIn', contributor, message));
+  if (!stored) throw new Refusal('busy', 'Nobody sees to this tile just now; try again.', 'token');
+  return { stored: true, ...stored, work: await moreWork(deps, session, message.leasesMax) };
+}
+
+function leaseOf(coordinator: Coordinator, contributor: ContributorId, token: string): LeaseBody {
+  const lease = readLease(coordinator, token);
+  if (lease.contributor !== contributor) throw new Refusal('forbidden', 'This lease belongs to another contributor.', 'token');
+  return lease;
+}
+
+async function storeResult(
+  deps: ContributeDeps,
+  contributor: ContributorId,
+  message: schemas.HandIn,
+): Promise<{ readonly result: ResultId; readonly open: readonly number[] }> {
+  const { coordinator } = deps;
+  const lease = leaseOf(coordinator, contributor, message.token);
   const job = coordinator.openJob(lease.job);
   if (!job) throw new Refusal('conflict', 'This job is not open any more.', 'token');
   const bytes = await bytesOf(deps, message, limits.resultBytesMax);
@@ -151,7 +185,7 @@ async function takeResult(deps: ContributeDeps, session: Session, message: schem
   refuse(events);
   const stored = events.find((event) => event.type === 'stored');
   if (!stored) throw new Error(`a hand-in was neither refused nor stored: ${events.map(({ type }) => type).join(', ')}`);
-  return { stored: true, result: stored.result, open: stored.open, work: await moreWork(deps, session, message.leasesMax) };
+  return { result: stored.result, open: stored.open };
 }
 
 async function moreWork(deps: ContributeDeps, session: Session, leasesMax: number): Promise<Work> {
@@ -163,9 +197,16 @@ async function moreWork(deps: ContributeDeps, session: Session, leasesMax: numbe
 }
 
 /** Of a result without a verdict, by its own contributor. One that has its verdict needs no opening any more: that is no error. */
-async function takeOpening(deps: ContributeDeps, session: Session, message: schemas.Open): Promise<null> {
+async function takeOpening(deps: ContributeDeps, elsewhere: Elsewhere, { contributor }: Session, message: schemas.Open): Promise<null> {
+  const { coordinator, store } = deps;
+  if (!coordinator.isShared || coordinator.pendingResult(message.result)) return storeOpening(deps, contributor, message);
+  if ((await elsewhere.pass('open', contributor, message)) !== undefined) return null;
+  if ((await store.jobs.result(message.result))?.state !== 'committed') return null;
+  throw new Refusal('busy', 'Nobody sees to this result just now; try again.', 'result');
+}
+
+async function storeOpening(deps: ContributeDeps, contributor: ContributorId, message: schemas.Open): Promise<null> {
   const { coordinator } = deps;
-  const { contributor } = session;
   const { result, hash } = message;
   const pending = coordinator.pendingResult(result);
   const job = pending && coordinator.openJob(pending.stored.job);
@@ -178,11 +219,40 @@ async function takeOpening(deps: ContributeDeps, session: Session, message: sche
   return null;
 }
 
-async function takeAnswer(deps: ContributeDeps, session: Session, message: schemas.Answer): Promise<Answered> {
-  const { token, values, leasesMax } = message;
-  if (!(values instanceof Uint8Array)) throw new Refusal('bad_input', 'values must be bytes.', 'values');
-  refuse(await deps.coordinator.dispatch({ type: 'answer', contributor: session.contributor, token, values: new Uint8Array(values) }));
+async function takeAnswer(deps: ContributeDeps, elsewhere: Elsewhere, session: Session, message: schemas.Answer): Promise<Answered> {
+  const { contributor } = session;
+  const { token, leasesMax } = message;
+  const isPassed = deps.coordinator.isShared && !deps.coordinator.hasAudit(token) && (await elsewhere.pass('answer', contributor, message)) !== undefined;
+  if (!isPassed) await storeAnswer(deps, contributor, message);
   return { work: await moreWork(deps, session, leasesMax) };
+}
+
+async function storeAnswer({ coordinator }: ContributeDeps, contributor: ContributorId, { token, values }: schemas.Answer): Promise<null> {
+  if (!(values instanceof Uint8Array)) throw new Refusal('bad_input', 'values must be bytes.', 'values');
+  refuse(await coordinator.dispatch({ type: 'answer', contributor, token, values: new Uint8Array(values) }));
+  return null;
+}
+
+/** What this coordinator has to do with contributors that are connected to others. */
+function hearersOf(deps: ContributeDeps, sessions: ReadonlyMap<ContributorId, Session>): Hearers {
+  const { coordinator } = deps;
+  return {
+    handIn({ contributor, message }) {
+      const { job, at } = readLease(coordinator, message.token);
+      return coordinator.hasTile(job, at.tile) ? coordinator.remember(contributor).then(() => storeResult(deps, contributor, message)) : undefined;
+    },
+    open: ({ contributor, message }) => (coordinator.pendingResult(message.result) ? storeOpening(deps, contributor, message) : undefined),
+    answer: ({ contributor, message }) => (coordinator.hasAudit(message.token) ? storeAnswer(deps, contributor, message) : undefined),
+    giveBack: ({ contributor, message }) =>
+      void coordinator
+        .dispatch({ type: 'giveBack', contributor, tokens: message.tokens, unopened: message.unopened ?? [] })
+        .catch((error: unknown) => deps.log.error({ error: String(error), contributor }, 'what was given back elsewhere could not be taken back')),
+    unopened: (contributor) => coordinator.unopened(contributor),
+    fact: ({ contributor, message: [name, ...said] }) => void sessions.get(contributor)?.socket.emit(name, ...said),
+    gone(session) {
+      for (const { socket } of sameEngine(sessions, session)) socket.disconnect(true);
+    },
+  };
 }
 
 /** The bytes a message speaks of, hashed by us: inline, or put to /blobs before. */
@@ -205,30 +275,28 @@ async function bytesOf({ blobs }: ContributeDeps, { inline, hash }: Pick<schemas
   return bytes;
 }
 
-/** Facts for one contributor each. */
-function announce(deps: ContributeDeps, sessions: ReadonlyMap<ContributorId, Session>, event: Event): void {
-  if (event.type === 'leasesVoided') sessions.get(event.contributor)?.socket.emit('leases:void', { tokens: event.tokens, reason: event.reason });
+/** Facts for one contributor each, wherever it is. */
+function announce(deps: ContributeDeps, sessions: ReadonlyMap<ContributorId, Session>, elsewhere: Elsewhere, event: Event): void {
+  const tell = (contributor: ContributorId, ...fact: Parameters<Elsewhere['tell']> extends [unknown, ...infer Fact] ? Fact : never): void => {
+    const session = sessions.get(contributor);
+    const [name, ...said] = fact;
+    if (session) session.socket.emit(name, ...said);
+    else if (deps.coordinator.isShared) elsewhere.tell(contributor, ...fact);
+  };
+  if (event.type === 'leasesVoided') tell(event.contributor, 'leases:void', { tokens: event.tokens, reason: event.reason });
   if (event.type === 'workAvailable') for (const id of event.contributors) sessions.get(id)?.socket.emit('work:available');
-  if (event.type === 'openWanted') sessions.get(event.contributor)?.socket.emit('open:wanted', { result: event.result, elements: event.open });
-  if (event.type === 'verdict') void announceVerdict(deps, sessions.get(event.contributor), event);
+  if (event.type === 'openWanted') tell(event.contributor, 'open:wanted', { result: event.result, elements: event.open });
+  if (event.type !== 'verdict' || (!sessions.has(event.contributor) && !deps.coordinator.isShared)) return;
+  void verdictMessage(deps, event).then(
+    (message) => tell(event.contributor, 'verdict', message),
+    (error: unknown) => deps.log.error({ error: String(error), contributor: event.contributor }, 'a verdict could not be told'),
+  );
 }
 
-async function announceVerdict(
+async function verdictMessage(
   { store }: ContributeDeps,
-  session: Session | undefined,
-  { job, at, parts, state: verdict, reason, microCredits, voided, owner }: Extract<Event, { type: 'verdict' }>,
-): Promise<void> {
-  if (!session) return;
-  const balances = await balancesOf(store, session.contributor, owner);
-  const message: VerdictMessage = {
-    job,
-    at,
-    parts,
-    verdict,
-    reason,
-    microCredits: microCredits.toString(),
-    voidedMicroCredits: voided.toString(),
-    ...balances,
-  };
-  session.socket.emit('verdict', message);
+  { contributor, job, at, parts, state: verdict, reason, microCredits, voided, owner }: Extract<Event, { type: 'verdict' }>,
+): Promise<VerdictMessage> {
+  const balances = await balancesOf(store, contributor, owner);
+  return { job, at, parts, verdict, reason, microCredits: microCredits.toString(), voidedMicroCredits: voided.toString(), ...balances };
 }

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import { columnTypes, strictTable, withSequence } from '../dialect.ts';
+import { columnTypes, isPostgres, strictTable, withSequence } from '../dialect.ts';
 
 /** Coordinators that share one database: who is alive, whose which tiles are, and what they tell each other. */
 export async function up(db: Kysely<unknown>): Promise<void> {
@@ -44,4 +44,6 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .modifyEnd(strictTable)
     .execute();
   await db.schema.createIndex('notices_by_age').on('notices').column('at_ms').execute();
+  // What coordinators tell each other at once and is too long for a notification; the shape is that of `@socket.io/postgres-adapter`.
+  if (isPostgres(db)) await sql`create table socket_io_attachments (id bigserial unique, created_at timestamptz default now(), payload bytea)`.execute(db);
 }
