@@ -1,5 +1,5 @@
 import { type CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely';
-import { isPostgres } from './dialect.ts';
+import { isPostgres, storable } from './dialect.ts';
 import type { Tables } from './schema.ts';
 
 type Db = Kysely<Tables>;
@@ -81,7 +81,7 @@ function arrayText(rows: readonly (readonly unknown[])[], column: number): strin
 
 function elementText(value: unknown): string {
   if (value === null || value === undefined) return 'NULL';
-  if (typeof value === 'string') return `"${/["\\]/.test(value) ? value.replace(/["\\]/g, '\\$&') : value}"`;
+  if (typeof value === 'string') return `"${storable(value).replace(/["\\]/g, '\\$&')}"`;
   if (value instanceof Uint8Array) return `"\\\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}"`;
   return String(value);
 }

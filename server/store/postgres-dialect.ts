@@ -1,7 +1,7 @@
 import { PostgresDialect, type PostgresPool, type PostgresPoolClient, type PostgresQueryResult } from 'kysely';
 import pg from 'pg';
 import { SECOND_MS } from '../../shared/limits.ts';
-import { integerOf } from './dialect.ts';
+import { integerOf, storable } from './dialect.ts';
 
 /** How PostgreSQL is opened and spoken to. */
 
@@ -49,7 +49,8 @@ class Statements {
       name = `s${this.#names.size}`;
       this.#names.set(text, name);
     }
-    return name === undefined ? { text, values: [...values] } : { name, text, values: [...values] };
+    const kept = values.map((value) => (typeof value === 'string' ? storable(value) : value));
+    return name === undefined ? { text, values: kept } : { name, text, values: kept };
   }
 }
 
