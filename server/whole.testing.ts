@@ -47,7 +47,16 @@ export const whole = {
     await this.start();
   },
   async start(): Promise<void> {
-    const env = { HOST: '127.0.0.1', PORT: '0', DATA_DIR: folder, GALLERY: 'off', LOG_LEVEL: 'silent', PUBLIC_ORIGIN: '', VESTING_SECONDS: '1' };
+    const env = {
+      HOST: '127.0.0.1',
+      PORT: '0',
+      DATA_DIR: folder,
+      DATABASE_URL: '',
+      GALLERY: 'off',
+      LOG_LEVEL: 'silent',
+      PUBLIC_ORIGIN: '',
+      VESTING_SECONDS: '1',
+    };
     Object.assign(process.env, env);
     running = await main(new PatientLoad());
   },

@@ -37,6 +37,16 @@ describe.each(stores)('$name', ({ withDatabase, withStore }) => {
       expect(await store.agreements(10)).toEqual([exampleAgreement()]);
     }));
 
+  test('a name that is no text to a database is counted all the same', () =>
+    withStore(async (store) => {
+      await store.commit(['a\0', 'a\ud800', 'a\ud801', '{"\\'].map((author) => agreementOf({ author })));
+      const rows = await store.agreements(10);
+      expect(rows.map(({ author, drawn }) => [author, drawn]).sort()).toEqual([
+        ['a\ufffd', 3 * 64],
+        ['{"\\', 64],
+      ]);
+    }));
+
   test('classes beyond the cap are counted as other, and it survives a restart', () =>
     withDatabase(async (database) => {
       const store = await database.open();

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import { adding, bulkInsert, inBatches } from './batches.ts';
-import { exclusively } from './dialect.ts';
+import { exclusively, storable } from './dialect.ts';
 import type { AgreementsTable, Tables } from './schema.ts';
 import type { Agreement } from './store.ts';
 
@@ -36,8 +36,10 @@ export class AgreementWriter {
   #known: Known = new Map();
 
   /** Inside the caller's transaction. To be called what it returns once that is kept. */
-  async write(trx: Db, agreements: readonly Agreement[]): Promise<() => void> {
-    if (agreements.length === 0) return () => undefined;
+  async write(trx: Db, given: readonly Agreement[]): Promise<() => void> {
+    if (given.length === 0) return () => undefined;
+    // Devices name themselves: two names must not become one only in the database.
+    const agreements = given.map((each) => ({ ...each, author: storable(each.author), auditor: storable(each.auditor) }));
     let known = this.#known;
     if (!agreements.every((agreement) => isKnown(known, agreement))) {
       await exclusively(trx, 'agreements');

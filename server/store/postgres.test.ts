@@ -151,7 +151,7 @@ test('a lost connection is an error of what used it; idle ones are replaced, and
   withTwo(async (one, other, url) => {
     await Promise.all(Array.from({ length: 4 }, () => one.nextEpoch()));
     const slow = one.ledger.audit();
-    await query(url, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tessera'");
+    await query(url, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tessera' and datname = current_database()");
     await slow.catch(() => undefined);
     // Those that were lost while they waited are known as such once the socket has told.
     await expect.poll(() => one.nextEpoch().then(Number.isInteger, () => false), { timeout: 5000 }).toBe(true);

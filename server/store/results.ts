@@ -1,6 +1,7 @@
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
 import type { ResultId } from '../../shared/model.ts';
 import { bulk, bulkInsert, bulkUpdate, inBatches } from './batches.ts';
+import { anyOf, isPostgres } from './dialect.ts';
 import type { ResultsTable, Tables } from './schema.ts';
 import type { StoredResult, Vesting, Write } from './store.ts';
 
@@ -126,8 +127,19 @@ export const withoutBytes = (row: Omit<ResultRow, 'inline' | 'opening_inline'>):
 
 const insertBatch = bulkInsert<Insertable<ResultsTable>>('results', sql`on conflict (id) do nothing`);
 
+/** Stands for the foreign keys that `results` has in SQLite alone. */
+async function assertThere(trx: Db, table: 'jobs' | 'contributors', ids: ReadonlySet<string>): Promise<void> {
+  const { rows } = await sql<{ count: number }>`select count(*) as count from ${sql.table(table)} where id ${anyOf(trx, [...ids])}`.execute(trx);
+  if (rows[0]?.count !== ids.size) throw new Error(`results name unknown ${table}`);
+}
+
 /** Inside the caller's transaction. A result whose id is known is ignored. */
 export async function insertResults(trx: Db, results: readonly StoredResult[]): Promise<void> {
+  if (results.length === 0) return;
+  if (isPostgres(trx)) {
+    await assertThere(trx, 'jobs', new Set(results.map(({ job }) => job)));
+    await assertThere(trx, 'contributors', new Set(results.map(({ contributor }) => contributor)));
+  }
   await inBatches(trx, results, async (batch) => void (await insertBatch(trx, batch.map(resultRow))));
 }
 
