@@ -75,6 +75,9 @@ const REST_MS_MAX = 5000;
 /** What may be refused while too much waits: its sender repeats it. All else finishes what was begun. */
 const refusable: ReadonlySet<Command['type']> = new Set(['join', 'requestWork', 'handIn', 'open', 'answer', 'prefer']);
 
+/** What a log names a result by. */
+const idsOf = ({ job, at, id, contributor }: StoredResult) => ({ job, ...at, result: id, contributor });
+
 const bytesOfCommand = (command: Command): number => {
   if (command.type === 'answer') return command.values.byteLength;
   return command.type === 'handIn' || command.type === 'open' ? (command.inline?.byteLength ?? 0) : 0;
@@ -385,8 +388,7 @@ export class Coordinator {
     const outcome = await this.#evidence(request).catch(
       (error: unknown): CheckOutcome => ({ kind: 'failed', message: error instanceof Error ? error.message : String(error) }),
     );
-    if (outcome.kind === 'failed' && !this.#closed)
-      this.#deps.log.error({ job: request.result.job, result: request.result.id, message: outcome.message }, 'a check failed');
+    if (outcome.kind === 'failed' && !this.#closed) this.#deps.log.error({ ...idsOf(request.result), error: outcome.message }, 'a check failed');
     await this.dispatch({ type: 'checked', request, outcome }).catch(() => undefined);
   }
 

@@ -34,6 +34,7 @@ export function serveContributors(io: Server, deps: ContributeDeps): { endConsen
       if (session) throw new Refusal('conflict', 'This connection has said hello already.');
       const admitted = await admit(deps, socket, message);
       session = admitted.session;
+      socket.data.contributor = session.contributor;
       const older = sameEngine(sessions, session);
       sessions.set(session.contributor, session);
       for (const { socket: theirs } of older) theirs.disconnect(true);
