@@ -5,7 +5,6 @@ import type { ContributorId, GroupId, JobContext, JobId, OwnerId, ResultId, Site
 import type { OpenRequest } from '../shared/protocol.ts';
 import type { Finish } from '../shared/schemas.ts';
 import type { TileGrid, WorkloadSpec } from '../shared/workload.ts';
-import { atCap } from './caps.ts';
 import type { JobHandle } from './checks/messages.ts';
 import { fromDisk, type Pool } from './checks/pool.ts';
 import { emptyState, step } from './core/coordinator.ts';
@@ -20,6 +19,7 @@ import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, Join
 import { columnsOf } from './core/verdicts.ts';
 import { Measuring } from './measuring.ts';
 import type { BlobStore, Store, StoredJob, StoredResult } from './store/store.ts';
+import { CommitFailed, restAfter, Waiting } from './waiting.ts';
 
 export interface CoordinatorDeps {
   readonly store: Store;
@@ -56,32 +56,13 @@ interface Batched {
   readonly reject: (error: Error) => void;
 }
 
-/** The database refused a commit; the command had no effect. */
-export class CommitFailed extends Error {
-  override readonly name: string = 'CommitFailed';
-}
-
-/** Too much waits for its commit already; the command had no effect. */
-export class Overloaded extends CommitFailed {
-  override readonly name = 'Overloaded';
-}
+export { CommitFailed, Overloaded } from './waiting.ts';
 
 const TICK_MS = 500;
 const LEFT_MS = 2000;
 const GROUP_COMMANDS_MAX = 1000;
-/** The wait after a second failure in a row doubles from the first of these to the other; commands are refused meanwhile. */
-const REST_MS_FIRST = 250;
-const REST_MS_MAX = 5000;
-/** What may be refused while too much waits: its sender repeats it. All else finishes what was begun. */
-const refusable: ReadonlySet<Command['type']> = new Set(['join', 'requestWork', 'handIn', 'open', 'answer', 'prefer']);
-
 /** What a log names a result by. */
 const idsOf = ({ job, at, id, contributor }: StoredResult) => ({ job, ...at, result: id, contributor });
-
-const bytesOfCommand = (command: Command): number => {
-  if (command.type === 'answer') return command.values.byteLength;
-  return command.type === 'handIn' || command.type === 'open' ? (command.inline?.byteLength ?? 0) : 0;
-};
 
 /**
  * The process around the pure core: feeds it commands, commits what it decides in groups, and only then lets anybody see
@@ -101,7 +82,7 @@ export class Coordinator {
   #ticker: NodeJS.Timeout | undefined;
   #loading = false;
   #closed = false;
-  readonly #waiting = { commands: 0, bytes: 0 };
+  readonly #waiting = new Waiting();
   #failures = 0;
   readonly #closing = new AbortController();
 
@@ -200,7 +181,7 @@ export class Coordinator {
   }
 
   /** Commands whose commit has not ended, and the bytes they brought. */
-  get waiting(): { readonly commands: number; readonly bytes: number } {
+  get waiting(): Readonly<Pick<Waiting, 'commands' | 'bytes'>> {
     return this.#waiting;
   }
 
@@ -217,7 +198,7 @@ export class Coordinator {
   /** Runs one command and resolves with its events once everything it wrote is on disk. Rejects with `CommitFailed`, or `Overloaded`. */
   dispatch(command: Command): Promise<readonly Event[]> {
     if (this.#closed) return Promise.reject(new CommitFailed('The coordinator is shutting down.'));
-    const overloaded = this.#overloadOf(command);
+    const overloaded = this.#waiting.refusalOf(command);
     if (overloaded) return Promise.reject(overloaded);
     if (command.type === 'join') this.#joined.set(command.contributor.id, command);
     if (command.type === 'leave') this.#joined.delete(command.contributor);
@@ -229,24 +210,11 @@ export class Coordinator {
       this.#release(events);
       return Promise.resolve(events);
     }
-    const bytes = bytesOfCommand(command);
-    this.#waiting.commands++;
-    this.#waiting.bytes += bytes;
-    return new Promise<readonly Event[]>((resolve, reject) => {
+    const done = new Promise<readonly Event[]>((resolve, reject) => {
       this.#batch.push({ events, resolve, reject });
       this.#flushing ??= this.#flush();
-    }).finally(() => {
-      this.#waiting.commands--;
-      this.#waiting.bytes -= bytes;
     });
-  }
-
-  #overloadOf({ type }: Command): Overloaded | undefined {
-    const { commandsWaitingMax, commandsWaitingBytesMax } = limits;
-    if (!refusable.has(type)) return undefined;
-    const refusal = (): Overloaded => new Overloaded('Too much waits to be stored; try again.');
-    if (this.#waiting.commands >= commandsWaitingMax) return atCap('commandsWaitingMax', refusal());
-    return this.#waiting.bytes >= commandsWaitingBytesMax ? atCap('commandsWaitingBytesMax', refusal()) : undefined;
+    return this.#waiting.until(command, done);
   }
 
   async #flush(): Promise<void> {
@@ -278,13 +246,11 @@ export class Coordinator {
     this.#deps.log.error({ error: String(error) }, 'a commit failed; reading everything back from the store');
     for (const { reject } of [...group, ...this.#batch.splice(0)]) reject(new CommitFailed('The coordinator could not store this; try again.'));
     this.#loading = true;
-    // A database that is away, or full, fails what is read as well: until it is back every command is refused. One failure alone delays nobody.
+    // A database that is away, or full, fails what is read as well: until it is back every command is refused.
     while (!this.#closing.signal.aborted) {
-      const restMs = this.#failures === 0 ? 0 : Math.min(REST_MS_MAX, REST_MS_FIRST * 2 ** (this.#failures - 1));
-      this.#failures++;
+      await restAfter(this.#failures++, this.#closing.signal);
+      if (this.#closing.signal.aborted) return;
       try {
-        if (restMs > 0) await this.#rest(restMs);
-        if (this.#closing.signal.aborted) return;
         await this.#readBack();
         this.#loading = false;
         return;
@@ -292,18 +258,6 @@ export class Coordinator {
         if (!this.#closing.signal.aborted) this.#deps.log.error({ error: String(problem) }, 'the store cannot be read back yet');
       }
     }
-  }
-
-  /** Ends early when the coordinator closes. */
-  #rest(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      const ended = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      this.#closing.signal.addEventListener('abort', ended, { once: true });
-    });
   }
 
   async #readBack(): Promise<void> {
