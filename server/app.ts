@@ -23,12 +23,14 @@ import { addIdempotency } from './http/idempotency.ts';
 import { describeApi, serveDescription } from './http/openapi.ts';
 import { addPages } from './http/pages.ts';
 import { addParsers } from './http/parsing.ts';
-import { secure } from './http/security.ts';
+import { bareHeaders, secure } from './http/security.ts';
 import { Sessions } from './http/session.ts';
 import { signInRoutes } from './http/sign-in.ts';
 import { siteRoutes } from './http/sites.ts';
 import { uploadRoutes } from './http/uploads.ts';
 import { workloadRoutes } from './http/workloads.ts';
+import { logOptions } from './logging.ts';
+import { rawAnswer } from './raw-answer.ts';
 import { Uploads } from './uploads.ts';
 
 declare module 'fastify' {
@@ -56,6 +58,8 @@ declare module 'fastify' {
 
 /** Addresses whose requests are counted at a time. */
 const COUNTED_ADDRESSES_MAX = 50_000;
+const BAD_REQUEST = 400;
+const CLIENT_ERRORS: Readonly<Record<string, number>> = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 };
 /** Connections are looked at so often for whether they have taken too long. */
 const TIMEOUTS_CHECKED_MS = SECOND_MS;
 
@@ -70,13 +74,19 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { config } = deps;
   const verbose = config.logLevel === 'debug' || config.logLevel === 'trace';
   const app = Fastify({
-    logger: config.logLevel === 'silent' ? false : { level: config.logLevel },
+    ...logOptions(config, deps.logStream),
     logController: new LogController({ disableRequestLogging: !verbose }),
     // One hop: what stands before the last address in X-Forwarded-For is what the client says of itself.
     trustProxy: config.trustProxy ? (_address, hops) => hops === 0 : false,
     bodyLimit: limits.jsonBodyBytesMax,
     serverFactory: (handler) => (deps.certificate ? createTlsServer({ ...deps.certificate, ...timeouts }, handler) : createServer(timeouts, handler)),
-    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
+    // Hooks hear of neither.
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply.headers(bareHeaders(config))),
+    clientErrorHandler: ({ code }, socket) => {
+      const status = CLIENT_ERRORS[code] ?? BAD_REQUEST;
+      if (socket.writable) socket.write(rawAnswer(status, 'This is no request that could be understood.', bareHeaders(config)));
+      socket.destroy();
+    },
   });
   capConnections(app.server);
   app.setValidatorCompiler(TypeBoxValidatorCompiler);

@@ -6,7 +6,6 @@ import type { ContributorId, GroupId, JobContext, JobId, OwnerId, ResultId, Site
 import type { OpenRequest } from '../shared/protocol.ts';
 import type { Finish } from '../shared/schemas.ts';
 import type { TileGrid, WorkloadSpec } from '../shared/workload.ts';
-import { atCap } from './caps.ts';
 import type { JobHandle } from './checks/messages.ts';
 import { fromDisk, type Pool } from './checks/pool.ts';
 import { emptyState, step } from './core/coordinator.ts';
@@ -23,6 +22,7 @@ import { cutJob } from './cutting.ts';
 import { Measuring } from './measuring.ts';
 import type { NoticeKind } from './store/sharing-store.ts';
 import { type BlobStore, isPassing, type JobSummary, type Store, type StoredJob, type StoredResult, type Write } from './store/store.ts';
+import { CommitFailed, restAfter, Waiting } from './waiting.ts';
 
 export interface CoordinatorDeps {
   readonly store: Store;
@@ -61,15 +61,7 @@ interface Batched {
   readonly reject: (error: Error) => void;
 }
 
-/** The database refused a commit; the command had no effect. */
-export class CommitFailed extends Error {
-  override readonly name: string = 'CommitFailed';
-}
-
-/** Too much waits for its commit already; the command had no effect. */
-export class Overloaded extends CommitFailed {
-  override readonly name = 'Overloaded';
-}
+export { CommitFailed, Overloaded } from './waiting.ts';
 
 const TICK_MS = 500;
 const BYTES_AWAY_MS = 2000;
@@ -77,16 +69,8 @@ const BYTES_AWAY_MS = 2000;
 const BYTES_AWAY_TRIES_MAX = 1800;
 const LEFT_MS = 2000;
 const GROUP_COMMANDS_MAX = 1000;
-/** The wait after a second failure in a row doubles from the first of these to the other; commands are refused meanwhile. */
-const REST_MS_FIRST = 250;
-const REST_MS_MAX = 5000;
-/** What may be refused while too much waits: its sender repeats it. All else finishes what was begun. */
-const refusable: ReadonlySet<Command['type']> = new Set(['join', 'requestWork', 'handIn', 'open', 'answer', 'prefer']);
-
-const bytesOfCommand = (command: Command): number => {
-  if (command.type === 'answer') return command.values.byteLength;
-  return command.type === 'handIn' || command.type === 'open' ? (command.inline?.byteLength ?? 0) : 0;
-};
+/** What a log names a result by. */
+const idsOf = ({ job, at, id, contributor }: StoredResult) => ({ job, ...at, result: id, contributor });
 
 /**
  * The process around the pure core: feeds it commands, commits what it decides in groups, and only then lets anybody see
@@ -106,7 +90,7 @@ export class Coordinator {
   #ticker: NodeJS.Timeout | undefined;
   #loading = false;
   #closed = false;
-  readonly #waiting = { commands: 0, bytes: 0 };
+  readonly #waiting = new Waiting();
   #failures = 0;
   readonly #closing = new AbortController();
 
@@ -285,7 +269,7 @@ export class Coordinator {
   }
 
   /** Commands whose commit has not ended, and the bytes they brought. */
-  get waiting(): { readonly commands: number; readonly bytes: number } {
+  get waiting(): Readonly<Pick<Waiting, 'commands' | 'bytes'>> {
     return this.#waiting;
   }
 
@@ -324,7 +308,7 @@ export class Coordinator {
   /** The same for what another coordinator told, or is this one's alone. */
   apply(command: Command): Promise<readonly Event[]> {
     if (this.#closed) return Promise.reject(new CommitFailed('The coordinator is shutting down.'));
-    const overloaded = this.#overloadOf(command);
+    const overloaded = this.#waiting.refusalOf(command);
     if (overloaded) return Promise.reject(overloaded);
     if (command.type === 'join') this.#joined.set(command.contributor.id, command);
     if (command.type === 'leave') this.#joined.delete(command.contributor);
@@ -336,13 +320,7 @@ export class Coordinator {
       this.#release(events);
       return Promise.resolve(events);
     }
-    const bytes = bytesOfCommand(command);
-    this.#waiting.commands++;
-    this.#waiting.bytes += bytes;
-    return this.#enqueue(events).finally(() => {
-      this.#waiting.commands--;
-      this.#waiting.bytes -= bytes;
-    });
+    return this.#waiting.until(command, this.#enqueue(events));
   }
 
   #enqueue(events: readonly Event[]): Promise<readonly Event[]> {
@@ -350,14 +328,6 @@ export class Coordinator {
       this.#batch.push({ events, resolve, reject });
       this.#flushing ??= this.#flush();
     });
-  }
-
-  #overloadOf({ type }: Command): Overloaded | undefined {
-    const { commandsWaitingMax, commandsWaitingBytesMax } = limits;
-    if (!refusable.has(type)) return undefined;
-    const refusal = (): Overloaded => new Overloaded('Too much waits to be stored; try again.');
-    if (this.#waiting.commands >= commandsWaitingMax) return atCap('commandsWaitingMax', refusal());
-    return this.#waiting.bytes >= commandsWaitingBytesMax ? atCap('commandsWaitingBytesMax', refusal()) : undefined;
   }
 
   async #flush(): Promise<void> {
@@ -389,13 +359,11 @@ export class Coordinator {
     this.#deps.log.error({ error: String(error) }, 'a commit failed; reading everything back from the store');
     for (const { reject } of [...group, ...this.#batch.splice(0)]) reject(new CommitFailed('The coordinator could not store this; try again.'));
     this.#loading = true;
-    // A database that is away, or full, fails what is read as well: until it is back every command is refused. One failure alone delays nobody.
+    // A database that is away, or full, fails what is read as well: until it is back every command is refused.
     while (!this.#closing.signal.aborted) {
-      const restMs = this.#failures === 0 ? 0 : Math.min(REST_MS_MAX, REST_MS_FIRST * 2 ** (this.#failures - 1));
-      this.#failures++;
+      await restAfter(this.#failures++, this.#closing.signal);
+      if (this.#closing.signal.aborted) return;
       try {
-        if (restMs > 0) await this.#rest(restMs);
-        if (this.#closing.signal.aborted) return;
         await this.#readBack();
         this.#loading = false;
         return;
@@ -403,18 +371,6 @@ export class Coordinator {
         if (!this.#closing.signal.aborted) this.#deps.log.error({ error: String(problem) }, 'the store cannot be read back yet');
       }
     }
-  }
-
-  /** Ends early when the coordinator closes. */
-  #rest(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      const ended = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      this.#closing.signal.addEventListener('abort', ended, { once: true });
-    });
   }
 
   async #readBack(): Promise<void> {
@@ -513,8 +469,7 @@ export class Coordinator {
     const outcome = await this.#evidenceOnceThere(request).catch(
       (error: unknown): CheckOutcome => ({ kind: 'failed', message: error instanceof Error ? error.message : String(error) }),
     );
-    if (outcome.kind === 'failed' && !this.#closed)
-      this.#deps.log.error({ job: request.result.job, result: request.result.id, message: outcome.message }, 'a check failed');
+    if (outcome.kind === 'failed' && !this.#closed) this.#deps.log.error({ ...idsOf(request.result), error: outcome.message }, 'a check failed');
     await this.dispatch({ type: 'checked', request, outcome }).catch(() => undefined);
   }
 

@@ -28,11 +28,12 @@ import { operatorRoutes } from './http/operator.ts';
 import { priceRoutes } from './http/prices.ts';
 import { receiptRoutes } from './http/receipts.ts';
 import { reportRoutes } from './http/reports.ts';
-import { isOwnOrigin } from './http/security.ts';
+import { bareHeaders, isOwnOrigin } from './http/security.ts';
 import { webhookRoutes } from './http/webhooks.ts';
 import { Jobs } from './jobs.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { Load } from './load.ts';
+import { logEvents } from './logging.ts';
 import { Metrics } from './metrics.ts';
 import { Moderation } from './moderation.ts';
 import { Money } from './money.ts';
@@ -176,6 +177,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
   });
   const bus = config.databaseUrl === null ? silentBus : postgresBus(config.databaseUrl, log);
   coordinator.onEvents(metrics.heard);
+  coordinator.onEvents(logEvents(log));
   const { ratePerUnit, rates, retentionMs } = config;
   const prices = await readOrExit(async () => Prices.open({ store, ratePerUnit, rates, calibrations: await readCalibrations(), clock }));
   const jobs = new Jobs({ store, blobs, coordinator, sharing: () => sharing, preparing, assembling, moderation, prices, retentionMs, clock, randomBytes });
@@ -200,7 +202,12 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
   await app.register(eventRoutes({ jobs, watching, streams, sessionOf: (request) => app.sessions.find(request) }));
   await app.register(webhookRoutes({ webhooks, ownerOf: app.sessions.ownerOf }));
   await app.register(receiptRoutes({ store, jobs, ownerOf: app.sessions.ownerOf, clock }));
-  const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host), { load, metrics, trustProxy: config.trustProxy });
+  const io = createSockets(app.server, (origin, host) => isOwnOrigin(config, origin, host), {
+    load,
+    metrics,
+    trustProxy: config.trustProxy,
+    headers: bareHeaders(config),
+  });
   ({ endConsent, endSite } = serveContributors(io, { store, blobs, coordinator, config, networkKey, isSuspended, clock, randomBytes, log }, bus));
   const ownerOf = (cookies: string | undefined) => app.sessions.ownerOfCookies(app.parseCookie(cookies ?? ''));
   const sessionOf = (cookies: string | undefined) => app.sessions.hashOfCookies(app.parseCookie(cookies ?? ''));

@@ -66,7 +66,7 @@ export class Measuring {
         this.#waiting.push(result);
         return;
       }
-      if (!this.#closed) log.error({ job, result: id, message: String(error) }, 'a result could not be measured');
+      if (!this.#closed) log.error({ job, result: id, error: String(error) }, 'a result could not be measured');
     }
     // Refused while the state is read back: then it is asked for anew.
     if (!this.#closed) await measured(result, passesWanted).catch(() => undefined);

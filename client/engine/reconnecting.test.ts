@@ -94,6 +94,16 @@ describe('a network that breaks', () => {
     expect(order[0]).toBe('hand-in false');
   });
 
+  it('asks again no sooner than a coordinator that was busy says', async () => {
+    const askedMs: number[] = [];
+    const busy = { error: { code: 'busy', message: 'about to restart', retryMs: 400 } } as const;
+    const { coordinator, engine } = await world({ onHandIn: () => askedMs.push(performance.now()) > 1 || busy });
+    coordinator.addJob('a', 1);
+    engine.start();
+    await expect.poll(() => askedMs.length, { timeout: 5000 }).toBeGreaterThan(1);
+    expect(askedMs[1]! - askedMs[0]!).toBeGreaterThanOrEqual(395);
+  });
+
   it('asks again when an answer is lost, and after a coordinator that was busy', async () => {
     let busy = 2;
     const { coordinator, engine, last } = await world({ onHandIn: () => (busy-- > 0 ? { error: { code: 'busy', message: 'try again' } } : true) });

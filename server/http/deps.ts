@@ -3,6 +3,7 @@ import type { ConsentId, GroupId, OwnerId, SiteId } from '../../shared/model.ts'
 import type { Certificate } from '../certificate.ts';
 import type { Config } from '../config.ts';
 import type { Load, Unready } from '../load.ts';
+import type { LogStream } from '../logging.ts';
 import type { Metrics } from '../metrics.ts';
 import type { BlobStore, Store } from '../store/store.ts';
 
@@ -35,6 +36,8 @@ export interface AppDeps {
   readonly metrics: Metrics;
   /** What stands in the way of new work beside the load; null: nothing. */
   readonly unready?: () => Unready | null;
+  /** Where the log goes; standard output unless a test says otherwise. */
+  readonly logStream?: LogStream | undefined;
   /** Listens with TLS, presenting this. */
   readonly certificate?: Certificate | null;
   /** Where the built pages lie; dist/client unless a test says otherwise. */

@@ -44,6 +44,8 @@ export function addHealth(app: FastifyInstance, { store, load, metrics, unready 
   const finish = new WeakMap<FastifyRequest, () => void>();
   app.addHook('onRequest', async (request, reply) => {
     finish.set(request, load.begin());
+    // For whoever reports a problem: the log has it as `reqId`.
+    reply.header('x-request-id', request.id);
     if (request.routeOptions.config.always) return;
     const refusal = load.refusal();
     if (!refusal) return;

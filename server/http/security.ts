@@ -104,6 +104,20 @@ export function allowFraming({ s3 }: Pick<Config, 's3'>, reply: FastifyReply, or
 /** A page under this policy may be embedded by one under it; the script of a worker that such a page starts has to carry it as well. */
 export const EMBEDDED = 'require-corp';
 
+/** Never with a certificate of our own: browsers then take away the way past their warning. */
+const staysSecure = (config: Pick<Config, 'publicOrigin' | 'tls'>): boolean => config.publicOrigin?.startsWith('https:') === true && config.tls !== 'own';
+const SECURE_S = (365 * DAY_MS) / SECOND_MS;
+
+/** Of answers that are neither a page nor read by one: those to whoever asks for a socket and gets none. */
+export const bareHeaders = (config: Pick<Config, 'publicOrigin' | 'tls'>): Readonly<Record<string, string>> => ({
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'same-origin',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  ...(staysSecure(config) ? { 'strict-transport-security': `max-age=${SECURE_S}` } : {}),
+});
+
 /** Origin checks and headers on every answer. */
 export async function secure(app: FastifyInstance, config: Pick<Config, 'publicOrigin' | 'tls' | 's3'>): Promise<void> {
   await app.register(helmet, {
@@ -112,9 +126,7 @@ export async function secure(app: FastifyInstance, config: Pick<Config, 'publicO
     crossOriginOpenerPolicy: false,
     frameguard: { action: 'deny' },
     referrerPolicy: { policy: 'same-origin' },
-    // Never with a certificate of our own: browsers then take away the way past their warning.
-    strictTransportSecurity:
-      config.publicOrigin?.startsWith('https:') && config.tls !== 'own' ? { maxAge: (365 * DAY_MS) / SECOND_MS, includeSubDomains: false } : false,
+    strictTransportSecurity: staysSecure(config) ? { maxAge: SECURE_S, includeSubDomains: false } : false,
   });
   const framedByNobody = policy("'none'", `${connectsTo(config.s3)} ws://localhost:*`);
   app.addHook('onRequest', async (request, reply) => {

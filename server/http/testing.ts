@@ -8,6 +8,7 @@ import { buildApp } from '../app.ts';
 import type { Certificate } from '../certificate.ts';
 import { type Config, readConfig } from '../config.ts';
 import { Load } from '../load.ts';
+import type { LogStream } from '../logging.ts';
 import { Metrics } from '../metrics.ts';
 import { ProofError } from '../proof.ts';
 import { openBlobStore } from '../store/blobs.ts';
@@ -42,6 +43,7 @@ export interface TestOptions {
   readonly config?: Partial<Config>;
   readonly clientFolder?: string;
   readonly certificate?: Certificate;
+  readonly logStream?: LogStream;
 }
 
 export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: TestOptions = {}): Promise<T> {
@@ -79,6 +81,7 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
     ownerChanged: (from, to) => void moved.push([from, to]),
     load,
     metrics,
+    logStream: options.logStream,
     certificate: options.certificate ?? null,
     clientFolder: options.clientFolder ?? join(folder.path, 'no-pages'),
   });

@@ -111,7 +111,7 @@ export function commandsOf(socket: Socket, log: Log) {
         guard.begin(socket, name);
         ack = { data: await handle(message as Static<S>) };
       } catch (error) {
-        ack = bodyOf(error, name, log);
+        ack = bodyOf(error, { command: name, contributor: socket.data.contributor }, log);
       }
       if (typeof reply === 'function') reply(ack);
       guard.answered(name, 'data' in ack ? 'ok' : ack.error.code, performance.now() - beganMs);
@@ -128,9 +128,9 @@ function malformed(validator: Validator, message: unknown, name: string): Refusa
 }
 
 /** What nobody expected is logged; what passes by itself was, where it happened. */
-function bodyOf(error: unknown, command: string, log: Log): Refusal['body'] {
+function bodyOf(error: unknown, about: { command: string; contributor?: unknown }, log: Log): Refusal['body'] {
   if (error instanceof Refusal) return error.body;
-  if (!(error instanceof CommitFailed || error instanceof PoolBusy)) log.error({ error: String(error), command }, 'a socket command failed');
+  if (!(error instanceof CommitFailed || error instanceof PoolBusy)) log.error({ error: String(error), ...about }, 'a socket command failed');
   const text = error instanceof CommitFailed ? error.message : 'The coordinator could not do this now; try again.';
   return new Refusal('busy', text, undefined, undefined, BUSY_RETRY_MS).body;
 }

@@ -41,6 +41,7 @@ export function serveContributors(
       if (session) throw new Refusal('conflict', 'This connection has said hello already.');
       const admitted = await admit(deps, socket, message);
       session = admitted.session;
+      socket.data.contributor = session.contributor;
       const older = sameEngine(sessions, session);
       sessions.set(session.contributor, session);
       for (const { socket: theirs } of older) theirs.disconnect(true);

@@ -1,10 +1,11 @@
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'socket.io';
 import { limits, SECOND_MS } from '../../shared/limits.ts';
 import { atCap, type Cap, hit } from '../caps.ts';
 import { Load, type Unready } from '../load.ts';
 import type { Metrics } from '../metrics.ts';
+import { rawAnswer } from '../raw-answer.ts';
 import { Buckets } from './buckets.ts';
 import { addressOf, placeOf } from './network.ts';
 import { Refusal } from './refusal.ts';
@@ -82,18 +83,8 @@ export class Guard {
 
   /** Answers a request that becomes no socket, and closes its connection. */
   refuse(connection: Duplex, { status, text, retryMs }: NoSocket): void {
-    const body = `${text}\n`;
-    const headers = {
-      ...this.#options.headers,
-      connection: 'close',
-      'cache-control': 'no-store',
-      'content-type': 'text/plain; charset=utf-8',
-      'content-length': String(Buffer.byteLength(body)),
-      ...(retryMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryMs / SECOND_MS)) }),
-    };
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     connection.on('error', () => undefined);
-    connection.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
+    connection.end(rawAnswer(status, text, this.#options.headers ?? {}, retryMs));
   }
 
   /** Throws a `Refusal` when this command may not begin now. */

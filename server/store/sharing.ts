@@ -3,7 +3,7 @@ import type { JobId } from '../../shared/model.ts';
 import { exclusively, isPostgres } from './dialect.ts';
 import { jobOf, writeJobEnd } from './jobs.ts';
 import { seqsOf } from './ledger.ts';
-import { available, postTransfers } from './postings.ts';
+import { available, lockLedger, postTransfers } from './postings.ts';
 import { resultColumns, withoutBytes } from './results.ts';
 import type { Tables } from './schema.ts';
 import type { BlocksTable } from './sharing-schema.ts';
@@ -251,7 +251,7 @@ export class SqlSharing implements SharingStore {
         .select((eb) => eb.fn.count<number>('contributor').distinct().as('contributors'))
         .where('job', '=', id)
         .executeTakeFirstOrThrow();
-      await exclusively(trx, 'ledger');
+      await lockLedger(trx);
       const account = await trx.selectFrom('accounts').selectAll().where('id', '=', `job/${id}`).where('unit', '=', job.unit).executeTakeFirst();
       const ends = end(job, account ? available(account) : 0n, figures, contributors);
       await writeJobEnd(trx, ends.ended);
