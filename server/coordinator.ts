@@ -1,27 +1,26 @@
 import { createSecretKey } from 'node:crypto';
 import type { MicroCredits } from '../shared/credits.ts';
 import type { LeaseBody } from '../shared/formats.ts';
-import { limits, SECOND_MS } from '../shared/limits.ts';
+import { SECOND_MS } from '../shared/limits.ts';
 import type { ContributorId, GroupId, JobContext, JobId, OwnerId, ResultId, SiteId } from '../shared/model.ts';
 import type { OpenRequest } from '../shared/protocol.ts';
 import type { Finish } from '../shared/schemas.ts';
 import type { TileGrid, WorkloadSpec } from '../shared/workload.ts';
-import type { JobHandle } from './checks/messages.ts';
-import { fromDisk, type Pool } from './checks/pool.ts';
+import { Checking } from './checking.ts';
+import type { Pool } from './checks/pool.ts';
 import { emptyState, step } from './core/coordinator.ts';
 import { inputBytesOf } from './core/fetching.ts';
 import { openLease } from './core/lease.ts';
-import { jobAccount } from './core/ledger.ts';
 import { recordNameOf, requesterTag } from './core/offer.ts';
 import { outlookOf, outlookOfJob } from './core/outlook.ts';
 import type { Price } from './core/pricing.ts';
-import { dayOf } from './core/sites.ts';
-import type { Block, CheckOutcome, CheckRequest, Command, Contributor, Event, Job, Joining, PendingResult, RandomBytes, State } from './core/state.ts';
+import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, Joining, PendingResult, RandomBytes, State } from './core/state.ts';
 import { columnsOf } from './core/verdicts.ts';
 import { cutJob } from './cutting.ts';
 import { Measuring } from './measuring.ts';
+import { Recall } from './recall.ts';
 import type { NoticeKind } from './store/sharing-store.ts';
-import { type BlobStore, isPassing, type JobSummary, type Store, type StoredJob, type StoredResult, type Write } from './store/store.ts';
+import type { BlobStore, Store, StoredJob, StoredResult, Write } from './store/store.ts';
 import { CommitFailed, restAfter, Waiting } from './waiting.ts';
 
 export interface CoordinatorDeps {
@@ -64,9 +63,6 @@ interface Batched {
 export { CommitFailed, Overloaded } from './waiting.ts';
 
 const TICK_MS = 500;
-const BYTES_AWAY_MS = 2000;
-/** An hour. */
-const BYTES_AWAY_TRIES_MAX = 1800;
 const LEFT_MS = 2000;
 const GROUP_COMMANDS_MAX = 1000;
 /** What a log names a result by. */
@@ -80,6 +76,8 @@ const idsOf = ({ job, at, id, contributor }: StoredResult) => ({ job, ...at, res
 export class Coordinator {
   readonly #deps: CoordinatorDeps;
   readonly #listeners = new Set<(events: readonly Event[]) => void>();
+  readonly #checking: Checking;
+  readonly #recall: Recall;
   readonly #measuring: Measuring;
   /** Until which an estimate is told again: lists of jobs ask for many at once. */
   readonly #left = new WeakMap<Job, { readonly finish: Finish | null; readonly untilMs: number }>();
@@ -97,6 +95,13 @@ export class Coordinator {
   private constructor(deps: CoordinatorDeps, state: State) {
     this.#deps = deps;
     this.#state = state;
+    this.#recall = new Recall({
+      ...deps,
+      state: () => this.#state,
+      step: (command) => this.#step(command),
+      announce: (events) => this.announce(events),
+    });
+    this.#checking = new Checking({ ...deps, openJob: (id) => this.#state.jobs.get(id) });
     this.#measuring = new Measuring({
       checks: deps.checks,
       log: deps.log,
@@ -116,7 +121,7 @@ export class Coordinator {
     const { spec, privateSwarm, vestingMsMax, holdbackMs } = deps;
     const config = { leaseKey, drawKey, epoch, spec, privateSwarm, vestingMsMax, holdbackMs };
     const coordinator = new Coordinator(deps, emptyState(config, deps.clock()));
-    await coordinator.#load();
+    await coordinator.#recall.load(coordinator.isShared);
     coordinator.#ticker = setInterval(() => void coordinator.dispatch({ type: 'tick' }).catch(() => undefined), TICK_MS);
     return coordinator;
   }
@@ -184,18 +189,6 @@ export class Coordinator {
     return this.#enqueue(writes.map((write): Event => ({ type: 'write', write })));
   }
 
-  /** Takes up blocks of a shared job. */
-  async claimed(id: JobId, blocks: readonly Block[], results: readonly StoredResult[]): Promise<void> {
-    await this.inherit(results);
-    await this.apply({ type: 'claimBlocks', job: id, blocks, results });
-  }
-
-  /** Results that are this coordinator's to see to from now on, pay that vests among them. */
-  async inherit(results: readonly StoredResult[]): Promise<void> {
-    for (const { contributor } of results) await this.remember(contributor);
-    await this.apply({ type: 'restoreVesting', results: results.filter(({ vesting }) => vesting !== null) });
-  }
-
   /** Opens a job that is new, or was extended: with its results, and what it has paid so far. */
   async begin(job: StoredJob, results: readonly StoredResult[] = [], paid: MicroCredits = 0n): Promise<void> {
     if (this.#sharedEpoch === undefined) {
@@ -215,21 +208,6 @@ export class Coordinator {
     if (here?.stored.extensions !== job.extensions) await this.apply({ type: 'joinJob', job });
     else if (job.closing && !here.closing) await this.apply({ type: 'cancelJob', job: job.id });
     else if (job.paused !== here.paused && !here.closing) await this.apply({ type: 'pauseJob', job: job.id, paused: job.paused });
-  }
-
-  /** Gives back all that is claimed of a shared job, of which nothing is under way. What is stored before it comes before it. */
-  async release(id: JobId): Promise<void> {
-    const job = this.#state.jobs.get(id)?.stored;
-    if (!job) return;
-    const leaving = this.apply({ type: 'leaveJob', job: id, anew: true });
-    const joining = this.apply({ type: 'joinJob', job });
-    await Promise.all([leaving, joining, this.write([{ kind: 'shareReleased', id }])]);
-  }
-
-  /** A shared job has ended, here or elsewhere. */
-  async leftShared(id: JobId, summary: JobSummary): Promise<void> {
-    await this.apply({ type: 'leaveJob', job: id, anew: false });
-    this.#release([{ type: 'jobEnded', job: id, summary }]);
   }
 
   /** Another coordinator has taken this one for dead: what it had is others', and it begins again with nothing. */
@@ -317,7 +295,7 @@ export class Coordinator {
     const events = this.#step(command);
     // A repeated hand-in or opening writes nothing, but the row it repeats may still be on its way to the disk.
     if (command.type !== 'open' && !events.some(({ type }) => type === 'write' || type === 'stored')) {
-      this.#release(events);
+      this.announce(events);
       return Promise.resolve(events);
     }
     return this.#waiting.until(command, this.#enqueue(events));
@@ -349,7 +327,7 @@ export class Coordinator {
       this.#failures = 0;
       for (const { events, resolve } of group) {
         resolve(events);
-        this.#release(events);
+        this.announce(events);
       }
     }
     this.#flushing = null;
@@ -380,7 +358,7 @@ export class Coordinator {
     if (beginLife) await store.sharing.leave(config.epoch);
     const epoch = beginLife ? await beginLife() : config.epoch;
     this.#state = { ...emptyState({ ...config, epoch }, clock()), halted };
-    await this.#load();
+    await this.#recall.load(this.isShared);
     // What they brought along when they joined is old by now.
     for (const { contributor } of this.#joined.values()) if (contributor.site !== null) await this.openSite(contributor.site);
     for (const { contributor, ...join } of this.#joined.values())
@@ -391,73 +369,18 @@ export class Coordinator {
     return step(this.#state, command, this.#deps.clock(), this.#deps.random);
   }
 
-  async #load(): Promise<void> {
-    const { store, log } = this.#deps;
-    if (this.#sharedEpoch !== undefined) return this.#loadShared();
-    const vesting = await store.jobs.vesting();
-    for (const { contributor } of vesting) await this.remember(contributor);
-    this.#step({ type: 'restoreVesting', results: vesting });
-    for (const job of await store.jobs.list({ status: 'open', limit: Number.MAX_SAFE_INTEGER })) {
-      const results = await store.jobs.results(job.id);
-      for (const { contributor, state } of results) if (state === 'committed') await this.remember(contributor);
-      const paid = job.workHeld + job.checksHeld - (await store.ledger.balance(jobAccount(job.id), job.unit));
-      const events = this.#step({ type: 'openJob', job, results, paid });
-      const refused = events.find((event) => event.type === 'refused');
-      if (refused) log.error({ job: job.id }, refused.message);
-      // Whatever a reload decides (a job whose last verdict was stored, but not its end) is committed before it is acted on.
-      await store.commit(events.flatMap((event) => (event.type === 'write' ? [event.write] : [])));
-      this.#release(events);
-    }
+  /** Whoever is known in the store is known in memory from here on, whether it comes back or not. */
+  remember(id: ContributorId): Promise<void> {
+    return this.#recall.remember(id);
   }
 
-  /** Nothing of any job is here yet: `Sharing` claims it. */
-  async #loadShared(): Promise<void> {
-    const { store, log } = this.#deps;
-    for (const job of await store.jobs.list({ status: 'open', limit: Number.MAX_SAFE_INTEGER })) {
-      const refused = this.#step({ type: 'joinJob', job }).find((event) => event.type === 'refused');
-      if (refused) log.error({ job: job.id }, refused.message);
-    }
+  /** Before anybody who came by this site joins. */
+  openSite(id: SiteId): Promise<void> {
+    return this.#recall.openSite(id);
   }
 
-  /** Verdicts of reloaded results need the contributor's record, owner and site share, whether it comes back or not. */
-  async remember(id: ContributorId): Promise<void> {
-    if (this.#state.contributors.has(id)) return;
-    const { store } = this.#deps;
-    const stored = await store.people.contributor(id);
-    if (!stored) return;
-    const sites = (await store.people.consentsOfContributor(id)).flatMap(({ site }) => site ?? []);
-    for (const site of new Set(sites)) await this.openSite(site);
-    const contributor = {
-      id,
-      owner: stored.owner,
-      site: sites[0] ?? null,
-      // Known again when it comes back; until then it neither works nor audits.
-      network: null,
-      deviceClass: null,
-      trusted: false,
-      drill: false,
-      kinds: new Set<string>(),
-      downloadBytesMax: limits.downloadBytesDefault,
-      standings: await store.people.standings(id),
-    };
-    this.#step({ type: 'join', contributor });
-    this.#step({ type: 'leave', contributor: id });
-  }
-
-  /** Before anybody who came by this site joins: what it has got so far bounds what it may get today. */
-  async openSite(id: SiteId): Promise<void> {
-    if (this.#state.sites.has(id)) return;
-    const { store, clock } = this.#deps;
-    const site = await store.people.site(id);
-    if (!site) return;
-    const day = dayOf(clock());
-    const [test, credit] = await Promise.all((['test', 'credit'] as const).map((unit) => store.ledger.receivedByDay(`site/${id}`, unit, day)));
-    if (!test || !credit) throw new Error('unreachable');
-    const { owner, network, sharePercent } = site;
-    this.#step({ type: 'openSite', site: id, book: { owner, network, sharePercent, day, days: { test, credit } } });
-  }
-
-  #release(events: readonly Event[]): void {
+  /** Lets everybody know what has happened, and is durable. */
+  announce(events: readonly Event[]): void {
     for (const event of events) {
       if (event.type === 'checkRequested') void this.#check(event.request);
       if (event.type === 'measureRequested') this.#measuring.ask(event.result);
@@ -466,75 +389,16 @@ export class Coordinator {
   }
 
   async #check(request: CheckRequest): Promise<void> {
-    const outcome = await this.#evidenceOnceThere(request).catch(
-      (error: unknown): CheckOutcome => ({ kind: 'failed', message: error instanceof Error ? error.message : String(error) }),
-    );
+    const outcome = await this.#checking
+      .evidence(request)
+      .catch((error: unknown): CheckOutcome => ({ kind: 'failed', message: error instanceof Error ? error.message : String(error) }));
     if (outcome.kind === 'failed' && !this.#closed) this.#deps.log.error({ ...idsOf(request.result), error: outcome.message }, 'a check failed');
     await this.dispatch({ type: 'checked', request, outcome }).catch(() => undefined);
   }
 
-  /** While the bytes cannot be had, because their store is away or the disk full, the check waits: nobody's work is dropped for that. */
-  async #evidenceOnceThere(request: CheckRequest): Promise<CheckOutcome> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.#evidence(request);
-      } catch (error) {
-        if (!isPassing(error) || this.#closed || tries >= BYTES_AWAY_TRIES_MAX) throw error;
-        await new Promise((resolve) => setTimeout(resolve, BYTES_AWAY_MS).unref());
-      }
-    }
-  }
-
-  async #evidence(request: CheckRequest): Promise<CheckOutcome> {
-    const { checks } = this.#deps;
-    const { result, sample } = request;
-    const job = this.#state.jobs.get(result.job);
-    if (!job) return { kind: 'failed', message: 'the job has ended' };
-    if (request.kind === 'verify') {
-      const bytes = await this.bytesOf(result);
-      return this.#withInputs(job, async (handle) => {
-        const question = { ...handle, at: result.at, result: bytes, keys: request.keys };
-        return { kind: 'verified', ...(await checks.ask('verify', question, fromDisk(bytes))) };
-      });
-    }
-    if (request.kind === 'opening') {
-      const { salt, root, parts, at } = result;
-      const shape = { parts, elements: job.spec.elements(job.context, at), words: job.spec.elementWords(job.context, at) };
-      const bytes = { result: await this.bytesOf(result), opening: await this.#openingOf(result) };
-      const proof = await checks.ask('opening', { shape, salt, root, sample, ...bytes }, Object.values(bytes).flatMap(fromDisk));
-      return proof.ok ? { kind: 'opened', claims: proof.claims } : { kind: 'mismatch', message: proof.message };
-    }
-    return this.#withInputs(job, async (handle) => {
-      // Copied, because a view is sent to a thread with all the memory behind it.
-      const question = { ...handle, at: result.at, sample, claims: request.claims.slice(), enough: request.enough };
-      if (request.kind === 'recompute') return { kind: 'recomputed', evidence: await checks.ask('recompute', question) };
-      return { kind: 'compared', ...(await checks.ask('compare', { ...question, values: request.values.slice() })) };
-    });
-  }
-
-  async #openingOf({ id, opening }: StoredResult): Promise<Uint8Array> {
-    const inline = opening?.inline ?? (await this.#deps.store.jobs.result(id))?.opening?.inline;
-    const bytes = inline ?? (opening && (await this.#deps.blobs.get(opening.hash)));
-    if (!bytes) throw new Error(`the opening of result ${id} is gone`);
-    return bytes;
-  }
-
-  /** Its inputs are files that stay until `ask` is over. */
-  async #withInputs<T>({ stored, context }: Job, ask: (handle: JobHandle) => Promise<T>): Promise<T> {
-    const held = await this.#deps.blobs.hold(stored.inputs.map(({ hash }) => hash));
-    try {
-      return await ask({ workload: stored.workload, job: context, inputs: stored.inputs.map(({ name }, at) => ({ name, path: held.paths[at]! })) });
-    } finally {
-      held.release();
-    }
-  }
-
   /** The bytes of a result, from memory, its row or the blob store. */
-  async bytesOf(result: StoredResult): Promise<Uint8Array> {
-    const inline = result.inline ?? (result.sizeBytes <= limits.inlineResultBytesMax ? (await this.#deps.store.jobs.result(result.id))?.inline : null);
-    const bytes = inline ?? (await this.#deps.blobs.get(result.hash));
-    if (!bytes) throw new Error(`the bytes of result ${result.id} are gone`);
-    return bytes;
+  bytesOf(result: StoredResult): Promise<Uint8Array> {
+    return this.#checking.bytesOf(result);
   }
 
   /** Resolves when nothing that is stored from now on is paid to `from`. */
@@ -568,6 +432,7 @@ export class Coordinator {
   async close(): Promise<void> {
     clearInterval(this.#ticker);
     this.#measuring.close();
+    this.#checking.close();
     this.#closing.abort();
     await this.#flushing;
     this.#closed = true;

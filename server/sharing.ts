@@ -7,7 +7,7 @@ import { isShareDone } from './core/sharing.ts';
 import type { Event, Job } from './core/state.ts';
 import { totalFigures } from './store/sharing.ts';
 import { Fenced, type Notice, type NoticeKind, type ShareFigures } from './store/sharing-store.ts';
-import type { JobSummary, Store } from './store/store.ts';
+import type { JobSummary, Store, StoredResult } from './store/store.ts';
 
 /** Longer than a commit under load, or a pause of the process that nobody should mind. */
 const ALIVE_MS = 10 * SECOND_MS;
@@ -143,7 +143,7 @@ export class Sharing {
     const { epoch } = coordinator;
     await store.sharing.beat(epoch, this.#deps.aliveMs ?? ALIVE_MS);
     const inherited = await store.sharing.fence(epoch);
-    if (inherited.length > 0) await coordinator.inherit(inherited);
+    if (inherited.length > 0) await this.#inherit(inherited);
     for (const job of await store.sharing.orphaned(JOBS_MAX)) if (coordinator.openJob(job)) await this.#claim(job, ORPHANS_MAX);
     await this.#tellFigures(epoch);
     this.#others = await store.sharing.figures(epoch);
@@ -215,10 +215,28 @@ export class Sharing {
     return since !== undefined && rests === true && clock() - since >= idleMs;
   }
 
+  /** What is stored before it comes before it. */
   async #release(job: Job): Promise<void> {
     const { coordinator } = this.#deps;
-    this.#told.delete(job.stored.id);
-    await coordinator.release(job.stored.id);
+    const { id } = job.stored;
+    this.#told.delete(id);
+    const leaving = coordinator.apply({ type: 'leaveJob', job: id, anew: true });
+    const joining = coordinator.apply({ type: 'joinJob', job: job.stored });
+    await Promise.all([leaving, joining, coordinator.write([{ kind: 'shareReleased', id }])]);
+  }
+
+  /** Results that are this coordinator's to see to from now on, pay that vests among them. */
+  async #inherit(results: readonly StoredResult[]): Promise<void> {
+    const { coordinator } = this.#deps;
+    for (const contributor of new Set(results.map((result) => result.contributor))) await coordinator.remember(contributor);
+    await coordinator.apply({ type: 'restoreVesting', results: results.filter(({ vesting }) => vesting !== null) });
+  }
+
+  /** A job has ended, here or elsewhere. */
+  async #leave(id: JobId, summary: JobSummary): Promise<void> {
+    const { coordinator } = this.#deps;
+    await coordinator.apply({ type: 'leaveJob', job: id, anew: false });
+    coordinator.announce([{ type: 'jobEnded', job: id, summary }]);
   }
 
   #shared(): Job[] {
@@ -245,7 +263,9 @@ export class Sharing {
   async #claim(id: JobId, limit: number): Promise<void> {
     const { coordinator, store } = this.#deps;
     const { blocks, results } = await store.sharing.claim(coordinator.epoch, id, limit);
-    if (blocks.length > 0) await coordinator.claimed(id, blocks, results);
+    if (blocks.length === 0) return;
+    await this.#inherit(results);
+    await coordinator.apply({ type: 'claimBlocks', job: id, blocks, results });
   }
 
   /** In the order of commits: nothing is closed before all that it consists of is stored. */
@@ -265,7 +285,7 @@ export class Sharing {
     );
     if (!end) return;
     await this.tell('jobEnded', id);
-    await coordinator.leftShared(id, end.ended.summary);
+    await this.#leave(id, end.ended.summary);
   }
 
   async #take(notice: Notice): Promise<void> {
@@ -285,7 +305,7 @@ export class Sharing {
     const { coordinator, store } = this.#deps;
     const job = await store.jobs.get(id);
     if (job?.status === 'open') await coordinator.follow(job);
-    else if (job?.summary && coordinator.openJob(id)) await coordinator.leftShared(id, job.summary);
+    else if (job?.summary && coordinator.openJob(id)) await this.#leave(id, job.summary);
   }
 
   /** Verdicts about contributors that are elsewhere by now, and lies that concern everybody. */

@@ -207,7 +207,7 @@ describe('leases that end', () => {
     engine.start();
     await until(() => tiles.some(({ step }) => step === 'dropped'), 'the tile to be dropped');
     engine.pause();
-    expect(coordinator.givenBack).toContain(coordinator.tokensOf(job)[0]);
+    await until(() => coordinator.givenBack.includes(coordinator.tokensOf(job)[0]!), 'the lease to come back');
     expect(coordinator.stored.size).toBe(0);
   });
 

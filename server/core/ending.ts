@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import type { MicroCredits } from '../../shared/credits.ts';
 import type { ContributorId } from '../../shared/model.ts';
 import type { Finish, JobView } from '../../shared/schemas.ts';
-import type { JobEnd, ShareFigures } from '../store/sharing-store.ts';
-import type { JobSummary, StoredJob } from '../store/store.ts';
+import type { JobEnd, JobSummary, ShareFigures, StoredJob } from '../store/store.ts';
 import { refunds } from './ledger.ts';
 import type { Event, Job, State } from './state.ts';
 

@@ -50,6 +50,8 @@ export {
   type TransferKind,
 } from './ledger-store.ts';
 
+export type { JobEnd, ShareFigures } from './sharing-store.ts';
+
 /** The one interface between the coordinator and its database. A promise that resolves means: on disk. One test suite for every database. */
 export interface Store {
   readonly jobs: JobStore;
