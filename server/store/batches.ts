@@ -1,5 +1,5 @@
 import { type CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely';
-import { isPostgres, storable } from './dialect.ts';
+import { isPostgres } from './dialect.ts';
 import type { Tables } from './schema.ts';
 
 type Db = Kysely<Tables>;
@@ -76,12 +76,16 @@ async function unnested(db: Db, table: string, names: readonly string[]): Promis
 
 /** A column of the rows as the text of an array of PostgreSQL. Faster than what `pg` makes of one, and than JSON is to read there. */
 function arrayText(rows: readonly (readonly unknown[])[], column: number): string {
-  return `{${rows.map((row) => elementText(row[column])).join()}}`;
+  let text = '';
+  for (const row of rows) text += text === '' ? elementText(row[column]) : `,${elementText(row[column])}`;
+  return `{${text}}`;
 }
 
+const QUOTED = /["\\]/;
+
 function elementText(value: unknown): string {
+  if (typeof value === 'string') return QUOTED.test(value) ? `"${value.replace(/["\\]/g, '\\$&')}"` : `"${value}"`;
   if (value === null || value === undefined) return 'NULL';
-  if (typeof value === 'string') return `"${storable(value).replace(/["\\]/g, '\\$&')}"`;
   if (value instanceof Uint8Array) return `"\\\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}"`;
   return String(value);
 }

@@ -56,7 +56,7 @@ export async function exclusively(trx: QueryExecutorProvider, name: string): Pro
 export const anyOf = (db: QueryExecutorProvider, values: readonly string[]) => (isPostgres(db) ? sql`= any(${values}::text[])` : sql`in (${sql.join(values)})`);
 
 /** Text as PostgreSQL can keep it: without half a surrogate pair and without NUL, which it refuses, and with it the whole transaction. */
-export const storable = (text: string): string => text.toWellFormed().replaceAll('\0', '\ufffd');
+export const storable = (text: string): string => (text.isWellFormed() && !text.includes('\0') ? text : text.toWellFormed().replaceAll('\0', '\ufffd'));
 
 /** The one place where integers get their JavaScript type: bigint for the columns that hold credits, number for the rest. */
 export function integerOf(column: string, value: bigint | string): bigint | number {
