@@ -14,6 +14,7 @@ import { type Config, readConfig, readOrExit } from './config.ts';
 import { Coordinator } from './coordinator.ts';
 import { Delivering } from './delivering.ts';
 import { Gallery } from './gallery.ts';
+import { backupRoutes } from './http/backup.ts';
 import { blobRoutes } from './http/blobs.ts';
 import { EventStreams } from './http/event-streams.ts';
 import { eventRoutes } from './http/events.ts';
@@ -177,6 +178,7 @@ export async function main(): Promise<{ readonly url: string; readonly announcem
   await app.register(settleRoutes({ money, config }));
   const auditingBooks = new AuditingBooks({ ledger: store.ledger, clock, log });
   await app.register(metricsRoutes({ auditingBooks, coordinator, dataDir: config.dataDir, clock }));
+  await app.register(backupRoutes({ dataDir: config.dataDir, retention, copyTo: (path) => store.copyTo(path), clock }));
   const gallery = config.gallery ? new Gallery({ store, blobs, jobs, coordinator, log }) : undefined;
 
   await app.listen({ host: config.host, port: config.port });

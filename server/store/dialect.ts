@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import Database from 'better-sqlite3';
 import {
   CompiledQuery,
@@ -41,6 +42,17 @@ export function openDatabaseFile(path: string, folder: string): Database.Databas
     database.close();
     const busy = error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
     throw busy ? new Error(`${folder} is in use by another coordinator. Stop that one first, or set DATA_DIR to another folder.`, { cause: error }) : error;
+  }
+}
+
+/** A copy of one moment, on disk when this resolves. What this connection writes meanwhile is in it too, and goes on between its steps. */
+export async function copyDatabase(database: Database.Database, path: string): Promise<void> {
+  await database.backup(path);
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 
