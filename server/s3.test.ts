@@ -1,6 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { JobView } from '../shared/schemas.ts';
 import { startS3, type TestS3 } from './store/s3.testing.ts';
@@ -34,7 +33,9 @@ it('a job whose store is away for a while loses nobody’s work: results wait fo
   expect((await visitor.call('POST', '/api/quotes', ofFile)).status).toBe(503);
   // It travels inside the message; what it is checked against lies in the store.
   const handed = contributor.deliver(lease!, made);
-  await sleep(1500);
+  // More than all that a check does before it counts as failed: three times, four requests each.
+  const before = s3.connections;
+  await expect.poll(() => s3.connections, { timeout: 30_000 }).toBeGreaterThan(before + 20);
   expect(contributor.verdicts).toEqual([]);
   s3.weather('fine');
   await handed;
