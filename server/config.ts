@@ -164,6 +164,8 @@ export class ConfigError extends Error {
 const schemas = environment.properties;
 const integers: ReadonlySet<string> = new Set(['PORT', 'BLOB_CACHE_MIB', 'VESTING_SECONDS', 'RETENTION_DAYS', 'HOLDBACK_SECONDS']);
 const names = Object.keys(schemas) as (keyof Environment)[];
+/** Of the environment. */
+export const settingNames: ReadonlySet<string> = new Set(names);
 
 /** Throws `ConfigError` naming every wrong variable. An empty value counts as not set. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {

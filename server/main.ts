@@ -16,6 +16,7 @@ import { type Config, readConfig, readOrExit } from './config.ts';
 import { Coordinator } from './coordinator.ts';
 import { Delivering } from './delivering.ts';
 import { Gallery } from './gallery.ts';
+import { backupRoutes } from './http/backup.ts';
 import { blobRoutes } from './http/blobs.ts';
 import { EventStreams } from './http/event-streams.ts';
 import { eventRoutes } from './http/events.ts';
@@ -245,6 +246,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
     },
   });
   await app.register(metricsRoutes({ auditingBooks, metrics, config, dataDir: config.dataDir, clock }));
+  if ('copyTo' in store) await app.register(backupRoutes({ dataDir: config.dataDir, retention, copyTo: (path) => store.copyTo(path), clock }));
   const gallery = config.gallery ? new Gallery({ store, blobs, jobs, coordinator, log, isMine: () => sharing?.isFirst ?? true }) : undefined;
 
   await app.listen({ host: config.host, port: config.port });

@@ -28,6 +28,7 @@ export class Retention {
   readonly #deps: RetentionDeps;
   #sweeping: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #keepers = 0;
 
   constructor(deps: RetentionDeps) {
     this.#deps = deps;
@@ -38,6 +39,16 @@ export class Retention {
     const sweep = () => void this.sweep().catch((error: unknown) => this.#deps.log.error({ error: String(error) }, 'old bytes could not be deleted'));
     this.#timer = setInterval(sweep, SWEEP_EVERY_MS);
     sweep();
+  }
+
+  /** Until it is released no bytes go; the next sweep after that takes what is due. */
+  keepAll(): () => void {
+    let isKept = true;
+    this.#keepers++;
+    return () => {
+      if (isKept) this.#keepers--;
+      isKept = false;
+    };
   }
 
   async close(): Promise<void> {
@@ -87,7 +98,7 @@ export class Retention {
     const needed = await store.lifecycle.needed(hashes);
     const spare = hashes.filter((hash) => !needed.has(hash));
     let removed = 0;
-    for (let at = 0; at < spare.length; at += REMOVED_AT_ONCE_MAX) {
+    for (let at = 0; at < spare.length && this.#keepers === 0; at += REMOVED_AT_ONCE_MAX) {
       const done = await Promise.all(spare.slice(at, at + REMOVED_AT_ONCE_MAX).map((hash) => blobs.remove(hash, untouchedSinceMs)));
       removed += done.filter(Boolean).length;
     }

@@ -42,11 +42,12 @@ export const whole = {
   get folder(): string {
     return folder;
   },
-  async open(): Promise<void> {
+  /** `own`: settings beside the usual ones; who sets some empties them again. */
+  async open(own: Readonly<Record<string, string>> = {}): Promise<void> {
     folder = await mkdtemp(join(tmpdir(), 'tessera-main-'));
-    await this.start();
+    await this.start(own);
   },
-  async start(): Promise<void> {
+  async start(own: Readonly<Record<string, string>> = {}): Promise<void> {
     const env = {
       HOST: '127.0.0.1',
       PORT: '0',
@@ -56,6 +57,7 @@ export const whole = {
       LOG_LEVEL: 'silent',
       PUBLIC_ORIGIN: '',
       VESTING_SECONDS: '1',
+      ...own,
     };
     Object.assign(process.env, env);
     running = await main(new PatientLoad());

@@ -78,7 +78,7 @@ class Victim {
 
   async start(): Promise<void> {
     const child = spawn(process.execPath, [join(import.meta.dirname, 'process.ts'), this.#url, this.#blobs, String(this.port)], {
-      stdio: ['pipe', 'pipe', process.env['CHAOS_LOG'] ? 'inherit' : 'ignore'],
+      stdio: ['pipe', 'pipe', process.env.CHAOS_LOG ? 'inherit' : 'ignore'],
     });
     this.#child = child;
     await once(createInterface(child.stdout!), 'line');

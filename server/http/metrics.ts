@@ -76,7 +76,7 @@ const ownHost = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 const forwarded = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'forwarded', 'via'] as const;
 
 /** The connection's own address, which `trustProxy` does not change. */
-const isFromHere = ({ socket, headers }: FastifyRequest): boolean =>
+export const isFromHere = ({ socket, headers }: FastifyRequest): boolean =>
   loopback.test(socket.remoteAddress ?? '') && ownHost.test(headers.host ?? '') && forwarded.every((name) => headers[name] === undefined);
 
 /** Whether it brings the operator's token. Digests are compared, so that the time it takes tells nothing. */

@@ -1,9 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { expect, test } from 'vitest';
-import { withApp } from '../http/testing.ts';
 import { temporaryFolder } from './testing.ts';
 
 const mount = 'mount -t tmpfs -o size=512k tmpfs "$0" && exec "$1" "$2" "$0/blobs"';
@@ -16,11 +14,3 @@ test.skipIf(!canMount)('a blob for which the disk has no room leaves nothing, an
   folder.remove();
   expect([ended.stdout.trim(), ended.stderr]).toEqual(['[true,null,"kept",100000]', '']);
 });
-
-test.skipIf(process.platform !== 'linux')('a full disk is answered with when to try again', () =>
-  withApp(async ({ app }) => {
-    app.get('/full', async () => writeFileSync('/dev/full', 'x'));
-    const { statusCode, headers, body } = await app.inject('/full');
-    expect([statusCode, headers['retry-after'], (JSON.parse(body) as { code: string }).code]).toEqual([503, '5', 'busy']);
-  }),
-);

@@ -1,10 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
-import Fastify from 'fastify';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { KIB, MIB, MINUTE_MS } from '../../shared/limits.ts';
-import { type BlobRouteDeps, blobRoutes } from '../http/blobs.ts';
-import { answerError } from '../http/errors.ts';
 import { BlobCache } from './blob-cache.ts';
 import { startS3, type TestS3 } from './s3.testing.ts';
 import { openS3Blobs, type S3Options } from './s3-blobs.ts';
@@ -131,26 +128,6 @@ test('browsers get an address that is good for minutes, for this blob and no oth
   expect(seconds).toBe(300);
   expect((await shared.address(hash))?.url).toBe(url);
   expect((await fetch(url.replace(hash, sha256(pattern(1))))).status).toBe(403);
-  const app = Fastify();
-  app.setErrorHandler(answerError);
-  await app.register(blobRoutes({ blobs: shared, coordinator: {} as BlobRouteDeps['coordinator'], clock: Date.now }));
-  try {
-    const origin = await app.listen({ host: '127.0.0.1', port: 0 });
-    const sent = await fetch(`${origin}/blobs/${hash}`, { redirect: 'manual' });
-    expect([sent.status, sent.headers.get('cache-control')]).toEqual([307, 'private, max-age=300']);
-    const rest = await fetch(`${origin}/blobs/${hash}`, { headers: { range: 'bytes=1000-' } });
-    expect([rest.status, rest.headers.get('content-range')]).toEqual([206, `bytes 1000-${bytes.byteLength - 1}/${bytes.byteLength}`]);
-    expect(new Uint8Array(await rest.arrayBuffer())).toEqual(bytes.subarray(1000));
-    const small = await shared.put(inChunks(pattern(99), 99), { bytesMax: 99 });
-    const here = await fetch(`${origin}/blobs/${small.hash}`, { redirect: 'manual' });
-    expect([here.status, new Uint8Array(await here.arrayBuffer())]).toEqual([200, pattern(99)]);
-    expect((await fetch(`${origin}/blobs/${sha256(pattern(1))}`)).status).toBe(404);
-    s3.weather('refused');
-    const away = await fetch(`${origin}/blobs/${hash}`);
-    expect([away.status, away.headers.get('retry-after'), ((await away.json()) as { code: string }).code]).toEqual([503, '5', 'busy']);
-  } finally {
-    await app.close();
-  }
 });
 
 test('copies on this machine are capped: the oldest go first, what is held stays', async () => {

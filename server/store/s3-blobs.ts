@@ -27,7 +27,7 @@ const REMOVAL_MS_MAX = 3 * REQUEST_MS_MAX;
 const REMOVAL_POLL_MS = 200;
 /** Times that somebody else's removal may come between. */
 const REMOVALS_MAX = 10;
-/** When the store gives other bytes than were put there, it is asked once more. */
+/** When the store breaks off, or gives other bytes than were put there, it is asked once more. */
 const DOWNLOADS_MAX = 2;
 const LIST_MAX = 1000;
 
@@ -181,13 +181,13 @@ class S3Blobs implements BlobStore {
 
   async #download(hash: BlobHash): Promise<HeldFile> {
     for (let times = 1; ; times++) {
+      const response = await this.#client.send({ method: 'GET', key: objectKey(hash) });
+      if (!response.ok) {
+        await response.body?.cancel();
+        throw new NotThere(hash);
+      }
       const temporary = this.#cache.newTemporary();
       try {
-        const response = await this.#client.send({ method: 'GET', key: objectKey(hash) });
-        if (!response.ok) {
-          await response.body?.cancel();
-          throw new NotThere(hash);
-        }
         const { bytes } = await writeHashed(this.#client.bytesOf(response), temporary, { bytesMax: OBJECT_BYTES_MAX, expected: hash });
         return await this.#cache.keep(temporary, hash, bytes);
       } catch (error) {

@@ -1,16 +1,9 @@
 import { mkdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import S3rver from '@20minutes/s3rver';
 import { type Config, readConfig } from '../config.ts';
 import { temporaryFolder } from './testing.ts';
-
-/** Of @20minutes/s3rver, which has no types. It refuses wrong signatures and ignores checksums. */
-interface S3Server {
-  run(): Promise<AddressInfo>;
-  close(): Promise<void>;
-}
-const S3rver = createRequire(import.meta.url)('@20minutes/s3rver') as new (options: object) => S3Server;
 
 const BUCKET = 'tessera-test';
 
@@ -23,6 +16,8 @@ export interface TestS3 {
   readonly env: Readonly<Record<string, string>>;
   /** Of connections from now on; those that stand are closed. `times`: how many of them, then it is fine again. */
   weather(weather: Weather, times?: number): void;
+  /** That were made so far. */
+  readonly connections: number;
   /** The file in which the server keeps an object. */
   fileOf(key: string): string;
   close(): Promise<void>;
@@ -35,9 +30,11 @@ export async function startS3(own: Readonly<Record<string, string>> = {}): Promi
   const server = new S3rver({ address: '127.0.0.1', port: 0, silent: true, directory: folder.path, configureBuckets: [{ name: BUCKET }] });
   const { port } = await server.run();
   let weather: Weather = 'fine';
+  let connections = 0;
   let times = Number.POSITIVE_INFINITY;
   const sockets = new Set<Socket>();
   const line = createServer({ noDelay: true }, (from) => {
+    connections++;
     const now = times-- > 0 ? weather : 'fine';
     sockets.add(from);
     from.on('close', () => sockets.delete(from)).on('error', () => undefined);
@@ -80,6 +77,9 @@ export async function startS3(own: Readonly<Record<string, string>> = {}): Promi
     weather(next, most = Number.POSITIVE_INFINITY) {
       [weather, times] = [next, most];
       cut();
+    },
+    get connections() {
+      return connections;
     },
     fileOf: (key) => join(folder.path, BUCKET, `${key}._S3rver_object`),
     async close() {

@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import Database from 'better-sqlite3';
 import {
   CompiledQuery,
@@ -52,6 +53,17 @@ function readable(row: unknown): unknown {
     else if (Buffer.isBuffer(value)) columns[name] = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   }
   return columns;
+}
+
+/** A copy of one moment, on disk when this resolves. What this connection writes meanwhile is in it too, and goes on between its steps. */
+export async function copyDatabase(database: Database.Database, path: string): Promise<void> {
+  await database.backup(path);
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** better-sqlite3 as Kysely wants it, with statements prepared once. */

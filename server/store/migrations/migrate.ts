@@ -33,6 +33,9 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0018_sharing': sharing,
 };
 
+/** Whether a database whose last migration this is can be brought up to date. */
+export const isKnownSchema = (name: string): boolean => Object.hasOwn(migrations, name);
+
 /** Brings a database up to date, each migration in a transaction of its own. Throws when a newer version of the project wrote it. */
 export async function migrate<Schema>(db: Kysely<Schema>): Promise<void> {
   const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve({ ...migrations }) } });
