@@ -21,8 +21,9 @@ const USAGE = `Usage: npm run rotate -- KEY..., with the settings of the coordin
   cursor     seals where pages of lists go on; what the old one sealed is taken for a day
   receipt    signs receipts; what the old one signed stays good for ever
 
-The key of draws cannot be rotated: results that wait for their verdict would be checked elsewhere than was decided. Nor can that of networks, by whose
-hashes the operators of sites are known again, nor that of earnings, which salts each epoch anew. Sessions have no key: who signs out everywhere ends his.`;
+The key of draws cannot be rotated: results that wait for their verdict would be checked elsewhere than was decided. Nor can that of networks: sites
+and contributors of one network would not be known as such. That of earnings, which salts epochs, has one version. Sessions have no key: each has a
+random token, and signing out everywhere ends them.`;
 
 const isKey = (name: string): name is KeyName => (keyNames as readonly string[]).includes(name);
 
