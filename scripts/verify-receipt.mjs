@@ -1,15 +1,16 @@
 #!/usr/bin/env node
 // Verifies a receipt of Tessera offline, with Node alone: every leaf, the tree over them, the signature, and files against it.
 //
-//   node verify-receipt.mjs [--key PUBLIC_KEY] receipt.json [picture or result files ...]
+//   node verify-receipt.mjs [--key PUBLIC_KEY]... receipt.json [picture or result files ...]
 //
+// `--key` may be given several times, because a coordinator may change its key: GET /api/receipts/key lists all that it ever signed with.
 // Prints a verdict and ends with 0 when everything fits, with 1 when something does not, with 2 when it was called wrongly.
 // The format is described at the head of shared/receipt.ts; this file shares no code with it on purpose.
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 const DOMAIN = 'tessera/receipt/v1';
-const USAGE = 'usage: node verify-receipt.mjs [--key PUBLIC_KEY] receipt.json [files ...]';
+const USAGE = 'usage: node verify-receipt.mjs [--key PUBLIC_KEY]... receipt.json [files ...]';
 
 const sha256 = (...pieces) => pieces.reduce((hash, piece) => hash.update(piece), createHash('sha256')).digest();
 const hexBytes = (text, bytes) =>
@@ -70,7 +71,7 @@ const SMALL_ORDER_KEYS = new Set([
   'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa',
 ]);
 
-function problemsOf(receipt, expectedKey) {
+function problemsOf(receipt, expectedKeys) {
   const problems = [];
   const parts = new Map();
   receipt.leaves.forEach((leaf, index) => {
@@ -89,8 +90,8 @@ function problemsOf(receipt, expectedKey) {
     problems.push('the tiles do not lead to the root: one was changed, left out, added or moved');
   if (SMALL_ORDER_KEYS.has(receipt.publicKey) || !isSigned(receipt))
     problems.push('the signature does not fit: the head or the root was changed, or another key signed it');
-  if (expectedKey !== undefined && receipt.publicKey !== expectedKey)
-    problems.push(`signed with the key ${receipt.publicKey}, not with the expected ${expectedKey}`);
+  if (expectedKeys.length > 0 && !expectedKeys.includes(receipt.publicKey))
+    problems.push(`signed with the key ${receipt.publicKey}, not with the expected ${expectedKeys.join(' or ')}`);
   return problems;
 }
 
@@ -112,10 +113,10 @@ function readReceipt(path) {
 }
 
 function main(args) {
-  const keyAt = args.indexOf('--key');
-  const expectedKey = keyAt >= 0 ? args.splice(keyAt, 2)[1]?.toLowerCase() : undefined;
+  const expectedKeys = [];
+  for (let at = args.indexOf('--key'); at >= 0; at = args.indexOf('--key')) expectedKeys.push(args.splice(at, 2)[1]?.toLowerCase() ?? '');
   const [path, ...files] = args;
-  if (!path || path.startsWith('-') || (keyAt >= 0 && !/^[0-9a-f]{64}$/.test(expectedKey ?? ''))) {
+  if (!path || path.startsWith('-') || !expectedKeys.every((key) => /^[0-9a-f]{64}$/.test(key))) {
     console.error(USAGE);
     return 2;
   }
@@ -123,7 +124,7 @@ function main(args) {
   let problems;
   try {
     receipt = readReceipt(path);
-    problems = problemsOf(receipt, expectedKey);
+    problems = problemsOf(receipt, expectedKeys);
   } catch (error) {
     console.error(`${path} cannot be read as a receipt: ${error.message}`);
     return 1;
@@ -141,7 +142,7 @@ function main(args) {
   const drawn = receipt.leaves.reduce((sum, { evidence }) => sum + evidence.reduce((all, found) => all + found.drawn, 0), 0);
   console.log(`Job      ${receipt.job}, ${JSON.stringify(receipt.title)}, done ${new Date(receipt.endedMs).toISOString()}`);
   console.log(`Results  ${receipt.leaves.length}, of which ${drawn} values were computed again`);
-  console.log(`Key      ${receipt.publicKey}${expectedKey === undefined ? ' (compare it with the one you trust, or give it with --key)' : ''}`);
+  console.log(`Key      ${receipt.publicKey}${expectedKeys.length === 0 ? ' (compare it with the one you trust, or give it with --key)' : ''}`);
   console.log(problems.length === 0 ? 'The receipt is whole and signed with this key.' : `The receipt is NOT good: ${problems.length} problems.`);
   return problems.length === 0 ? 0 : 1;
 }

@@ -114,7 +114,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     if (!mayGrant) hit('grantsPerAddressHourMax');
     return mayGrant;
   });
-  const cursors = new Cursors(await deps.store.secret('cursor'));
+  const cursors = new Cursors(await deps.store.keys.of('cursor'));
   app.decorate('sessions', sessions);
   app.decorate('cursors', cursors);
   guardKeys(app, apiKeys);

@@ -19,6 +19,7 @@ import { columnsOf } from './core/verdicts.ts';
 import { cutJob } from './cutting.ts';
 import { Measuring } from './measuring.ts';
 import { Recall } from './recall.ts';
+import { macKeysOf, type StoredKey } from './store/keys.ts';
 import type { NoticeKind } from './store/sharing-store.ts';
 import type { BlobStore, Store, StoredJob, StoredResult, Write } from './store/store.ts';
 import { CommitFailed, restAfter, Waiting } from './waiting.ts';
@@ -115,11 +116,11 @@ export class Coordinator {
   }
 
   static async open(deps: CoordinatorDeps): Promise<Coordinator> {
-    const leaseKey = createSecretKey(await deps.store.secret('lease'));
+    const leaseKeys = macKeysOf(await deps.store.keys.of('lease'));
     const drawKey = createSecretKey(await deps.store.secret('draw'));
     const epoch = await (deps.beginLife ?? (() => deps.store.nextEpoch()))();
     const { spec, privateSwarm, vestingMsMax, holdbackMs } = deps;
-    const config = { leaseKey, drawKey, epoch, spec, privateSwarm, vestingMsMax, holdbackMs };
+    const config = { leaseKeys, drawKey, epoch, spec, privateSwarm, vestingMsMax, holdbackMs };
     const coordinator = new Coordinator(deps, emptyState(config, deps.clock()));
     await coordinator.#recall.load(coordinator.isShared);
     coordinator.#ticker = setInterval(() => void coordinator.dispatch({ type: 'tick' }).catch(() => undefined), TICK_MS);
@@ -128,7 +129,12 @@ export class Coordinator {
 
   /** Opens a lease token. Throws `FormatError` on one that this coordinator did not make; expiry is judged where it is used. */
   readLease(token: string): LeaseBody {
-    return openLease(this.#state.config.leaseKey, token);
+    return openLease(this.#state.config.leaseKeys, token);
+  }
+
+  /** From here on leases are sealed with the one that signs, and those sealed with any of these are opened. */
+  useLeaseKeys(keys: readonly StoredKey[]): void {
+    this.#state = { ...this.#state, config: { ...this.#state.config, leaseKeys: macKeysOf(keys) } };
   }
 
   /** Who could take a job that is being quoted, and when it would be done. */
@@ -357,7 +363,7 @@ export class Coordinator {
     // What was the last life's is taken up again as that of a dead one: somebody else may have it already.
     if (beginLife) await store.sharing.leave(config.epoch);
     const epoch = beginLife ? await beginLife() : config.epoch;
-    this.#state = { ...emptyState({ ...config, epoch }, clock()), halted };
+    this.#state = { ...emptyState({ ...this.#state.config, epoch }, clock()), halted };
     await this.#recall.load(this.isShared);
     // What they brought along when they joined is old by now.
     for (const { contributor } of this.#joined.values()) if (contributor.site !== null) await this.openSite(contributor.site);

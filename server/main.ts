@@ -32,6 +32,7 @@ import { reportRoutes } from './http/reports.ts';
 import { bareHeaders, isOwnOrigin } from './http/security.ts';
 import { webhookRoutes } from './http/webhooks.ts';
 import { Jobs } from './jobs.ts';
+import { KeyRotation } from './key-rotation.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { Load } from './load.ts';
 import { logEvents } from './logging.ts';
@@ -176,6 +177,12 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
     committed: metrics.committed,
     ...(config.databaseUrl === null ? {} : { beginLife: () => Sharing.begin(store) }),
   });
+  const keyRotation = await KeyRotation.open({
+    store,
+    dataDir: config.databaseUrl === null ? config.dataDir : null,
+    use: { lease: (keys) => coordinator.useLeaseKeys(keys), cursor: (keys) => app.cursors.use(keys) },
+    log,
+  });
   const bus = config.databaseUrl === null ? silentBus : postgresBus(config.databaseUrl, log);
   coordinator.onEvents(metrics.heard);
   coordinator.onEvents(logEvents(log));
@@ -283,6 +290,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
       clearTimeout(late);
       await delivering.close();
       await network.close();
+      await keyRotation.close();
       await auditingBooks.close();
       await coordinator.close();
       await sharing?.close();

@@ -144,13 +144,13 @@ const nameOf = ({ pass, tile }: Pick<ReceiptLeaf, 'pass' | 'tile'>): string => `
 
 /**
  * What is wrong with a receipt that has its schema, in sentences; empty when nothing is. `verify` says whether a
- * signature over these bytes is the public key's; `expectedKey` is the key that one trusts, where one has it.
+ * signature over these bytes is the public key's; `expectedKeys` are those that one trusts, where one has any.
  */
 export function receiptProblems(
   of: Receipt,
   sha256: Sha256,
   verify: (signature: Uint8Array, bytes: Uint8Array, publicKey: Uint8Array) => boolean,
-  expectedKey?: string,
+  expectedKeys?: readonly string[],
 ): string[] {
   const changed = of.leaves.filter((leaf) => leafDigest(of.job, leaf, sha256) !== leaf.digest);
   const problems = changed.map((leaf) => `What it says of ${nameOf(leaf)} is not what was signed.`);
@@ -162,7 +162,7 @@ export function receiptProblems(
   if (root !== of.root) problems.push('The tiles do not lead to its root: one was changed, left out, added or moved.');
   if (!verify(fromHex(of.signature), signedBytes(of, of.root), fromHex(of.publicKey)))
     problems.push('The signature does not fit: the head or the root was changed, or another key signed it.');
-  if (expectedKey !== undefined && expectedKey !== of.publicKey) problems.push('It is signed with another key than the one that was expected.');
+  if (expectedKeys !== undefined && !expectedKeys.includes(of.publicKey)) problems.push('It is signed with another key than the one that was expected.');
   return problems;
 }
 

@@ -176,7 +176,8 @@ export const api = {
   description: <T>() => call<T>('GET', '/api/openapi.json'),
   /** Not believed before it is verified, so it has no type. */
   receipt: (id: JobId) => call<unknown>('GET', receiptUrl(id)),
-  receiptKey: async () => (await call<{ publicKey: string }>('GET', '/api/receipts/key')).publicKey,
+  /** Public keys that receipts may be signed with. */
+  receiptKeys: async () => (await call<{ keys: { publicKey: string }[] }>('GET', '/api/receipts/key')).keys.map(({ publicKey }) => publicKey),
 
   apiKeys: (cursor: string | null) => call<ApiKeyPage>('GET', `/api/keys?limit=20${cursor ? `&cursor=${cursor}` : ''}`),
   makeApiKey: (body: ApiKeyRequest) => call<MadeApiKey>('POST', '/api/keys', body),

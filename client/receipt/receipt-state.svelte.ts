@@ -25,8 +25,8 @@ export class ReceiptState {
   async load(): Promise<void> {
     this.#error = null;
     try {
-      const [document, key] = await Promise.all([api.receipt(this.#job), api.receiptKey()]);
-      this.#verdict = verifyReceipt(document, key);
+      const [document, keys] = await Promise.all([api.receipt(this.#job), api.receiptKeys()]);
+      this.#verdict = verifyReceipt(document, keys);
       if (!this.#verdict) throw new ApiError('internal', 'What the coordinator sent is no receipt that this page knows.');
     } catch (error) {
       this.#error = asApiError(error);

@@ -44,10 +44,10 @@ const build = (by = key, leaves = [leaf(0, [0, 1]), leaf(1, [1], { errorBound: 4
     sha256,
     by,
   );
-const problems = (change: (receipt: Receipt) => void, expectedKey?: string): readonly string[] | undefined => {
+const problems = (change: (receipt: Receipt) => void, expectedKeys?: readonly string[]): readonly string[] | undefined => {
   const copy = structuredClone(build());
   change(copy);
-  return verifyReceipt(copy, expectedKey)?.problems;
+  return verifyReceipt(copy, expectedKeys)?.problems;
 };
 
 /** What somebody who cannot sign does after a change: everything but the signature fits again. */
@@ -58,7 +58,7 @@ const cover = (receipt: Receipt): void => {
 
 describe('verifyReceipt', () => {
   it('finds nothing wrong with what was signed, after a way through JSON', () => {
-    expect(verifyReceipt(JSON.parse(JSON.stringify(build())), key.publicKey)?.problems).toEqual([]);
+    expect(verifyReceipt(JSON.parse(JSON.stringify(build())), [key.publicKey])?.problems).toEqual([]);
   });
 
   it('names the tile that was changed', () => {
@@ -98,7 +98,8 @@ describe('verifyReceipt', () => {
   it('refuses a foreign key when the right one is known', () => {
     const foreign = build(keyOf(new Uint8Array(32).fill(8)));
     expect(verifyReceipt(foreign)?.problems).toEqual([]);
-    expect(verifyReceipt(foreign, key.publicKey)?.problems).toEqual(['It is signed with another key than the one that was expected.']);
+    expect(verifyReceipt(foreign, [key.publicKey, foreign.publicKey])?.problems).toEqual([]);
+    expect(verifyReceipt(foreign, [key.publicKey])?.problems).toEqual(['It is signed with another key than the one that was expected.']);
   });
 
   it('believes no key of small order, which signs anything', () => {

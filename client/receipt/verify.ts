@@ -22,7 +22,7 @@ function verifies(signature: Uint8Array, bytes: Uint8Array, publicKey: Uint8Arra
 }
 
 /** Computes everything anew in this browser. Null when `document` is no receipt of a version that is known here. */
-export function verifyReceipt(document: unknown, expectedKey?: string): Verdict | null {
+export function verifyReceipt(document: unknown, expectedKeys?: readonly string[]): Verdict | null {
   if (!Value.Check(receiptSchema, document)) return null;
-  return { receipt: document, problems: receiptProblems(document, sha256, verifies, expectedKey) };
+  return { receipt: document, problems: receiptProblems(document, sha256, verifies, expectedKeys) };
 }

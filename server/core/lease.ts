@@ -21,11 +21,18 @@ export function sealLease(key: MacKey, lease: LeaseBody): string {
   return toBase64Url(concatBytes(body, macOf(key, body)));
 }
 
-/** Opens a token made by `sealLease` with the same key. Throws `FormatError` on a forged one; expiry is the caller's business. */
-export function openLease(key: MacKey, token: string): LeaseBody {
+function unseal(key: MacKey, token: string): Uint8Array | null {
   const bytes = fromBase64Url(token);
   const body = bytes.subarray(0, Math.max(0, bytes.byteLength - LEASE_MAC_BYTES));
   const mac = bytes.subarray(body.byteLength);
-  if (mac.byteLength !== LEASE_MAC_BYTES || !timingSafeEqual(mac, macOf(key, body))) throw new FormatError('this lease token was not made by this coordinator');
-  return decodeLeaseBody(body);
+  return mac.byteLength === LEASE_MAC_BYTES && timingSafeEqual(mac, macOf(key, body)) ? body : null;
+}
+
+/** Opens a token made by `sealLease` with one of these keys. Throws `FormatError` on a forged one; expiry is the caller's business. */
+export function openLease(keys: readonly MacKey[], token: string): LeaseBody {
+  for (const key of keys) {
+    const body = unseal(key, token);
+    if (body) return decodeLeaseBody(body);
+  }
+  throw new FormatError('this lease token was not made by this coordinator');
 }

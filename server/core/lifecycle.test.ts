@@ -169,7 +169,7 @@ describe('an extended job', () => {
     }
     extend();
     const fresh = desk.ask(worker, 64).leases.map(({ token }) => token);
-    const attempts = [...all, ...fresh].map((token) => openLease(desk.state.config.leaseKey, token).attempt);
+    const attempts = [...all, ...fresh].map((token) => openLease(desk.state.config.leaseKeys, token).attempt);
     expect(new Set(attempts).size).toBe(attempts.length);
     for (const token of fresh) expect(desk.handIn(token).result).toBeDefined();
     expect([...desk.rows.values()].filter(({ state }) => state === 'accepted')).toHaveLength(all.length + fresh.length);

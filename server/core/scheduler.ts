@@ -136,7 +136,7 @@ function lease(state: State, contributor: Contributor, { job, at, parts }: Grant
   job.granted += units;
   job.blocks.lease(tileNumber(job.grid.tiles, at), parts);
   job.partsLeased += countParts(parts);
-  const token = sealLease(state.config.leaseKey, {
+  const token = sealLease(state.config.leaseKeys[0]!, {
     job: id,
     contributor: contributor.id,
     at,

@@ -68,7 +68,8 @@ export interface State {
 }
 
 export interface CoreConfig {
-  readonly leaseKey: MacKey;
+  /** The first one seals leases; those sealed with the others are opened as well. */
+  readonly leaseKeys: readonly MacKey[];
   readonly drawKey: MacKey;
   readonly epoch: number;
   readonly spec: (workload: string) => WorkloadSpec | undefined;

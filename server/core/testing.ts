@@ -100,7 +100,7 @@ export class Desk {
   fresh(): State {
     return emptyState(
       {
-        leaseKey: new Uint8Array(32).fill(1),
+        leaseKeys: [new Uint8Array(32).fill(1)],
         drawKey: new Uint8Array(32).fill(2),
         epoch: ++this.#epoch,
         spec: () => this.#spec,
@@ -169,7 +169,7 @@ export class Desk {
   }
 
   handIn(token: string): { result: ResultId; open: readonly number[] } {
-    const lease = openLease(this.state.config.leaseKey, token);
+    const lease = openLease(this.state.config.leaseKeys, token);
     const n = ++this.#results;
     const events = this.do({
       type: 'handIn',

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { fromBase64Url, toBase64Url } from '../../shared/formats.ts';
+import { type StoredKey, signingKey } from '../store/keys.ts';
 import { HttpError } from './errors.ts';
 
 const MAC_BYTES = 12;
@@ -10,14 +11,19 @@ const text = /^([A-Za-z0-9_-]{1,250})[.]([A-Za-z0-9_-]{16})$/;
  * behind a row and not behind a number of rows, whatever was added meanwhile, and a cursor of another list, or of somebody else's, is refused.
  */
 export class Cursors {
-  readonly #secret: Uint8Array;
+  #keys: readonly StoredKey[];
 
-  constructor(secret: Uint8Array) {
-    this.#secret = secret;
+  constructor(keys: readonly StoredKey[]) {
+    this.#keys = keys;
   }
 
-  #mac(list: string, position: string): Buffer {
-    return createHmac('sha256', this.#secret)
+  /** Cursors are made with the one that signs from here on, and those made with any of these are taken. */
+  use(keys: readonly StoredKey[]): void {
+    this.#keys = keys;
+  }
+
+  #mac({ bytes }: StoredKey, list: string, position: string): Buffer {
+    return createHmac('sha256', bytes)
       .update(JSON.stringify([list, position]))
       .digest()
       .subarray(0, MAC_BYTES);
@@ -25,7 +31,7 @@ export class Cursors {
 
   encode(list: string, position: string | number | null): string | null {
     if (position === null) return null;
-    return `${toBase64Url(Buffer.from(String(position)))}.${toBase64Url(this.#mac(list, String(position)))}`;
+    return `${toBase64Url(Buffer.from(String(position)))}.${toBase64Url(this.#mac(signingKey(this.#keys), list, String(position)))}`;
   }
 
   /** Undefined for the first page. Throws `HttpError` naming the parameter. */
@@ -33,7 +39,7 @@ export class Cursors {
     if (cursor === undefined) return undefined;
     const [, position = '', mac = ''] = text.exec(cursor) ?? [];
     const decoded = position === '' ? '' : Buffer.from(position, 'base64url').toString();
-    if (position === '' || !timingSafeEqual(fromBase64Url(mac), this.#mac(list, decoded)))
+    if (position === '' || !this.#keys.some((key) => timingSafeEqual(fromBase64Url(mac), this.#mac(key, list, decoded))))
       throw new HttpError('bad_input', 'This is no cursor of this list.', 'cursor', '`next` of the page before');
     return decoded;
   }

@@ -66,6 +66,22 @@ test('a finished job has a receipt over its accepted results, signed with the ke
     expect(key.body.publicKey).toBe(body.publicKey);
   }, hasFile));
 
+test('after a rotation another key signs, and all are listed with their times', () =>
+  withReceipts(async ({ store }, ada) => {
+    const ask = async () => (await ada.ask<Receipt>('GET', `/api/jobs/${jobIdOf(1)}/receipt`)).body.publicKey;
+    const first = await ask();
+    const fromMs = await store.keys.rotate('receipt', 0);
+    const second = await ask();
+    expect(second).not.toBe(first);
+    expect((await ada.ask('GET', '/api/receipts/key')).body).toEqual({
+      publicKey: second,
+      keys: [
+        { publicKey: second, fromMs, untilMs: null },
+        { publicKey: first, fromMs: null, untilMs: fromMs },
+      ],
+    });
+  }, hasFile));
+
 test('the receipt leaves files out that cannot be made any more', () =>
   withReceipts(
     async (_, ada) => {

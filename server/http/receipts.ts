@@ -8,6 +8,7 @@ import { receipt } from '../../shared/receipt.ts';
 import * as schemas from '../../shared/schemas.ts';
 import { JobError, type Jobs } from '../jobs.ts';
 import { buildReceipt, receiptKey } from '../receipts.ts';
+import { type StoredKey, signingKey } from '../store/keys.ts';
 import type { Store, StoredJob } from '../store/store.ts';
 import { anybody } from './openapi.ts';
 
@@ -34,19 +35,31 @@ const getReceipt = {
   params: jobPath,
   response: { 200: receipt },
 };
+const publicKey = { pattern: '^[0-9a-f]{64}$' };
 const getReceiptKey = {
   operationId: 'getReceiptKey',
   tags: ['Service'],
-  summary: 'See the key that signs receipts',
-  response: { 200: Type.Object({ publicKey: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Ed25519 public key, in hexadecimal digits.' }) }) },
+  summary: 'See the keys that sign receipts',
+  description: 'A receipt is good with any of `keys`: once a key was rotated the earlier ones sign no more, and what they have signed stays good.',
+  response: {
+    200: Type.Object({
+      publicKey: Type.String({ ...publicKey, description: 'Ed25519 public key that signs now, in hexadecimal digits.' }),
+      keys: Type.Array(
+        Type.Object({
+          publicKey: Type.String({ ...publicKey, description: 'Ed25519 public key, in hexadecimal digits.' }),
+          fromMs: Type.Union([Type.Number(), Type.Null()], { description: 'Since when it signs, in milliseconds since 1970; null: from the first.' }),
+          untilMs: Type.Union([Type.Number(), Type.Null()], { description: 'Since when another one signs instead; null: none does.' }),
+        }),
+        { description: 'Newest first; the newest may be one that does not sign yet.' },
+      ),
+    }),
+  },
 };
 
 /** Receipts of finished jobs, also of deleted ones, for everybody who may see the job, and the key that signs them. */
 export const receiptRoutes =
   ({ store, jobs, ownerOf, clock }: ReceiptRouteDeps): FastifyPluginAsyncTypebox =>
   async (app) => {
-    const key = receiptKey(await store.secret('receipt'));
-
     /** The job's files, but for those that cannot be made any more, and for large ones that nobody has asked for yet: the receipt does not vouch for them. */
     const outputsOf = async (job: StoredJob): Promise<{ id: string; hash: BlobHash }[]> => {
       const found: { id: string; hash: BlobHash }[] = [];
@@ -65,7 +78,14 @@ export const receiptRoutes =
       return found;
     };
 
-    app.get('/api/receipts/key', { config: { scope: 'any' }, schema: getReceiptKey }, async () => ({ publicKey: key.publicKey }));
+    app.get('/api/receipts/key', { config: { scope: 'any' }, schema: getReceiptKey }, async () => {
+      const keys = await store.keys.of('receipt');
+      const publicKeyOf = ({ bytes }: StoredKey): string => receiptKey(bytes).publicKey;
+      return {
+        publicKey: publicKeyOf(signingKey(keys)),
+        keys: keys.map((key) => ({ publicKey: publicKeyOf(key), fromMs: key.fromMs, untilMs: key.untilMs })),
+      };
+    });
 
     app.get('/api/jobs/:job/receipt', { config: counted, schema: getReceipt }, async (request, reply) => {
       const job = await jobs.visible(request.params.job, await ownerOf(request));
@@ -76,6 +96,7 @@ export const receiptRoutes =
         throw new JobError('conflict', `A receipt holds at most ${RECEIPT_LEAVES_MAX} results; this job has ${accepted.length}.`);
       const paid = await store.ledger.paidFor(accepted.map(({ id }) => id));
       reply.header('cache-control', 'no-store');
+      const key = receiptKey(signingKey(await store.keys.of('receipt')).bytes);
       return buildReceipt(job, accepted, paid, await outputsOf(job), key, clock());
     });
   };

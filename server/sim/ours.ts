@@ -68,7 +68,7 @@ export class Ours implements Policy {
 
   #freshState(epoch: number): State {
     const config = {
-      leaseKey: keyOfAll(1),
+      leaseKeys: [keyOfAll(1)],
       drawKey: keyOfAll(2),
       epoch,
       spec: () => this.#spec,
@@ -205,7 +205,7 @@ export class Ours implements Policy {
   handIn(submission: Submission): readonly number[] | null {
     const number = ++this.#handedIn;
     const id = `r_${number.toString().padStart(16, '0')}` as ResultId;
-    const lease = openLease(this.#state.config.leaseKey, this.#tokens.get(submission.grant)!);
+    const lease = openLease(this.#state.config.leaseKeys, this.#tokens.get(submission.grant)!);
     const { parts } = submission.grant;
     this.#submissions.set(id, submission);
     this.#results.set(submission, id);
@@ -311,7 +311,7 @@ export class Ours implements Policy {
         return;
       }
       case 'leasesVoided': {
-        const keys = event.tokens.map((token) => keyOf(openLease(this.#state.config.leaseKey, token)));
+        const keys = event.tokens.map((token) => keyOf(openLease(this.#state.config.leaseKeys, token)));
         this.#world.leasesVoided(event.contributor, keys);
         return;
       }

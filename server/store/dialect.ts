@@ -58,6 +58,10 @@ export const anyOf = (db: QueryExecutorProvider, values: readonly string[]) => (
 /** Text as PostgreSQL can keep it: without half a surrogate pair and without NUL, which it refuses, and with it the whole transaction. */
 export const storable = (text: string): string => (text.isWellFormed() && !text.includes('\0') ? text : text.toWellFormed().replaceAll('\0', '\ufffd'));
 
+/** The database's clock, in milliseconds since 1970: those of coordinators may differ, and jump. */
+export const databaseNowMs = (db: QueryExecutorProvider) =>
+  isPostgres(db) ? sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint` : sql<number>`cast(unixepoch('subsec') * 1000 as integer)`;
+
 /** The one place where integers get their JavaScript type: bigint for the columns that hold credits, number for the rest. */
 export function integerOf(column: string, value: bigint | string): bigint | number {
   return creditColumns.has(column) ? BigInt(value) : Number(value);

@@ -57,6 +57,7 @@ export interface Tables {
   prices: PricesTable;
   idempotent_requests: IdempotentRequestsTable;
   secrets: SecretsTable;
+  key_versions: KeyVersionsTable;
   counters: CountersTable;
   reports: ReportsTable;
   job_decisions: JobDecisionsTable;
@@ -357,6 +358,13 @@ export interface IdempotentRequestsTable {
 export interface SecretsTable {
   name: string;
   bytes: Uint8Array;
+}
+
+export interface KeyVersionsTable {
+  name: string;
+  version: number;
+  bytes: Uint8Array;
+  from_ms: number;
 }
 
 export interface CountersTable {

@@ -1,6 +1,6 @@
 import { type Kysely, type Selectable, sql } from 'kysely';
 import type { JobId } from '../../shared/model.ts';
-import { exclusively, isPostgres } from './dialect.ts';
+import { exclusively, isPostgres, databaseNowMs as nowMs } from './dialect.ts';
 import { jobOf, writeJobEnd } from './jobs.ts';
 import { seqsOf } from './ledger.ts';
 import { available, lockLedger, postTransfers } from './postings.ts';
@@ -16,10 +16,6 @@ type BlockRow = Pick<Selectable<BlocksTable>, 'job' | 'number' | 'first' | 'coun
 
 /** `blocks.touched`: nobody has had it; somebody has or had it, so it needs somebody now; somebody had it and left nothing undecided. */
 const [FRESH, CLAIMED, RELEASED] = [0, 1, 2];
-
-/** The database's clock: those of coordinators may differ, and jump. */
-const nowMs = (db: Db) =>
-  isPostgres(db) ? sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint` : sql<number>`cast(unixepoch('subsec') * 1000 as integer)`;
 
 /** Inside a transaction that only a coordinator that is alive may make: whoever fences it waits until this one has ended. Throws `Fenced`. */
 export async function assertAlive(trx: Db, epoch: number): Promise<void> {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { ResultId } from '../../shared/model.ts';
 import { AgreementWriter, readAgreements } from './agreements.ts';
@@ -6,6 +5,7 @@ import { type ApiKeyStore, SqlApiKeys } from './api-keys.ts';
 import { SqlGroups } from './groups.ts';
 import { type IdempotencyStore, SqlIdempotency } from './idempotency.ts';
 import { SqlJobs, writeJobClosing, writeJobEnd } from './jobs.ts';
+import { type KeyStore, makeSecret, SqlKeys } from './keys.ts';
 import { SqlLedger } from './ledger.ts';
 import { type LifecycleStore, SqlLifecycle, writeJobPaused } from './lifecycle.ts';
 import { type ModerationStore, SqlModeration } from './moderation.ts';
@@ -22,8 +22,6 @@ import type { SharingStore } from './sharing-store.ts';
 import type { Agreement, GroupStore, JobStore, LedgerStore, PeopleStore, Store, StoredResult, Transfer, Write } from './store.ts';
 import { inTransaction } from './transaction.ts';
 import { queueDeliveries, SqlWebhooks, type WebhookStore } from './webhooks.ts';
-
-const SECRET_BYTES = 32;
 
 type JobWrite = Extract<Write, { kind: 'jobClosing' | 'jobPaused' | 'jobProgress' | 'jobEnded' }>;
 type ShareWrite = Extract<Write, { kind: 'shareClosed' | 'shareReopened' | 'shareReleased' }>;
@@ -82,6 +80,7 @@ export class SqlStore implements Store {
   readonly prices: PriceStore;
   readonly idempotency: IdempotencyStore;
   readonly sharing: SharingStore;
+  readonly keys: KeyStore;
   readonly #db: Kysely<Tables>;
   readonly #agreements = new AgreementWriter();
 
@@ -101,6 +100,7 @@ export class SqlStore implements Store {
     this.prices = new SqlPrices(db);
     this.idempotency = new SqlIdempotency(db);
     this.sharing = new SqlSharing(db);
+    this.keys = new SqlKeys(db);
   }
 
   /**
@@ -128,14 +128,7 @@ export class SqlStore implements Store {
   }
 
   async secret(name: string): Promise<Uint8Array> {
-    return inTransaction(this.#db, async (trx) => {
-      await trx
-        .insertInto('secrets')
-        .values({ name, bytes: randomBytes(SECRET_BYTES) })
-        .onConflict((conflict) => conflict.column('name').doNothing())
-        .execute();
-      return (await trx.selectFrom('secrets').select('bytes').where('name', '=', name).executeTakeFirstOrThrow()).bytes;
-    });
+    return inTransaction(this.#db, (trx) => makeSecret(trx, name));
   }
 
   async nextEpoch(): Promise<number> {

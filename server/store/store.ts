@@ -21,6 +21,7 @@ import type { Standing } from '../core/reputation.ts';
 import type { ApiKeyStore } from './api-keys.ts';
 import type { GroupStore } from './group-store.ts';
 import type { IdempotencyStore } from './idempotency.ts';
+import type { KeyStore } from './keys.ts';
 import type { AccountId, LedgerStore, Transfer } from './ledger-store.ts';
 import type { LifecycleStore } from './lifecycle.ts';
 import type { ModerationStore } from './moderation.ts';
@@ -68,9 +69,11 @@ export interface Store {
   readonly prices: PriceStore;
   readonly idempotency: IdempotencyStore;
   readonly sharing: SharingStore;
+  /** Those that can be rotated. */
+  readonly keys: KeyStore;
   /** Applies everything in one transaction, in order, or nothing. Repeated transfers and results (same id) are ignored. `epoch`, where coordinators share the database: only while it lasts, else throws `Fenced`. */
   commit(writes: readonly Write[], epoch?: number): Promise<void>;
-  /** A secret of this installation, made at first use and kept: `lease`, `draw`. 32 bytes. */
+  /** A secret of this installation, made at first use and kept: `draw`, `network`. 32 bytes. See `keys` for those that have versions. */
   secret(name: string): Promise<Uint8Array>;
   /** Counts the starts of the coordinator on this database; each call raises it by one. */
   nextEpoch(): Promise<number>;

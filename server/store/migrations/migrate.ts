@@ -13,6 +13,7 @@ import * as webhooks from './0012_webhooks.ts';
 import * as ledger from './0014_ledger.ts';
 import * as money from './0015_money.ts';
 import * as prices from './0016_prices.ts';
+import * as keys from './0017_keys.ts';
 import * as sharing from './0018_sharing.ts';
 
 /** Append-only: a released migration is never edited, the next one gets the next number. */
@@ -30,6 +31,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0014_ledger': ledger,
   '0015_money': money,
   '0016_prices': prices,
+  '0017_keys': keys,
   '0018_sharing': sharing,
 };
 
