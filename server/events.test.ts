@@ -147,9 +147,9 @@ it('begins with the job and what is accepted, goes on live, ends, and tells who 
   const first = await deliver(hand);
   const [reader, own] = [await Reader.open(), await Reader.open({ owner: ME })];
   expect([reader.status, reader.headers.get('content-type'), reader.headers.get('cache-control')]).toEqual([200, 'text/event-stream', 'no-store']);
-  await expect.poll(() => reader.told.length).toBe(2);
+  // How far it is may be told again at once.
+  await expect.poll(() => reader.told.slice(0, 2).map(({ event }) => event)).toEqual(['job', 'tile']);
   expect(reader.retry).toBe('3000');
-  expect(reader.told.map(({ event }) => event)).toEqual(['job', 'tile']);
   expect(reader.told[0]!.data).toMatchObject({ id: world.job.id, status: 'open', mine: false, parts: { total: 24, accepted: 3 } });
   const rest: string[] = [];
   for (let tile = 1; tile < 8; tile++) rest.push(await deliver(hand));

@@ -1,23 +1,20 @@
 import { limits } from '../../shared/limits.ts';
 import { countParts, type PartMask, type ResultId } from '../../shared/model.ts';
-import type { WorkloadSpec } from '../../shared/workload.ts';
-import type { StoredJob } from '../store/store.ts';
-import { adaptivePassesOf, measured, noteAccepted } from './adaptive.ts';
+import { measured, noteAccepted } from './adaptive.ts';
 import { answer, expireAudits, giveUpAudit, prevailingAuditor } from './audits.ts';
-import { TileBlocks } from './blocks.ts';
 import { endJobIfOver, milestoneOf } from './ending.ts';
-import { inputBytesOf } from './fetching.ts';
-import { cancelJob, forgetEnded, leastGranted, setPaused } from './lifecycle.ts';
-import { isFree, prefer, recordNameOf, requesterTag, setGroups } from './offer.ts';
+import { cancelJob, forgetEnded, setPaused } from './lifecycle.ts';
+import { prefer, setGroups } from './offer.ts';
+import { newJob, notInstalled, specOf } from './opening.ts';
 import { changeOwner, halt, pardon } from './operating.ts';
 import { join, leave } from './presence.ts';
-import { meanUnits, workPaid } from './pricing.ts';
+import { workPaid } from './pricing.ts';
 import { isSuspended, SUSPENDED, standingOf } from './reputation.ts';
 import { endLease, expireLease, grantWork, leaseKey, measureSpeed, renewLeases, rest, wakeIdle } from './scheduler.ts';
 import { heard, leaveJob } from './sharing.ts';
 import { isOwnVisitor } from './sites.ts';
-import type { Block, Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
-import { newTraffic, noteOrder, observe } from './traffic.ts';
+import type { Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
+import { newTraffic, observe } from './traffic.ts';
 import { accept, checked, columnsOf, discard, requestProof, requestVerification } from './verdicts.ts';
 import { commitmentOf, cpuElementsMax, drawCount, sampleOf, sizeOf, tileNumber } from './verifier.ts';
 import { restoreVesting, vestDue } from './vesting.ts';
@@ -162,73 +159,6 @@ function claimBlocks(state: State, { job: id, blocks, results }: Command & { typ
   }
   job.paid += workPaid(job, results);
   return [...results.flatMap((result) => reloadResult(state, job, result, now)), ...wakeIdle(state)];
-}
-
-const specOf = ({ config }: State, { workload, version }: StoredJob): WorkloadSpec | undefined => {
-  const spec = config.spec(workload);
-  return spec?.version === version ? spec : undefined;
-};
-
-const notInstalled = ({ workload, version }: StoredJob): Event[] => [
-  { type: 'refused', code: 'stale', message: `Workload ${workload} version ${version} is not installed.` },
-];
-
-function newJob(state: State, stored: StoredJob, spec: WorkloadSpec, share: Block[] | null, now: number): Job {
-  const context = { id: stored.id, seed: stored.seed, params: stored.params, prepared: stored.prepared };
-  const grid = spec.split(stored.params, stored.prepared);
-  const partsAt = (tile: number): number => spec.parts(context, { pass: Math.floor(tile / grid.tiles), tile: tile % grid.tiles });
-  const adaptivePasses = adaptivePassesOf(spec, context, grid);
-  const blocks = new TileBlocks(grid, partsAt, adaptivePasses, share !== null);
-  let partsOfTile = 0;
-  for (let pass = 0; pass < grid.passes; pass++) partsOfTile += partsAt(pass * grid.tiles);
-  const tilesHere = (): number => share?.reduce((sum, { count }) => sum + count, 0) ?? grid.tiles;
-  const job: Job = {
-    stored,
-    share,
-    get checksHeld() {
-      return share?.reduce((sum, { checksHeld }) => sum + checksHeld, 0n) ?? stored.checksHeld;
-    },
-    spec,
-    record: recordNameOf(stored),
-    requester: requesterTag(state.config.drawKey, stored.owner),
-    context,
-    grid,
-    unitsPerPart: meanUnits(spec, context, grid),
-    blocks,
-    adaptivePasses,
-    measurements: new Map(),
-    inputBytes: inputBytesOf(stored),
-    fetchedBy: new Set(),
-    partsPlanned: partsOfTile * grid.tiles,
-    get partsTotal() {
-      return partsOfTile * tilesHere() - blocks.waived;
-    },
-    partsAccepted: 0,
-    milestone: 0,
-    partsChecking: 0,
-    partsLeased: 0,
-    paid: 0n,
-    paidForAudits: 0n,
-    promisedForAudits: 0n,
-    elements: { cpu: 0, trusted: 0, contributor: 0 },
-    refuted: 0,
-    revoked: 0,
-    errorSum: 0,
-    undecided: 0,
-    contributors: new Set(),
-    // Starts level with the least served job, so that a newcomer neither waits behind the others' past nor starves them.
-    granted: leastGranted(state, stored),
-    handedIn: new Map(),
-    trustedQuestions: [],
-    closing: stored.closing,
-    paused: stored.paused,
-    rate: 0,
-    rateAtMs: now,
-    pace: null,
-  };
-  state.jobs.set(stored.id, job);
-  if (!stored.gallery && !isFree(job)) noteOrder(state, partsOfTile * grid.tiles * job.unitsPerPart, stored.createdMs);
-  return job;
 }
 
 /** Puts one stored result back in its place. One without a verdict is checked again, with the same draw. */
