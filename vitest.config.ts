@@ -32,6 +32,8 @@ export default defineConfig({
           exclude: ['**/*.browser.test.ts'],
           server: { deps: { external: native } },
           testTimeout: 30_000,
+          // A coordinator that ends lets what is under way finish, for up to 20 s.
+          hookTimeout: 40_000,
           globalSetup: 'server/store/postgres.setup.ts',
           // Vitest leaves a core to itself, which is half of a small machine; and some tests wait.
           maxWorkers: 3,

@@ -11,6 +11,7 @@ interface Description {
 /** For pages, other programs, or the other half of what the client does: it keeps a session or a key, and makes neither of other kinds. */
 const elsewhere: ReadonlySet<string> = new Set([
   'getHealth',
+  'getReadiness',
   'makeApiKey',
   'listApiKeys',
   'revokeApiKey',
