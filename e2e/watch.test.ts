@@ -157,7 +157,7 @@ test('a requester watches, pauses, hides, extends and deletes a job', { timeout:
   expect(await fetchAs<Job & { deletedMs: number }>(page, `/api/jobs/${id}`)).toMatchObject({ status: 'done', deletedMs: expect.any(Number) });
 
   // The refusals that the pages asked for themselves: a job that is private, and one that is deleted.
-  const unexpected = [...requester.problems, ...contributor.problems, ...stranger.problems].filter((problem) => !problem.includes('404'));
+  const unexpected = [...requester.problems, ...contributor.problems, ...stranger.problems].filter((problem) => !problem.includes('status of 404'));
   expect(unexpected).toEqual([]);
   await Promise.all([requester.leave(), contributor.leave(), stranger.leave()]);
 });

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
-const KILL_AFTER_MS = 10_000;
+const KILL_AFTER_MS = 30_000;
 const KEPT_LINES_MAX = 200;
 
 export interface Child {
@@ -13,7 +13,7 @@ export interface Child {
   readonly exited: Promise<number | null>;
   /** The last lines of standard output and standard error, for messages. */
   tail(lines?: number): string;
-  /** SIGTERM, and SIGKILL to it and all its children when it has not ended within 10 s. */
+  /** SIGTERM, and SIGKILL to it and all its children when it has not ended within 30 s: a coordinator that drains takes up to 20. */
   stop(): Promise<void>;
   /** SIGKILL at once, as after a power cut. */
   kill(): Promise<void>;

@@ -85,6 +85,7 @@ const stated: readonly (readonly [cap: Cap, field: RegExp, more?: RegExp])[] = [
   ['reportTextCharsMax', /^text$/],
   ['operatorReasonCharsMax', /^reason$/],
   ['webhookUrlCharsMax', /^url$/],
+  ['commandsPerMessageMax', /^$/, /^many$/],
 ];
 
 /** What a schema's refusal says; see `typebox/error`. */

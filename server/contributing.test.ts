@@ -3,8 +3,9 @@ import { io } from 'socket.io-client';
 import parser from 'socket.io-msgpack-parser';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openingBytesMax } from '../shared/commitment.ts';
+import { toHex } from '../shared/formats.ts';
 import { DAY_MS, limits, MINUTE_MS } from '../shared/limits.ts';
-import { namespaces } from '../shared/protocol.ts';
+import { type Ack, type HandedIn, namespaces } from '../shared/protocol.ts';
 import { ELEMENTS, hashOf, KEY, World } from './formula.testing.ts';
 import { always, Hand, handedIn, type Made, partCount, refusal, verdictOf } from './hand.testing.ts';
 
@@ -48,6 +49,44 @@ describe('an honest contributor', () => {
     }
     expect(parts).toEqual([1, 2, 3, 3]);
     expect(vestsMs).toEqual([600_000, 400_000, 300_000, 200_000]);
+  });
+
+  it('may send many commands in one message, and each is answered as if it had come alone', async () => {
+    const [hand, other] = await Promise.all([Hand.join(world), Hand.join(world)]);
+    const [made, theirs] = [hand.compute(await hand.lease()), other.compute(await other.lease())];
+    const messageOf = ({ lease: { token, parts }, bytes, committed }: Made) => {
+      return { token, parts, root: toHex(committed.root), hash: hashOf(bytes), inline: bytes, computeMs: 1, leasesMax: 0 };
+    };
+    const acks = await hand.ask<Ack<HandedIn>[]>('many', [
+      ['handIn', messageOf(made)],
+      ['handIn', messageOf(theirs)],
+      ['handIn', { ...messageOf(made), parts: 0 }],
+      ['handIn', messageOf(made)],
+    ]);
+    expect(acks.map(refusal)).toEqual([
+      ['done', undefined],
+      ['forbidden', 'token'],
+      ['bad_input', 'parts'],
+      ['done', undefined],
+    ]);
+    const [first, , , again] = acks.map((ack) => ('data' in ack ? ack.data.result : null));
+    expect(again).toBe(first);
+    const [ack] = acks;
+    const opening = Buffer.from(made.committed.open('data' in ack! ? ack.data.open : []));
+    expect(await hand.ask('many', [['open', { result: first, hash: hashOf(opening), inline: opening }]])).toEqual([{ data: null }]);
+    expect(await verdictOf(hand)).toMatchObject({ verdict: 'accepted' });
+  });
+
+  it('may not greet among them, nor send too many', async () => {
+    const hand = await Hand.join(world);
+    expect(refusal(await hand.raw('many', [['hello', {}]]))).toEqual(['bad_input', '0.0']);
+    expect(refusal(await hand.raw('many', [['many', [['open', {}]]]]))).toEqual(['bad_input', '0.0']);
+    expect(refusal(await hand.raw('many', []))).toEqual(['bad_input', undefined]);
+    const count = async (length: number) => refusal(await hand.raw('many', Array(length).fill(['open', {}])));
+    expect(await count(limits.commandsPerMessageMax + 1)).toEqual(['bad_input', undefined]);
+    // Every command counts, however they are wrapped.
+    for (let left = limits.socketMessagesAtOnceMax; left > 0; left -= limits.commandsPerMessageMax) await count(limits.commandsPerMessageMax);
+    expect(await count(limits.commandsPerMessageMax)).toEqual(['too_many', undefined]);
   });
 
   it('may say everything twice', async () => {

@@ -78,7 +78,7 @@ export class Hand {
       forceNew: true,
       extraHeaders: headers,
     });
-    this.socket.on('verdict', (message: VerdictMessage) => this.verdicts.push(message));
+    this.socket.on('verdicts', (messages: VerdictMessage[]) => this.verdicts.push(...messages));
     this.socket.on('open:wanted', (message: OpenRequest) => this.wanted.push(message));
     await new Promise<void>((resolve, reject) => {
       this.socket.once('connect', resolve);

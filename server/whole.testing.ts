@@ -123,7 +123,7 @@ export class Contributor {
   private constructor(grant: ConsentGrant, socket: Socket) {
     this.grant = grant;
     this.socket = socket;
-    socket.on('verdict', (message: VerdictMessage) => this.verdicts.push(message));
+    socket.on('verdicts', (messages: VerdictMessage[]) => this.verdicts.push(...messages));
   }
 
   static async join(visitor = new Visitor()): Promise<Contributor> {

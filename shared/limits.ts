@@ -161,9 +161,11 @@ export const limits = {
   /** Sockets of engines and viewers: in all, and of one address, behind which an office may be. Loopback is this machine, or a proxy that says nothing. */
   socketsMax: 20_000,
   socketsPerAddressMax: 2000,
-  /** Messages of one socket: so many a second, and at once. A busy engine sends a few messages a second. */
+  /** Commands of one socket: so many a second, and at once. A busy engine sends a few a second. */
   socketMessagesPerSecondMax: 100,
   socketMessagesAtOnceMax: 400,
+  /** See `many` in shared/schemas.ts. */
+  commandsPerMessageMax: 32,
   /** Greetings of engines from one address; each is some reads of the database. */
   hellosPerAddressSecondMax: 100,
   hellosPerAddressAtOnceMax: 1000,

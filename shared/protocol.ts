@@ -8,6 +8,7 @@ import type {
   HandIn,
   Hello,
   JobView,
+  Many,
   Open,
   Preferences,
   WatchRequest,
@@ -15,7 +16,7 @@ import type {
 } from './schemas.ts';
 
 /** Raised when an older engine could no longer work with the coordinator; `hello` with another number is refused with `stale`. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /** Socket.IO namespaces. WebSocket transport only, msgpack parser on both ends. */
 export const namespaces = { contribute: '/contribute', watch: '/watch' } as const;
@@ -125,13 +126,16 @@ export interface ContributorCommands {
   /** `stored`: the opening is durable. Repeated, it gets the same answer. */
   open(message: Open, reply: Reply<null>): void;
   answer(message: Answer, reply: Reply<Answered>): void;
+  /** At most 48 KiB of inline bytes together. Each is answered as if it had come alone. */
+  many(message: Many, reply: Reply<readonly Ack<unknown>[]>): void;
   giveBack(message: GiveBack, reply: Reply<null>): void;
   /** In place of those of `hello`; what it holds and does not want any more is voided. */
   prefer(message: Preferences, reply: Reply<null>): void;
 }
 
 export interface ContributorFacts {
-  verdict(message: VerdictMessage): void;
+  /** Those that were reached together, in their order. */
+  verdicts(messages: readonly VerdictMessage[]): void;
   'work:available'(): void;
   /** More of a result is to be opened. */
   'open:wanted'(message: OpenRequest): void;

@@ -352,6 +352,13 @@ export const answer = Type.Object(
 );
 export type Answer = Static<typeof answer>;
 
+/** Commands that finish what was begun, in one message; its answer has theirs in the same order. */
+export const many = Type.Array(Type.Tuple([Type.Union([Type.Literal('handIn'), Type.Literal('open'), Type.Literal('answer')]), Type.Unknown()]), {
+  minItems: 1,
+  maxItems: limits.commandsPerMessageMax,
+});
+export type Many = Static<typeof many>;
+
 export const giveBack = Type.Object(
   {
     /** Of leases and audits. */

@@ -68,7 +68,7 @@ describe('openings', () => {
     const { id, opened } = first(coordinator);
     coordinator.askToOpen(id, [0, 7, 15]);
     await until(() => opened.length === 6, 'the second opening');
-    coordinator.fact('verdict', verdictOn(job, 0));
+    coordinator.fact('verdicts', [verdictOn(job, 0)]);
     await until(() => last().tiles.accepted === 1, 'the verdict');
     coordinator.askToOpen(id, [3]);
     await until(() => coordinator.unopened.length === 1, 'the result back');

@@ -5,13 +5,14 @@ import { type Ack, type ContributorCommands, type ContributorFacts, namespaces, 
 import type { ErrorBody, ErrorCode, Hello } from '../../shared/schemas.ts';
 import { Refused } from './api.ts';
 import { Bell, type Clock, jitteredMs, unlessAborted } from './clock.ts';
+import { Gathering, isGathered } from './gathering.ts';
 
 /**
  * The engine's line to the coordinator. It comes back by itself, says hello each time before anything else is sent, and
  * repeats every command until it has been answered: delivery is at most once, so commands are idempotent.
  */
 
-export type Command = Exclude<keyof ContributorCommands, 'hello'>;
+export type Command = Exclude<keyof ContributorCommands, 'hello' | 'many'>;
 export type MessageOf<C extends keyof ContributorCommands> = Parameters<ContributorCommands[C]>[0];
 export type AnswerOf<C extends keyof ContributorCommands> = Parameters<ContributorCommands[C]>[1] extends Reply<infer T> ? T : never;
 
@@ -48,6 +49,7 @@ export class Connection {
   readonly #clock: Clock;
   readonly #closed = new AbortController();
   readonly #welcomed = new Bell();
+  readonly #gathering = new Gathering((command, message) => this.#send(command, message));
   /** A greeting that a disconnect or another connect overtook is void. */
   #greeting = 0;
   #greetingsFailed = 0;
@@ -108,12 +110,18 @@ export class Connection {
   }
 
   /** Null when no answer came: the connection broke, or the coordinator is stuck. */
-  async #emit<C extends keyof ContributorCommands>(command: C, message: MessageOf<C>): Promise<Ack<AnswerOf<C>> | null> {
-    // `emitWithAck` cannot follow a command that is a type parameter; `MessageOf` and `AnswerOf` say the same.
+  #emit<C extends keyof ContributorCommands>(command: C, message: MessageOf<C>): Promise<Ack<AnswerOf<C>> | null> {
+    // What is gathered is told by its name, which TypeScript cannot follow.
+    const answer = isGathered(command) ? this.#gathering.add([command, message as MessageOf<typeof command>]) : this.#send(command, message);
+    return answer as Promise<Ack<AnswerOf<C>> | null>;
+  }
+
+  async #send(command: string, message: unknown): Promise<Ack<unknown> | null> {
+    // `emitWithAck` cannot follow a command that is a parameter.
     const socket = this.#socket as unknown as Socket;
     const sentMs = this.#clock.now();
     try {
-      const ack = (await socket.timeout(this.#timing.ackMsMax).emitWithAck(command, message)) as Ack<AnswerOf<C>>;
+      const ack = (await socket.timeout(this.#timing.ackMsMax).emitWithAck(command, message)) as Ack<unknown>;
       this.#events.answered(this.#clock.now() - sentMs);
       return ack;
     } catch {
@@ -132,7 +140,7 @@ export class Connection {
       // A coordinator that goes down closes the transport; this one is meant for us.
       if (cause === 'io server disconnect') replaced();
     });
-    this.#socket.on('verdict', facts.verdict);
+    this.#socket.on('verdicts', facts.verdicts);
     this.#socket.on('work:available', facts['work:available']);
     this.#socket.on('open:wanted', facts['open:wanted']);
     this.#socket.on('leases:void', facts['leases:void']);

@@ -60,7 +60,7 @@ describe('the ordinary way', () => {
     engine.start();
     await until(() => last()?.tiles.handedIn === 3, 'three tiles');
     const judge = (tile: number, verdict: VerdictMessage['verdict'], voidedMicroCredits = '0'): void =>
-      coordinator.fact('verdict', verdictOn(job, tile, { verdict, voidedMicroCredits, reason: `the ${verdict} reason` }));
+      coordinator.fact('verdicts', [verdictOn(job, tile, { verdict, voidedMicroCredits, reason: `the ${verdict} reason` })]);
     judge(0, 'accepted');
     judge(1, 'discarded');
     judge(2, 'refuted', '20');

@@ -333,7 +333,7 @@ export class Engine {
       refused: (error: Refused) => this.#fail(error),
       replaced: () => void this.#end(stoppedBecause('Sharing goes on in another window of this browser.', false)),
       facts: {
-        verdict: (message: VerdictMessage) => this.#verdict(message),
+        verdicts: (messages: readonly VerdictMessage[]) => messages.forEach((message) => void this.#verdict(message)),
         'work:available': () => this.#loop.requests.available(),
         'open:wanted': (request: OpenRequest) => this.#openings.wanted([request]),
         'leases:void': ({ tokens, reason }: { tokens: readonly string[]; reason: string }) => this.#loop.drop(tokens, reason),

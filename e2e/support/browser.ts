@@ -49,7 +49,7 @@ export class Visitor {
     this.context = context;
     this.page = page;
     const keep = (message: ConsoleMessage): void => {
-      if (message.type() === 'error') this.problems.push(message.text());
+      if (message.type() === 'error') this.problems.push(`${message.text()} ${message.location().url}`.trimEnd());
     };
     context.on('console', keep);
     context.on('weberror', (error) => this.problems.push(error.error().message));

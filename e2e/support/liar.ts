@@ -38,7 +38,7 @@ export class Liar {
     this.#coordinator = coordinator;
     this.#socket = socket;
     this.#contributor = contributor;
-    socket.on('verdict', (verdict: Verdict) => this.verdicts.push(verdict));
+    socket.on('verdicts', (verdicts: Verdict[]) => this.verdicts.push(...verdicts));
   }
 
   static async join(coordinator: TestCoordinator, kinds: readonly string[]): Promise<Liar> {

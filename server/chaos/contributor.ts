@@ -81,7 +81,7 @@ export class ChaosContributor {
     socket.once('disconnect', again);
     socket.once('connect_error', again);
     socket.on('open:wanted', (request: OpenRequest) => void this.#open(request));
-    socket.on('verdict', () => undefined);
+    socket.on('verdicts', () => undefined);
   }
 
   async #hello(socket: Socket): Promise<boolean> {

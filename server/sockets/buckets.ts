@@ -14,15 +14,15 @@ export class Buckets {
     this.#most = most;
   }
 
-  /** False when it is empty. */
-  take(key: string, nowMs: number): boolean {
+  /** False when there are not so many in it. */
+  take(key: string, nowMs: number, count = 1): boolean {
     const bucket = this.#buckets.get(key) ?? { tokens: this.#most, atMs: nowMs };
     bucket.tokens = Math.min(this.#most, bucket.tokens + (Math.max(0, nowMs - bucket.atMs) / SECOND_MS) * this.#perSecond);
     bucket.atMs = nowMs;
     this.#buckets.set(key, bucket);
     if (this.#buckets.size > KEYS_MAX) this.#buckets.delete(this.#buckets.keys().next().value ?? key);
-    if (bucket.tokens < 1) return false;
-    bucket.tokens--;
+    if (bucket.tokens < count) return false;
+    bucket.tokens -= count;
     return true;
   }
 

@@ -6,6 +6,7 @@ import type { Static, TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
 import { limits, SECOND_MS } from '../../shared/limits.ts';
 import type { Ack } from '../../shared/protocol.ts';
+import * as schemas from '../../shared/schemas.ts';
 import { atCap, hit, hitStated } from '../caps.ts';
 import { PoolBusy } from '../checks/pool.ts';
 import { CommitFailed } from '../coordinator.ts';
@@ -93,38 +94,65 @@ function validatorOf(schema: TSchema): Validator {
 
 type Log = { error(fields: object, message: string): void };
 
+type Task = (message: unknown) => Promise<unknown>;
+
 /** Registers commands on a socket: validated once, answered always, never thrown out of. */
 export function commandsOf(socket: Socket, log: Log) {
   const guard = guardOf(socket);
-  return function on<S extends TSchema, T>(name: string, schema: S, handle: (message: Static<S>) => Promise<T>): void {
-    const validator = validatorOf(schema);
+  const tasks = new Map<string, Task>();
+  const timed = async (name: string, task: () => Promise<unknown>): Promise<Ack<unknown>> => {
+    const beganMs = performance.now();
+    const ack = await task().then(
+      (data): Ack<unknown> => ({ data }),
+      (error: unknown) => bodyOf(error, { command: name, contributor: socket.data.contributor }, log),
+    );
+    guard.answered(name, 'data' in ack ? 'ok' : ack.error.code, performance.now() - beganMs);
+    return ack;
+  };
+  const listen = (name: string, commandsIn: (message: unknown) => number, task: Task): void => {
     socket.on(name, async (message: unknown, reply: unknown) => {
-      const beganMs = performance.now();
       const done = guard.load.begin();
-      let ack: Ack<T>;
-      try {
-        if (!guard.messages.take(socket.id, beganMs)) {
-          const limit = `At most ${limits.socketMessagesPerSecondMax} messages a second.`;
-          throw atCap('socketMessagesPerSecondMax', new Refusal('too_many', limit, undefined, undefined, BUSY_RETRY_MS));
-        }
-        if (!validator.Check(message)) throw malformed(validator, message, name);
-        guard.begin(socket, name);
-        ack = { data: await handle(message as Static<S>) };
-      } catch (error) {
-        ack = bodyOf(error, { command: name, contributor: socket.data.contributor }, log);
-      }
+      const ack = await timed(name, async () => {
+        if (!guard.messages.take(socket.id, performance.now(), commandsIn(message))) throw tooMany();
+        return task(message);
+      });
       if (typeof reply === 'function') reply(ack);
-      guard.answered(name, 'data' in ack ? 'ok' : ack.error.code, performance.now() - beganMs);
       done();
     });
   };
+  return {
+    on<S extends TSchema, T>(name: string, schema: S, handle: (message: Static<S>) => Promise<T>): void {
+      const validator = validatorOf(schema);
+      const task: Task = async (message) => {
+        if (!validator.Check(message)) throw malformed(validator, message, name);
+        guard.begin(socket, name);
+        return handle(message as Static<S>);
+      };
+      tasks.set(name, task);
+      listen(name, () => 1, task);
+    },
+    /** A message of several commands, each answered in its place. What they store is stored together. */
+    onMany(name: string): void {
+      const validator = validatorOf(schemas.many);
+      const commandsIn = (message: unknown): number => (Array.isArray(message) ? Math.max(1, Math.min(message.length, limits.commandsPerMessageMax)) : 1);
+      listen(name, commandsIn, async (message) => {
+        if (!validator.Check(message)) throw malformed(validator, message, name);
+        return Promise.all((message as schemas.Many).map(([command, each]) => timed(command, () => tasks.get(command)!(each))));
+      });
+    },
+  };
 }
+
+const tooMany = (): Refusal => {
+  const limit = `At most ${limits.socketMessagesPerSecondMax} commands a second.`;
+  return atCap('socketMessagesPerSecondMax', new Refusal('too_many', limit, undefined, undefined, BUSY_RETRY_MS));
+};
 
 function malformed(validator: Validator, message: unknown, name: string): Refusal {
   const first = validator.Errors(message)[0];
   if (first) hitStated(first, name);
   const field = first?.instancePath.slice(1).replaceAll('/', '.');
-  return new Refusal('bad_input', `${name}: ${field || 'message'} ${first?.message ?? 'is wrong'}`, field);
+  return new Refusal('bad_input', `${name}: ${field || 'message'} ${first?.message ?? 'is wrong'}`, field || undefined);
 }
 
 /** What nobody expected is logged; what passes by itself was, where it happened. */

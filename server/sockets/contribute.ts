@@ -4,16 +4,17 @@ import { openingBytesMax, saltOf } from '../../shared/commitment.ts';
 import { decodeResult, encodeAuditElements, FormatError, fromHex, type LeaseBody } from '../../shared/formats.ts';
 import { limits } from '../../shared/limits.ts';
 import type { ConsentId, ContributorId, ResultId, SiteId } from '../../shared/model.ts';
-import { type Answered, type HandedIn, type JobBrief, namespaces, type VerdictMessage, type Welcome, type Work } from '../../shared/protocol.ts';
+import { type Answered, type HandedIn, type JobBrief, namespaces, type Welcome, type Work } from '../../shared/protocol.ts';
 import * as schemas from '../../shared/schemas.ts';
 import { type Bus, silentBus } from '../bus.ts';
 import { atCap, hit } from '../caps.ts';
 import type { Coordinator } from '../coordinator.ts';
 import type { ActiveAudit, ActiveLease, Event } from '../core/state.ts';
 import { newResultId } from '../ids.ts';
-import { admit, balancesOf, type ContributeDeps, type Session } from './admit.ts';
+import { admit, type ContributeDeps, type Session } from './admit.ts';
 import { commandsOf, Refusal, unreadyOf } from './connect.ts';
 import { Elsewhere, type Gone, type Hearers } from './elsewhere.ts';
+import { Verdicts } from './verdicts.ts';
 
 /** The edge for contributors' engines. One connection a contributor, and one a browser, whatever sites it is on: a newer one replaces the older. */
 export function serveContributors(
@@ -23,8 +24,18 @@ export function serveContributors(
 ): { endConsent(consent: ConsentId): void; endSite(site: SiteId, reason: string): void } {
   const sessions = new Map<ContributorId, Session>();
   const elsewhere = new Elsewhere(bus, hearersOf(deps, sessions));
+  const tell: Tell = (contributor, ...fact) => {
+    const session = sessions.get(contributor);
+    const [name, ...said] = fact;
+    if (session) session.socket.emit(name, ...said);
+    else if (deps.coordinator.isShared) elsewhere.tell(contributor, ...fact);
+  };
+  const verdicts = new Verdicts({ ...deps, tell: (contributor, messages) => tell(contributor, 'verdicts', messages) });
   deps.coordinator.onEvents((events) => {
-    for (const event of events) announce(deps, sessions, elsewhere, event);
+    for (const event of events) {
+      if (event.type !== 'verdict') announce(sessions, tell, event);
+      else if (sessions.has(event.contributor) || deps.coordinator.isShared) verdicts.add(event);
+    }
   });
 
   io.of(namespaces.contribute).on('connection', (socket) => {
@@ -36,7 +47,7 @@ export function serveContributors(
       if (session.site !== null && deps.isSuspended(session.site)) throw new Refusal('forbidden', 'This site is suspended.', 'consent');
       return session;
     };
-    const on = commandsOf(socket, deps.log);
+    const { on, onMany } = commandsOf(socket, deps.log);
     on('hello', schemas.hello, async (message): Promise<Welcome> => {
       if (session) throw new Refusal('conflict', 'This connection has said hello already.');
       const admitted = await admit(deps, socket, message);
@@ -70,6 +81,7 @@ export function serveContributors(
       refuse(await deps.coordinator.dispatch({ type: 'prefer', contributor: current().contributor, preferences }));
       return null;
     });
+    onMany('many');
     socket.on('disconnect', () => {
       if (!session || sessions.get(session.contributor) !== session) return;
       sessions.delete(session.contributor);
@@ -276,28 +288,11 @@ async function bytesOf({ blobs }: ContributeDeps, { inline, hash }: Pick<schemas
   return bytes;
 }
 
-/** Facts for one contributor each, wherever it is. */
-function announce(deps: ContributeDeps, sessions: ReadonlyMap<ContributorId, Session>, elsewhere: Elsewhere, event: Event): void {
-  const tell = (contributor: ContributorId, ...fact: Parameters<Elsewhere['tell']> extends [unknown, ...infer Fact] ? Fact : never): void => {
-    const session = sessions.get(contributor);
-    const [name, ...said] = fact;
-    if (session) session.socket.emit(name, ...said);
-    else if (deps.coordinator.isShared) elsewhere.tell(contributor, ...fact);
-  };
+/** Tells one contributor a fact, wherever it is. */
+type Tell = (contributor: ContributorId, ...fact: Parameters<Elsewhere['tell']> extends [unknown, ...infer Fact] ? Fact : never) => void;
+
+function announce(sessions: ReadonlyMap<ContributorId, Session>, tell: Tell, event: Event): void {
   if (event.type === 'leasesVoided') tell(event.contributor, 'leases:void', { tokens: event.tokens, reason: event.reason });
   if (event.type === 'workAvailable') for (const id of event.contributors) sessions.get(id)?.socket.emit('work:available');
   if (event.type === 'openWanted') tell(event.contributor, 'open:wanted', { result: event.result, elements: event.open });
-  if (event.type !== 'verdict' || (!sessions.has(event.contributor) && !deps.coordinator.isShared)) return;
-  void verdictMessage(deps, event).then(
-    (message) => tell(event.contributor, 'verdict', message),
-    (error: unknown) => deps.log.error({ error: String(error), contributor: event.contributor }, 'a verdict could not be told'),
-  );
-}
-
-async function verdictMessage(
-  { store }: ContributeDeps,
-  { contributor, job, at, parts, state: verdict, reason, microCredits, voided, owner }: Extract<Event, { type: 'verdict' }>,
-): Promise<VerdictMessage> {
-  const balances = await balancesOf(store, contributor, owner);
-  return { job, at, parts, verdict, reason, microCredits: microCredits.toString(), voidedMicroCredits: voided.toString(), ...balances };
 }

@@ -59,7 +59,7 @@ export function serveViewers(
     if (hash) sessions.set(socket, nameOf(hash));
     const ending = setTimeout(() => close(socket), deps.connectionMsMax ?? CONNECTION_MS_MAX).unref();
     socket.once('disconnect', () => clearTimeout(ending));
-    const on = commandsOf(socket, deps.log);
+    const { on } = commandsOf(socket, deps.log);
     on('watch', watchRequest, async ({ job }): Promise<{ job: JobView; accepted: AcceptedView[] }> => {
       if (socket.rooms.size > WATCHED_PER_SOCKET_MAX) throw new Refusal('too_many', `At most ${WATCHED_PER_SOCKET_MAX} jobs a connection.`, 'job');
       const owner = await deps.ownerOf(socket.handshake.headers.cookie);

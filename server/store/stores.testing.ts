@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -49,7 +50,6 @@ async function withSqlite<T>(run: (database: TestDatabase) => Promise<T>): Promi
 
 /** Databases of this worker that no test is using. They are emptied and used again: making one takes longer than most tests. */
 const idle: string[] = [];
-let made = 0;
 let port: Promise<number> | undefined;
 
 /** All rows gone, append-only ones too, and sequences back at their start. */
@@ -78,7 +78,7 @@ export async function withPostgres<T>(run: (url: string) => Promise<T>): Promise
   if (!Number.isInteger(server)) throw new Error('PostgreSQL did not start');
   let url = idle.pop();
   if (url === undefined) {
-    const name = `test_${process.pid}_${made++}`;
+    const name = `test_${randomUUID().replaceAll('-', '')}`;
     await query(postgresUrl(server, 'postgres'), `create database ${name}`);
     url = postgresUrl(server, name);
   }
