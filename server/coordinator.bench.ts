@@ -1,178 +1,175 @@
-import { spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { io, type Socket } from 'socket.io-client';
-import parser from 'socket.io-msgpack-parser';
-import { commitParts, saltOf } from '../shared/commitment.ts';
-import { encodeResult, toHex } from '../shared/formats.ts';
-import { limits } from '../shared/limits.ts';
-import type { BlobHash } from '../shared/model.ts';
-import { type Ack, type HandedIn, type Lease, namespaces, PROTOCOL_VERSION, type Welcome, type Work } from '../shared/protocol.ts';
-import type { HandIn, Open } from '../shared/schemas.ts';
-import { ELEMENTS, WORDS } from './bench/shape.ts';
+import { Contributor, type Done, delay, type Identity, Swarm, Worker } from './bench/load.ts';
+import { postgresUrl, startPostgres } from './store/postgres.testing.ts';
+import { query } from './store/stores.testing.ts';
 
-const SOCKETS = 256;
-const IN_FLIGHT_PER_SOCKET = 4;
+const SOCKETS = 1000;
+/** Messages on their way at full load, and tiles in each. */
+const LANES = 16;
+const TILES = 32;
 const ROUNDS = 5;
 const ROUND_MS = 4000;
-const WARM_UP_MS = 2000;
+/** Until everybody's speed is known, and gets it whole messages. */
+const WARM_UP_MS = 8000;
+const PACED_MS = 8000;
+const MANY = 10_000;
+const SETTLE_MS = 3000;
 
-interface Identity {
-  readonly id: string;
-  readonly secret: string;
-  readonly consent: string;
+interface Ready {
+  readonly port: number;
+  readonly identities: Identity[];
+}
+interface Books {
+  readonly sum: string;
+  readonly wrongAccounts: number;
+  readonly transfers: number;
+}
+
+/** A process that says one line when it is ready, and one when it ends. */
+class Side {
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(script: string, ...args: readonly string[]) {
+    this.#child = spawn(process.execPath, [join(import.meta.dirname, 'bench', script), ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#lines = createInterface(this.#child.stdout!)[Symbol.asyncIterator]();
+  }
+
+  async line<T>(): Promise<T> {
+    return JSON.parse(String((await this.#lines.next()).value)) as T;
+  }
+
+  /** Resident memory of the process, in MB. */
+  get megabytes(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
+    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+  }
+
+  async end<T>(): Promise<T> {
+    this.#child.kill('SIGTERM');
+    const last = await this.line<T>();
+    await once(this.#child, 'exit');
+    return last;
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
 }
 
 /**
- * Completions a second of the real coordinator: sockets from a second process, SQLite with `synchronous=FULL`. One completion
- * is one tile of its own: a 76-byte inline result, handed in with its hash and its root, and its opening, both acknowledged
- * after their commits; then its verdict, standing and pay, and a second later the pay vests. Left out: recomputing drawn elements
- * (answered at once), blobs, audits by others. It could be gamed by batching many tiles into one message or one row, by
- * acknowledging before the commit, or by drawing nothing; here every tile is its own two messages, and the books are proved at the end.
+ * Completions a second of the real coordinator: sockets from a second process (this one), SQLite with `synchronous=FULL` and PostgreSQL with `fsync`. One
+ * completion is one tile of its own: a 64-byte inline result, handed in with its hash and its root, and its opening, both acknowledged after
+ * their commits; its evidence, verdict, standing and pay, each of them committed and then told; and a second later its pay vests. At most 32 hand-ins or
+ * openings are in a message. Counted are tiles that their contributor was told are paid. Left out: recomputing drawn elements (answered at
+ * once), blobs, audits by others, TLS. It could be gamed by giving many tiles one hash, row or transfer, by acknowledging before the commit,
+ * by drawing nothing, or by counting what is only sent; here every tile has its own, and the books are proved at the end.
+ *
+ * Peer: graphile-worker with its local queue and batching on, behind the same sockets, on the same PostgreSQL, with the same bytes (`bench/peer.ts`).
  */
 export async function bench(): Promise<{ suite: string; figures: Record<string, number>; notes: string[] }> {
   const folder = await mkdtemp(join(tmpdir(), 'tessera-bench-'));
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'bench/process.ts'), folder, String(SOCKETS)], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const database = await startPostgres({ fsync: true, flags: ['-c', 'shared_buffers=256MB', '-c', 'max_wal_size=4GB'] });
+  const sides: Side[] = [];
+  const side = (...args: ConstructorParameters<typeof Side>): Side => {
+    sides.push(new Side(...args));
+    return sides.at(-1)!;
+  };
   try {
-    const ready = JSON.parse(String((await lines.next()).value)) as { port: number; identities: Identity[] };
-    const clients = await Promise.all(ready.identities.map((identity) => Client.open(ready.port, identity)));
-    for (const client of clients) client.start();
-    await delay(WARM_UP_MS);
-    const rates: number[] = [];
-    const latencies: number[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const client of clients) client.latencies.length = 0;
-      const started = performance.now();
-      await delay(ROUND_MS);
-      const done = clients.flatMap((client) => client.latencies);
-      rates.push((done.length * 1000) / (performance.now() - started));
-      latencies.push(...done);
-    }
-    for (const client of clients) client.stop();
-    child.kill('SIGTERM');
-    const books = JSON.parse(String((await lines.next()).value)) as { sum: string; wrongAccounts: number; transfers: number };
-    await once(child, 'exit');
-    return report(rates, latencies, books);
+    for (const name of ['ours', 'peer']) await query(postgresUrl(database.port, 'postgres'), `create database ${name}`);
+    const rates = await compare(folder, database.port, side);
+    const many = await crowd(join(folder, 'many'), side);
+    return {
+      suite: 'coordinator',
+      figures: { ...rates, ...many },
+      notes: [
+        `${SOCKETS} sockets from a second process; at full load ${LANES} messages of up to ${TILES} hand-ins or openings are always on their way, from one socket after the other. ${ROUNDS} rounds of ${ROUND_MS / 1000} s, in turns: SQLite, PostgreSQL, the peer; median, least and most.`,
+        'One completion: a 64-byte inline result and its opening, acknowledged after their commits (synchronous=FULL; fsync=on), verdict, standing and pay, told to its contributor. Vesting runs beside it.',
+        'ack_*: from sending a message of hand-ins to its answer. Without `full`: at half the measured load.',
+        'The peer, graphile-worker 0.18, stores the bytes and completes its job; it leases nothing by speed, checks nothing and pays nobody.',
+        `idle_10k_mb: resident memory of the coordinator with ${MANY} contributors that have come back and wait. reconnect_10k_s: from the start of the process after kill -9 until all of them have been welcomed, each coming back with full jitter as the engine does.`,
+      ],
+    };
   } finally {
-    child.kill('SIGKILL');
+    for (const each of sides) each.kill();
+    await database.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function report(rates: number[], latencies: number[], books: { sum: string; wrongAccounts: number; transfers: number }) {
-  rates.sort((a, b) => a - b);
-  latencies.sort((a, b) => a - b);
-  const quantile = (share: number): number => Number((latencies[Math.floor(share * (latencies.length - 1))] ?? 0).toFixed(2));
+type Start = (...args: ConstructorParameters<typeof Side>) => Side;
+
+async function compare(folder: string, port: number, start: Start): Promise<Record<string, number>> {
+  const ours = { sqlite: start('process.ts', folder, String(SOCKETS)), pg: start('process.ts', folder, String(SOCKETS), postgresUrl(port, 'ours')) };
+  const peer = start('peer.ts', postgresUrl(port, 'peer'));
+  const swarmOf = async (side: Side): Promise<Swarm> => {
+    const ready = await side.line<Ready>();
+    return Swarm.open(SOCKETS, (index) => Contributor.open(ready.port, ready.identities[index]!));
+  };
+  const { port: peerPort } = await peer.line<Ready>();
+  const swarms = { sqlite: await swarmOf(ours.sqlite), pg: await swarmOf(ours.pg), peer: await Swarm.open(SOCKETS, () => Worker.open(peerPort)) };
+  for (const swarm of Object.values(swarms)) await swarm.full(LANES, TILES, WARM_UP_MS);
+
+  const names = ['sqlite', 'pg', 'peer'] as const;
+  const done: Record<(typeof names)[number], Done[]> = { sqlite: [], pg: [], peer: [] };
+  for (let round = 0; round < ROUNDS; round++) for (const name of names) done[name].push(await swarms[name].full(LANES, TILES, ROUND_MS));
+  const rate = (name: (typeof names)[number], share = 0.5): number =>
+    quantile(
+      done[name].map(({ perSecond }) => perSecond),
+      share,
+    );
+  const latencies = (rounds: readonly Done[]): number[] => rounds.flatMap((each) => each.latencies);
+  const paced = { sqlite: await swarms.sqlite.paced(rate('sqlite') / 2, TILES, PACED_MS), pg: await swarms.pg.paced(rate('pg') / 2, TILES, PACED_MS) };
+  for (const swarm of Object.values(swarms)) swarm.close();
+  const books = [await ours.sqlite.end<Books>(), await ours.pg.end<Books>()];
+  await peer.end();
   return {
-    suite: 'coordinator',
-    figures: {
-      completions_per_s_sqlite: Math.round(rates[Math.floor(rates.length / 2)] ?? 0),
-      completions_per_s_sqlite_min: Math.round(rates[0] ?? 0),
-      completions_per_s_sqlite_max: Math.round(rates.at(-1) ?? 0),
-      ack_p50_full_ms: quantile(0.5),
-      ack_p99_full_ms: quantile(0.99),
-      ledger_imbalance: Number(books.sum) + books.wrongAccounts,
-      transfers: books.transfers,
-    },
-    notes: [
-      `${SOCKETS} sockets from a second process, ${IN_FLIGHT_PER_SOCKET} hand-ins in flight each, ${ROUNDS} rounds of ${ROUND_MS / 1000} s; median, min and max of the rounds.`,
-      'One completion: a 76-byte inline result and its opening, each in its own message and acknowledged after the commit (synchronous=FULL), verdict, standing, pay, and its vesting.',
-      'The latency is that of the hand-in. Left out: recomputing drawn elements, blobs, audits by others. No peer yet: graphile-worker comes with PostgreSQL.',
-    ],
+    ...Object.fromEntries(
+      names.flatMap((name) => [
+        [`completions_per_s_${name}`, Math.round(rate(name))],
+        [`completions_per_s_${name}_min`, Math.round(rate(name, 0))],
+        [`completions_per_s_${name}_max`, Math.round(rate(name, 1))],
+      ]),
+    ),
+    ratio_best_peer: round(rate('pg') / rate('peer'), 3),
+    ack_p99_ms: round(quantile(latencies([paced.sqlite]), 0.99)),
+    ack_p99_pg_ms: round(quantile(latencies([paced.pg]), 0.99)),
+    ack_p50_full_ms: round(quantile(latencies(done.sqlite), 0.5)),
+    ack_p99_full_ms: round(quantile(latencies(done.sqlite), 0.99)),
+    ack_p99_full_pg_ms: round(quantile(latencies(done.pg), 0.99)),
+    ledger_imbalance: books.reduce((sum, { sum: imbalance, wrongAccounts }) => sum + Math.abs(Number(imbalance)) + wrongAccounts, 0),
+    transfers: books.reduce((sum, { transfers }) => sum + transfers, 0),
   };
 }
 
-/** The msgpack parser sends a Buffer as binary, and any other view with its whole memory. */
-const inlineOf = (bytes: Uint8Array) => ({ hash: createHash('sha256').update(bytes).digest('hex') as BlobHash, inline: Buffer.from(bytes) });
-
-const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** A contributor that computes nothing: leases, makes up bytes, hands in, measures. */
-class Client {
-  readonly latencies: number[] = [];
-  readonly #socket: Socket;
-  readonly #leases: Lease[] = [];
-  #running = false;
-
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-  }
-
-  static async open(port: number, identity: Identity): Promise<Client> {
-    const socket = io(`http://127.0.0.1:${port}${namespaces.contribute}`, { transports: ['websocket'], parser, reconnection: false, forceNew: true });
-    const client = new Client(socket);
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.once('connect_error', reject);
-    });
-    const device = { vendor: 'bench', architecture: '', backend: 'none', description: '', software: true };
-    await client.#ask<Welcome>('hello', {
-      protocol: PROTOCOL_VERSION,
-      contributor: identity.id,
-      secret: identity.secret,
-      consent: identity.consent,
-      device,
-      downloadBytesMax: limits.downloadBytesDefault,
-    });
-    return client;
-  }
-
-  async #ask<T>(command: string, message: object): Promise<T> {
-    const ack = (await this.#socket.emitWithAck(command, message)) as Ack<T>;
-    if ('error' in ack) throw new Error(`${command}: ${ack.error.message}`);
-    return ack.data;
-  }
-
-  start(): void {
-    this.#running = true;
-    for (let lane = 0; lane < IN_FLIGHT_PER_SOCKET; lane++) void this.#lane();
-  }
-
-  stop(): void {
-    this.#running = false;
-    this.#socket.disconnect();
-  }
-
-  async #lane(): Promise<void> {
-    while (this.#running) {
-      const lease = this.#leases.pop();
-      try {
-        if (lease) this.#take((await this.#complete(lease)).work);
-        else {
-          this.#take(await this.#ask<Work>('work', { leasesMax: 2 * IN_FLIGHT_PER_SOCKET }));
-          if (this.#leases.length === 0) await delay(10);
-        }
-      } catch (error) {
-        if (this.#running) throw error;
-      }
-    }
-  }
-
-  #take({ leases }: Work): void {
-    this.#leases.push(...leases);
-  }
-
-  async #complete({ token, parts }: Lease): Promise<HandedIn> {
-    const made = [{ part: 0, bytes: randomBytes(ELEMENTS * WORDS * 4) }];
-    const { root, open } = commitParts(saltOf(token), { parts, elements: ELEMENTS, words: WORDS }, made);
-    const message = {
-      token,
-      parts,
-      root: toHex(root) as BlobHash,
-      ...inlineOf(encodeResult(made, ELEMENTS, WORDS)),
-      computeMs: 1,
-      leasesMax: 2,
-    } satisfies HandIn;
-    const started = performance.now();
-    const answer = await this.#ask<HandedIn>('handIn', message);
-    const latency = performance.now() - started;
-    if (answer.open.length > 0) await this.#ask('open', { result: answer.result, ...inlineOf(open(answer.open)) } satisfies Open);
-    this.latencies.push(latency);
-    return answer;
-  }
+/** Contributors that wait, and come back. */
+async function crowd(folder: string, start: Start): Promise<Record<string, number>> {
+  const side = start('process.ts', folder, String(MANY));
+  const ready = await side.line<Ready>();
+  const swarm = await Swarm.open(MANY, (index) => Contributor.open(ready.port, ready.identities[index]!));
+  side.kill();
+  swarm.close();
+  const beganMs = performance.now();
+  const again = start('process.ts', folder, '0', '', String(ready.port));
+  const back = await Promise.all(ready.identities.map((identity) => Contributor.comeBack(ready.port, identity)));
+  const seconds = (performance.now() - beganMs) / 1000;
+  await delay(SETTLE_MS);
+  const idle = again.megabytes;
+  for (const contributor of back) contributor.close();
+  await again.line<Ready>();
+  again.kill();
+  return { idle_10k_mb: round(idle), reconnect_10k_s: round(seconds, 2) };
 }
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
+}
+
+const round = (value: number, digits = 1): number => Number(value.toFixed(digits));

@@ -315,9 +315,9 @@ export class Coordinator {
   }
 
   async #flush(): Promise<void> {
-    // One turn of the event loop gathers everything that arrived together.
-    await new Promise((resolve) => setImmediate(resolve));
     while (this.#batch.length > 0) {
+      // One turn of the event loop gathers everything that arrived together, and what arrived during the last commit.
+      await new Promise((resolve) => setImmediate(resolve));
       const group = this.#batch.splice(0, GROUP_COMMANDS_MAX);
       const writes = group.flatMap(({ events }) => events.flatMap((event) => (event.type === 'write' ? [event.write] : [])));
       const beganMs = performance.now();
@@ -372,7 +372,10 @@ export class Coordinator {
   }
 
   #step(command: Command): Event[] {
-    return step(this.#state, command, this.#deps.clock(), this.#deps.random);
+    const events = step(this.#state, command, this.#deps.clock(), this.#deps.random);
+    // What is looked at need not be durable for that: a verdict is stored behind it, or together with it.
+    for (const event of events) if (event.type === 'checkRequested') void this.#check(event.request);
+    return events;
   }
 
   /** Whoever is known in the store is known in memory from here on, whether it comes back or not. */
@@ -387,10 +390,7 @@ export class Coordinator {
 
   /** Lets everybody know what has happened, and is durable. */
   announce(events: readonly Event[]): void {
-    for (const event of events) {
-      if (event.type === 'checkRequested') void this.#check(event.request);
-      if (event.type === 'measureRequested') this.#measuring.ask(event.result);
-    }
+    for (const event of events) if (event.type === 'measureRequested') this.#measuring.ask(event.result);
     for (const listener of this.#listeners) listener(events);
   }
 

@@ -44,6 +44,7 @@ import { Operating } from './operating.ts';
 import { ask, isLocalName } from './outbound.ts';
 import { Prices, readCalibrations } from './prices.ts';
 import { readProof } from './proof.ts';
+import { pooledRandom } from './random.ts';
 import { Retention } from './retention.ts';
 import { loadScreening } from './screening.ts';
 import { Sharing } from './sharing.ts';
@@ -163,6 +164,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
   });
   const log = app.log;
   logError = (fields, message) => log.error(fields, message);
+  const random = pooledRandom();
   const coordinator = await Coordinator.open({
     store,
     blobs,
@@ -172,7 +174,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
     vestingMsMax: config.vestingMsMax,
     holdbackMs: config.payouts?.holdbackMs ?? 0,
     clock,
-    random: randomBytes,
+    random,
     log,
     committed: metrics.committed,
     ...(config.databaseUrl === null ? {} : { beginLife: () => Sharing.begin(store) }),
@@ -216,7 +218,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
     trustProxy: config.trustProxy,
     headers: bareHeaders(config),
   });
-  ({ endConsent, endSite } = serveContributors(io, { store, blobs, coordinator, config, networkKey, isSuspended, clock, randomBytes, log }, bus));
+  ({ endConsent, endSite } = serveContributors(io, { store, blobs, coordinator, config, networkKey, isSuspended, clock, randomBytes: random, log }, bus));
   const ownerOf = (cookies: string | undefined) => app.sessions.ownerOfCookies(app.parseCookie(cookies ?? ''));
   const sessionOf = (cookies: string | undefined) => app.sessions.hashOfCookies(app.parseCookie(cookies ?? ''));
   ({ sessionEnded: socketSessionEnded } = serveViewers(io, { jobs, watching, ownerOf, sessionOf, log }));

@@ -19,9 +19,11 @@ export class KeyedStream {
   constructor(key: Uint8Array) {
     if (key.byteLength !== DIGEST_BYTES) throw new RangeError(`a digest has ${DIGEST_BYTES} bytes, got ${key.byteLength}`);
     const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
-    const words = Array.from({ length: DIGEST_BYTES / 4 }, (_, index) => view.getUint32(index * 4, true));
+    const words: number[] = [];
+    for (let at = 0; at < DIGEST_BYTES; at += 4) words.push(view.getUint32(at, true));
     // Four different starts under one permutation: never all zero, which would stay zero for ever.
-    this.#state = Uint32Array.from([1, 2, 3, 4], (start) => seedOf(start, ...words));
+    this.#state = new Uint32Array(4);
+    for (let word = 0; word < 4; word++) this.#state[word] = seedOf(word + 1, ...words);
   }
 
   u32(): number {

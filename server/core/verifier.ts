@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac, hash as digest } from 'node:crypto';
 import { domainBytes, encodeLeaseBody, fromHex, hashDomains, type LeaseBody } from '../../shared/formats.ts';
 import { limits } from '../../shared/limits.ts';
 import { type Auditor, type BlobHash, countParts, type Evidence, type TileRef } from '../../shared/model.ts';
@@ -36,9 +36,7 @@ const FALSE_REFUTATION = 1e-9;
 
 /** Commit: fixes what was handed in under this lease before anybody knows what will be looked at. */
 export function commitmentOf(lease: LeaseBody, hash: BlobHash, root: Uint8Array): Uint8Array {
-  return createHash('sha256')
-    .update(domainBytes(hashDomains.commitment, encodeLeaseBody(lease), fromHex(hash), root))
-    .digest();
+  return digest('sha256', domainBytes(hashDomains.commitment, encodeLeaseBody(lease), fromHex(hash), root), 'buffer');
 }
 
 /** Everything random about checking a result, from the secret, its commitment and its nonce. `purpose` separates independent draws. */

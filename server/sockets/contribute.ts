@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import type { Server } from 'socket.io';
 import { openingBytesMax, saltOf } from '../../shared/commitment.ts';
 import { decodeResult, encodeAuditElements, FormatError, fromHex, type LeaseBody } from '../../shared/formats.ts';
@@ -151,9 +151,9 @@ function readLease(coordinator: Coordinator, token: string): LeaseBody {
 async function takeResult(deps: ContributeDeps, elsewhere: Elsewhere, session: Session, message: schemas.HandIn): Promise<HandedIn> {
   const { coordinator } = deps;
   const { contributor } = session;
-  const { job, at } = leaseOf(coordinator, contributor, message.token);
-  const isHere = !coordinator.isShared || coordinator.hasTile(job, at.tile);
-  const stored = await (isHere ? storeResult(deps, contributor, message) : elsewhere.pass('handIn', contributor, message));
+  const lease = leaseOf(coordinator, contributor, message.token);
+  const isHere = !coordinator.isShared || coordinator.hasTile(lease.job, lease.at.tile);
+  const stored = await (isHere ? storeResult(deps, lease, message) : elsewhere.pass('handIn', contributor, message));
   if (!stored) throw new Refusal('busy', 'Nobody sees to this tile just now; try again.', 'token');
   return { stored: true, ...stored, work: await moreWork(deps, session, message.leasesMax) };
 }
@@ -166,11 +166,10 @@ function leaseOf(coordinator: Coordinator, contributor: ContributorId, token: st
 
 async function storeResult(
   deps: ContributeDeps,
-  contributor: ContributorId,
+  lease: LeaseBody,
   message: schemas.HandIn,
 ): Promise<{ readonly result: ResultId; readonly open: readonly number[] }> {
   const { coordinator } = deps;
-  const lease = leaseOf(coordinator, contributor, message.token);
   const job = coordinator.openJob(lease.job);
   if (!job) throw new Refusal('conflict', 'This job is not open any more.', 'token');
   const bytes = await bytesOf(deps, message, limits.resultBytesMax);
@@ -251,8 +250,8 @@ function hearersOf(deps: ContributeDeps, sessions: ReadonlyMap<ContributorId, Se
   const { coordinator } = deps;
   return {
     handIn({ contributor, message }) {
-      const { job, at } = readLease(coordinator, message.token);
-      return coordinator.hasTile(job, at.tile) ? coordinator.remember(contributor).then(() => storeResult(deps, contributor, message)) : undefined;
+      const lease = leaseOf(coordinator, contributor, message.token);
+      return coordinator.hasTile(lease.job, lease.at.tile) ? coordinator.remember(contributor).then(() => storeResult(deps, lease, message)) : undefined;
     },
     open: ({ contributor, message }) => (coordinator.pendingResult(message.result) ? storeOpening(deps, contributor, message) : undefined),
     answer: ({ contributor, message }) => (coordinator.hasAudit(message.token) ? storeAnswer(deps, contributor, message) : undefined),
@@ -267,6 +266,8 @@ function hearersOf(deps: ContributeDeps, sessions: ReadonlyMap<ContributorId, Se
     },
   };
 }
+
+const sha256 = (bytes: Uint8Array): string => digest('sha256', bytes);
 
 /** The bytes a message speaks of, hashed by us: inline, or put to /blobs before. */
 async function bytesOf({ blobs }: ContributeDeps, { inline, hash }: Pick<schemas.Open, 'inline' | 'hash'>, bytesMax: number): Promise<Uint8Array> {
@@ -284,7 +285,7 @@ async function bytesOf({ blobs }: ContributeDeps, { inline, hash }: Pick<schemas
       new Refusal('too_large', `inline has ${inline.byteLength} bytes.`, 'inline', `at most ${limits.inlineResultBytesMax} bytes`),
     );
   const bytes = new Uint8Array(inline);
-  if (createHash('sha256').update(bytes).digest('hex') !== hash) throw new Refusal('bad_input', 'The bytes do not have this hash.', 'hash');
+  if (sha256(bytes) !== hash) throw new Refusal('bad_input', 'The bytes do not have this hash.', 'hash');
   return bytes;
 }
 

@@ -42,7 +42,7 @@ export class Elsewhere {
 
   constructor(bus: Bus, hearers: Hearers) {
     this.#bus = bus;
-    for (const command of COMMANDS) bus.on(command, (passed) => answered(hearers[command](passed)));
+    for (const command of COMMANDS) bus.on(command, (passed) => answered(() => hearers[command](passed)));
     bus.on('giveBack', (passed: Passed<schemas.GiveBack>) => hearers.giveBack(passed));
     bus.on('unopened', (contributor: ContributorId) => hearers.unopened(contributor));
     bus.on('fact', (passed: Passed<Fact>) => hearers.fact(passed));
@@ -78,10 +78,10 @@ export class Elsewhere {
   }
 }
 
-async function answered(answer: Promise<unknown> | undefined): Promise<Answered | undefined> {
-  if (answer === undefined) return undefined;
+async function answered(hear: () => Promise<unknown> | undefined): Promise<Answered | undefined> {
   try {
-    return { data: await answer };
+    const answer = hear();
+    return answer && { data: await answer };
   } catch (error) {
     if (error instanceof Refusal) return { refusal: error.body.error };
     return { refusal: { code: 'busy', message: 'The coordinator could not do this now; try again.' } };

@@ -147,7 +147,7 @@ export async function insertResults(trx: Db, results: readonly StoredResult[]): 
 const updateResults = <Key extends keyof ResultsTable>() => bulkUpdate<Pick<ResultsTable, Key | 'id'>>('results');
 
 type VerdictColumns = 'state' | 'evidence_json' | 'error_bound' | 'decided_ms' | 'vesting_unit' | 'vesting_micro_credits' | 'vests_at_ms' | 'refund_to';
-const updateAccepted = updateResults<VerdictColumns | 'opening_inline'>();
+const updateAccepted = updateResults<VerdictColumns | 'opening_hash' | 'opening_inline'>();
 const updateDropped = updateResults<VerdictColumns | 'opening_inline' | 'inline'>();
 const updateOpenings = updateResults<'opening_hash' | 'opening_inline'>();
 const updateMeasured = updateResults<'passes_wanted'>();
@@ -189,7 +189,7 @@ function note(changes: Changes, change: ResultChange): void {
     changes.draws.push({ id, round: 'second', drawn: change.drawn, evidence_json: evidence, opening_hash: null, opening_inline: null });
   }
   // Only the bytes of accepted results are needed any more.
-  else if (change.state === 'accepted') changes.accepted.push(verdictRow(change));
+  else if (change.state === 'accepted') changes.accepted.push({ ...verdictRow(change), opening_hash: null });
   else changes.dropped.push({ ...verdictRow(change), inline: null });
 }
 
@@ -197,7 +197,10 @@ function note(changes: Changes, change: ResultChange): void {
 export async function changeResults(trx: Db, all: readonly ResultChange[]): Promise<void> {
   const turns: Changes[] = [];
   const turnOf = new Map<ResultId, number>();
+  const accepted = new Set(all.flatMap((change) => (change.kind === 'verdict' && change.state === 'accepted' ? [change.id] : [])));
   for (const change of all) {
+    // Nobody reads the opening of an accepted result.
+    if (change.kind === 'opening' && accepted.has(change.id)) continue;
     const turn = turnOf.get(change.id) ?? 0;
     turnOf.set(change.id, turn + 1);
     turns[turn] ??= { accepted: [], dropped: [], openings: [], measured: [], draws: [] };
