@@ -28,7 +28,7 @@ const proveStore = async (store: Store, rowsMax?: number) => (await prove(new Bo
 
 /** Books over rows that no database would take: what a broken or forged one would hold. */
 const proveRows = async (transfers: readonly PostedTransfer[], accounts: readonly StoredAccount[]): Promise<ProvedBooks> => {
-  const look = async ({ seq }: { seq: number }): Promise<LedgerLook> => ({ transfers: transfers.filter((each) => each.seq > seq), accounts, isLast: true });
+  const look = async ({ seq }: { seq: number }): Promise<LedgerLook> => ({ transfers: transfers.filter((each) => each.seq > seq), accounts, isLast: true, renamings: 0 });
   return (await prove(new Books(look))).proved;
 };
 
@@ -184,7 +184,7 @@ test('the running audit says once what is wrong, goes on after an error, and end
   let broken = false;
   const look = async (): Promise<LedgerLook> => {
     if (broken) throw new Error('the disk is gone');
-    return { transfers: [], accounts: [account(grant, { creditsPosted: 3n })], isLast: true };
+    return { transfers: [], accounts: [account(grant, { creditsPosted: 3n })], isLast: true, renamings: 0 };
   };
   const auditing = new AuditingBooks({ ledger: { look }, clock: () => now, log: { error: (fields, message) => said.push([fields, message]) } });
   expect(auditing.proved).toBeUndefined();

@@ -66,6 +66,7 @@ export class Books {
   readonly #pending = new Map<string, PostedTransfer>();
   readonly #transfers = new Map<LedgerUnit, number>();
   #seq = 0;
+  #renamings = 0;
   /** A walk over the accounts, from the first to the last. */
   #walk = { number: 0, at: null as LedgerPlace['account'], expected: 0, met: 0, units: new Map<LedgerUnit, Counts>(), wrong: [] as WrongAccount[] };
 
@@ -76,7 +77,11 @@ export class Books {
 
   /** Reads on. Answers with what came of it whenever all transfers are added and all accounts were looked at; undefined: there is more to read. */
   async step(): Promise<ProvedBooks | undefined> {
-    const { transfers, accounts, isLast } = await this.#look({ seq: this.#seq, account: this.#walk.at }, this.#rowsMax);
+    const { transfers, accounts, isLast, renamings } = await this.#look({ seq: this.#seq, account: this.#walk.at }, this.#rowsMax);
+    if (renamings !== this.#renamings) {
+      this.#renamings = renamings;
+      if (this.#seq > 0) return this.#startOver();
+    }
     for (const transfer of transfers) this.#add(transfer);
     if (accounts === null) return undefined;
     if (this.#walk.at === null) this.#begin();
@@ -125,6 +130,15 @@ export class Books {
     this.#pending.delete(begun.id);
     const differs = (['unit', 'debit', 'credit', 'microCredits'] as const).find((field) => begun[field] !== end[field]);
     return differs === undefined ? null : `transfer ${id} ends ${pending} with another ${differs}`;
+  }
+
+  /** Accounts have other names now: all transfers are read again, as they are by now. */
+  #startOver(): undefined {
+    this.#accounts.clear();
+    this.#pending.clear();
+    this.#transfers.clear();
+    this.#seq = 0;
+    this.#walk.at = null;
   }
 
   #begin(): void {

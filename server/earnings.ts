@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { earningsLeaf, earningsTree, rootFrom, type Sha256, siblingsOf } from '../shared/earnings.ts';
 import { fromBase64Url, fromHex, toBase64Url } from '../shared/formats.ts';
 import type { EarningsProof } from '../shared/money-schemas.ts';
-import type { Epoch, MoneyStore } from './store/money.ts';
+import type { Epoch, Leaf, MoneyStore, SealedLeaf } from './store/money.ts';
 
 /** Epochs: what all wallets had earned and spent at some moment, under one root that payouts carry. See `shared/earnings.ts`. */
 
@@ -12,8 +12,19 @@ const EPOCHS_KEPT = 50;
 
 const sha256: Sha256 = (bytes) => createHash('sha256').update(bytes).digest();
 
-const hashesOf = ({ number, leaves }: Pick<Epoch, 'number' | 'leaves'>): Uint8Array[] =>
-  leaves.map(([wallet, credits, debits, salt]) => earningsLeaf({ epoch: number, wallet, credits, debits, salt: fromBase64Url(salt) }, sha256));
+const isSealed = (leaf: Leaf | SealedLeaf): leaf is SealedLeaf => leaf.length === 1;
+
+function hashOf(epoch: number, leaf: Leaf | SealedLeaf): Uint8Array {
+  if (isSealed(leaf)) return fromBase64Url(leaf[0]);
+  const [wallet, credits, debits, salt] = leaf;
+  return earningsLeaf({ epoch, wallet, credits, debits, salt: fromBase64Url(salt) }, sha256);
+}
+
+const hashesOf = ({ number, leaves }: Pick<Epoch, 'number' | 'leaves'>): Uint8Array[] => leaves.map((leaf) => hashOf(number, leaf));
+
+/** The same leaves, with nothing left of this wallet's but the hash: the root stays, and with it what all others can prove. */
+export const withoutWallet = ({ number, leaves }: Pick<Epoch, 'number' | 'leaves'>, wallet: string): Epoch['leaves'] =>
+  leaves.map((leaf) => (!isSealed(leaf) && leaf[0] === wallet ? [toBase64Url(hashOf(number, leaf))] : leaf));
 
 /** Writes down what is earned now, unless nothing has changed since the newest epoch. Undefined while no wallet has earned anything. */
 export async function writeEpoch(store: MoneyStore, key: Uint8Array, atMs: number): Promise<Epoch | undefined> {
@@ -22,8 +33,8 @@ export async function writeEpoch(store: MoneyStore, key: Uint8Array, atMs: numbe
   const isSame =
     earned.length === newest?.leaves.length &&
     earned.every(({ wallet, credits, debits }, index) => {
-      const [before, in_, out] = newest.leaves[index]!;
-      return before === wallet && in_ === credits.toString() && out === debits.toString();
+      const leaf = newest.leaves[index]!;
+      return !isSealed(leaf) && leaf[0] === wallet && leaf[1] === credits.toString() && leaf[2] === debits.toString();
     });
   if (isSame) return newest;
   const number = (newest?.number ?? 0) + 1;
@@ -36,9 +47,9 @@ export async function writeEpoch(store: MoneyStore, key: Uint8Array, atMs: numbe
 
 /** A wallet's own leaf of an epoch; null where it had earned nothing by then. */
 export function proofOf(epoch: Epoch, wallet: string): EarningsProof | null {
-  const index = epoch.leaves.findIndex(([each]) => each === wallet);
+  const index = epoch.leaves.findIndex((each) => !isSealed(each) && each[0] === wallet);
   const leaf = epoch.leaves[index];
-  if (!leaf) return null;
+  if (!leaf || isSealed(leaf)) return null;
   const hashes = hashesOf(epoch);
   const siblings = siblingsOf(earningsTree(hashes, sha256), index);
   const root = toBase64Url(fromHex(rootFrom(hashes[index]!, index, siblings, sha256)));

@@ -34,4 +34,5 @@ export const newOperatorSessionId = (random: RandomBytes): string => `op_${suffi
 export const newWithdrawalId = (random: RandomBytes): string => `w_${suffix(random)}`;
 export const newApiKeyId = (random: RandomBytes): ApiKeyId => `tk_${suffix(random)}` as ApiKeyId;
 export const newDeviceOwner = (random: RandomBytes): OwnerId => `device:${suffix(random)}` as OwnerId;
+export const newGoneOwner = (random: RandomBytes): OwnerId => `gone:${suffix(random)}` as OwnerId;
 export const walletOwner = (address: string): OwnerId => `wallet:${address}` as OwnerId;

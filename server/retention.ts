@@ -1,5 +1,6 @@
 import { HOUR_MS, limits } from '../shared/limits.ts';
 import type { BlobHash, JobId } from '../shared/model.ts';
+import type { Forgotten } from './store/lifecycle.ts';
 import type { BlobStore, Store } from './store/store.ts';
 
 export interface RetentionDeps {
@@ -67,15 +68,18 @@ export class Retention {
   /** Deletes the bytes of a job that has ended, but for what others need or have begun to rely on. False when it is open, or they are gone. */
   async forget(id: JobId): Promise<boolean> {
     const { store, clock } = this.#deps;
-    const now = clock();
-    const forgotten = await store.lifecycle.forget(id, now);
-    const job = await store.jobs.get(id);
-    if (!forgotten || !job) return false;
-    // Its own last touches: inputs before it was made, results before it ended. Whatever is younger is somebody else's.
-    await this.#remove(forgotten.inputs, job.createdMs);
-    await this.#remove(forgotten.results, job.endedMs ?? now);
-    await this.#remove(forgotten.files, now);
+    const forgotten = await store.lifecycle.forget(id, clock());
+    if (!forgotten) return false;
+    await this.drop(forgotten);
     return true;
+  }
+
+  /** Deletes what lay in blobs of a job that the database has forgotten, but for what others need or have begun to rely on. */
+  async drop({ inputs, results, files, createdMs, endedMs }: Forgotten): Promise<void> {
+    // Its own last touches: inputs before it was made, results before it ended. Whatever is younger is somebody else's.
+    await this.#remove(inputs, createdMs);
+    await this.#remove(results, endedMs);
+    await this.#remove(files, this.#deps.clock());
   }
 
   async #sweep(): Promise<void> {

@@ -13,7 +13,10 @@ export type ApiKeyId = Brand<string, 'ApiKeyId'>;
 export type QuoteId = Brand<string, 'QuoteId'>;
 /** A private swarm. */
 export type GroupId = Brand<string, 'GroupId'>;
-/** Who owns balances: `device:<id>` (a browser without a wallet) or `wallet:<base58 address>`. */
+/**
+ * Who owns balances: `device:<id>` (a browser without a wallet) or `wallet:<base58 address>`. `gone:<id>`: whoever has had his data deleted; nobody can
+ * be that, and the id tells nothing.
+ */
 export type OwnerId = Brand<string, 'OwnerId'>;
 /** SHA-256 of the bytes, 64 lower-case hex digits. */
 export type BlobHash = Brand<string, 'BlobHash'>;

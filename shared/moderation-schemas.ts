@@ -140,6 +140,7 @@ export const actions = [
   'suspension ended',
   'site suspended',
   'site restored',
+  'account deleted',
   'network paused',
   'network resumed',
 ] as const;

@@ -7,7 +7,12 @@ import type { DrawRound, Question, VestingResult } from './state.ts';
 
 /** What is there to be spent on jobs only, and is spent first: test credits that were given, or credits that were paid for. */
 export const prepaidAccount = (owner: OwnerId, unit: CreditUnit): AccountId => `${owner}/${unit === 'test' ? 'grant' : 'deposited'}`;
-export const earnedAccount = (owner: OwnerId): AccountId => `${owner}/earned`;
+
+/** Whoever has had his data deleted, or an account of his. What still comes to him is forfeited. */
+export const isGone = (name: OwnerId | AccountId): boolean => name.startsWith('gone:');
+export const FORFEITED: AccountId = 'operator/forfeited';
+
+export const earnedAccount = (owner: OwnerId): AccountId => (isGone(owner) ? FORFEITED : `${owner}/earned`);
 export const jobAccount = (job: JobId): AccountId => `job/${job}`;
 
 /** Takes the hold from what is prepaid first, then from what was earned. The store refuses what is not covered. */

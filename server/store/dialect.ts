@@ -26,10 +26,10 @@ export const withSequence = <Name extends string>(table: CreateTableBuilder<Name
 /** Values must have their column's type. PostgreSQL knows nothing else. */
 export const strictTable = sql`strict`;
 
-/** The database itself refuses to change or remove a row of this table. */
+/** The database itself refuses to change or remove a row of this table, but within `whileChangeable`. */
 export async function makeAppendOnly<Schema>(db: Kysely<Schema>, table: string): Promise<void> {
-  const message = sql.lit(`${table} is append-only`);
   if (isPostgres(db)) {
+    const message = sql.lit(`${table} is append-only`);
     await sql`create or replace function refuse_change() returns trigger language plpgsql as $$ begin raise exception '%', tg_argv[0]; end $$`.execute(db);
     const trigger = sql.id(`${table}_append_only`);
     await sql`create trigger ${trigger} before update or delete or truncate on ${sql.table(table)} for each statement execute function refuse_change(${message})`.execute(
@@ -37,10 +37,31 @@ export async function makeAppendOnly<Schema>(db: Kysely<Schema>, table: string):
     );
     return;
   }
-  for (const action of ['update', 'delete']) {
-    const trigger = sql.id(`${table}_no_${action}`);
-    await sql`create trigger ${trigger} before ${sql.raw(action)} on ${sql.table(table)} begin select raise(abort, ${message}); end`.execute(db);
+  for (const action of ['update', 'delete'] as const) await refuse(db, table, action);
+}
+
+/** SQLite's half of `makeAppendOnly`. */
+async function refuse<Schema>(db: Kysely<Schema>, table: string, action: 'update' | 'delete'): Promise<void> {
+  const message = sql.lit(`${table} is append-only`);
+  const trigger = sql.id(`${table}_no_${action}`);
+  await sql`create trigger ${trigger} before ${sql.raw(action)} on ${sql.table(table)} begin select raise(abort, ${message}); end`.execute(db);
+}
+
+/**
+ * Inside the caller's transaction: while `run` runs, rows of an append-only table may be changed. Others see neither that nor half of it, and when the
+ * transaction fails all is as it was. For the renaming of accounts alone (`renaming.ts`), and after `lockLedger`: PostgreSQL lets nobody else write.
+ */
+export async function whileChangeable<Schema>(trx: Kysely<Schema>, table: string, run: () => Promise<void>): Promise<void> {
+  if (isPostgres(trx)) {
+    const trigger = sql.id(`${table}_append_only`);
+    await sql`alter table ${sql.table(table)} disable trigger ${trigger}`.execute(trx);
+    await run();
+    await sql`alter table ${sql.table(table)} enable trigger ${trigger}`.execute(trx);
+    return;
   }
+  await sql`drop trigger ${sql.id(`${table}_no_update`)}`.execute(trx);
+  await run();
+  await refuse(trx, table, 'update');
 }
 
 /**

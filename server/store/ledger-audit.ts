@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { readRenamings } from './renaming.ts';
 import type { AccountsTable, Tables } from './schema.ts';
 import type { LedgerLook, LedgerPlace } from './store.ts';
 
@@ -15,7 +16,8 @@ export async function lookAtLedger(db: Kysely<Tables>, { seq, account }: LedgerP
     .limit(rowsMax)
     .execute();
   const transfers = rows.map(({ amount, ...row }) => ({ ...row, microCredits: amount }));
-  if (rows.length === rowsMax) return { transfers, accounts: null, isLast: false };
+  const renamings = await readRenamings(db);
+  if (rows.length === rowsMax) return { transfers, accounts: null, isLast: false, renamings };
   const { rows: accounts } = await sql<AccountsTable>`
     select id, unit, debits_posted, credits_posted, debits_pending, credits_pending from accounts
     where (id, unit) > (${account?.id ?? ''}, ${account?.unit ?? ''}) order by id, unit limit ${rowsMax}`.execute(db);
@@ -30,5 +32,6 @@ export async function lookAtLedger(db: Kysely<Tables>, { seq, account }: LedgerP
       creditsPending: row.credits_pending,
     })),
     isLast: accounts.length < rowsMax,
+    renamings,
   };
 }

@@ -16,18 +16,19 @@ import type { ContributorId, CreditUnit, JobId, LedgerUnit, OwnerId, ResultId, S
  *   chain/outside, chain/treasury, chain/hot   tokens: elsewhere, where deposits arrive, where payouts leave (its debt is what the operator put there)
  *   operator/residue   tokens of deposits that are less than a micro-credit
  *   operator/unclaimed tokens that came from nobody's wallet
+ *   operator/forfeited what people left who had their data deleted, and what comes to them after that
  */
 export type AccountId =
   | `${OwnerId}/${'grant' | 'deposited' | 'earned'}`
   | `vesting/${ContributorId}`
   | `site/${SiteId}`
   | `job/${JobId}`
-  | `operator/${'issuance' | 'exchange' | 'residue' | 'unclaimed'}`
+  | `operator/${'issuance' | 'exchange' | 'residue' | 'unclaimed' | 'forfeited'}`
   | `chain/${'outside' | 'treasury' | 'hot'}`;
 
 /**
  * `pay`: job to vesting · `vest`, `site share`: vesting to earned and to the site · `void`: vesting back · `audit`: job to an auditor's earned.
- * `withdrawal`: earned to the exchange · `deposit`: exchange to deposited · `payout`, `receipt`: the tokens of the two.
+ * `forfeit`: to the operator, from who had his data deleted · `withdrawal`: earned to the exchange · `deposit`: exchange to deposited · `payout`, `receipt`: the tokens of the two.
  */
 export type TransferKind =
   | 'grant'
@@ -39,6 +40,7 @@ export type TransferKind =
   | 'audit'
   | 'refund'
   | 'claim'
+  | 'forfeit'
   | 'deposit'
   | 'withdrawal'
   | 'receipt'
@@ -129,6 +131,8 @@ export interface LedgerLook {
   readonly accounts: readonly StoredAccount[] | null;
   /** No account follows. */
   readonly isLast: boolean;
+  /** How often accounts were renamed so far: what was read before the last time names some that are no more. */
+  readonly renamings: number;
 }
 
 export interface LedgerStore {

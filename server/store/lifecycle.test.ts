@@ -56,7 +56,11 @@ describe.each(stores)('$name', ({ withStore }) => {
       await expect(store.lifecycle.extend(extended, [{ ...hold, microCredits: 51n }], [])).rejects.toThrow(InsufficientCredits);
       expect(await store.jobs.get(id)).toMatchObject({ status: 'done', extensions: 0 });
       expect(await store.jobs.file(id, 'png')).toBeDefined();
-      expect(await store.lifecycle.forget(id, 77)).toEqual({ inputs: exampleJob().inputs.map(({ hash }) => hash), results: [], files: ['11'.repeat(32)] });
+      expect(await store.lifecycle.forget(id, 77)).toMatchObject({
+        inputs: exampleJob().inputs.map(({ hash }) => hash),
+        results: [],
+        files: ['11'.repeat(32)],
+      });
       expect(await store.lifecycle.forget(id, 78)).toBeNull();
       expect(await store.lifecycle.extend(extended, [hold], [])).toBe(false);
       expect(await store.jobs.setFile(id, 'exr', '22'.repeat(32) as BlobHash, 0)).toBe(false);

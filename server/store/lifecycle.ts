@@ -39,6 +39,8 @@ export interface LifecycleStore {
 }
 
 export interface Forgotten {
+  readonly createdMs: number;
+  readonly endedMs: number;
   /** What it was uploaded and what was prepared from that. */
   readonly inputs: readonly BlobHash[];
   readonly results: readonly BlobHash[];
@@ -58,6 +60,28 @@ export async function writeJobPaused(trx: Db, { id, paused }: Write & { kind: 'j
 
 /** The sides of a job's results that may lie in blobs. */
 const inBlob = sql<boolean>`inline is null and state in ('committed', 'accepted')`;
+
+/** Inside the caller's transaction: see `LifecycleStore.forget`. */
+export async function forgetBytes(trx: Db, job: JobId, atMs: number): Promise<Forgotten | null> {
+  const row = await trx
+    .updateTable('jobs')
+    .set({ deleted_ms: atMs })
+    .where('id', '=', job)
+    .where('status', '!=', 'open')
+    .where('deleted_ms', 'is', null)
+    .returning(['created_ms', 'ended_ms'])
+    .executeTakeFirst();
+  if (!row) return null;
+  const results = await trx.selectFrom('results').select('hash').where('job', '=', job).where(inBlob).execute();
+  const inputs = await trx.selectFrom('job_blobs').select('hash').where('job', '=', job).execute();
+  // Files and results keep their hashes, which the receipt names.
+  const files = await trx.selectFrom('job_files').select('hash').where('job', '=', job).execute();
+  await trx.deleteFrom('job_blobs').where('job', '=', job).execute();
+  await trx.updateTable('results').set({ inline: null, opening_inline: null }).where('job', '=', job).execute();
+  const hashesOf = (rows: readonly { readonly hash: BlobHash }[]): BlobHash[] => rows.map(({ hash }) => hash);
+  const times = { createdMs: row.created_ms, endedMs: row.ended_ms ?? atMs };
+  return { ...times, inputs: hashesOf(inputs), results: hashesOf(results), files: hashesOf(files) };
+}
 
 export class SqlLifecycle implements LifecycleStore {
   readonly #db: Db;
@@ -129,24 +153,7 @@ export class SqlLifecycle implements LifecycleStore {
   }
 
   async forget(job: JobId, atMs: number): Promise<Forgotten | null> {
-    return inTransaction(this.#db, async (trx) => {
-      const { numUpdatedRows } = await trx
-        .updateTable('jobs')
-        .set({ deleted_ms: atMs })
-        .where('id', '=', job)
-        .where('status', '!=', 'open')
-        .where('deleted_ms', 'is', null)
-        .executeTakeFirstOrThrow();
-      if (numUpdatedRows !== 1n) return null;
-      const results = await trx.selectFrom('results').select('hash').where('job', '=', job).where(inBlob).execute();
-      const inputs = await trx.selectFrom('job_blobs').select('hash').where('job', '=', job).execute();
-      // Files and results keep their hashes, which the receipt names.
-      const files = await trx.selectFrom('job_files').select('hash').where('job', '=', job).execute();
-      await trx.deleteFrom('job_blobs').where('job', '=', job).execute();
-      await trx.updateTable('results').set({ inline: null, opening_inline: null }).where('job', '=', job).execute();
-      const hashesOf = (rows: readonly { readonly hash: BlobHash }[]): BlobHash[] => rows.map(({ hash }) => hash);
-      return { inputs: hashesOf(inputs), results: hashesOf(results), files: hashesOf(files) };
-    });
+    return inTransaction(this.#db, (trx) => forgetBytes(trx, job, atMs));
   }
 
   async needed(hashes: readonly BlobHash[]): Promise<ReadonlySet<BlobHash>> {

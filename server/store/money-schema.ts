@@ -24,7 +24,7 @@ export interface WithdrawalsTable {
 export interface EpochsTable {
   number: number;
   root: string;
-  /** `[wallet, credits, debits, salt]` of each leaf, in the order of the tree. */
+  /** `Leaf` or `SealedLeaf`, in the order of the tree. */
   leaves_json: string;
   at_ms: number;
 }

@@ -32,11 +32,16 @@ export interface StoredWithdrawal {
   readonly endedMs: number | null;
 }
 
+/** What a wallet had earned and spent in all; the salt is base64url. */
+export type Leaf = readonly [wallet: string, credits: string, debits: string, salt: string];
+/** Of a wallet whose owner has had his data deleted: its hash alone (base64url), which the proofs of all others need. */
+export type SealedLeaf = readonly [hash: string];
+
 export interface Epoch {
   readonly number: number;
   /** Base64url. */
   readonly root: string;
-  readonly leaves: readonly (readonly [wallet: string, credits: string, debits: string, salt: string])[];
+  readonly leaves: readonly (Leaf | SealedLeaf)[];
   readonly atMs: number;
   /** Transactions that carry it. */
   readonly transactions: readonly string[];

@@ -1,5 +1,6 @@
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
 import type { LedgerUnit } from '../../shared/model.ts';
+import { isGone } from '../core/ledger.ts';
 import { bulkInsert, inBatches, queryOf, replacing } from './batches.ts';
 import { anyOf, exclusively } from './dialect.ts';
 import type { AccountsTable, Tables, TransfersTable } from './schema.ts';
@@ -39,6 +40,13 @@ export const transferOf = (row: Selectable<TransfersTable>): Transfer => ({
 /** What a transfer moves. Its time is left out: the same transfer built again after a restart is later, and still the same. */
 const contentOf = ({ unit, debit, credit, microCredits, phase, pending, kind, job, at }: Transfer): string =>
   JSON.stringify([unit, debit, credit, microCredits.toString(), phase, pending, kind, job, at?.pass, at?.tile]);
+
+/** A transfer as it was posted, with accounts of people who are gone by the names that they had: it is told again by whoever did not hear of that. */
+const withNamesOf = ({ debit, credit }: Transfer, before: Transfer): Transfer => ({
+  ...before,
+  ...(isGone(before.debit) ? { debit } : {}),
+  ...(isGone(before.credit) ? { credit } : {}),
+});
 
 /**
  * One transaction at a time posts, from here to its end: two that read an account's sums would each write their own, and whoever reads transfers
@@ -111,7 +119,7 @@ async function unposted(trx: Db, batch: readonly Transfer[]): Promise<{ fresh: T
   for (const transfer of batch) {
     const before = known.get(transfer.id);
     if (!before) fresh.push(transfer);
-    else if (contentOf(before) !== contentOf(transfer)) throw new Error(`transfer ${transfer.id} was posted before with other content`);
+    else if (contentOf(withNamesOf(transfer, before)) !== contentOf(transfer)) throw new Error(`transfer ${transfer.id} was posted before with other content`);
     known.set(transfer.id, transfer);
   }
   if (ends.length > 0) await refuseEnded(trx, fresh);

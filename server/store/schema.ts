@@ -44,6 +44,7 @@ export interface Tables {
   job_blobs: JobBlobsTable;
   sessions: SessionsTable;
   challenges: ChallengesTable;
+  owner_aliases: OwnerAliasesTable;
   contributors: ContributorsTable;
   standings: StandingsTable;
   agreements: AgreementsTable;
@@ -227,6 +228,12 @@ export interface ChallengesTable {
   text: string;
   session_hash: Uint8Array;
   expires_ms: number;
+}
+
+/** A device that has signed in: what was written before names it still. */
+export interface OwnerAliasesTable {
+  alias: OwnerId;
+  owner: OwnerId;
 }
 
 export interface ContributorsTable {

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import type { ResultId } from '../../shared/model.ts';
 import { AgreementWriter, readAgreements } from './agreements.ts';
 import { type ApiKeyStore, SqlApiKeys } from './api-keys.ts';
+import { type ErasureStore, SqlErasure } from './erasure.ts';
 import { SqlGroups } from './groups.ts';
 import { type IdempotencyStore, SqlIdempotency } from './idempotency.ts';
 import { SqlJobs, writeJobClosing, writeJobEnd } from './jobs.ts';
@@ -71,6 +72,7 @@ export class SqlStore implements Store {
   readonly people: PeopleStore;
   readonly groups: GroupStore;
   readonly lifecycle: LifecycleStore;
+  readonly erasure: ErasureStore;
   readonly moderation: ModerationStore;
   readonly network: NetworkStore;
   readonly webhooks: WebhookStore;
@@ -91,6 +93,7 @@ export class SqlStore implements Store {
     this.people = new SqlPeople(db);
     this.groups = new SqlGroups(db);
     this.lifecycle = new SqlLifecycle(db);
+    this.erasure = new SqlErasure(db);
     this.moderation = new SqlModeration(db);
     this.network = new SqlNetwork(db);
     this.webhooks = new SqlWebhooks(db);

@@ -19,6 +19,7 @@ import type {
 import type { ChecksPolicy, JobPromise, JobView, Visibility } from '../../shared/schemas.ts';
 import type { Standing } from '../core/reputation.ts';
 import type { ApiKeyStore } from './api-keys.ts';
+import type { ErasureStore } from './erasure.ts';
 import type { GroupStore } from './group-store.ts';
 import type { IdempotencyStore } from './idempotency.ts';
 import type { KeyStore } from './keys.ts';
@@ -60,6 +61,7 @@ export interface Store {
   readonly people: PeopleStore;
   readonly groups: GroupStore;
   readonly lifecycle: LifecycleStore;
+  readonly erasure: ErasureStore;
   readonly moderation: ModerationStore;
   readonly network: NetworkStore;
   readonly webhooks: WebhookStore;

@@ -15,6 +15,7 @@ import * as money from './0015_money.ts';
 import * as prices from './0016_prices.ts';
 import * as keys from './0017_keys.ts';
 import * as sharing from './0018_sharing.ts';
+import * as erasure from './0019_erasure.ts';
 
 /** Append-only: a released migration is never edited, the next one gets the next number. */
 const migrations: Readonly<Record<string, Migration>> = {
@@ -33,6 +34,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0016_prices': prices,
   '0017_keys': keys,
   '0018_sharing': sharing,
+  '0019_erasure': erasure,
 };
 
 /** Whether a database whose last migration this is can be brought up to date. */
