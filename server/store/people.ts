@@ -164,7 +164,12 @@ export class SqlPeople implements PeopleStore {
   ): Promise<void> {
     await inTransaction(this.#db, async (trx) => {
       const left = await trx.deleteFrom('sessions').where('hash', '=', oldSession).returning('owner').executeTakeFirst();
-      if (left?.owner === device) await trx.insertInto('owner_aliases').values({ alias: device, owner: wallet }).execute();
+      if (left?.owner === device)
+        await trx
+          .insertInto('owner_aliases')
+          .values({ alias: device, owner: wallet })
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
       await trx.insertInto('sessions').values({ hash: newSession, owner: wallet, expires_ms: expiresMs }).execute();
       await trx.updateTable('contributors').set({ owner: wallet }).where('owner', '=', device).execute();
       await trx.updateTable('sites').set({ owner: wallet }).where('owner', '=', device).execute();
