@@ -15,6 +15,7 @@ import { consentRoutes } from './http/consents.ts';
 import { shareWithKeys } from './http/cors.ts';
 import { Cursors } from './http/cursors.ts';
 import type { AppDeps } from './http/deps.ts';
+import { erasureRoutes } from './http/erasure.ts';
 import { answerError, HttpError } from './http/errors.ts';
 import { exampleRoutes } from './http/examples.ts';
 import { groupRoutes } from './http/groups.ts';
@@ -131,6 +132,11 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(accountRoutes(deps, sessions, cursors));
   await app.register(apiKeyRoutes(deps, sessions, cursors));
   await app.register(signInRoutes({ ...deps, ownerChanged }, sessions));
+  const erased: AppDeps['erased'] = async (all) => {
+    for (const name of all.names) await uploads.removeOf(name);
+    await deps.erased(all);
+  };
+  await app.register(erasureRoutes({ ...deps, erased }, sessions));
   await app.register(consentRoutes(deps, sessions, cursors));
   await app.register(siteRoutes(deps, sessions));
   await app.register(groupRoutes(deps, sessions));

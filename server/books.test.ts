@@ -28,7 +28,12 @@ const proveStore = async (store: Store, rowsMax?: number) => (await prove(new Bo
 
 /** Books over rows that no database would take: what a broken or forged one would hold. */
 const proveRows = async (transfers: readonly PostedTransfer[], accounts: readonly StoredAccount[]): Promise<ProvedBooks> => {
-  const look = async ({ seq }: { seq: number }): Promise<LedgerLook> => ({ transfers: transfers.filter((each) => each.seq > seq), accounts, isLast: true, renamings: 0 });
+  const look = async ({ seq }: { seq: number }): Promise<LedgerLook> => ({
+    transfers: transfers.filter((each) => each.seq > seq),
+    accounts,
+    isLast: true,
+    renamings: 0,
+  });
   return (await prove(new Books(look))).proved;
 };
 

@@ -297,6 +297,7 @@ export class Coordinator {
     if (command.type === 'join') this.#joined.set(command.contributor.id, command);
     if (command.type === 'leave') this.#joined.delete(command.contributor);
     if (command.type === 'prefer') this.#rejoinWith(({ id }) => id === command.contributor, { preferences: command.preferences });
+    if (command.type === 'forgetOwner') this.#rejoinWith(({ id }) => command.contributors.includes(id), { owner: command.owner });
     if (this.#loading) return Promise.reject(new CommitFailed('The coordinator is reading its state back; try again.'));
     const events = this.#step(command);
     // A repeated hand-in or opening writes nothing, but the row it repeats may still be on its way to the disk.

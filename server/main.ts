@@ -15,6 +15,7 @@ import { Pool } from './checks/pool.ts';
 import { type Config, readConfig, readOrExit } from './config.ts';
 import { Coordinator } from './coordinator.ts';
 import { Delivering } from './delivering.ts';
+import { forgetOwner } from './forgetting.ts';
 import { Gallery } from './gallery.ts';
 import { backupRoutes } from './http/backup.ts';
 import { blobRoutes } from './http/blobs.ts';
@@ -145,6 +146,14 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
       await coordinator.changeOwner(from, to);
       await coordinator.setGroups(to, await store.groups.idsOf(to));
     },
+    erased: async (all) => {
+      await forgetOwner({ store, coordinator, clock, randomBytes }, all, all.names);
+      await tellOthers('erased', all.owner);
+      for (const job of all.jobs) watching.jobGone(job);
+      void Promise.all(all.forgotten.map((bytes) => retention.drop(bytes))).catch((error: unknown) =>
+        log.error({ error: String(error) }, 'bytes of somebody who is gone could not be deleted; the next sweep tries again'),
+      );
+    },
     groupsChanged: async (owner, left) => {
       await coordinator.setGroups(owner, await store.groups.idsOf(owner));
       if (left !== null) await watching.leftGroup(owner);
@@ -230,7 +239,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
       .catch((error: unknown) => log.error({ error: String(error), job }, 'the bytes of a job that was taken down could not be deleted'));
   };
   const operating = await Operating.open({ store, coordinator, moderation, suspensions, jobGone, decided: tellOthers, clock });
-  const heard = hearing({ store, coordinator, operating, watching, endConsent, endSession, endSite });
+  const heard = hearing({ store, coordinator, operating, watching, endConsent, endSession, endSite, clock });
   if (coordinator.isShared) sharing = await Sharing.open({ store, coordinator, clock, log, heard, jobChanged: (job) => void watching.changed(job) });
   const network = await Network.open({ store: store.network, coordinator, clock, log });
   await app.register(operatorRoutes({ operating, config, store, clock, randomBytes, isSuspended }));
@@ -312,16 +321,18 @@ interface Hearing {
   readonly endConsent: (consent: ConsentId) => void;
   readonly endSession: (hash: Uint8Array) => void;
   readonly endSite: (site: SiteId, reason: string) => void;
+  readonly clock: () => number;
 }
 
 /** What is done here when it happened at another coordinator of the same database. */
 const hearing =
-  ({ store, coordinator, operating, watching, endConsent, endSession, endSite }: Hearing): ((notice: Notice) => Promise<void>) =>
+  ({ store, coordinator, operating, watching, endConsent, endSession, endSite, clock }: Hearing): ((notice: Notice) => Promise<void>) =>
   async ({ kind, subject }) => {
     if (kind === 'owner') {
       const [from, to] = subject.split(' ') as [OwnerId, OwnerId];
       await coordinator.changeOwner(from, to, true);
-    } else if (kind === 'groups') {
+    } else if (kind === 'erased') await forgetOwner({ store, coordinator, clock, randomBytes }, await store.erasure.gone(subject as OwnerId));
+    else if (kind === 'groups') {
       const owner = subject as OwnerId;
       await coordinator.setGroups(owner, await store.groups.idsOf(owner), true);
       await watching.leftGroup(owner);

@@ -153,6 +153,12 @@ export class Uploads {
     await synchronise(this.#deps.folder);
   }
 
+  /** Removes all of an owner's. Whoever is sending one is told that it is gone. */
+  async removeOf(owner: OwnerId): Promise<void> {
+    for (const id of await this.#idsOf(owner)) await this.#forget(id);
+    await synchronise(this.#deps.folder);
+  }
+
   /** Removes what has rested for too long, and what is no upload and has not become one for an hour. */
   async sweep(): Promise<void> {
     const before = this.#deps.clock() - UPLOAD_MS_MAX;

@@ -230,6 +230,17 @@ export type SignIn = Static<typeof signIn>;
 /** `everywhere`: all sessions of the account end, not this one alone. A request may also have no body. */
 export const signOut = Type.Union([Type.Object({ everywhere: Type.Optional(Type.Boolean()) }, closed), Type.Null()]);
 
+/** `forfeit`: real credits that are left, and that vest, go to the operator. */
+export const erasureRequest = Type.Object(
+  {
+    forfeit: Type.Optional(
+      Type.Boolean({ description: 'Give up credits that are left or vest still; without it they stand in the way. Test credits are given up in any case.' }),
+    ),
+  },
+  closed,
+);
+export type ErasureRequest = Static<typeof erasureRequest>;
+
 /* Contributing: consent comes first, an identity with it. */
 
 export const consentRequest = Type.Object(

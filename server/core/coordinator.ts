@@ -6,7 +6,7 @@ import { endJobIfOver, milestoneOf } from './ending.ts';
 import { cancelJob, forgetEnded, setPaused } from './lifecycle.ts';
 import { prefer, setGroups } from './offer.ts';
 import { newJob, notInstalled, specOf } from './opening.ts';
-import { changeOwner, halt, pardon } from './operating.ts';
+import { changeOwner, forgetOwner, halt, pardon } from './operating.ts';
 import { join, leave } from './presence.ts';
 import { workPaid } from './pricing.ts';
 import { isSuspended, SUSPENDED, standingOf } from './reputation.ts';
@@ -77,6 +77,8 @@ export function step(state: State, command: Command, now: number, random: Random
       return [];
     case 'changeOwner':
       return changeOwner(state, command);
+    case 'forgetOwner':
+      return forgetOwner(state, command);
     case 'halt':
       return halt(state, command, now);
     case 'pardon':

@@ -1,5 +1,6 @@
 import type { ContributorId } from '../../shared/model.ts';
 import { giveUpAudit } from './audits.ts';
+import { FORFEITED } from './ledger.ts';
 import { endLease, wakeIdle } from './scheduler.ts';
 import type { Command, Event, State } from './state.ts';
 
@@ -9,6 +10,20 @@ import type { Command, Event, State } from './state.ts';
 export function changeOwner(state: State, { from, to }: Command & { type: 'changeOwner' }): Event[] {
   for (const contributor of state.contributors.values()) if (contributor.owner === from) contributor.owner = to;
   for (const book of state.sites.values()) if (book.owner === from) book.owner = to;
+  return [];
+}
+
+/** Nothing that is decided from now on names him: what his contributors still earn, and what comes back to his jobs, is forfeited, and his sites get no share. */
+export function forgetOwner(state: State, { owner, contributors, sites, jobs }: Command & { type: 'forgetOwner' }): Event[] {
+  for (const id of contributors) {
+    const contributor = state.contributors.get(id);
+    if (contributor) contributor.owner = owner;
+  }
+  for (const site of sites) state.sites.delete(site);
+  const ended = new Set(jobs);
+  for (const { vesting } of state.contributors.values())
+    for (const [index, result] of vesting.entries())
+      if (ended.has(result.job)) vesting[index] = { ...result, vesting: { ...result.vesting, refundTo: FORFEITED } };
   return [];
 }
 

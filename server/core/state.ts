@@ -363,6 +363,14 @@ export type Command =
   | { readonly type: 'setGroups'; readonly owner: OwnerId; readonly groups: readonly GroupId[] }
   | { readonly type: 'prefer'; readonly contributor: ContributorId; readonly preferences: Preferences }
   | { readonly type: 'changeOwner'; readonly from: OwnerId; readonly to: OwnerId }
+  /** Whose contributors and sites these are has had his data deleted, and is `owner` now; `jobs`: his, of which pay vests. */
+  | {
+      readonly type: 'forgetOwner';
+      readonly owner: OwnerId;
+      readonly contributors: readonly ContributorId[];
+      readonly sites: readonly SiteId[];
+      readonly jobs: readonly JobId[];
+    }
   /** The operator pauses the network, or with null lets it go on. */
   | { readonly type: 'halt'; readonly reason: string | null }
   /** The operator ends a suspension. */

@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import type { Load, Unready } from '../load.ts';
 import type { LogStream } from '../logging.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Erased } from '../store/erasure.ts';
 import type { BlobStore, Store } from '../store/store.ts';
 
 /** What the routes of this folder stand on. Jobs and blobs get the coordinator itself; these need only be heard by it. */
@@ -28,6 +29,8 @@ export interface AppDeps {
   readonly networkOf: (request: FastifyRequest) => string | null;
   /** Contributors of `from` belong to `to` now. Resolves when nothing that is decided from now on is paid to `from`. */
   readonly ownerChanged: (from: OwnerId, to: OwnerId) => Promise<void> | void;
+  /** Somebody has had his data deleted. Resolves when nothing that is decided from now on names him, and the rest of what was his has stopped. */
+  readonly erased: (erased: Erased) => Promise<void> | void;
   /** The session with this hash has ended: connections that were made with it lose what only it may see. Tells nothing of sessions that just expire. */
   readonly sessionEnded: (hash: Uint8Array) => void;
   /** An owner has joined groups or left one. Resolves when nothing more of the one that was `left` is given or shown to it. */

@@ -111,6 +111,11 @@ export class Sessions {
     if (secret !== undefined) this.#setCookie(request, reply, secret);
   }
 
+  /** The browser has no session any more. */
+  clearCookie(request: FastifyRequest, reply: FastifyReply): void {
+    reply.clearCookie(this.#cookieName(request), { path: '/', secure: isSecureContext(this.#deps.config, request) });
+  }
+
   #setCookie(request: FastifyRequest, reply: FastifyReply, value: string): void {
     const secure = isSecureContext(this.#deps.config, request);
     reply.setCookie(this.#cookieName(request), value, { path: '/', httpOnly: true, sameSite: 'lax', secure, maxAge: limits.sessionMsMax / SECOND_MS });

@@ -12,6 +12,7 @@ import type { LogStream } from '../logging.ts';
 import { Metrics } from '../metrics.ts';
 import { ProofError } from '../proof.ts';
 import { openBlobStore } from '../store/blobs.ts';
+import type { Erased } from '../store/erasure.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import type { BlobStore, Store } from '../store/store.ts';
 import { temporaryFolder } from '../store/testing.ts';
@@ -35,6 +36,7 @@ export interface TestApp {
   readonly proofs: Map<string, string>;
   /** Sites that the operator has suspended. */
   readonly suspended: Set<SiteId>;
+  readonly erased: Erased[];
   readonly load: Load;
   readonly metrics: Metrics;
 }
@@ -55,6 +57,7 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
   const moved: (readonly [OwnerId, OwnerId])[] = [];
   const regrouped: (readonly [OwnerId, GroupId | null])[] = [];
   const endedSites: SiteId[] = [];
+  const erased: Erased[] = [];
   const endedSessions: string[] = [];
   const proofs = new Map<string, string>();
   const suspended = new Set<SiteId>();
@@ -78,6 +81,7 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
       return proof;
     },
     networkOf: ({ ip }) => `net of ${ip}`,
+    erased: (all) => void erased.push(all),
     ownerChanged: (from, to) => void moved.push([from, to]),
     load,
     metrics,
@@ -86,7 +90,7 @@ export async function withApp<T>(run: (test: TestApp) => Promise<T>, options: Te
     clientFolder: options.clientFolder ?? join(folder.path, 'no-pages'),
   });
   try {
-    return await run({ app, load, metrics, config, store, blobs, now, ended, moved, regrouped, endedSites, endedSessions, proofs, suspended });
+    return await run({ app, load, metrics, config, store, blobs, now, ended, moved, regrouped, endedSites, erased, endedSessions, proofs, suspended });
   } finally {
     await app.close();
     await store.close();

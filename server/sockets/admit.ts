@@ -85,6 +85,11 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
     preferences: message.preferences ?? {},
   };
   await coordinator.dispatch({ type: 'join', contributor: joining });
+  // Whoever had his data deleted since it was read must not work on under his name.
+  if ((await store.people.consent(consent.id))?.revokedMs !== null) {
+    await coordinator.dispatch({ type: 'leave', contributor: id });
+    throw new Refusal('forbidden', 'There is no standing consent; agree again to go on.', 'consent');
+  }
   return {
     session: {
       socket,

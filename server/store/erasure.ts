@@ -137,16 +137,13 @@ export class SqlErasure implements ErasureStore {
   }
 
   async sweep({ owner, contributors }: Pick<Gone, 'owner' | 'contributors'>, names: readonly OwnerId[], newName: () => OwnerId, atMs: number): Promise<void> {
+    if (names.length === 0) return;
     await inTransaction(this.#db, async (trx) => {
       const again = await trx.selectFrom('sessions').select('owner').where('owner', 'in', names).execute();
       const late = names.filter((name) => !again.some((session) => session.owner === name));
+      if (late.length === 0) return;
       for (const contributor of contributors)
-        await trx
-          .updateTable('results')
-          .set({ owner })
-          .where('contributor', '=', contributor)
-          .where('owner', 'in', [...late])
-          .execute();
+        await trx.updateTable('results').set({ owner }).where('contributor', '=', contributor).where('owner', 'in', late).execute();
       await lockLedger(trx);
       await forfeitAll(trx, await renameAccounts(trx, new Map(late.map((name) => [name, newName()]))), atMs);
     });

@@ -25,7 +25,7 @@ export class Fenced extends Error {
 }
 
 /** What all coordinators have to know: of a job (it is there, was changed, has ended), of a contributor or owner, or of the network. */
-export type NoticeKind = 'job' | 'jobEnded' | 'proven' | 'standing' | 'owner' | 'groups' | 'consent' | 'session' | 'site' | 'halt' | 'moderation';
+export type NoticeKind = 'job' | 'jobEnded' | 'proven' | 'standing' | 'owner' | 'erased' | 'groups' | 'consent' | 'session' | 'site' | 'halt' | 'moderation';
 
 export interface Notice {
   readonly seq: number;
