@@ -203,6 +203,10 @@ const probes: Readonly<Record<string, Probe>> = {
   'GET /widget/run': plain('GET', '/widget/run'),
   'POST /api/session': plain('POST', '/api/session', () => ({})),
   'GET /api/account': free('/api/account'),
+  'DELETE /api/account': {
+    own: ({ visitor, credential }) => visitor.ask('DELETE', '/api/account', {}, credential),
+    foreign: async (_self, other) => expect((await other.visitor.ask('GET', '/api/account')).status).toBe(200),
+  },
   'GET /api/account/statement': free('/api/account/statement'),
   'GET /api/account/consents': free('/api/account/consents'),
   'POST /api/account/challenge': plain('POST', '/api/account/challenge', () => ({ address: new TestWallet().address })),

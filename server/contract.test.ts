@@ -32,6 +32,8 @@ let world: {
   key: Headers;
   narrow: (scope: Scope) => Headers;
   stranger: Headers;
+  /** Whose account is deleted. */
+  leaving: Headers;
   kept: JobView;
   ended: JobView;
   webhook: string;
@@ -68,7 +70,7 @@ beforeAll(async () => {
   await contract.send('cancelJob', { headers: key, params: { job: ended.id } });
   const hook = { url: 'http://localhost:19009/hook', events: ['job.done'] };
   const { body: webhook } = await contract.send<{ id: string }>('createWebhook', { headers: key, body: hook });
-  world = { done, open, kept, ended, webhook: webhook.id, result: id, hash, session: mine, key, narrow, stranger: await session() };
+  world = { done, open, kept, ended, webhook: webhook.id, result: id, hash, session: mine, key, narrow, stranger: await session(), leaving: await session() };
 }, 60_000);
 
 afterAll(() => whole.close());
@@ -78,6 +80,7 @@ const calls: Readonly<Record<string, () => (Call & { status?: number })[]>> = {
   getHealth: () => [{}],
   getReadiness: () => [{}],
   getAccount: () => [{ headers: world.key }, { headers: world.session }],
+  deleteAccount: () => [{ headers: world.leaving, body: { forfeit: true } }],
   listStatement: () => [{ headers: world.key }, { headers: world.key, query: { limit: 1 } }],
   listHistory: () => [{ headers: world.key, query: { limit: 5 } }],
   makeApiKey: () => [{ headers: world.session, body: { name: 'Farm', scopes: ['webhooks'] }, status: 201 }],

@@ -12,6 +12,7 @@ import { newResultId } from './ids.ts';
 import { Sharing } from './sharing.ts';
 import { simSpec } from './sim/spec.ts';
 import { openBlobStore } from './store/blobs.ts';
+import type { Notice } from './store/sharing-store.ts';
 import type { Store, StoredJob } from './store/store.ts';
 
 const [ELEMENTS, WORDS] = [3, 4];
@@ -41,7 +42,7 @@ export class Member {
   static async open(
     store: Store,
     folder: string,
-    { tiles, lies = new Set<ContributorId>(), clock = Date.now, aliveMs = 60_000 }: MemberOptions,
+    { tiles, lies = new Set<ContributorId>(), clock = Date.now, aliveMs = 60_000, heard = () => undefined }: MemberOptions,
   ): Promise<Member> {
     const check = async (kind: Kind, question: Question[Kind]): Promise<Answer[Kind]> => {
       if (kind === 'opening') {
@@ -67,7 +68,10 @@ export class Member {
       log,
       beginLife: () => Sharing.begin(store, aliveMs),
     });
-    const sharing = await Sharing.open({ store, coordinator, clock, log, heard: () => undefined, jobChanged: () => undefined, aliveMs, idleMs: 0 }, false);
+    const sharing = await Sharing.open(
+      { store, coordinator, clock, log, heard: (notice) => heard(notice, coordinator), jobChanged: () => undefined, aliveMs, idleMs: 0 },
+      false,
+    );
     return new Member(coordinator, sharing);
   }
 
@@ -150,6 +154,7 @@ interface MemberOptions {
   readonly lies?: ReadonlySet<ContributorId>;
   readonly clock?: () => number;
   readonly aliveMs?: number;
+  readonly heard?: (notice: Notice, coordinator: Coordinator) => Promise<void> | void;
 }
 
 const LIE = 0xee;

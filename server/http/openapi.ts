@@ -168,6 +168,7 @@ function exampleRequests(): Readonly<Record<string, object>> {
     setVisibility: { visibility: 'private' },
     reportJob: { reason: 'rights', text: 'It is my room.' },
     createWebhook: { url: 'https://example.com/hook', events: ['job.done'] },
+    deleteAccount: { forfeit: true },
     makeApiKey: { name: 'Build server', scopes: ['jobs:read', 'jobs:write'], budgetMicroCredits: '5000000' },
   };
 }
