@@ -118,8 +118,9 @@ class WalletConnector {
     });
   }
 
-  #switched(): Promise<void> {
-    return this.signOut('The wallet was locked or switched to another account, so you are signed out. Connect it to sign in with the account it shows now.');
+  async #switched(): Promise<void> {
+    // Deleted: nobody is signed in, and no session is to be made for that.
+    if (session.account) await this.signOut('The wallet was locked or switched to another account, so you are signed out. Connect it to sign in with the account it shows now.');
   }
 }
 

@@ -121,6 +121,7 @@ export const api = {
   challenge: (address: string) => call<Challenge>('POST', '/api/account/challenge', { address }),
   signIn: (body: SignIn) => call<AccountView>('POST', '/api/account/sign-in', body),
   signOut: () => call<AccountView>('POST', '/api/account/sign-out', {}),
+  deleteAccount: (forfeit: boolean) => call<unknown>('DELETE', '/api/account', { forfeit }),
 
   grantConsent: (body: ConsentRequest) => call<ConsentGrant>('POST', '/api/consents', body),
   /** What the coordinator knows of a contributor, asked with the contributor's own secret. */

@@ -6,6 +6,7 @@ import { type ApiError, api, asApiError } from './api.ts';
 class Session {
   #account = $state.raw<AccountView | null>(null);
   #error = $state.raw<ApiError | null>(null);
+  #isDeleted = $state(false);
   #settled = Promise.resolve();
 
   get account(): AccountView | null {
@@ -16,6 +17,16 @@ class Session {
   }
   get error(): ApiError | null {
     return this.#error;
+  }
+  /** The account was deleted here, and none was made since. */
+  get isDeleted(): boolean {
+    return this.#isDeleted;
+  }
+
+  /** There is no account any more. */
+  forget(): void {
+    this.#account = null;
+    this.#isDeleted = true;
   }
 
   /** All test credits of this account in micro-credits, spendable for jobs. */
@@ -46,6 +57,7 @@ class Session {
   async #ask(): Promise<void> {
     try {
       this.#account = await api.session();
+      this.#isDeleted = false;
       this.#error = null;
     } catch (error) {
       this.#error = asApiError(error);
