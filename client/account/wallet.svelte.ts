@@ -120,7 +120,8 @@ class WalletConnector {
 
   async #switched(): Promise<void> {
     // Deleted: nobody is signed in, and no session is to be made for that.
-    if (session.account) await this.signOut('The wallet was locked or switched to another account, so you are signed out. Connect it to sign in with the account it shows now.');
+    if (session.account)
+      await this.signOut('The wallet was locked or switched to another account, so you are signed out. Connect it to sign in with the account it shows now.');
   }
 }
 

@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+import { createInterface } from 'node:readline';
+import { setTimeout as wait } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+import { expect, test } from 'vitest';
+import { enter, enterBob, everything, found, type Person, personOf } from './erasure.testing.ts';
+import { openSqliteStore } from './sqlite.ts';
+import { temporaryFolder } from './testing.ts';
+
+const PEOPLE = 12;
+
+/** Kills it a moment after it has acknowledged so many. Returns the last of them. */
+async function killedWriter(folder: string, from: number, acknowledgedMin: number, moreMs: number): Promise<number> {
+  const child = spawn(execPath, [join(import.meta.dirname, 'erasure.writer.ts'), folder, String(from), String(PEOPLE)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  let [last, count] = [from - 1, 0];
+  for await (const line of createInterface({ input: child.stdout })) {
+    last = Number(line);
+    if (++count === acknowledgedMin) void wait(moreMs).then(() => child.kill('SIGKILL'));
+  }
+  await ended;
+  return last;
+}
+
+test('killed at any moment, each person is deleted as a whole or not at all, and the books are right', async () => {
+  const folder = temporaryFolder();
+  const store = await openSqliteStore(folder.path);
+  await enterBob(store);
+  const people: Person[] = [];
+  for (let index = 0; index < PEOPLE; index++) people.push(await enter(store, index));
+  await store.close();
+  const run = async (sql: string): Promise<unknown[]> => {
+    const file = new Database(join(folder.path, 'tessera.sqlite'));
+    const rows = file.prepare(sql).all();
+    file.close();
+    return rows;
+  };
+  const tracesOf = async (): Promise<string[][]> => {
+    const tables = await everything({ run, open: () => openSqliteStore(folder.path) }, true);
+    // An epoch is of everybody.
+    return people.map(({ traces }) => found(tables, traces).filter((trace) => !trace.startsWith('epochs')));
+  };
+  const whole = await tracesOf();
+  let next = 0;
+  for (const [acknowledgedMin, moreMs] of [
+    [1, 0],
+    [2, 3],
+    [1, 7],
+  ] as const) {
+    next = (await killedWriter(folder.path, next, acknowledgedMin, moreMs)) + 1;
+    const now = await tracesOf();
+    for (const [index, traces] of now.entries()) {
+      // The one that was under way may have been committed without being acknowledged.
+      if (index < next || (index === next && traces.length === 0)) expect(traces, personOf(index).wallet).toEqual([]);
+      else expect(traces).toEqual(whole[index]);
+    }
+    const reopened = await openSqliteStore(folder.path);
+    for (const books of await reopened.ledger.audit()) expect(books).toMatchObject({ sum: 0n, wrongAccounts: 0 });
+    await reopened.close();
+    await expect(run('update transfers set amount = 1 returning id')).rejects.toThrow('transfers is append-only');
+  }
+  folder.remove();
+});
