@@ -19,6 +19,7 @@ const impersonal: ReadonlySet<string> = new Set([
     'banned_contents',
     'blocks',
     'coordinators',
+    'counters',
     'epoch_transactions',
     'job_decisions',
     'key_versions',

@@ -25,24 +25,27 @@ interface Stores {
   withStore<T>(run: (store: Store, database: TestDatabase) => Promise<T>): Promise<T>;
 }
 
+/** The database of this folder. */
+export const sqliteIn = (folder: string): TestDatabase => ({
+  open: () => openSqliteStore(folder),
+  async run(sql) {
+    const file = new Database(join(folder, 'tessera.sqlite'));
+    try {
+      file.pragma('foreign_keys = ON');
+      const statement = file.prepare(sql);
+      if (statement.reader) return statement.all();
+      statement.run();
+      return [];
+    } finally {
+      file.close();
+    }
+  },
+});
+
 async function withSqlite<T>(run: (database: TestDatabase) => Promise<T>): Promise<T> {
   const folder = temporaryFolder();
   try {
-    return await run({
-      open: () => openSqliteStore(folder.path),
-      async run(sql) {
-        const file = new Database(join(folder.path, 'tessera.sqlite'));
-        try {
-          file.pragma('foreign_keys = ON');
-          const statement = file.prepare(sql);
-          if (statement.reader) return statement.all();
-          statement.run();
-          return [];
-        } finally {
-          file.close();
-        }
-      },
-    });
+    return await run(sqliteIn(folder.path));
   } finally {
     folder.remove();
   }
