@@ -331,8 +331,10 @@ const hearing =
     if (kind === 'owner') {
       const [from, to] = subject.split(' ') as [OwnerId, OwnerId];
       await coordinator.changeOwner(from, to, true);
-    } else if (kind === 'erased') await forgetOwner({ store, coordinator, clock, randomBytes }, await store.erasure.gone(subject as OwnerId));
-    else if (kind === 'groups') {
+    } else if (kind === 'erased') {
+      await forgetOwner({ store, coordinator, clock, randomBytes }, await store.erasure.gone(subject as OwnerId));
+      for (const { id } of await store.jobs.list({ owner: subject as OwnerId, limit: Number.MAX_SAFE_INTEGER })) watching.jobGone(id);
+    } else if (kind === 'groups') {
       const owner = subject as OwnerId;
       await coordinator.setGroups(owner, await store.groups.idsOf(owner), true);
       await watching.leftGroup(owner);

@@ -11,6 +11,7 @@ import type {
   ConsentView,
   ContributorView,
   DeliveryView,
+  ErasureRequest,
   ErrorCode,
   ExampleView,
   ExtensionQuote,
@@ -121,7 +122,7 @@ export const api = {
   challenge: (address: string) => call<Challenge>('POST', '/api/account/challenge', { address }),
   signIn: (body: SignIn) => call<AccountView>('POST', '/api/account/sign-in', body),
   signOut: () => call<AccountView>('POST', '/api/account/sign-out', {}),
-  deleteAccount: (forfeit: boolean) => call<unknown>('DELETE', '/api/account', { forfeit }),
+  deleteAccount: (forfeit: boolean) => call<unknown>('DELETE', '/api/account', { forfeit } satisfies ErasureRequest),
 
   grantConsent: (body: ConsentRequest) => call<ConsentGrant>('POST', '/api/consents', body),
   /** What the coordinator knows of a contributor, asked with the contributor's own secret. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { OwnerId } from '../../shared/model.ts';
+import type { GroupId, OwnerId } from '../../shared/model.ts';
 import { areRight, Books, type ProvedBooks } from '../books.ts';
 import { proofOf } from '../earnings.ts';
 import { newGoneOwner } from '../ids.ts';
@@ -10,7 +10,7 @@ import { bob, endWithdrawal, enter, enterBob, everything, found, MARK, type Pers
 import { type Erased, ErasureRefused } from './erasure.ts';
 import type { AccountId, Store, Transfer } from './store.ts';
 import { stores, type TestDatabase } from './stores.testing.ts';
-import { bytesOf, contributorIdOf, exampleJob, exampleResult, exampleTransfer, jobIdOf, resultIdOf, siteIdOf } from './testing.ts';
+import { bytesOf, contributorIdOf, exampleContributor, exampleJob, exampleResult, exampleTransfer, jobIdOf, resultIdOf, siteIdOf } from './testing.ts';
 
 /** Of coordinators, operators and the network, and `account_entries`, which a test of its own fills. */
 const impersonal: ReadonlySet<string> = new Set([
@@ -217,6 +217,11 @@ describe.each(stores)('erasure on $name', ({ name, withDatabase, withStore }) =>
           const late = exampleResult({ id: resultIdOf(number + 5), contributor: contributorIdOf(number), owner });
           await store.commit([{ kind: 'result', result: late }]);
           await post(store, exampleTransfer({ id: `vest/${late.id}`, credit: `${owner}/earned`, microCredits: 12n }));
+          await store.people.createContributor(exampleContributor({ id: contributorIdOf(number + 7), owner }));
+          await store.groups.create(
+            { id: `g_late${number}` as GroupId, name: 'Late', owner, createdMs: 1 },
+            { id: `m_late${number}`, group: `g_late${number}` as GroupId, owner, name: '', joinedMs: 1 },
+          );
           // Told once more by somebody who had not heard of it: it is known.
           await post(
             store,

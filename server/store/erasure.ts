@@ -2,14 +2,13 @@ import type { Kysely } from 'kysely';
 import { formatCredits, type MicroCredits } from '../../shared/credits.ts';
 import type { ConsentId, ContributorId, CreditUnit, GroupId, JobId, OwnerId, SiteId } from '../../shared/model.ts';
 import { FORFEITED, isGone } from '../core/ledger.ts';
-import { withoutWallet } from '../earnings.ts';
 import { exclusively } from './dialect.ts';
-import { type Forgotten, forgetBytes } from './lifecycle.ts';
-import type { Epoch } from './money.ts';
+import { emptyContributors, emptyJobs, emptyRecords, emptySites, removeCredentials, removeGroups } from './emptying.ts';
+import type { Forgotten } from './lifecycle.ts';
 import { available, lockLedger, postTransfers } from './postings.ts';
 import { accountsOf, renameAccounts } from './renaming.ts';
 import type { AccountsTable, Tables } from './schema.ts';
-import type { AccountId, StoredJob, Transfer } from './store.ts';
+import type { AccountId, Transfer } from './store.ts';
 import { inTransaction } from './transaction.ts';
 
 /*
@@ -142,10 +141,17 @@ export class SqlErasure implements ErasureStore {
       const again = await trx.selectFrom('sessions').select('owner').where('owner', 'in', names).execute();
       const late = names.filter((name) => !again.some((session) => session.owner === name));
       if (late.length === 0) return;
+      const renamed = new Map(late.map((name) => [name, newName()]));
       for (const contributor of contributors)
         await trx.updateTable('results').set({ owner }).where('contributor', '=', contributor).where('owner', 'in', late).execute();
+      // Of requests that had begun before. Jobs are not among them: there is nothing left to pay for one.
+      await removeCredentials(trx, late);
+      await removeGroups(trx, late);
+      await emptyContributors(trx, renamed, owner, atMs);
+      await emptySites(trx, late, owner, atMs);
+      for (const [name, gone] of renamed) await emptyRecords(trx, name, gone, atMs);
       await lockLedger(trx);
-      await forfeitAll(trx, await renameAccounts(trx, new Map(late.map((name) => [name, newName()]))), atMs);
+      await forfeitAll(trx, await renameAccounts(trx, renamed), atMs);
     });
   }
 }
@@ -175,131 +181,6 @@ async function refuseOpen(trx: Db, names: readonly OwnerId[]): Promise<void> {
     `${formatCredits(sum)} credits under way`,
   );
 }
-
-/** Everything by which somebody could act as this person, and what was kept for him. */
-async function removeCredentials(trx: Db, names: readonly OwnerId[]): Promise<Uint8Array[]> {
-  const sessions = await trx.deleteFrom('sessions').where('owner', 'in', names).returning('hash').execute();
-  const keys = await trx.deleteFrom('api_keys').where('owner', 'in', names).returning('secret_hash').execute();
-  const hashes = sessions.map(({ hash }) => hash);
-  const addresses = names.map((name) => name.slice(name.indexOf(':') + 1));
-  await trx
-    .deleteFrom('challenges')
-    .where((eb) => eb.or([eb('address', 'in', addresses), ...(hashes.length > 0 ? [eb('session_hash', 'in', hashes)] : [])]))
-    .execute();
-  for (const table of ['webhooks', 'quotes', 'idempotent_requests', 'owner_aliases'] as const)
-    await trx.deleteFrom(table).where('owner', 'in', names).execute();
-  // Others follow by the ids of contributors, which they are told of anew.
-  const about = await trx.selectFrom('notices').select(['seq', 'subject']).where('kind', 'in', ['owner', 'groups']).execute();
-  const naming = about.filter(({ subject }) => subject.split(' ').some((word) => names.includes(word as OwnerId))).map(({ seq }) => seq);
-  if (naming.length > 0) await trx.deleteFrom('notices').where('seq', 'in', naming).execute();
-  return [...hashes, ...keys.map(({ secret_hash: hash }) => hash)];
-}
-
-async function removeGroups(trx: Db, names: readonly OwnerId[]): Promise<{ owner: OwnerId; group: GroupId }[]> {
-  await trx.deleteFrom('members').where('owner', 'in', names).execute();
-  const own = (await trx.selectFrom('groups').select('id').where('owner', 'in', names).execute()).map(({ id }) => id);
-  if (own.length === 0) return [];
-  await trx.deleteFrom('invites').where('group_id', 'in', own).execute();
-  const dismissed = await trx.deleteFrom('members').where('group_id', 'in', own).returning(['owner', 'group_id']).execute();
-  await trx.deleteFrom('groups').where('id', 'in', own).execute();
-  return dismissed.map(({ owner, group_id: group }) => ({ owner, group }));
-}
-
-/** Nothing of them is open. Their bytes go as with each job that its requester deletes. */
-async function emptyJobs(trx: Db, names: ReadonlyMap<OwnerId, OwnerId>, atMs: number): Promise<Pick<Erased, 'jobs' | 'forgotten'>> {
-  const rows = await trx
-    .selectFrom('jobs')
-    .select(['id', 'owner', 'held_from_json'])
-    .where('owner', 'in', [...names.keys()])
-    .execute();
-  const forgotten: Forgotten[] = [];
-  for (const { id, owner, held_from_json: held } of rows) {
-    const bytes = await forgetBytes(trx, id, atMs);
-    if (bytes) forgotten.push(bytes);
-    await trx.deleteFrom('job_files').where('job', '=', id).execute();
-    await trx.deleteFrom('job_uploads').where('job', '=', id).execute();
-    await trx.updateTable('results').set({ refund_to: FORFEITED }).where('job', '=', id).where('refund_to', 'is not', null).execute();
-    await trx
-      .updateTable('jobs')
-      .set({
-        owner: names.get(owner)!,
-        held_from_json: renamedHold(held, names),
-        title: 'Deleted job',
-        visibility: 'private',
-        group_id: null,
-        group_mode: null,
-      })
-      .set({ params_json: '{}', prepared_json: '{}', inputs_json: '[]', api_key: null })
-      .where('id', '=', id)
-      .execute();
-  }
-  return { jobs: rows.map(({ id }) => id), forgotten };
-}
-
-function renamedHold(json: string, names: ReadonlyMap<OwnerId, OwnerId>): string {
-  const held = JSON.parse(json) as { account: StoredJob['heldFrom'][number]['account']; microCredits: string }[];
-  const renamed = held.map(({ account, microCredits }) => {
-    const [owner = '', kind] = account.split('/');
-    const gone = names.get(owner as OwnerId);
-    return { account: gone === undefined ? account : `${gone}/${kind}`, microCredits };
-  });
-  return JSON.stringify(renamed);
-}
-
-/** No secret has this digest. */
-const NO_DIGEST = new Uint8Array(32);
-
-async function emptyContributors(trx: Db, names: ReadonlyMap<OwnerId, OwnerId>, to: OwnerId, atMs: number): Promise<void> {
-  const change = trx.updateTable('contributors').set({ owner: to, secret_hash: NO_DIGEST });
-  const rows = await change
-    .where('owner', 'in', [...names.keys()])
-    .returning('id')
-    .execute();
-  for (const { id } of rows) {
-    for (const [name, gone] of names) await trx.updateTable('results').set({ owner: gone }).where('contributor', '=', id).where('owner', '=', name).execute();
-    await trx.deleteFrom('standings').where('contributor', '=', id).execute();
-    await trx.updateTable('consents').set({ revoked_ms: atMs }).where('contributor', '=', id).where('revoked_ms', 'is', null).execute();
-  }
-}
-
-async function emptySites(trx: Db, names: readonly OwnerId[], to: OwnerId, atMs: number): Promise<void> {
-  await trx
-    .updateTable('sites')
-    .set({ owner: to, name: 'Deleted site', origin: '', token: '', network: null, share_percent: 0, proven_ms: null, switched_off_ms: atMs })
-    .where('owner', 'in', names)
-    .execute();
-}
-
-/** What is a record of others, or of the operator's money, loses the name. */
-async function emptyRecords(trx: Db, name: OwnerId, gone: OwnerId, atMs: number): Promise<void> {
-  await trx.updateTable('reports').set({ reporter: gone, text: '' }).where('reporter', '=', name).execute();
-  const withdrawals = await trx.selectFrom('withdrawals').select(['id', 'state', 'order_json']).where('owner', '=', name).execute();
-  for (const { id, state, order_json: json } of withdrawals) {
-    const order = JSON.stringify({ ...(JSON.parse(json) as object), wallet: gone });
-    const ended = state === 'asked' ? { state: 'refused' as const, ended_ms: atMs } : {};
-    await trx
-      .updateTable('withdrawals')
-      .set({ owner: gone, order_json: order, session_hash: NO_DIGEST, signature: null, ...ended })
-      .where('id', '=', id)
-      .execute();
-  }
-  if (!name.startsWith(WALLET)) return;
-  const wallet = name.slice(WALLET.length);
-  for (const { number, leaves_json: json } of await trx
-    .selectFrom('epochs')
-    .select(['number', 'leaves_json'])
-    .where('leaves_json', 'like', `%"${wallet}"%`)
-    .execute()) {
-    const leaves = withoutWallet({ number, leaves: JSON.parse(json) as Epoch['leaves'] }, wallet);
-    await trx
-      .updateTable('epochs')
-      .set({ leaves_json: JSON.stringify(leaves) })
-      .where('number', '=', number)
-      .execute();
-  }
-}
-
-const WALLET = 'wallet:';
 
 async function readGone(db: Db, owner: OwnerId): Promise<Gone> {
   const contributors = await db.selectFrom('contributors').select('id').where('owner', '=', owner).execute();
