@@ -1,0 +1,120 @@
+import { type ContributorId, countParts, type JobId, type PartMask, type ResultId } from '../../shared/model.ts';
+import { Rng } from '../../shared/rng.ts';
+import { partPrice } from '../core/pricing.ts';
+import { SqlStore } from '../store/sql-store.ts';
+import type { JobSummary } from '../store/store.ts';
+import type { Contributor } from './contributor.testing.ts';
+import type { FaultyDatabase } from './database.testing.ts';
+import { Host } from './host.testing.ts';
+import type { Requester } from './requester.testing.ts';
+import { PARTS, RATE, spec } from './work.testing.ts';
+
+/** A sentence about something that must not be. */
+export type Finding = string;
+
+interface ResultRow {
+  readonly id: ResultId;
+  readonly job: JobId;
+  readonly pass: number;
+  readonly tile: number;
+  readonly parts: PartMask;
+  readonly state: string;
+  readonly opening_hash: string | null;
+  readonly contributor: ContributorId;
+}
+
+interface TransferRow {
+  readonly id: string;
+  readonly kind: string;
+  readonly job: JobId | null;
+  readonly amount: bigint;
+}
+
+/** What is wrong when everything has ended: nothing, whatever happened before. */
+export async function wrongOf(database: FaultyDatabase, requesters: readonly Requester[], contributors: readonly Contributor[]): Promise<Finding[]> {
+  const results = database.rows<ResultRow>('select id, job, pass, tile, parts, state, opening_hash, contributor from results');
+  const transfers = database.rows<TransferRow>('select id, kind, job, amount from transfers');
+  return [
+    ...lost(new Map(results.map((row) => [row.id, row])), contributors),
+    ...requesters.flatMap((requester) => jobFindings(database, requester, results, transfers)),
+    ...paidWrong(results, new Map(transfers.map((row) => [row.id, row]))),
+    ...(await booksFindings(database)),
+  ];
+}
+
+/** Of what contributors were told is stored, nothing may be missing; what an honest one has opened too has to be accepted. */
+function lost(results: ReadonlyMap<ResultId, ResultRow>, contributors: readonly Contributor[]): Finding[] {
+  return contributors.flatMap(({ acknowledged, opened, isLiar }) =>
+    [...acknowledged].flatMap((id) => {
+      const row = results.get(id);
+      if (!row) return [`${id} was acknowledged and is lost`];
+      const isOpened = opened.has(id) || row.opening_hash !== null;
+      return isOpened && !isLiar && row.state !== 'accepted' ? [`${id} was acknowledged and opened, is right, and is ${row.state}`] : [];
+    }),
+  );
+}
+
+function jobFindings(
+  database: FaultyDatabase,
+  { id, planned }: Requester,
+  allResults: readonly ResultRow[],
+  allTransfers: readonly TransferRow[],
+): Finding[] {
+  const [job] = database.rows<{ status: string; summary_json: string }>('select status, summary_json from jobs where id = ?', id);
+  if (!job) return [`${id} is lost`];
+  const accepted = allResults.filter((row) => row.job === id && row.state === 'accepted');
+  const tiles = new Map<number, PartMask>();
+  const findings: Finding[] = [];
+  for (const { id: result, pass, tile, parts } of accepted) {
+    const number = pass * planned.tiles + tile;
+    const before = tiles.get(number) ?? (0 as PartMask);
+    if ((before & parts) !== 0) findings.push(`${result}: tile ${pass}/${tile} of ${id} is accepted twice`);
+    tiles.set(number, (before | parts) as PartMask);
+  }
+  const whole = planned.passes * planned.tiles * PARTS;
+  const done = [...tiles.values()].reduce((sum, parts) => sum + countParts(parts), 0);
+  if (job.status === 'done' && done !== whole) findings.push(`${id} is done with ${done} of ${whole} parts`);
+  if (job.status !== 'done' && planned.cancelMs === null) findings.push(`${id} is ${job.status}, and nobody cancelled it`);
+  const sumOf = (kind: string): bigint => allTransfers.filter((row) => row.job === id && row.kind === kind).reduce((sum, { amount }) => sum + amount, 0n);
+  const summary = JSON.parse(job.summary_json) as JobSummary;
+  const paid = sumOf('pay') - sumOf('void') + sumOf('audit');
+  if (summary.parts.accepted !== done) findings.push(`${id} says that ${summary.parts.accepted} parts are accepted, and ${done} are`);
+  if (summary.paidMicroCredits !== paid.toString()) findings.push(`${id} says that it paid ${summary.paidMicroCredits}, and it paid ${paid}`);
+  if (sumOf('hold') !== paid + sumOf('refund')) findings.push(`${id} held ${sumOf('hold')}, paid ${paid} and gave ${sumOf('refund')} back`);
+  // Of a cancelled job nobody takes up what nobody has begun.
+  const open = database.rows<{ number: number }>(
+    `select number from blocks where job = ? and closed = 0 and not (? = 'cancelled' and owner is null and touched = 0)`,
+    id,
+    job.status,
+  );
+  if (open.length > 0) findings.push(`${id} has ended, and its blocks ${open.map(({ number }) => number).join(', ')} are open`);
+  const shares = database.rows<{ epoch: number }>('select epoch from shares where job = ?', id);
+  if (shares.length > 0) findings.push(`${id} has ended, and ${shares.map(({ epoch }) => epoch).join(', ')} still say how far they are`);
+  return findings;
+}
+
+/** Each accepted result is paid once, in full, and its pay has vested; what was paid for any other was taken back. */
+function paidWrong(results: readonly ResultRow[], transfers: ReadonlyMap<string, TransferRow>): Finding[] {
+  return results.flatMap(({ id, job, pass, tile, parts, state }) => {
+    const [pay, vest, back] = ['pay', 'vest', 'void'].map((kind) => transfers.get(`${kind}/${id}`)?.amount ?? 0n) as [bigint, bigint, bigint];
+    const context = { id: job, seed: 0, params: {}, prepared: {} };
+    const price = partPrice(spec, context, { pass, tile }, RATE) * BigInt(countParts(parts));
+    const isRight = state === 'accepted' ? pay === price && vest === price && back === 0n : pay === back && vest === 0n;
+    return isRight ? [] : [`${id} is ${state} at a price of ${price}: paid ${pay}, vested ${vest}, taken back ${back}`];
+  });
+}
+
+async function booksFindings(database: FaultyDatabase): Promise<Finding[]> {
+  const store = new SqlStore(database.client(new Host(new Rng(0), { late: 0, lateMsMax: 0 })));
+  const findings: Finding[] = [];
+  for (const { unit, sum, wrongAccounts } of await store.ledger.audit())
+    if (sum !== 0n || wrongAccounts > 0) findings.push(`the sum of all ${unit} is ${sum}, and ${wrongAccounts} accounts are not what their transfers say`);
+  const left = database.rows<{ id: string; left: string }>(
+    `select id, cast(credits_posted - debits_posted - debits_pending as text) as "left" from accounts where id <> 'operator/issuance'`,
+  );
+  for (const { id, left: micro } of left) {
+    if (BigInt(micro) < 0n) findings.push(`${id} owes ${micro}`);
+    if ((id.startsWith('job/') || id.startsWith('vesting/')) && BigInt(micro) !== 0n) findings.push(`${id} has ${micro} left`);
+  }
+  return findings;
+}
