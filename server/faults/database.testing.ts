@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import Database from 'better-sqlite3';
-import { type CompiledQuery, type DatabaseConnection, type Dialect, type Driver, Kysely, type QueryResult } from 'kysely';
+import { type CompiledQuery, type DatabaseConnection, type Dialect, type Driver, Kysely, type QueryResult, SqliteAdapter } from 'kysely';
 import { migrate } from '../store/migrations/migrate.ts';
 import type { Tables } from '../store/schema.ts';
 import { EmbeddedDialect, PreparedDatabase } from '../store/sqlite-dialect.ts';
@@ -127,11 +127,18 @@ export class FaultyDatabase {
   #kysely(connect: () => Connection): Kysely<Tables> {
     const dialect: Dialect = {
       createDriver: () => new FaultyDriver(connect),
-      createAdapter: () => this.#dialect.createAdapter(),
+      createAdapter: () => new PooledAdapter(),
       createQueryCompiler: () => this.#dialect.createQueryCompiler(),
       createIntrospector: (db) => this.#dialect.createIntrospector(db),
     };
     return new Kysely<Tables>({ dialect });
+  }
+}
+
+/** As a pool has: a connection that cannot be had holds up nobody else. */
+class PooledAdapter extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true;
   }
 }
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FaultyDatabase } from './database.testing.ts';
 import { type Run, simulate } from './simulate.testing.ts';
 
-const SEEDS = 1000;
+const SEEDS = Number(process.env.SEEDS ?? 1000);
 const RUN_MS_MAX = 180_000;
 /** One seed alone: `SEED=17 npx vitest run --project unit server/faults`. */
 const only = process.env.SEED;
