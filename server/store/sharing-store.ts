@@ -90,7 +90,7 @@ export interface SharingStore {
    */
   finish(job: JobId, end: (job: StoredJob, left: MicroCredits, figures: ShareFigures, contributors: number) => JobEnd): Promise<JobEnd | null>;
 
-  /** Says how far one is. */
+  /** Says how far one is with jobs that are open. */
   putFigures(epoch: number, shares: readonly { readonly job: JobId; readonly figures: ShareFigures }[]): Promise<void>;
   /** How far all others are, by job. */
   figures(epoch: number): Promise<Map<JobId, ShareFigures>>;

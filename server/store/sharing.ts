@@ -259,11 +259,29 @@ export class SqlSharing implements SharingStore {
 
   async putFigures(epoch: number, shares: readonly { readonly job: JobId; readonly figures: ShareFigures }[]): Promise<void> {
     if (shares.length === 0) return;
-    await this.#db
-      .insertInto('shares')
-      .values(shares.map(({ job, figures }) => ({ job, epoch, figures_json: JSON.stringify(figures) })))
-      .onConflict((conflict) => conflict.columns(['job', 'epoch']).doUpdateSet((eb) => ({ figures_json: eb.ref('excluded.figures_json') })))
-      .execute();
+    await inTransaction(this.#db, async (trx) => {
+      // Of a job that has ended meanwhile nobody would ever take them back.
+      const open = await trx
+        .selectFrom('jobs')
+        .select('id')
+        .where(
+          'id',
+          'in',
+          shares.map(({ job }) => job),
+        )
+        .where('status', '=', 'open')
+        .orderBy('id')
+        .forShare()
+        .execute();
+      const ids = new Set(open.map(({ id }) => id));
+      const rows = shares.flatMap(({ job, figures }) => (ids.has(job) ? [{ job, epoch, figures_json: JSON.stringify(figures) }] : []));
+      if (rows.length === 0) return;
+      await trx
+        .insertInto('shares')
+        .values(rows)
+        .onConflict((conflict) => conflict.columns(['job', 'epoch']).doUpdateSet((eb) => ({ figures_json: eb.ref('excluded.figures_json') })))
+        .execute();
+    });
   }
 
   async figures(epoch: number): Promise<Map<JobId, ShareFigures>> {
