@@ -70,6 +70,10 @@ export class Contributor {
     this.#options = options;
   }
 
+  get id(): ContributorId {
+    return this.#options.person.id;
+  }
+
   get isLiar(): boolean {
     return this.#options.lies > 0;
   }

@@ -68,9 +68,9 @@ export class FaultyDatabase {
     return this.#kysely(() => new Connection(this, host, this.#restarts));
   }
 
-  /** Nobody is in the middle of a transaction: what is read now was committed. */
+  /** It is there, and nobody is in the middle of a transaction: what is read now was committed. */
   get isQuiet(): boolean {
-    return this.#holder === null;
+    return this.#holder === null && !this.#isAway;
   }
 
   /** Read past all faults. */

@@ -20,8 +20,10 @@ test(
   'after kills, pauses, restarts of the database and bad lines everything is there, once',
   async () => {
     const seeds = only === undefined ? Array.from({ length: SEEDS }, (_, index) => index + 1) : [Number(only)];
-    const began = performance.now();
+    const began = performance.now(); const cpu = process.threadCpuUsage();
     let [virtual, acked] = [0, 0];
+    const { Session } = await import('node:inspector/promises'); const session = new Session(); session.connect();
+    if (process.env.PROF) { await simulate(database, 1); await session.post('Profiler.enable'); await session.post('Profiler.setSamplingInterval', { interval: 500 }); await session.post('Profiler.start'); }
     const times: [number, number, number][] = [];
     for (const seed of seeds) {
       const at = performance.now();
@@ -32,6 +34,8 @@ test(
       if (only) console.log(run.events.join('\n'), run);
       if (run.wrong.length > 0) console.log(told(run));
     }
+    if (process.env.PROF) (await import('node:fs')).writeFileSync('/tmp/prof/p.cpuprofile', JSON.stringify((await session.post('Profiler.stop')).profile));
+    const used = process.threadCpuUsage(cpu); console.log('CPU', (used.user + used.system) / 1000 / seeds.length);
     console.log(((performance.now() - began) / seeds.length).toFixed(1), 'ms a seed', virtual / seeds.length / 1000, 's virtual', acked / seeds.length, 'acked');
     console.log(times.sort((a, b) => b[0] - a[0]).slice(0, 10));
   },

@@ -27,17 +27,18 @@ interface TransferRow {
   readonly id: string;
   readonly kind: string;
   readonly job: JobId | null;
+  readonly credit: string;
   readonly amount: bigint;
 }
 
 /** What is wrong when everything has ended: nothing, whatever happened before. */
 export async function wrongOf(database: FaultyDatabase, requesters: readonly Requester[], contributors: readonly Contributor[]): Promise<Finding[]> {
   const results = database.rows<ResultRow>('select id, job, pass, tile, parts, state, opening_hash, contributor from results');
-  const transfers = database.rows<TransferRow>('select id, kind, job, amount from transfers');
+  const transfers = database.rows<TransferRow>('select id, kind, job, credit, amount from transfers');
   return [
     ...lost(new Map(results.map((row) => [row.id, row])), contributors),
     ...requesters.flatMap((requester) => jobFindings(database, requester, results, transfers)),
-    ...paidWrong(results, new Map(transfers.map((row) => [row.id, row]))),
+    ...paidWrong(results, new Map(transfers.map((row) => [row.id, row])), new Set(contributors.filter(({ isLiar }) => isLiar).map(({ id }) => id))),
     ...(await booksFindings(database)),
   ];
 }
@@ -75,9 +76,13 @@ function jobFindings(
   const done = [...tiles.values()].reduce((sum, parts) => sum + countParts(parts), 0);
   if (job.status === 'done' && done !== whole) findings.push(`${id} is done with ${done} of ${whole} parts`);
   if (job.status !== 'done' && planned.cancelMs === null) findings.push(`${id} is ${job.status}, and nobody cancelled it`);
-  const sumOf = (kind: string): bigint => allTransfers.filter((row) => row.job === id && row.kind === kind).reduce((sum, { amount }) => sum + amount, 0n);
+  const transfers = allTransfers.filter((row) => row.job === id);
+  const total = (rows: readonly TransferRow[]): bigint => rows.reduce((sum, { amount }) => sum + amount, 0n);
+  const sumOf = (kind: string): bigint => total(transfers.filter((row) => row.kind === kind));
+  // What is taken back after its end goes past it.
+  const back = total(transfers.filter(({ kind, credit }) => kind === 'void' && credit === `job/${id}`));
   const summary = JSON.parse(job.summary_json) as JobSummary;
-  const paid = sumOf('pay') - sumOf('void') + sumOf('audit');
+  const paid = sumOf('pay') - back + sumOf('audit');
   if (summary.parts.accepted !== done) findings.push(`${id} says that ${summary.parts.accepted} parts are accepted, and ${done} are`);
   if (summary.paidMicroCredits !== paid.toString()) findings.push(`${id} says that it paid ${summary.paidMicroCredits}, and it paid ${paid}`);
   if (sumOf('hold') !== paid + sumOf('refund')) findings.push(`${id} held ${sumOf('hold')}, paid ${paid} and gave ${sumOf('refund')} back`);
@@ -93,14 +98,18 @@ function jobFindings(
   return findings;
 }
 
-/** Each accepted result is paid once, in full, and its pay has vested; what was paid for any other was taken back. */
-function paidWrong(results: readonly ResultRow[], transfers: ReadonlyMap<string, TransferRow>): Finding[] {
-  return results.flatMap(({ id, job, pass, tile, parts, state }) => {
+/**
+ * Each accepted result is paid once, in full, and its pay has vested; what was paid for any other was taken back. A liar's pay is taken back, too, when
+ * the lie shows after the job has ended, which keeps the result.
+ */
+function paidWrong(results: readonly ResultRow[], transfers: ReadonlyMap<string, TransferRow>, liars: ReadonlySet<ContributorId>): Finding[] {
+  return results.flatMap(({ id, job, pass, tile, parts, state, contributor }) => {
     const [pay, vest, back] = ['pay', 'vest', 'void'].map((kind) => transfers.get(`${kind}/${id}`)?.amount ?? 0n) as [bigint, bigint, bigint];
     const context = { id: job, seed: 0, params: {}, prepared: {} };
     const price = partPrice(spec, context, { pass, tile }, RATE) * BigInt(countParts(parts));
-    const isRight = state === 'accepted' ? pay === price && vest === price && back === 0n : pay === back && vest === 0n;
-    return isRight ? [] : [`${id} is ${state} at a price of ${price}: paid ${pay}, vested ${vest}, taken back ${back}`];
+    const isKept = state === 'accepted' && pay === price && vest === price && back === 0n;
+    const isTakenBack = (state !== 'accepted' || (liars.has(contributor) && pay === price)) && pay === back && vest === 0n;
+    return isKept || isTakenBack ? [] : [`${id} is ${state} at a price of ${price}: paid ${pay}, vested ${vest}, taken back ${back}`];
   });
 }
 

@@ -12,9 +12,9 @@ import { Requester } from './requester.testing.ts';
 import { inVirtualTime, START_MS, sleep } from './time.testing.ts';
 
 /** Of virtual time: leases of 5 minutes may have to run out, and rests after them. */
-const ENDS_MS_MAX = 30 * 60_000;
+const ENDS_MS_MAX = 10 * 60_000;
 const LOOK_MS = 1000;
-const EVENTS_SHOWN = 60;
+const EVENTS_SHOWN = Number(process.env.SHOWN ?? 60);
 
 export interface Run {
   readonly seed: number;
@@ -152,6 +152,13 @@ class World {
 
   hanging(): Finding[] {
     const waiting = this.requesters.flatMap(({ id, isDone }) => (isDone ? [] : [`the request for ${id} is not answered`]));
+    if (process.env.SEED) for (const m of this.#machines) {
+      console.log('MACHINE', m.running?.coordinator.epoch);
+      const st = m.running?.coordinator.state;
+      for (const j of st?.jobs.values() ?? []) console.log(j.stored.id, 'share', j.share?.map(b => b.number).join(), 'total', j.partsTotal, j.partsAccepted, j.partsChecking, j.partsLeased, j.undecided, j.closing, j.paused, 'peek', j.blocks.peek(), j.blocks.isHere(0), j.blocks.free(0), j.blocks.held(0), j.blocks.leased(0), j.pace);
+      for (const c of st?.contributors.values() ?? []) console.log(c.id, c.connected, c.leases.size, c.undecided, c.speed, c.restUntilMs, JSON.stringify([...c.standings.values()]), c.vesting.length, JSON.stringify([...c.leases.values()].map(l => [l.job, l.at, l.parts, l.deadlineMs])), c.questions.length);
+      console.log(JSON.stringify([this.#database.rows("select job, number, owner,touched,closed from blocks where job in (select id from jobs where status = 'open')"), this.#database.rows("select id, status, closing, paused from jobs"), this.#database.rows('select * from coordinators'), this.#database.rows('select id,job,tile,parts,state,contributor,epoch,attempt,opening_hash from results')], (_, v) => typeof v === 'bigint' ? String(v) : v).replaceAll('},','},\n'));
+    }
     return [...waiting, ...this.#left().map(({ what }) => what)].map((what) => `it does not come to an end: ${what}`);
   }
 

@@ -8,7 +8,7 @@ import { resultColumns, withoutBytes } from './results.ts';
 import type { Tables } from './schema.ts';
 import type { BlocksTable } from './sharing-schema.ts';
 import { type Claimed, type ClaimedBlock, Fenced, type JobEnd, type Notice, type NoticeKind, type ShareFigures, type SharingStore } from './sharing-store.ts';
-import type { StoredJob, StoredResult } from './store.ts';
+import type { StoredJob, StoredResult, Write } from './store.ts';
 import { inTransaction } from './transaction.ts';
 
 type Db = Kysely<Tables>;
@@ -36,24 +36,31 @@ export async function reopenShare(trx: Db, epoch: number, job: JobId): Promise<v
     .execute();
 }
 
-/** Inside a commit: all that a coordinator has claimed of a job is nobody's again. */
-export async function releaseShare(trx: Db, epoch: number, job: JobId): Promise<void> {
+/*
+ * A coordinator names the blocks that it closes or gives back: one that it is just claiming is in the database as its own before it knows, and has to
+ * stay what it is.
+ */
+
+/** Inside a commit: what a coordinator has claimed of a job is nobody's again. */
+export async function releaseShare(trx: Db, epoch: number, { id, blocks }: Write & { kind: 'shareReleased' }): Promise<void> {
   await trx
     .updateTable('blocks')
     .set({ owner: null, touched: RELEASED, closed: 0, figures_epoch: null, figures_json: null })
-    .where('job', '=', job)
+    .where('job', '=', id)
     .where('owner', '=', epoch)
+    .where('number', 'in', blocks)
     .execute();
-  await trx.deleteFrom('shares').where('job', '=', job).where('epoch', '=', epoch).execute();
+  await trx.deleteFrom('shares').where('job', '=', id).where('epoch', '=', epoch).execute();
 }
 
-/** Inside a commit: all that a coordinator has claimed of a job is closed. */
-export async function closeShare(trx: Db, epoch: number, job: JobId, figures: ShareFigures): Promise<void> {
+/** Inside a commit: what a coordinator has claimed of a job is closed. */
+export async function closeShare(trx: Db, epoch: number, { id, blocks, figures }: Write & { kind: 'shareClosed' }): Promise<void> {
   const rows = await trx
     .updateTable('blocks')
     .set({ closed: 1, figures_epoch: null, figures_json: null })
-    .where('job', '=', job)
+    .where('job', '=', id)
     .where('owner', '=', epoch)
+    .where('number', 'in', blocks)
     .returning('number')
     .execute();
   const first = rows.map(({ number }) => number).sort((a, b) => a - b)[0];
@@ -61,7 +68,7 @@ export async function closeShare(trx: Db, epoch: number, job: JobId, figures: Sh
   await trx
     .updateTable('blocks')
     .set({ figures_epoch: epoch, figures_json: JSON.stringify(figures) })
-    .where('job', '=', job)
+    .where('job', '=', id)
     .where('number', '=', first)
     .execute();
 }
