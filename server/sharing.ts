@@ -149,9 +149,21 @@ export class Sharing {
     const alive = await store.sharing.alive();
     this.#isAlone = alive.length <= 1;
     this.#isFirst = alive[0] === epoch;
-    if (this.#isFirst) await this.#milestones();
+    if (this.#isFirst) {
+      await this.#milestones();
+      await this.#cut();
+    }
     for (const id of await store.sharing.finishable(JOBS_MAX)) await this.#finish(id);
     if (++this.#beats % RECONCILE_BEATS === 0) await this.#reconcile();
+  }
+
+  /** Whoever took an order may have died before it had cut it. */
+  async #cut(): Promise<void> {
+    const { coordinator, store } = this.#deps;
+    for (const id of await store.sharing.uncut(JOBS_MAX)) {
+      const job = await store.jobs.get(id);
+      if (job) await coordinator.begin(job);
+    }
   }
 
   async #reconcile(): Promise<void> {
@@ -227,11 +239,12 @@ export class Sharing {
 
   /**
    * What is taken over is this life's in the database before it is known here. Does it not become known, because the answer was lost or could not be
-   * followed up, nobody would ever see to it: then this life ends, and the next one begins with nothing.
+   * followed up, nobody would ever see to it: then this life ends, and the next one begins with nothing. While that one begins it takes nothing.
    */
   async #takeOver(take: (epoch: number) => Promise<readonly Command[]>): Promise<void> {
     const { coordinator } = this.#deps;
     const { epoch } = coordinator;
+    if (coordinator.isRecovering) return;
     try {
       for (const command of await take(epoch)) if (coordinator.epoch === epoch) await coordinator.apply(command);
     } catch (error) {

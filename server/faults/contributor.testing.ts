@@ -13,6 +13,7 @@ import { compute, hashOf, spec, valuesOf } from './work.testing.ts';
 const ANSWER_MS_MAX = 2500;
 const BACK_MS_MAX = 400;
 const AGAIN_MS = [20, 200] as const;
+const AWAY_MS = [200, 600] as const;
 const IDLE_MS = 500;
 const LANES = 2;
 const NEVER_MS = 1e15;
@@ -57,6 +58,8 @@ export class Contributor {
   readonly acknowledged = new Set<ResultId>();
   /** Of these it was told that their opening is stored, or that none is wanted. */
   readonly opened = new Set<ResultId>();
+  /** Refusals of what nobody may refuse. */
+  readonly misunderstood: string[] = [];
   readonly #options: ContributorOptions;
   readonly #leases: Lease[] = [];
   readonly #audits: AuditLease[] = [];
@@ -132,12 +135,16 @@ export class Contributor {
     if (!ack || 'error' in ack) return false;
     for (const request of ack.data.open) void this.#open(request);
     const unknown = ack.data.held.filter((token) => !this.#held.has(token));
-    if (unknown.length > 0) void this.#answer(line, 'giveBack', { tokens: unknown });
+    if (unknown.length > 0) void this.#ask('giveBack', { tokens: unknown });
     return true;
   }
 
-  #answer(line: Line, command: string, message: object): Promise<unknown> {
-    return Promise.race([line.ask(command, message), sleep(ANSWER_MS_MAX)]);
+  /** A line on which no answer comes is given up, because nobody knows what was on it: leases perhaps. */
+  async #answer(line: Line, command: string, message: object): Promise<unknown> {
+    const late = setTimeout(() => line.cut(), ANSWER_MS_MAX);
+    const answer = await line.ask(command, message);
+    clearTimeout(late);
+    return answer;
   }
 
   /** Until it is answered with anything but a refusal that passes. Null when it is refused for good, or all is over. */
@@ -148,9 +155,10 @@ export class Contributor {
       const code = ack?.error.code;
       if (ack && code !== 'busy' && code !== 'internal' && code !== 'too_many' && ack.error.message !== 'Say hello first.') {
         this.#options.log(`${command} refused: ${code} ${ack.error.message}`);
+        if (code === 'bad_input') this.misunderstood.push(`${command} of ${this.id} was refused: ${ack.error.message}`);
         return null;
       }
-      await sleep(this.#between(AGAIN_MS));
+      await sleep(this.#between(this.#line ? AGAIN_MS : AWAY_MS));
     }
     return null;
   }
@@ -206,7 +214,7 @@ export class Contributor {
     const refs = decodeAuditElements(elements);
     await sleep(this.#options.rng.unit() * this.#options.computeMsMax);
     const isLie = this.#options.rng.unit() < this.#options.lies;
-    const answer = await this.#ask<Answered>('answer', { token, values: Buffer.from(valuesOf(refs, isLie)), leasesMax: 0 });
+    const answer = await this.#ask<Answered>('answer', { token, values: Buffer.from(valuesOf(refs, isLie)), computeMs: 1, leasesMax: 0 });
     this.#held.delete(token);
     if (answer) this.#take(answer.data.work);
   }

@@ -34,7 +34,7 @@ test(
       if (only) console.log(run.events.join('\n'), run);
       if (run.wrong.length > 0) console.log(told(run));
     }
-    if (process.env.PROF) (await import('node:fs')).writeFileSync('/tmp/prof/p.cpuprofile', JSON.stringify((await session.post('Profiler.stop')).profile));
+    if (process.env.PROF) (await import('node:fs')).writeFileSync('/tmp/prof-dst/p.cpuprofile', JSON.stringify((await session.post('Profiler.stop')).profile));
     const used = process.threadCpuUsage(cpu); console.log('CPU', (used.user + used.system) / 1000 / seeds.length);
     console.log(((performance.now() - began) / seeds.length).toFixed(1), 'ms a seed', virtual / seeds.length / 1000, 's virtual', acked / seeds.length, 'acked');
     console.log(times.sort((a, b) => b[0] - a[0]).slice(0, 10));

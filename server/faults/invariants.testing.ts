@@ -36,6 +36,7 @@ export async function wrongOf(database: FaultyDatabase, requesters: readonly Req
   const results = database.rows<ResultRow>('select id, job, pass, tile, parts, state, opening_hash, contributor from results');
   const transfers = database.rows<TransferRow>('select id, kind, job, credit, amount from transfers');
   return [
+    ...contributors.flatMap(({ misunderstood }) => misunderstood),
     ...lost(new Map(results.map((row) => [row.id, row])), contributors),
     ...requesters.flatMap((requester) => jobFindings(database, requester, results, transfers)),
     ...paidWrong(results, new Map(transfers.map((row) => [row.id, row])), new Set(contributors.filter(({ isLiar }) => isLiar).map(({ id }) => id))),

@@ -4,6 +4,7 @@ import { namespaces } from '../../shared/protocol.ts';
 import type { Rng } from '../../shared/rng.ts';
 import { readConfig } from '../config.ts';
 import { Coordinator } from '../coordinator.ts';
+import { Load } from '../load.ts';
 import { Sharing } from '../sharing.ts';
 import { createSockets } from '../sockets/connect.ts';
 import { serveContributors } from '../sockets/contribute.ts';
@@ -44,6 +45,11 @@ interface Life {
 const noBlobs = { hold: async () => ({ paths: [], release: () => undefined }) } as unknown as BlobStore;
 
 const AGAIN_MS = 250;
+/** In the time after which a coordinator is taken for dead. */
+const BEATS = 4;
+const LOOK_MS = 500;
+/** Measures nothing here, and is dear to make. */
+const load = new Load();
 const config = readConfig({});
 
 /** Where a coordinator runs, is killed and starts again: the real edge for contributors, core, checking, sharing and store, over what can fail. */
@@ -70,7 +76,7 @@ export class Machine {
     const { database, rng, toDatabase, log, name } = this.#options;
     const host = new Host(rng, toDatabase);
     const server = createServer();
-    const life: Life = { host, lines: new Set(), server, sockets: createSockets(server, () => true), store: new SqlStore(database.client(host)) };
+    const life: Life = { host, lines: new Set(), server, sockets: createSockets(server, () => true, { load }), store: new SqlStore(database.client(host)) };
     this.#life = life;
     try {
       await this.#begin(life);
@@ -118,7 +124,18 @@ export class Machine {
       { store, blobs: noBlobs, coordinator, config, isSuspended: () => false, networkKey, clock, randomBytes: random, log: quiet },
       bus,
     );
-    life.sharing = await Sharing.open({ store, coordinator, clock, log: quiet, heard: () => undefined, jobChanged: () => undefined, aliveMs });
+    const sharing = await Sharing.open({ store, coordinator, clock, log: quiet, heard: () => undefined, jobChanged: () => undefined, aliveMs }, false);
+    life.sharing = sharing;
+    void this.#repeat(life, () => sharing.beat(), aliveMs / BEATS);
+    void this.#repeat(life, () => sharing.look(), LOOK_MS);
+  }
+
+  /** Neither as regular as a clock, nor as often as on a real machine: most of the time of a run would go there. */
+  async #repeat({ host }: Life, what: () => Promise<void>, ms: number): Promise<void> {
+    while (!host.isDead) {
+      await sleep(ms * (0.5 + this.#options.rng.unit()));
+      if (!host.isDead) await what();
+    }
   }
 
   /** A contributor's connection; null when nobody answers there. */

@@ -82,6 +82,8 @@ export interface SharingStore {
   orphaned(limit: number): Promise<JobId[]>;
   /** Of a job, blocks that nobody has. */
   unclaimed(job: JobId): Promise<number>;
+  /** Open jobs that have no blocks. */
+  uncut(limit: number): Promise<JobId[]>;
   /** Open jobs that `finish` would end. */
   finishable(limit: number): Promise<JobId[]>;
   /**

@@ -220,6 +220,12 @@ export class SqlSharing implements SharingStore {
     return rows.map(({ job }) => job);
   }
 
+  async uncut(limit: number): Promise<JobId[]> {
+    const { rows } = await sql<{ id: JobId }>`
+      select id from jobs where status = 'open' and not exists (select 1 from blocks where blocks.job = jobs.id) limit ${limit}`.execute(this.#db);
+    return rows.map(({ id }) => id);
+  }
+
   async finishable(limit: number): Promise<JobId[]> {
     const { rows } = await sql<{ id: JobId }>`
       select id from jobs where status = 'open' and exists (select 1 from blocks where blocks.job = jobs.id) and not exists (
