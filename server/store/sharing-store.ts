@@ -76,7 +76,7 @@ export interface SharingStore {
   cut(job: StoredJob, tiles: number, blockTiles: number): Promise<void>;
   /** An extended job is cut anew, with another number of tiles perhaps: everybody has to claim again. */
   cutAnew(job: StoredJob, tiles: number, blockTiles: number): Promise<void>;
-  /** Takes blocks that are nobody's, orphans first. Throws `Fenced`. */
+  /** Takes blocks of an open job that are nobody's, orphans first; of a cancelled one, those that somebody had. Throws `Fenced`. */
   claim(epoch: number, job: JobId, limit: number): Promise<Claimed>;
   /** Open jobs that have orphaned blocks; cancelled ones, that have released blocks. */
   orphaned(limit: number): Promise<JobId[]>;

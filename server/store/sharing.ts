@@ -176,12 +176,16 @@ export class SqlSharing implements SharingStore {
   async claim(epoch: number, job: JobId, limit: number): Promise<Claimed> {
     return inTransaction(this.#db, async (trx) => {
       await assertAlive(trx, epoch);
+      // Whoever has not heard yet that it was cancelled, or has ended, would begin what nobody ends.
+      const row = await trx.selectFrom('jobs').select(['status', 'closing']).where('id', '=', job).forShare().executeTakeFirst();
+      if (row?.status !== 'open') return { blocks: [], results: [] };
       const free = await trx
         .selectFrom('blocks')
         .select(['job', 'number', 'first', 'count', 'checks_held', 'touched'])
         .where('job', '=', job)
         .where('owner', 'is', null)
         .where('closed', '=', 0)
+        .$if(row.closing === 1, (query) => query.where('touched', '!=', FRESH))
         .orderBy('touched', 'desc')
         .orderBy('number')
         .limit(limit)
