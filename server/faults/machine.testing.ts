@@ -46,8 +46,8 @@ const noBlobs = { hold: async () => ({ paths: [], release: () => undefined }) } 
 
 const AGAIN_MS = 250;
 /** In the time after which a coordinator is taken for dead. */
-const BEATS = 4;
-const LOOK_MS = 500;
+const BEATS = 3;
+const LOOK_MS = 600;
 /** Measures nothing here, and is dear to make. */
 const load = new Load();
 const config = readConfig({});
@@ -148,6 +148,10 @@ export class Machine {
     void line.ended.then(() => life.lines.delete(line));
     for (const listener of life.sockets.of(namespaces.contribute).listeners('connection')) listener(line as unknown as Socket);
     return line;
+  }
+
+  cutLines(): void {
+    for (const line of this.#life?.lines ?? []) line.cut();
   }
 
   /** At once, and whatever it is doing. */

@@ -13,7 +13,7 @@ import { inVirtualTime, START_MS, sleep } from './time.testing.ts';
 
 /** Of virtual time: leases of 5 minutes may have to run out, and rests after them. */
 const ENDS_MS_MAX = 10 * 60_000;
-const LOOK_MS = 1000;
+const LOOK_MS = 500;
 const EVENTS_SHOWN = Number(process.env.SHOWN ?? 60);
 
 export interface Run {
@@ -93,6 +93,8 @@ class World {
       Object.assign(lines, { dropped: 0, doubled: 0, cut: 0, late: 0 });
       Object.assign(toDatabase, { late: 0 });
       log('from here on all is orderly');
+      // Who has lost an answer finds out when it says hello again, and gives back what it does not know of. Else leases would have to run out, for minutes.
+      for (const machine of this.#machines) machine.cutLines();
     };
     const space = new Space(rngOf(0), lines);
     const { aliveMs, vestingMsMax } = plan;
