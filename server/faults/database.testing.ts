@@ -9,6 +9,14 @@ import type { Host } from './host.testing.ts';
 /** Of statements in a transaction, those whose way is as long as that of its beginning and its end. */
 const SLOW_STATEMENTS = 0.1;
 
+/** What is wrong with a database on purpose, to see that it is found. */
+export interface Defect {
+  /** A statement in place of the one that was asked for. */
+  readonly rewrite?: (statement: string) => string;
+  /** Of commits, the share that is told to be kept, and is not. */
+  readonly forgets?: number;
+}
+
 /** What a PostgreSQL that is shut down tells its clients (SQLSTATE 57P01), and what its address tells them meanwhile. */
 const ended = () => Object.assign(new Error('terminating connection due to administrator command'), { code: '57P01' });
 const away = () => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
@@ -29,15 +37,17 @@ export class FaultyDatabase {
   #waiting: (() => void)[] = [];
   #restarts = 0;
   #isAway = false;
+  readonly #defect: Defect;
 
-  private constructor(database: Database.Database) {
+  private constructor(database: Database.Database, defect: Defect) {
     this.#database = database;
+    this.#defect = defect;
     this.#prepared = new PreparedDatabase(database);
     this.#dialect = new EmbeddedDialect(database);
   }
 
   /** Up to date and empty. Its secrets are always the same, because what is drawn depends on them; its clock is `Date`, which may be a virtual one. */
-  static async open(): Promise<FaultyDatabase> {
+  static async open(defect: Defect = {}): Promise<FaultyDatabase> {
     const database = new Database(':memory:');
     database.pragma('foreign_keys = ON');
     database.defaultSafeIntegers(true);
@@ -45,7 +55,7 @@ export class FaultyDatabase {
     database.function('unixepoch', { varargs: true }, () => Date.now() / 1000);
     const keep = database.prepare('insert into secrets (name, bytes) values (?, ?) on conflict (name) do update set bytes = excluded.bytes');
     for (const name of ['draw', 'network', 'lease']) keep.run(name, createHash('sha256').update(name).digest());
-    return new FaultyDatabase(database);
+    return new FaultyDatabase(database, defect);
   }
 
   begin(): void {
@@ -87,7 +97,7 @@ export class FaultyDatabase {
   }
 
   run(query: CompiledQuery): QueryResult<never> {
-    const statement = this.#prepared.prepare(query.sql);
+    const statement = this.#prepared.prepare(this.#defect.rewrite?.(query.sql) ?? query.sql);
     if (statement.reader) return { rows: statement.all(query.parameters) as never[] };
     const { changes, lastInsertRowid } = statement.run(query.parameters);
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
@@ -95,6 +105,11 @@ export class FaultyDatabase {
 
   savepoint(statement: 'savepoint turn' | 'release turn' | 'rollback to turn'): void {
     this.#prepared.prepare(statement).run([]);
+  }
+
+  keep({ host }: Connection): void {
+    if (host.chance(this.#defect.forgets ?? 0)) this.savepoint('rollback to turn');
+    this.savepoint('release turn');
   }
 
   async take(connection: Connection): Promise<void> {
@@ -195,7 +210,7 @@ class Connection implements DatabaseConnection {
 
   async commit(): Promise<void> {
     await this.#trip();
-    this.#database.savepoint('release turn');
+    this.#database.keep(this);
     this.#state = 'idle';
     this.#database.give(this);
     await this.#trip();

@@ -35,7 +35,7 @@ export class Host {
   }
 
   chance(share: number): boolean {
-    return this.#rng.unit() < share;
+    return share > 0 && this.#rng.unit() < share;
   }
 
   kill(): void {

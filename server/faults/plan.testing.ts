@@ -37,7 +37,7 @@ export function planOf(seed: number): Plan {
   const chance = (share: number): boolean => rng.unit() < share;
   const many = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => make(index));
   const machines = chance(0.3) ? 3 : 2;
-  const contributors = between(2, 6);
+  const contributors = between(2, 5);
   // One of them at least is honest.
   const liars = chance(0.35) ? between(1, Math.min(2, contributors - 1)) : 0;
   const apart = chance(0.5);
@@ -46,7 +46,7 @@ export function planOf(seed: number): Plan {
     jobs: many(chance(0.3) ? 3 : between(1, 2), () => ({
       atMs: between(0, 2000),
       passes: chance(0.15) ? 2 : 1,
-      tiles: between(3, 10),
+      tiles: between(3, 9),
       cancelMs: chance(0.1) ? between(0, 3000) : null,
     })),
     skewsMs: many(machines, () => (chance(0.3) ? between(-1500, 1500) : 0)),
@@ -70,6 +70,6 @@ export function planOf(seed: number): Plan {
     },
     toDatabase: { late: rng.unit() * 0.3, lateMsMax: between(2, 150) },
     aliveMs,
-    vestingMsMax: between(500, 3000),
+    vestingMsMax: between(300, 2500),
   };
 }

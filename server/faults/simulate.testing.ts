@@ -14,7 +14,7 @@ import { inVirtualTime, START_MS, sleep } from './time.testing.ts';
 /** Of virtual time: leases of 5 minutes may have to run out, and rests after them. */
 const ENDS_MS_MAX = 10 * 60_000;
 const LOOK_MS = 500;
-const EVENTS_SHOWN = Number(process.env.SHOWN ?? 60);
+const EVENTS_SHOWN = 60;
 
 export interface Run {
   readonly seed: number;
@@ -25,9 +25,7 @@ export interface Run {
   readonly events: readonly string[];
   readonly virtualMs: number;
   readonly acknowledged: number;
-  readonly accepted: number;
-  readonly kills: number;
-  readonly epochs: number;
+  readonly tally: Readonly<Record<'kills' | 'pauses' | 'restarts' | 'fenced' | 'lives' | 'accepted' | 'refuted' | 'revoked' | 'audits' | 'cancelled', number>>;
 }
 
 /**
@@ -57,14 +55,30 @@ export async function simulate(database: FaultyDatabase, seed: number): Promise<
         events: events.slice(-EVENTS_SHOWN),
         virtualMs: Math.round(Date.now() - START_MS),
         acknowledged: world.contributors.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0),
-        accepted: database.rows(`select id from results where state = 'accepted'`).length,
-        kills: plan.faults.filter(({ kind }) => kind === 'kill').length,
-        epochs: database.rows('select epoch from coordinators').length,
+        tally: tallyOf(database, plan),
       };
     });
   } finally {
     database.takeBack();
   }
+}
+
+/** How much of what has happened: a world in which nothing does proves nothing. */
+function tallyOf(database: FaultyDatabase, { faults }: Plan): Run['tally'] {
+  const of = (kind: Fault['kind']): number => faults.filter((fault) => fault.kind === kind).length;
+  const count = (from: string): number => Number(database.rows<{ count: number }>(`select count(*) as count from ${from}`)[0]?.count);
+  return {
+    kills: of('kill'),
+    pauses: of('pause'),
+    restarts: of('restart'),
+    fenced: count('coordinators where fenced = 1'),
+    lives: count('coordinators'),
+    accepted: count(`results where state = 'accepted'`),
+    refuted: count(`results where state = 'refuted'`),
+    revoked: count(`transfers where kind = 'void'`),
+    audits: count(`transfers where kind = 'audit'`),
+    cancelled: count(`jobs where status = 'cancelled'`),
+  };
 }
 
 class World {
@@ -154,13 +168,6 @@ class World {
 
   hanging(): Finding[] {
     const waiting = this.requesters.flatMap(({ id, isDone }) => (isDone ? [] : [`the request for ${id} is not answered`]));
-    if (process.env.SEED) for (const m of this.#machines) {
-      console.log('MACHINE', m.running?.coordinator.epoch);
-      const st = m.running?.coordinator.state;
-      for (const j of st?.jobs.values() ?? []) console.log(j.stored.id, 'share', j.share?.map(b => b.number).join(), 'total', j.partsTotal, j.partsAccepted, j.partsChecking, j.partsLeased, j.undecided, j.closing, j.paused, 'peek', j.blocks.peek(), j.blocks.isHere(0), j.blocks.free(0), j.blocks.held(0), j.blocks.leased(0), j.pace);
-      for (const c of st?.contributors.values() ?? []) console.log(c.id, c.connected, c.leases.size, c.undecided, c.speed, c.restUntilMs, JSON.stringify([...c.standings.values()]), c.vesting.length, JSON.stringify([...c.leases.values()].map(l => [l.job, l.at, l.parts, l.deadlineMs])), c.questions.length);
-      console.log(JSON.stringify([this.#database.rows("select job, number, owner,touched,closed from blocks where job in (select id from jobs where status = 'open')"), this.#database.rows("select id, status, closing, paused from jobs"), this.#database.rows('select * from coordinators'), this.#database.rows('select id,job,tile,parts,state,contributor,epoch,attempt,opening_hash from results')], (_, v) => typeof v === 'bigint' ? String(v) : v).replaceAll('},','},\n'));
-    }
     return [...waiting, ...this.#left().map(({ what }) => what)].map((what) => `it does not come to an end: ${what}`);
   }
 
