@@ -2,7 +2,17 @@ import { createHash } from 'node:crypto';
 import { decodeAuditElements, toHex } from '../../shared/formats.ts';
 import { limits } from '../../shared/limits.ts';
 import type { ConsentId, ContributorId, OwnerId, ResultId } from '../../shared/model.ts';
-import { type Ack, type Answered, type AuditLease, type HandedIn, type Lease, type OpenRequest, PROTOCOL_VERSION, type Welcome, type Work } from '../../shared/protocol.ts';
+import {
+  type Ack,
+  type Answered,
+  type AuditLease,
+  type HandedIn,
+  type Lease,
+  type OpenRequest,
+  PROTOCOL_VERSION,
+  type Welcome,
+  type Work,
+} from '../../shared/protocol.ts';
 import type { Rng } from '../../shared/rng.ts';
 import type { Store } from '../store/store.ts';
 import type { Line } from './line.testing.ts';

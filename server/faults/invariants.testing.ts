@@ -31,50 +31,69 @@ interface TransferRow {
   readonly amount: bigint;
 }
 
-/** What is wrong when everything has ended: nothing, whatever happened before. */
-export async function wrongOf(database: FaultyDatabase, requesters: readonly Requester[], contributors: readonly Contributor[]): Promise<Finding[]> {
-  const results = database.rows<ResultRow>('select id, job, pass, tile, parts, state, opening_hash, contributor from results');
-  const transfers = database.rows<TransferRow>('select id, kind, job, credit, amount from transfers');
+interface Books {
+  readonly results: readonly ResultRow[];
+  readonly transfers: readonly TransferRow[];
+}
+
+const readBooks = (database: FaultyDatabase): Books => ({
+  results: database.rows('select id, job, pass, tile, parts, state, opening_hash, contributor from results'),
+  transfers: database.rows('select id, kind, job, credit, amount from transfers'),
+});
+
+/** What must not be at any time. */
+export async function wrongAtAnyTime(database: FaultyDatabase, contributors: readonly Contributor[]): Promise<Finding[]> {
+  const { results } = readBooks(database);
+  const known = new Set(results.map(({ id }) => id));
   return [
     ...contributors.flatMap(({ misunderstood }) => misunderstood),
-    ...lost(new Map(results.map((row) => [row.id, row])), contributors),
-    ...requesters.flatMap((requester) => jobFindings(database, requester, results, transfers)),
-    ...paidWrong(results, new Map(transfers.map((row) => [row.id, row])), new Set(contributors.filter(({ isLiar }) => isLiar).map(({ id }) => id))),
+    ...contributors.flatMap(({ acknowledged }) => [...acknowledged].flatMap((id) => (known.has(id) ? [] : [`${id} was acknowledged and is lost`]))),
+    ...twice(results),
     ...(await booksFindings(database)),
   ];
 }
 
-/** Of what contributors were told is stored, nothing may be missing; what an honest one has opened too has to be accepted. */
-function lost(results: ReadonlyMap<ResultId, ResultRow>, contributors: readonly Contributor[]): Finding[] {
+/** What must not be when everything has ended, whatever happened before. */
+export function wrongAtTheEnd(database: FaultyDatabase, requesters: readonly Requester[], contributors: readonly Contributor[]): Finding[] {
+  const { results, transfers } = readBooks(database);
+  const liars = new Set(contributors.filter(({ isLiar }) => isLiar).map(({ id }) => id));
+  return [
+    ...undecided(new Map(results.map((row) => [row.id, row])), contributors),
+    ...requesters.flatMap((requester) => jobFindings(database, requester, results, transfers)),
+    ...paidWrong(results, new Map(transfers.map((row) => [row.id, row])), liars),
+    ...leftovers(database),
+  ];
+}
+
+/** What an honest contributor was told is stored, and has opened, has to be accepted. */
+function undecided(results: ReadonlyMap<ResultId, ResultRow>, contributors: readonly Contributor[]): Finding[] {
   return contributors.flatMap(({ acknowledged, opened, isLiar }) =>
     [...acknowledged].flatMap((id) => {
       const row = results.get(id);
-      if (!row) return [`${id} was acknowledged and is lost`];
-      const isOpened = opened.has(id) || row.opening_hash !== null;
-      return isOpened && !isLiar && row.state !== 'accepted' ? [`${id} was acknowledged and opened, is right, and is ${row.state}`] : [];
+      const isOpened = opened.has(id) || row?.opening_hash !== null;
+      return row && isOpened && !isLiar && row.state !== 'accepted' ? [`${id} was acknowledged and opened, is right, and is ${row.state}`] : [];
     }),
   );
 }
 
-function jobFindings(
-  database: FaultyDatabase,
-  { id, planned }: Requester,
-  allResults: readonly ResultRow[],
-  allTransfers: readonly TransferRow[],
-): Finding[] {
+function twice(results: readonly ResultRow[]): Finding[] {
+  const tiles = new Map<string, PartMask>();
+  return results.flatMap(({ id, job, pass, tile, parts, state }) => {
+    if (state !== 'accepted') return [];
+    const name = `${pass}/${tile} of ${job}`;
+    const before = tiles.get(name) ?? (0 as PartMask);
+    tiles.set(name, (before | parts) as PartMask);
+    return (before & parts) === 0 ? [] : [`${id}: tile ${name} is accepted and paid twice`];
+  });
+}
+
+function jobFindings(database: FaultyDatabase, { id, planned }: Requester, allResults: readonly ResultRow[], allTransfers: readonly TransferRow[]): Finding[] {
   const [job] = database.rows<{ status: string; summary_json: string }>('select status, summary_json from jobs where id = ?', id);
   if (!job) return [`${id} is lost`];
   const accepted = allResults.filter((row) => row.job === id && row.state === 'accepted');
-  const tiles = new Map<number, PartMask>();
   const findings: Finding[] = [];
-  for (const { id: result, pass, tile, parts } of accepted) {
-    const number = pass * planned.tiles + tile;
-    const before = tiles.get(number) ?? (0 as PartMask);
-    if ((before & parts) !== 0) findings.push(`${result}: tile ${pass}/${tile} of ${id} is accepted twice`);
-    tiles.set(number, (before | parts) as PartMask);
-  }
   const whole = planned.passes * planned.tiles * PARTS;
-  const done = [...tiles.values()].reduce((sum, parts) => sum + countParts(parts), 0);
+  const done = accepted.reduce((sum, { parts }) => sum + countParts(parts), 0);
   if (job.status === 'done' && done !== whole) findings.push(`${id} is done with ${done} of ${whole} parts`);
   if (job.status !== 'done' && planned.cancelMs === null) findings.push(`${id} is ${job.status}, and nobody cancelled it`);
   const transfers = allTransfers.filter((row) => row.job === id);
@@ -119,12 +138,17 @@ async function booksFindings(database: FaultyDatabase): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const { unit, sum, wrongAccounts } of await store.ledger.audit())
     if (sum !== 0n || wrongAccounts > 0) findings.push(`the sum of all ${unit} is ${sum}, and ${wrongAccounts} accounts are not what their transfers say`);
-  const left = database.rows<{ id: string; left: string }>(
+  for (const { id, left } of balances(database)) if (left < 0n) findings.push(`${id} owes ${-left}`);
+  return findings;
+}
+
+const leftovers = (database: FaultyDatabase): Finding[] =>
+  balances(database).flatMap(({ id, left }) => (/^(job|vesting)\//.test(id) && left !== 0n ? [`${id} has ${left} left`] : []));
+
+/** Of all accounts but the one that owes what there is. */
+function balances(database: FaultyDatabase): { readonly id: string; readonly left: bigint }[] {
+  const rows = database.rows<{ id: string; left: string }>(
     `select id, cast(credits_posted - debits_posted - debits_pending as text) as "left" from accounts where id <> 'operator/issuance'`,
   );
-  for (const { id, left: micro } of left) {
-    if (BigInt(micro) < 0n) findings.push(`${id} owes ${micro}`);
-    if ((id.startsWith('job/') || id.startsWith('vesting/')) && BigInt(micro) !== 0n) findings.push(`${id} has ${micro} left`);
-  }
-  return findings;
+  return rows.map(({ id, left }) => ({ id, left: BigInt(left) }));
 }

@@ -58,7 +58,10 @@ export function planOf(seed: number): Plan {
     })),
     faults: [
       ...many(between(0, 4), (): Fault => ({ kind: 'kill', atMs: between(200, FAULTS_MS_MAX), machine: rng.below(machines), downMs: between(50, 3000) })),
-      ...many(between(0, 2), (): Fault => ({ kind: 'pause', atMs: between(200, FAULTS_MS_MAX), machine: rng.below(machines), pauseMs: between(300, 2 * aliveMs) })),
+      ...many(
+        between(0, 2),
+        (): Fault => ({ kind: 'pause', atMs: between(200, FAULTS_MS_MAX), machine: rng.below(machines), pauseMs: between(300, 2 * aliveMs) }),
+      ),
       ...many(between(0, 2), (): Fault => ({ kind: 'restart', atMs: between(200, FAULTS_MS_MAX), awayMs: between(20, 2000) })),
     ].sort((a, b) => a.atMs - b.atMs),
     lines: {

@@ -95,7 +95,8 @@ export class Requester {
     for (;;) {
       const running = this.#machines[this.#choose(this.#machines.length)]?.running;
       const late = sleep(ANSWER_MS_MAX).then(() => undefined);
-      const answer = running && (await Promise.race([what(running).then((value) => ({ value })), late]).catch((error) => void this.#log(`${this.id}: ${error}`)));
+      const answer =
+        running && (await Promise.race([what(running).then((value) => ({ value })), late]).catch((error) => void this.#log(`${this.id}: ${error}`)));
       if (answer) return answer.value;
       await sleep(AGAIN_MS);
     }
