@@ -216,9 +216,9 @@ export class Coordinator {
     else if (job.paused !== here.paused && !here.closing) await this.apply({ type: 'pauseJob', job: job.id, paused: job.paused });
   }
 
-  /** Another coordinator has taken this one for dead: what it had is others', and it begins again with nothing. */
-  async startAnew(): Promise<void> {
-    if (!this.#loading) await this.#startOver([], new Error('another coordinator has taken over'));
+  /** What it has of shared jobs is others' from now on, and it begins again with nothing: another coordinator has taken it for dead, or it cannot tell any more what it has. */
+  async startAnew(reason: unknown): Promise<void> {
+    if (!this.#loading) await this.#startOver([], reason);
   }
 
   openJob(id: JobId): Job | undefined {

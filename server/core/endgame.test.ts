@@ -47,6 +47,15 @@ describe('the end of a job', () => {
     expect(parts(other)).toBe(4);
   });
 
+  it.each(['suspended', 'at rest'])('does not wait for somebody who asks for work and may have none: %s', (why) => {
+    const [fast, other] = [join('fast', 10), join('new', 0)];
+    const asking = desk.state.contributors.get(fast)!;
+    if (why === 'suspended') asking.standings.get('test')!.suspendedUntilMs = desk.now + 60_000;
+    else asking.restUntilMs = desk.now + 60_000;
+    expect(parts(fast)).toBe(0);
+    expect(parts(other)).toBe(4);
+  });
+
   it('is not for who was never seen to work, unless there is a minute left', () => {
     const [fast, unknown] = [join('fast', 10), join('new', 0)];
     parts(fast);

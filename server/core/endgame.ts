@@ -1,6 +1,7 @@
 import { MINUTE_MS, SECOND_MS } from '../../shared/limits.ts';
 import { countParts, type MicroUnits } from '../../shared/model.ts';
 import { mayTake } from './offer.ts';
+import { isSuspended } from './reputation.ts';
 import type { Contributor, Job, State } from './state.ts';
 
 /**
@@ -73,9 +74,13 @@ function renewed(before: Pace, state: State, job: Job, now: number): Pace {
   return { atMs: now, speed: Math.min(faded, expected(state, job, now).speed), typical: before.typical };
 }
 
+/** Whoever is suspended, or rests, asks too and gets nothing. */
+const mayWork = (contributor: Contributor, job: Job, now: number): boolean =>
+  mayTake(contributor, job) && contributor.restUntilMs <= now && !isSuspended(contributor, job.record, now);
+
 /** As if all came who could. */
 function expected(state: State, job: Job, now: number): Omit<Pace, 'atMs'> {
-  const active = state.connected.filter((each) => each.speed > 0 && isActive(each, now) && mayTake(each, job));
+  const active = state.connected.filter((each) => each.speed > 0 && isActive(each, now) && mayWork(each, job, now));
   return summed(active.map(({ speed }) => ({ whole: speed, here: speed })));
 }
 

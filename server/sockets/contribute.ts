@@ -3,7 +3,7 @@ import type { Server } from 'socket.io';
 import { openingBytesMax, saltOf } from '../../shared/commitment.ts';
 import { decodeResult, encodeAuditElements, FormatError, fromHex, type LeaseBody } from '../../shared/formats.ts';
 import { limits } from '../../shared/limits.ts';
-import type { ConsentId, ContributorId, ResultId, SiteId } from '../../shared/model.ts';
+import type { ConsentId, ContributorId, JobId, ResultId, SiteId } from '../../shared/model.ts';
 import { type Answered, type HandedIn, type JobBrief, namespaces, type Welcome, type Work } from '../../shared/protocol.ts';
 import * as schemas from '../../shared/schemas.ts';
 import { type Bus, silentBus } from '../bus.ts';
@@ -15,6 +15,8 @@ import { admit, type ContributeDeps, type Session } from './admit.ts';
 import { commandsOf, Refusal, unreadyOf } from './connect.ts';
 import { Elsewhere, type Gone, type Hearers } from './elsewhere.ts';
 import { Verdicts } from './verdicts.ts';
+
+const NOT_OPEN = 'This job is not open any more.';
 
 /** The edge for contributors' engines. One connection a contributor, and one a browser, whatever sites it is on: a newer one replaces the older. */
 export function serveContributors(
@@ -154,8 +156,14 @@ async function takeResult(deps: ContributeDeps, elsewhere: Elsewhere, session: S
   const lease = leaseOf(coordinator, contributor, message.token);
   const isHere = !coordinator.isShared || coordinator.hasTile(lease.job, lease.at.tile);
   const stored = await (isHere ? storeResult(deps, lease, message) : elsewhere.pass('handIn', contributor, message));
-  if (!stored) throw new Refusal('busy', 'Nobody sees to this tile just now; try again.', 'token');
+  if (!stored) throw await unseen(deps, lease.job);
   return { stored: true, ...stored, work: await moreWork(deps, session, message.leasesMax) };
+}
+
+/** A tile that no coordinator has: until one has claimed it; or for good, because its job has ended. */
+async function unseen({ store }: ContributeDeps, id: JobId): Promise<Refusal> {
+  const isOpen = (await store.jobs.get(id))?.status === 'open';
+  return isOpen ? new Refusal('busy', 'Nobody sees to this tile just now; try again.', 'token') : new Refusal('conflict', NOT_OPEN, 'token');
 }
 
 function leaseOf(coordinator: Coordinator, contributor: ContributorId, token: string): LeaseBody {
@@ -171,7 +179,7 @@ async function storeResult(
 ): Promise<{ readonly result: ResultId; readonly open: readonly number[] }> {
   const { coordinator } = deps;
   const job = coordinator.openJob(lease.job);
-  if (!job) throw new Refusal('conflict', 'This job is not open any more.', 'token');
+  if (!job) throw new Refusal('conflict', NOT_OPEN, 'token');
   const bytes = await bytesOf(deps, message, limits.resultBytesMax);
   try {
     decodeResult(bytes, message.parts, job.spec.elements(job.context, lease.at), job.spec.elementWords(job.context, lease.at));
