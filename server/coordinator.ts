@@ -87,7 +87,8 @@ export class Coordinator {
   #batch: Batched[] = [];
   #flushing: Promise<void> | null = null;
   #ticker: NodeJS.Timeout | undefined;
-  #loading = false;
+  /** The state is being read back. */
+  #loaded: PromiseWithResolvers<void> | null = null;
   #closed = false;
   readonly #waiting = new Waiting();
   #failures = 0;
@@ -218,7 +219,7 @@ export class Coordinator {
 
   /** What it has of shared jobs is others' from now on, and it begins again with nothing: another coordinator has taken it for dead, or it cannot tell any more what it has. */
   async startAnew(reason: unknown): Promise<void> {
-    if (!this.#loading) await this.#startOver([], reason);
+    if (!this.#loaded) await this.#startOver([], reason);
   }
 
   openJob(id: JobId): Job | undefined {
@@ -259,7 +260,7 @@ export class Coordinator {
 
   /** The store has failed, and its state is being read back. */
   get isRecovering(): boolean {
-    return this.#loading;
+    return this.#loaded !== null;
   }
 
   /** Called with every step's events, after what they report is durable. */
@@ -297,7 +298,7 @@ export class Coordinator {
     if (command.type === 'join') this.#joined.set(command.contributor.id, command);
     if (command.type === 'leave') this.#joined.delete(command.contributor);
     if (command.type === 'prefer') this.#rejoinWith(({ id }) => id === command.contributor, { preferences: command.preferences });
-    if (this.#loading) return Promise.reject(new CommitFailed('The coordinator is reading its state back; try again.'));
+    if (this.#loaded) return Promise.reject(new CommitFailed('The coordinator is reading its state back; try again.'));
     const events = this.#step(command);
     // A repeated hand-in or opening writes nothing, but the row it repeats may still be on its way to the disk.
     if (command.type !== 'open' && !events.some(({ type }) => type === 'write' || type === 'stored')) {
@@ -342,14 +343,16 @@ export class Coordinator {
   async #startOver(group: readonly Batched[], error: unknown): Promise<void> {
     this.#deps.log.error({ error: String(error) }, 'a commit failed; reading everything back from the store');
     for (const { reject } of [...group, ...this.#batch.splice(0)]) reject(new CommitFailed('The coordinator could not store this; try again.'));
-    this.#loading = true;
+    const loaded = Promise.withResolvers<void>();
+    this.#loaded = loaded;
     // A database that is away, or full, fails what is read as well: until it is back every command is refused.
     while (!this.#closing.signal.aborted) {
       await restAfter(this.#failures++, this.#closing.signal);
       if (this.#closing.signal.aborted) return;
       try {
         await this.#readBack();
-        this.#loading = false;
+        this.#loaded = null;
+        loaded.resolve();
         return;
       } catch (problem) {
         if (!this.#closing.signal.aborted) this.#deps.log.error({ error: String(problem) }, 'the store cannot be read back yet');
@@ -395,11 +398,14 @@ export class Coordinator {
   }
 
   async #check(request: CheckRequest): Promise<void> {
+    const { pending } = this.#state;
     const outcome = await this.#checking
       .evidence(request)
       .catch((error: unknown): CheckOutcome => ({ kind: 'failed', message: error instanceof Error ? error.message : String(error) }));
     if (outcome.kind === 'failed' && !this.#closed) this.#deps.log.error({ ...idsOf(request.result), error: outcome.message }, 'a check failed');
-    await this.dispatch({ type: 'checked', request, outcome }).catch(() => undefined);
+    // The state is thrown away with a failed commit; whoever reads it back asks again, and is heard once it has read all.
+    await this.#loaded?.promise;
+    if (this.#state.pending === pending) await this.dispatch({ type: 'checked', request, outcome }).catch(() => undefined);
   }
 
   /** The bytes of a result, from memory, its row or the blob store. */
