@@ -15,6 +15,8 @@ import { admit, balancesOf, type ContributeDeps, type Session } from './admit.ts
 import { commandsOf, Refusal, unreadyOf } from './connect.ts';
 import { Elsewhere, type Gone, type Hearers } from './elsewhere.ts';
 
+const greeted = (): Refusal => new Refusal('conflict', 'This connection has said hello already.');
+
 const NOT_OPEN = 'This job is not open any more.';
 
 /** The edge for contributors' engines. One connection a contributor, and one a browser, whatever sites it is on: a newer one replaces the older. */
@@ -38,22 +40,42 @@ export function serveContributors(
       if (session.site !== null && deps.isSuspended(session.site)) throw new Refusal('forbidden', 'This site is suspended.', 'consent');
       return session;
     };
-    const on = commandsOf(socket, deps.log);
-    on('hello', schemas.hello, async (message): Promise<Welcome> => {
-      if (session) throw new Refusal('conflict', 'This connection has said hello already.');
-      const admitted = await admit(deps, socket, message);
-      session = admitted.session;
+    /** In one go with its joining: from here on the end of an older connection is not the contributor's, and the end of this one is. */
+    const enter = (entering: Session): void => {
+      if (session) throw greeted();
+      if (!socket.connected) throw new Refusal('conflict', 'This connection has ended.');
+      session = entering;
       socket.data.contributor = session.contributor;
       const older = sameEngine(sessions, session);
       sessions.set(session.contributor, session);
       for (const { socket: theirs } of older) theirs.disconnect(true);
+    };
+    const exit = (): void => {
+      const leaving = session;
+      session = undefined;
+      if (!leaving || sessions.get(leaving.contributor) !== leaving) return;
+      sessions.delete(leaving.contributor);
+      void deps.coordinator.dispatch({ type: 'leave', contributor: leaving.contributor }).catch(() => undefined);
+    };
+    const on = commandsOf(socket, deps.log);
+    on('hello', schemas.hello, async (message): Promise<Welcome> => {
+      if (session) throw greeted();
+      let isIn = false;
+      const entered = (entering: Session): void => {
+        enter(entering);
+        isIn = true;
+      };
+      const { welcome } = await admit(deps, socket, message, entered).catch((error: unknown) => {
+        if (isIn) exit();
+        throw error;
+      });
       if (deps.coordinator.isShared) {
-        const { contributor, browser } = session;
+        const { contributor, browser } = current();
         elsewhere.gone({ contributor, browser });
         // Not waited for: whoever has just died does not answer.
         void elsewhere.unopened(contributor).then((open) => open.forEach((request) => void socket.emit('open:wanted', request)));
       }
-      return admitted.welcome;
+      return welcome;
     });
     on('work', schemas.workRequest, async ({ leasesMax, downloadBytesMax }): Promise<Work> => {
       const { contributor } = current();
@@ -72,11 +94,7 @@ export function serveContributors(
       refuse(await deps.coordinator.dispatch({ type: 'prefer', contributor: current().contributor, preferences }));
       return null;
     });
-    socket.on('disconnect', () => {
-      if (!session || sessions.get(session.contributor) !== session) return;
-      sessions.delete(session.contributor);
-      void deps.coordinator.dispatch({ type: 'leave', contributor: session.contributor }).catch(() => undefined);
-    });
+    socket.on('disconnect', exit);
   });
 
   const end = (reason: string, concerns: (session: Session) => boolean): void => {
