@@ -56,7 +56,8 @@ export class Line {
     this.#fact = fact;
   }
 
-  get isOpen(): boolean {
+  /** As a `Socket` says it. */
+  get connected(): boolean {
     return this.#isOpen;
   }
 

@@ -29,7 +29,7 @@ export interface Plan {
 }
 
 /** Until then there are faults; what comes after is to be orderly. */
-export const FAULTS_MS_MAX = 5000;
+export const FAULTS_MS_MAX = 4000;
 
 export function planOf(seed: number): Plan {
   const rng = new Rng(seedOf(seed, 1));
@@ -37,16 +37,16 @@ export function planOf(seed: number): Plan {
   const chance = (share: number): boolean => rng.unit() < share;
   const many = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => make(index));
   const machines = chance(0.3) ? 3 : 2;
-  const contributors = between(2, 5);
+  const contributors = between(2, 4);
   // One of them at least is honest.
   const liars = chance(0.35) ? between(1, Math.min(2, contributors - 1)) : 0;
   const apart = chance(0.5);
   const aliveMs = between(1500, 4000);
   return {
-    jobs: many(chance(0.3) ? 3 : between(1, 2), () => ({
-      atMs: between(0, 2000),
+    jobs: many(between(1, 2), () => ({
+      atMs: between(0, 1500),
       passes: chance(0.15) ? 2 : 1,
-      tiles: between(3, 9),
+      tiles: between(2, 6),
       cancelMs: chance(0.1) ? between(0, 3000) : null,
     })),
     skewsMs: many(machines, () => (chance(0.3) ? between(-1500, 1500) : 0)),
@@ -54,7 +54,7 @@ export function planOf(seed: number): Plan {
       lies: index < liars ? (chance(0.5) ? 1 : 0.2) : 0,
       // Of one network, nobody is drawn to check another, so the coordinator does.
       address: apart ? `10.0.${index}.1` : '10.0.0.1',
-      computeMsMax: between(50, 500),
+      computeMsMax: between(50, 700),
     })),
     faults: [
       ...many(between(0, 4), (): Fault => ({ kind: 'kill', atMs: between(200, FAULTS_MS_MAX), machine: rng.below(machines), downMs: between(50, 3000) })),
@@ -73,6 +73,6 @@ export function planOf(seed: number): Plan {
     },
     toDatabase: { late: rng.unit() * 0.3, lateMsMax: between(2, 150) },
     aliveMs,
-    vestingMsMax: between(300, 2500),
+    vestingMsMax: between(300, 1500),
   };
 }

@@ -12,7 +12,7 @@ import { Requester } from './requester.testing.ts';
 import { inVirtualTime, START_MS, sleep } from './time.testing.ts';
 
 /** Of virtual time: leases of 5 minutes may have to run out, and rests after them. */
-const ENDS_MS_MAX = 8 * 60_000;
+const ENDS_MS_MAX = 6 * 60_000;
 const LOOK_MS = 500;
 const EVENTS_SHOWN = 60;
 
