@@ -3,6 +3,7 @@ import { countParts, type PartMask, type ResultId } from '../../shared/model.ts'
 import { measured, noteAccepted } from './adaptive.ts';
 import { answer, expireAudits, giveUpAudit, prevailingAuditor } from './audits.ts';
 import { endJobIfOver, milestoneOf } from './ending.ts';
+import { FairQueue } from './fair.ts';
 import { cancelJob, forgetEnded, setPaused } from './lifecycle.ts';
 import { prefer, setGroups } from './offer.ts';
 import { newJob, notInstalled, specOf } from './opening.ts';
@@ -10,11 +11,13 @@ import { changeOwner, halt, pardon } from './operating.ts';
 import { join, leave } from './presence.ts';
 import { workPaid } from './pricing.ts';
 import { isSuspended, SUSPENDED, standingOf } from './reputation.ts';
-import { endLease, expireLease, grantWork, leaseKey, measureSpeed, renewLeases, rest, wakeIdle } from './scheduler.ts';
+import { endLease, expireLease, grantWork, leaseKey, renewLeases, rest, wakeIdle } from './scheduler.ts';
 import { heard, leaveJob } from './sharing.ts';
 import { isOwnVisitor } from './sites.ts';
+import { noteHandIn, noteRefusal } from './sizing.ts';
 import type { Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
 import { newTraffic, observe } from './traffic.ts';
+import { isOpen } from './turns.ts';
 import { accept, checked, columnsOf, discard, requestProof, requestVerification } from './verdicts.ts';
 import { commitmentOf, cpuElementsMax, drawCount, sampleOf, sizeOf, tileNumber } from './verifier.ts';
 import { restoreVesting, vestDue } from './vesting.ts';
@@ -89,27 +92,35 @@ export function step(state: State, command: Command, now: number, random: Random
 }
 
 /** Nothing known yet. */
-export const emptyState = (config: State['config'], now: number): State => ({
-  config,
-  jobs: new Map(),
-  contributors: new Map(),
-  sites: new Map(),
-  connected: [],
-  trusted: new Set(),
-  membersHere: new Map(),
-  idle: new Set(),
-  leases: new Map(),
-  audits: new Map(),
-  pending: new Map(),
-  checksInFlight: 0,
-  attempts: 0,
-  achieved: 0,
-  wastedByUnproven: 0,
-  balanceAtMs: now,
-  nextTrialAtMs: 0,
-  halted: null,
-  traffic: newTraffic(now),
-});
+export function emptyState(config: State['config'], now: number): State {
+  const waits = (job: Job): boolean => isOpen(state, job);
+  const state: State = {
+    config,
+    jobs: new Map(),
+    queue: new FairQueue(waits),
+    galleryQueue: new FairQueue(waits),
+    jobsOf: new Map(),
+    usualRate: 0,
+    contributors: new Map(),
+    sites: new Map(),
+    connected: [],
+    trusted: new Set(),
+    membersHere: new Map(),
+    idle: new Set(),
+    leases: new Map(),
+    audits: new Map(),
+    pending: new Map(),
+    checksInFlight: 0,
+    attempts: 0,
+    achieved: 0,
+    wastedByUnproven: 0,
+    balanceAtMs: now,
+    nextTrialAtMs: 0,
+    halted: null,
+    traffic: newTraffic(now),
+  };
+  return state;
+}
 
 /** Whose share of the pay is due; null for a site's own owner and network. */
 function siteFor({ sites }: State, contributor: Contributor): Contributor['site'] {
@@ -313,7 +324,7 @@ function settleLease(
   parts: PartMask,
   now: number,
 ): void {
-  measureSpeed(contributor, active.unitsPerPart * countParts(parts), active.grantedMs, now);
+  noteHandIn(contributor, active.unitsPerPart * countParts(parts), active.grantedMs, now);
   const covered = (parts & active.parts) as PartMask;
   active.parts = (active.parts & ~covered) as PartMask;
   job.blocks.unlease(tileNumber(job.grid.tiles, active.at), covered);
@@ -327,7 +338,9 @@ function giveBack(state: State, { contributor: id, tokens, unopened }: Command &
   const contributor = state.contributors.get(id);
   const given = new Set(tokens);
   const events: Event[] = [];
-  for (const active of [...(contributor?.leases.values() ?? [])]) if (given.has(active.token)) endLease(state, active);
+  const refused = [...(contributor?.leases.values() ?? [])].filter(({ token }) => given.has(token));
+  for (const active of refused) endLease(state, active);
+  if (contributor && refused.length > 0 && noteRefusal(contributor)) rest(contributor, now);
   for (const token of tokens) {
     const audit = state.audits.get(token);
     if (audit?.contributor === id) events.push(...giveUpAudit(state, audit, now));
