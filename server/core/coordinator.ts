@@ -2,6 +2,7 @@ import { limits } from '../../shared/limits.ts';
 import { countParts, type PartMask, type ResultId } from '../../shared/model.ts';
 import { measured, noteAccepted } from './adaptive.ts';
 import { answer, expireAudits, giveUpAudit, prevailingAuditor } from './audits.ts';
+import { noStragglers, settleTwin } from './copies.ts';
 import { endJobIfOver, milestoneOf } from './ending.ts';
 import { FairQueue } from './fair.ts';
 import { cancelJob, forgetEnded, setPaused } from './lifecycle.ts';
@@ -108,6 +109,7 @@ export function emptyState(config: State['config'], now: number): State {
     membersHere: new Map(),
     idle: new Set(),
     leases: new Map(),
+    stragglers: noStragglers,
     audits: new Map(),
     pending: new Map(),
     checksInFlight: 0,
@@ -284,13 +286,14 @@ function handIn(state: State, command: Command & { type: 'handIn' }, now: number
   job.contributors.add(contributor.id);
   job.fetchedBy.add(contributor.id);
   job.blocks.hold(number, parts);
-  if (active && active.contributor === contributor.id) settleLease(state, job, contributor, active, parts, now);
+  const voided = active?.contributor === contributor.id ? settleLease(state, job, contributor, active, parts, now) : [];
   const events = begin(state, job, stored, now);
   const pending = state.pending.get(stored.id);
   return [
     { type: 'write', write: { kind: 'result', result: stored } },
     { type: 'stored', result: stored.id, open: pending ? columnsOf(pending) : [] },
     { type: 'tileChecking', job: stored.job, at: stored.at, parts },
+    ...voided,
     ...events,
     ...endJobIfOver(state, job, now),
   ];
@@ -315,7 +318,7 @@ function open(state: State, { contributor, result, hash, inline }: Command & { t
   return [{ type: 'write', write: { kind: 'opening', id: result, opening: { hash, inline } } }, ...requestProof(state, opened)];
 }
 
-/** Takes handed-in parts off the lease. */
+/** Takes handed-in parts off the lease, and off its copy. */
 function settleLease(
   state: State,
   job: Job,
@@ -323,14 +326,16 @@ function settleLease(
   active: NonNullable<ReturnType<State['leases']['get']>>,
   parts: PartMask,
   now: number,
-): void {
+): Event[] {
   noteHandIn(contributor, active.unitsPerPart * countParts(parts), active.grantedMs, now);
   const covered = (parts & active.parts) as PartMask;
   active.parts = (active.parts & ~covered) as PartMask;
   job.blocks.unlease(tileNumber(job.grid.tiles, active.at), covered);
   job.partsLeased -= countParts(covered);
+  const voided = settleTwin(state, active, covered);
   if (active.parts === 0) endLease(state, active);
   renewLeases(contributor, now);
+  return voided;
 }
 
 /** Leases and audits that its contributor will not do, and results that it cannot open any more. */

@@ -71,7 +71,7 @@ type Speeds = readonly { readonly whole: number; readonly here: number }[];
 
 function renewed(before: Pace, state: State, job: Job, now: number): Pace {
   const faded = before.speed * 2 ** ((before.atMs - now) / PACE_HALF_LIFE_MS);
-  const present = summed(atWork(state, job));
+  const present = summed([...atWork(state, job), ...waiting(state, job)]);
   if (present.speed >= faded) return { atMs: now, ...present };
   // Those who have their turn elsewhere come back; those who have left do not.
   return { atMs: now, speed: Math.min(faded, expected(state, job, now).speed), typical: before.typical };
@@ -87,6 +87,18 @@ function expected(state: State, job: Job, now: number): Omit<Pace, 'atMs'> {
     if (each.speed > 0 && isActive(each, now) && mayTake(each, job)) active.push({ whole: each.speed, here: each.speed * step });
   }
   return summed(active);
+}
+
+/** Those who have nothing else to do, and would. */
+function waiting(state: State, job: Job): Speeds {
+  const step = Math.max(1, Math.floor(state.idle.size / SAMPLE_MAX));
+  const found: { whole: number; here: number }[] = [];
+  let place = 0;
+  for (const id of state.idle) {
+    const each = place++ % step === 0 ? state.contributors.get(id) : undefined;
+    if (each && each.speed > 0 && each.leases.size === 0 && mayTake(each, job)) found.push({ whole: each.speed, here: each.speed * step });
+  }
+  return found;
 }
 
 /** Those who hold something of the job, as far as it is of this job. */

@@ -5,6 +5,7 @@ import { estimate, type Finish, type Fleet, type FleetDevice, type Load } from '
 import { fetchMs } from './fetching.ts';
 import { mayTake, type Offered, rankOf } from './offer.ts';
 import { isSuspended } from './reputation.ts';
+import { comesInMs } from './sizing.ts';
 import type { ActiveLease, Contributor, Job, State } from './state.ts';
 import { arrivalRate, leavingRate, leavingRateOf, lostShare, orderRate, verdictTimes } from './traffic.ts';
 
@@ -29,8 +30,6 @@ export interface Outlook {
 
 /** Until somebody was measured: a phone to a large GPU. */
 const SPEEDS: readonly number[] = [5, 15, 50, 150, 500];
-/** A lease that should be in already will take a part of its time more. */
-const OVERDUE = 0.2;
 /** A job goes at most so many times faster or slower than who is here would tell. */
 const PACE_MAX = 4;
 /** Above it a record limits nothing. */
@@ -49,7 +48,7 @@ export function outlookOfJob(state: State, job: Job, now: number): Outlook {
   const planned = job.partsTotal + job.blocks.waived;
   const at = { pass: 0, tile: 0 };
   const asked = { ...job, parts, stored, partsPerTile: planned / (grid.passes * grid.tiles), elementsPerPart: job.spec.elements(job.context, at) };
-  const leases = [...state.leases.values()].filter(({ job: id }) => id === stored.id);
+  const leases = [...job.leases].filter(({ twin, isCopy }) => !(twin && isCopy));
   return outlook(state, asked, { parts, leased: leases, isChecking: job.partsChecking > 0, rate: currentRate(job, now) * (job.unitsPerPart / 1000) }, now);
 }
 
@@ -116,20 +115,6 @@ function deviceOf(state: State, contributor: Contributor, asked: Asked, competit
     allowance: allowanceOf(contributor, asked),
     turn: competition.turnOf(contributor),
   };
-}
-
-/** When a lease should be handed in, behind those that its contributor was given before. */
-function comesInMs({ speed, leases, lastHandInMs }: Contributor, lease: ActiveLease, usual: number, now: number): number {
-  const rate = speed > 0 ? speed : usual;
-  let [at, isFirst] = [0, true];
-  for (const each of leases.values()) {
-    const ms = (each.unitsPerPart * countParts(each.parts)) / rate;
-    const since = isFirst ? now - Math.max(each.grantedMs, lastHandInMs) : 0;
-    at += Math.max(ms - since, isFirst ? OVERDUE * ms : 0);
-    isFirst = false;
-    if (each.key === lease.key) break;
-  }
-  return at;
 }
 
 /** As `partsAllowed` of the scheduler has it, but for what it holds: that is decided by the time it asks. */

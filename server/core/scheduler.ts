@@ -1,6 +1,7 @@
 import { limits, MINUTE_MS, SECOND_MS } from '../../shared/limits.ts';
 import { countParts, type PartMask, type TileRef } from '../../shared/model.ts';
 import { grantAudits } from './audits.ts';
+import { part, pickCopy } from './copies.ts';
 import { leftMs, partsInTime, timeAllowedMs } from './endgame.ts';
 import { fetchMs } from './fetching.ts';
 import { sealLease } from './lease.ts';
@@ -51,6 +52,8 @@ export function grantWork(state: State, contributor: Contributor, leasesMax: num
     }
     leases.push(lease(state, contributor, grant, now));
   }
+  const copied = exhausted && mayWork && want > 0 ? pickCopy(state, contributor, now) : undefined;
+  if (copied) leases.push(copy(state, contributor, copied, now));
   setDeadlines(contributor, leases, now);
   const idle = exhausted && contributor.leases.size < LEASES_MIN;
   if (idle && contributor.connected) state.idle.add(contributor.id);
@@ -97,7 +100,9 @@ function pickTile(state: State, job: Job, contributor: Contributor, now: number)
   const worth = leaseMs(leftMs(state, job, now), contributor.refused);
   const partMs = contributor.speed > 0 ? units / contributor.speed : 0;
   const free = job.blocks.free(number);
-  const wanted = partsWorth(partMs, countParts(free), worth);
+  // Nobody knows what it is worth to who was never seen to work: a part tells. The operator's own are no phones.
+  const isKnown = contributor.speed > 0 || contributor.trusted;
+  const wanted = isKnown ? partsWorth(partMs, countParts(free), worth) : 1;
   if (!hasRoom(contributor, heldMs(contributor), wanted * partMs, worth)) return undefined;
   const inTime = partsInTime(contributor, timeAllowedMs(state, job, now), units);
   const most = inTime > 0 ? partsAllowed(state, job, contributor, at, now) : 0;
@@ -143,13 +148,23 @@ function someOf(parts: PartMask, count: number): PartMask {
 }
 
 function lease(state: State, contributor: Contributor, { job, at, parts }: Grant, now: number): ActiveLease {
-  const { id } = job.stored;
-  const unitsPerPart = job.spec.work(job.context, at);
-  const units = unitsPerPart * countParts(parts);
-  const attempt = ++state.attempts;
-  charge(state, contributor, job, units, now);
+  charge(state, contributor, job, job.spec.work(job.context, at) * countParts(parts), now);
   job.blocks.lease(tileNumber(job.grid.tiles, at), parts);
   job.partsLeased += countParts(parts);
+  return sealed(state, contributor, { job, at, parts }, null, now);
+}
+
+/** Another lease of what somebody else is at work on. Nothing is charged for it: nobody else wants the time. */
+function copy(state: State, contributor: Contributor, twin: ActiveLease, now: number): ActiveLease {
+  const job = state.jobs.get(twin.job)!;
+  const active = sealed(state, contributor, { job, at: twin.at, parts: twin.parts }, twin, now);
+  twin.twin = active;
+  return active;
+}
+
+function sealed(state: State, contributor: Contributor, { job, at, parts }: Grant, twin: ActiveLease | null, now: number): ActiveLease {
+  const { id } = job.stored;
+  const attempt = ++state.attempts;
   const token = sealLease(state.config.leaseKeys[0]!, {
     job: id,
     contributor: contributor.id,
@@ -168,9 +183,11 @@ function lease(state: State, contributor: Contributor, { job, at, parts }: Grant
     contributor: contributor.id,
     grantedMs: now,
     deadlineMs: 0,
-    unitsPerPart,
+    unitsPerPart: job.spec.work(job.context, at),
     elementsPerPart: job.spec.elements(job.context, at),
     fetchMs: fetchMs(contributor, job),
+    twin,
+    isCopy: twin !== null,
   };
   contributor.leases.set(active.key, active);
   job.leases.add(active);
@@ -204,15 +221,16 @@ export function rest(contributor: Contributor, now: number): void {
   contributor.expired++;
 }
 
-/** Forgets a lease; parts that were not handed in are offered again. */
+/** Forgets a lease; parts that were not handed in, and that no copy covers, are offered again. */
 export function endLease(state: State, active: ActiveLease): void {
   state.leases.delete(active.key);
   state.contributors.get(active.contributor)?.leases.delete(active.key);
   const job = state.jobs.get(active.job);
   job?.leases.delete(active);
-  if (!job || active.parts === 0) return;
-  job.blocks.unlease(tileNumber(job.grid.tiles, active.at), active.parts);
-  job.partsLeased -= countParts(active.parts);
+  const free = (active.parts & ~part(active)) as PartMask;
+  if (!job || free === 0) return;
+  job.blocks.unlease(tileNumber(job.grid.tiles, active.at), free);
+  job.partsLeased -= countParts(free);
 }
 
 export const leaseKey = (job: string, at: TileRef, attempt: number): string => `${job}/${at.pass}/${at.tile}/${attempt}`;

@@ -1,6 +1,6 @@
 import { limits, SECOND_MS } from '../../shared/limits.ts';
 import { countParts } from '../../shared/model.ts';
-import type { Contributor } from './state.ts';
+import type { ActiveLease, Contributor } from './state.ts';
 
 /** How much a contributor is given at a time, and how long it has for it: by what it was seen to do, never by what it says. */
 
@@ -35,6 +35,9 @@ const DEADLINE_FACTOR_MIN = 2;
 /** Standard deviations above the mean: whatever the distribution, one lease in seventeen at most takes longer (Cantelli). */
 const DEADLINE_DEVIATIONS = 4;
 
+/** A lease that should be in already will take a part more of the time it took so far. */
+const OVERDUE = 0.2;
+
 /** What a contributor's leases took, as multiples of what they should have taken. */
 export interface Lateness {
   count: number;
@@ -51,11 +54,25 @@ export function heldUnits({ leases }: Contributor): number {
   return units;
 }
 
+/** When a lease should be handed in, behind those that its contributor was given before; `usual` is the speed of one that is not known. */
+export function comesInMs({ speed, leases, lastHandInMs }: Contributor, lease: ActiveLease, usual: number, now: number): number {
+  const rate = speed > 0 ? speed : usual;
+  let [at, isFirst] = [0, true];
+  for (const each of leases.values()) {
+    const ms = (each.unitsPerPart * countParts(each.parts)) / rate;
+    const since = isFirst ? now - Math.max(each.grantedMs, lastHandInMs) : 0;
+    at += Math.max(ms - since, isFirst ? OVERDUE * Math.max(ms, since) : 0);
+    isFirst = false;
+    if (each.key === lease.key) break;
+  }
+  return at;
+}
+
 /** What a lease of a job should be worth that the others need so many milliseconds for, to a contributor that refuses so much. */
 export const leaseMs = (leftMs: number, refused: number): number =>
   Math.max(LEASE_MS_MIN, Math.min(LEASE_MS, leftMs / LEASES_LEFT)) / (1 + refused / REFUSED_HALF);
 
-/** Parts of a lease, of so many that are free of a tile: at least one. All of them for whom nothing is known. */
+/** Parts of a lease, of so many that are free of a tile: at least one. */
 export function partsWorth(partMs: number, free: number, worthMs: number): number {
   if (free * partMs <= WHOLE_TILE * worthMs) return free;
   return Math.max(1, Math.floor(worthMs / partMs));

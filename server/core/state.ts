@@ -22,6 +22,7 @@ import type { TileGrid, Verified, VerifyKeys, WorkloadSpec } from '../../shared/
 import type { Agreement, JobSummary, StoredJob, StoredResult, Vesting, Write } from '../store/store.ts';
 import type { Measurements } from './adaptive.ts';
 import type { TileBlocks } from './blocks.ts';
+import type { Stragglers } from './copies.ts';
 import type { Sample } from './draw.ts';
 import type { Pace } from './endgame.ts';
 import type { FairQueue, Turn } from './fair.ts';
@@ -57,6 +58,7 @@ export interface State {
   readonly idle: Set<ContributorId>;
   /** By lease key. */
   readonly leases: Map<string, ActiveLease>;
+  stragglers: Stragglers;
   /** By token. */
   readonly audits: Map<string, ActiveAudit>;
   /** Results that are committed and not decided yet. */
@@ -234,6 +236,9 @@ export interface ActiveLease {
   readonly elementsPerPart: number;
   /** Time allowed for the download before it can begin. */
   readonly fetchMs: number;
+  /** Another lease of the same parts, where there is one, and whether this is the later of the two. */
+  twin: ActiveLease | null;
+  readonly isCopy: boolean;
 }
 
 /** Elements of one result, [from, to) of its sample, to be recomputed by one auditor. */

@@ -1,0 +1,102 @@
+import { limits, SECOND_MS } from '../../shared/limits.ts';
+import { countParts } from '../../shared/model.ts';
+import { fetchMs } from './fetching.ts';
+import { mayTake } from './offer.ts';
+import { isSuspended, standingOf } from './reputation.ts';
+import { comesInMs } from './sizing.ts';
+import type { ActiveLease, Contributor, Event, Job, State } from './state.ts';
+import { leavingRateOf } from './traffic.ts';
+
+/**
+ * The last pieces of a job are out, and others have nothing to do. Whoever of them should have a piece sooner than its holder gets a copy of
+ * the lease; what is handed in first counts, and the other lease ends without blame. One of two computes in vain: so a copy is granted only where
+ * it is worth that. It is one attempt more and nothing else: it takes the same records, and is committed, drawn and audited as any other.
+ */
+
+/** What may be copied, what should take longest first; as of some time. */
+export interface Stragglers {
+  readonly atMs: number;
+  readonly leases: readonly ActiveLease[];
+}
+
+const FRESH_MS = SECOND_MS;
+const STRAGGLERS_MAX = 256;
+/** For less nobody computes anything twice. */
+const GAIN_MS_MIN = SECOND_MS;
+/** A job that ends so much sooner is worth as much as this of a device that has nothing else to do. */
+const GAIN_PER_COST = 1;
+/** What was taken from who has gone is offered this long after that. */
+const RETURN_MS = limits.absenceGraceMsMax + SECOND_MS / 2;
+
+export const noStragglers: Stragglers = { atMs: Number.NEGATIVE_INFINITY, leases: [] };
+
+/** A lease that this contributor, which has nothing to do, should copy. */
+export function pickCopy(state: State, contributor: Contributor, now: number): ActiveLease | undefined {
+  if (contributor.speed === 0 || contributor.leases.size > 0 || contributor.drill || now < contributor.restUntilMs) return undefined;
+  if (now - state.stragglers.atMs >= FRESH_MS) state.stragglers = { atMs: now, leases: stragglers(state, now) };
+  return state.stragglers.leases.find((active) => isWorthCopying(state, active, contributor, now));
+}
+
+function stragglers(state: State, now: number): ActiveLease[] {
+  const found: { readonly active: ActiveLease; readonly ms: number }[] = [];
+  for (const job of state.jobs.values()) {
+    if (job.leases.size === 0 || job.closing || job.paused || job.blocks.peek() !== undefined) continue;
+    for (const active of job.leases) if (!active.twin) found.push({ active, ms: heldMs(state, job, active, now) });
+  }
+  return found
+    .sort((a, b) => b.ms - a.ms)
+    .slice(0, STRAGGLERS_MAX)
+    .map(({ active }) => active);
+}
+
+/** Until its holder hands it in, if it stays. Who was never seen to work is taken to be as fast as the others. */
+function heldMs({ contributors }: State, job: Job, active: ActiveLease, now: number): number {
+  const holder = contributors.get(active.contributor);
+  if (!holder?.connected) return RETURN_MS;
+  return active.fetchMs + comesInMs(holder, active, job.pace?.typical || job.unitsPerPart / SECOND_MS, now);
+}
+
+function isWorthCopying(state: State, active: ActiveLease, contributor: Contributor, now: number): boolean {
+  const job = state.jobs.get(active.job);
+  if (!job || active.twin || active.parts === 0 || job.paused || job.closing || !mayCopy(state, job, active, contributor, now)) return false;
+  const copyMs = fetchMs(contributor, job) + (active.unitsPerPart * countParts(active.parts)) / contributor.speed;
+  const gainMs = expectedMs(state, job, active, copyMs, now) - copyMs;
+  return gainMs >= Math.max(GAIN_MS_MIN, copyMs / GAIN_PER_COST);
+}
+
+/** Only for who has a record for all of it: others may risk no more than a part, and a lie would undo what is under way. */
+function mayCopy(state: State, job: Job, { contributor: holder, elementsPerPart, parts }: ActiveLease, contributor: Contributor, now: number): boolean {
+  if (holder === contributor.id || !mayTake(contributor, job) || isSuspended(contributor, job.record, now)) return false;
+  return contributor.trusted || standingOf(contributor, job.record, now).verified - contributor.undecided >= elementsPerPart * countParts(parts);
+}
+
+/** Until it is handed in by its holder, or by somebody like the copier where the holder leaves before that. */
+function expectedMs(state: State, job: Job, active: ActiveLease, copyMs: number, now: number): number {
+  const ms = heldMs(state, job, active, now);
+  const holder = state.contributors.get(active.contributor);
+  if (!holder?.connected) return ms + copyMs;
+  const leaves = 1 - Math.exp(-leavingRateOf(state.traffic, holder, now) * ms);
+  return (1 - leaves) * ms + leaves * (ms / 2 + RETURN_MS + copyMs);
+}
+
+/** Parts of a lease were handed in: they end for its copy too, and a copy without any is over. */
+export function settleTwin(state: State, active: ActiveLease, covered: number): Event[] {
+  const { twin } = active;
+  if (!twin) return [];
+  twin.parts = (twin.parts & ~covered) as ActiveLease['parts'];
+  if (twin.parts !== 0) return [];
+  part(active);
+  state.leases.delete(twin.key);
+  state.jobs.get(twin.job)?.leases.delete(twin);
+  state.contributors.get(twin.contributor)?.leases.delete(twin.key);
+  return [{ type: 'leasesVoided', contributor: twin.contributor, tokens: [twin.token], reason: 'Somebody else has finished this tile.' }];
+}
+
+/** From now on a lease has no copy, and is none. Returns what its copy still covers. */
+export function part(active: ActiveLease): ActiveLease['parts'] {
+  const { twin } = active;
+  if (!twin) return 0 as ActiveLease['parts'];
+  active.twin = null;
+  twin.twin = null;
+  return twin.parts;
+}
