@@ -1,40 +1,61 @@
 import { limits, SECOND_MS } from '../../shared/limits.ts';
 import { countParts } from '../../shared/model.ts';
+import { typicalSpeed } from './endgame.ts';
 import { fetchMs } from './fetching.ts';
 import { mayTake } from './offer.ts';
 import { isSuspended, standingOf } from './reputation.ts';
-import { comesInMs } from './sizing.ts';
+import { comesInMs, heldUnits } from './sizing.ts';
 import type { ActiveLease, Contributor, Event, Job, State } from './state.ts';
 import { leavingRateOf } from './traffic.ts';
 
 /**
- * The last pieces of a job are out, and others have nothing to do. Whoever of them should have a piece sooner than its holder gets a copy of
- * the lease; what is handed in first counts, and the other lease ends without blame. One of two computes in vain: so a copy is granted only where
- * it is worth that. It is one attempt more and nothing else: it takes the same records, and is committed, drawn and audited as any other.
+ * The last pieces of a job are out. Whoever should have one of them sooner than its holder gets a copy of the lease; what is handed in first
+ * counts, and the other lease ends without blame. One of two computes in vain: so a copy is granted only where it is worth that, and where the
+ * contributor has something else to do, only where it is worth far more. It is one attempt more and nothing else: it takes the same records, and is committed, drawn and audited as any other.
  */
 
 /** What may be copied, what should take longest first; as of some time. */
 export interface Stragglers {
   readonly atMs: number;
   readonly leases: readonly ActiveLease[];
+  /** Micro-units a millisecond of those that have nothing to do, of whom, or of faster ones, half of what all of them could do comes. */
+  readonly idleSpeed: number;
 }
 
 const FRESH_MS = SECOND_MS;
 const STRAGGLERS_MAX = 256;
 /** For less nobody computes anything twice. */
 const GAIN_MS_MIN = SECOND_MS;
-/** A job that ends so much sooner is worth as much as this of a device that has nothing else to do. */
-const GAIN_PER_COST = 1;
+/** By so many times what a copy takes a job has to end sooner: where its device has nothing else to do, and where it has. */
+const GAIN_IDLE = 1;
+const GAIN_BUSY = 8;
+/** Who has something else to do looks at so many of the slowest. */
+const LOOKED_AT_MAX = 4;
+/** Who is so much slower than others that have nothing to do, or than those who do most of the job, leaves the copy to them. */
+const SLOWER_MAX = 3;
 /** What was taken from who has gone is offered this long after that. */
 const RETURN_MS = limits.absenceGraceMsMax + SECOND_MS / 2;
 
-export const noStragglers: Stragglers = { atMs: Number.NEGATIVE_INFINITY, leases: [] };
+export const noStragglers: Stragglers = { atMs: Number.NEGATIVE_INFINITY, leases: [], idleSpeed: 0 };
 
-/** A lease that this contributor, which has nothing to do, should copy. */
-export function pickCopy(state: State, contributor: Contributor, now: number): ActiveLease | undefined {
-  if (contributor.speed === 0 || contributor.leases.size > 0 || contributor.drill || now < contributor.restUntilMs) return undefined;
-  if (now - state.stragglers.atMs >= FRESH_MS) state.stragglers = { atMs: now, leases: stragglers(state, now) };
-  return state.stragglers.leases.find((active) => isWorthCopying(state, active, contributor, now));
+/** A lease that this contributor should copy. `isIdle`: there is nothing else for it. */
+export function pickCopy(state: State, contributor: Contributor, isIdle: boolean, now: number): ActiveLease | undefined {
+  if (contributor.speed === 0 || contributor.drill || (isIdle && contributor.leases.size > 0)) return undefined;
+  if (now - state.stragglers.atMs >= FRESH_MS) state.stragglers = { atMs: now, leases: stragglers(state, now), idleSpeed: idleSpeed(state) };
+  const { leases, idleSpeed: others } = state.stragglers;
+  if (contributor.speed * SLOWER_MAX < others) return undefined;
+  const most = isIdle ? leases.length : Math.min(LOOKED_AT_MAX, leases.length);
+  for (let place = 0; place < most; place++) if (isWorthCopying(state, leases[place]!, contributor, isIdle ? GAIN_IDLE : GAIN_BUSY, now)) return leases[place];
+  return undefined;
+}
+
+function idleSpeed({ idle, contributors }: State): number {
+  const speeds: { whole: number; here: number }[] = [];
+  for (const id of idle) {
+    const each = contributors.get(id);
+    if (each && each.speed > 0 && each.leases.size === 0) speeds.push({ whole: each.speed, here: each.speed });
+  }
+  return typicalSpeed(speeds);
 }
 
 function stragglers(state: State, now: number): ActiveLease[] {
@@ -56,12 +77,14 @@ function heldMs({ contributors }: State, job: Job, active: ActiveLease, now: num
   return active.fetchMs + comesInMs(holder, active, job.pace?.typical || job.unitsPerPart / SECOND_MS, now);
 }
 
-function isWorthCopying(state: State, active: ActiveLease, contributor: Contributor, now: number): boolean {
+function isWorthCopying(state: State, active: ActiveLease, contributor: Contributor, gainFactor: number, now: number): boolean {
   const job = state.jobs.get(active.job);
-  if (!job || active.twin || active.parts === 0 || job.paused || job.closing || !mayCopy(state, job, active, contributor, now)) return false;
-  const copyMs = fetchMs(contributor, job) + (active.unitsPerPart * countParts(active.parts)) / contributor.speed;
+  if (!job || contributor.speed * SLOWER_MAX < (job.pace?.typical ?? 0)) return false;
+  if (active.twin || active.parts === 0 || job.paused || job.closing || !mayCopy(state, job, active, contributor, now)) return false;
+  const units = heldUnits(contributor) + active.unitsPerPart * countParts(active.parts);
+  const copyMs = fetchMs(contributor, job) + units / contributor.speed;
   const gainMs = expectedMs(state, job, active, copyMs, now) - copyMs;
-  return gainMs >= Math.max(GAIN_MS_MIN, copyMs / GAIN_PER_COST);
+  return gainMs >= Math.max(GAIN_MS_MIN, gainFactor * copyMs);
 }
 
 /** Only for who has a record for all of it: others may risk no more than a part, and a lie would undo what is under way. */

@@ -74,7 +74,8 @@ function renewed(before: Pace, state: State, job: Job, now: number): Pace {
   const present = summed([...atWork(state, job), ...waiting(state, job)]);
   if (present.speed >= faded) return { atMs: now, ...present };
   // Those who have their turn elsewhere come back; those who have left do not.
-  return { atMs: now, speed: Math.min(faded, expected(state, job, now).speed), typical: before.typical };
+  const { speed, typical } = expected(state, job, now);
+  return { atMs: now, speed: Math.min(faded, speed), typical: Math.min(before.typical, typical) };
 }
 
 /** As if all came who could. */

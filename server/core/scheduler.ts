@@ -44,7 +44,10 @@ export function grantWork(state: State, contributor: Contributor, leasesMax: num
   const want = Math.min(leasesMax, limits.leasesPerContributorMax - contributor.leases.size);
   const mayWork = mayHave && state.checksInFlight < CHECKS_IN_FLIGHT_MAX;
   let exhausted = !mayWork || now < contributor.restUntilMs;
-  while (mayWork && leases.length < want && now >= contributor.restUntilMs && mayHold(contributor)) {
+  const canTake = mayWork && want > 0 && now >= contributor.restUntilMs;
+  const urgent = canTake && mayHold(contributor) ? pickCopy(state, contributor, false, now) : undefined;
+  if (urgent) leases.push(copy(state, contributor, urgent, now));
+  while (canTake && leases.length < want && mayHold(contributor)) {
     const grant = pick(state, contributor, now);
     if (!grant) {
       exhausted = true;
@@ -52,7 +55,7 @@ export function grantWork(state: State, contributor: Contributor, leasesMax: num
     }
     leases.push(lease(state, contributor, grant, now));
   }
-  const copied = exhausted && mayWork && want > 0 ? pickCopy(state, contributor, now) : undefined;
+  const copied = exhausted && canTake ? pickCopy(state, contributor, true, now) : undefined;
   if (copied) leases.push(copy(state, contributor, copied, now));
   setDeadlines(contributor, leases, now);
   const idle = exhausted && contributor.leases.size < LEASES_MIN;

@@ -37,6 +37,8 @@ const DEADLINE_DEVIATIONS = 4;
 
 /** A lease that should be in already will take a part more of the time it took so far. */
 const OVERDUE = 0.2;
+/** And who was never seen to work as much again: speeds are over orders of magnitude, and the longer it takes the slower it is. */
+const OVERDUE_UNKNOWN = 1;
 
 /** What a contributor's leases took, as multiples of what they should have taken. */
 export interface Lateness {
@@ -61,7 +63,7 @@ export function comesInMs({ speed, leases, lastHandInMs }: Contributor, lease: A
   for (const each of leases.values()) {
     const ms = (each.unitsPerPart * countParts(each.parts)) / rate;
     const since = isFirst ? now - Math.max(each.grantedMs, lastHandInMs) : 0;
-    at += Math.max(ms - since, isFirst ? OVERDUE * Math.max(ms, since) : 0);
+    at += Math.max(ms - since, isFirst ? (speed > 0 ? OVERDUE : OVERDUE_UNKNOWN) * Math.max(ms, since) : 0);
     isFirst = false;
     if (each.key === lease.key) break;
   }
