@@ -70,8 +70,7 @@ const heldMs = (contributor: Contributor): number => (contributor.speed > 0 ? he
 
 /** Whether it may hold more of whatever comes. Who was never seen to work gets no more than it needs to begin. */
 const mayHold = (contributor: Contributor): boolean =>
-  contributor.leases.size < LEASES_MIN ||
-  (contributor.speed > 0 && hasRoom(contributor, heldMs(contributor), 0, leaseMs(Number.POSITIVE_INFINITY, contributor.refused)));
+  contributor.leases.size < LEASES_MIN || (contributor.speed > 0 && hasRoom(contributor, heldMs(contributor), 0));
 
 /**
  * The next piece of work in turn. If that needs a download first, one of the next few jobs goes before it that needs none, as long as it is
@@ -106,7 +105,7 @@ function pickTile(state: State, job: Job, contributor: Contributor, now: number)
   // Nobody knows what it is worth to who was never seen to work: a part tells. The operator's own are no phones.
   const isKnown = contributor.speed > 0 || contributor.trusted;
   const wanted = isKnown ? partsWorth(partMs, countParts(free), worth) : 1;
-  if (!hasRoom(contributor, heldMs(contributor), wanted * partMs, worth)) return undefined;
+  if (!hasRoom(contributor, heldMs(contributor), wanted * partMs)) return undefined;
   const inTime = partsInTime(contributor, timeAllowedMs(state, job, now), units);
   const most = inTime > 0 ? partsAllowed(state, job, contributor, at, now) : 0;
   const parts = someOf(free, Math.min(most, inTime, wanted));

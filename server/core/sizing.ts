@@ -5,10 +5,10 @@ import type { ActiveLease, Contributor } from './state.ts';
 /** How much a contributor is given at a time, and how long it has for it: by what it was seen to do, never by what it says. */
 
 /** A lease is worth so much of its contributor's time, in the middle of a job; towards its end less, so that all end together. */
-export const LEASE_MS = 3 * SECOND_MS;
+export const LEASE_MS = 2 * SECOND_MS;
 const LEASE_MS_MIN = SECOND_MS;
 /** The rest of a tile goes along as long as a lease is at most so many times what it should be: four seconds. */
-const WHOLE_TILE = 4 / 3;
+const WHOLE_TILE = 2;
 /** In what is left of a job there is room for so many leases, one after the other. */
 const LEASES_LEFT = 8;
 /** One running and one prefetched, however slow the device is. */
@@ -81,8 +81,8 @@ export function partsWorth(partMs: number, free: number, worthMs: number): numbe
 }
 
 /** Whether there is room for another lease of so many milliseconds beside what a contributor holds. */
-export const hasRoom = ({ leases }: Contributor, heldMs: number, moreMs: number, worthMs: number): boolean =>
-  leases.size < LEASES_MIN || heldMs + moreMs <= LEASES_AHEAD * worthMs;
+export const hasRoom = ({ leases, refused }: Contributor, heldMs: number, moreMs: number): boolean =>
+  leases.size < LEASES_MIN || heldMs + moreMs <= LEASES_AHEAD * leaseMs(Number.POSITIVE_INFINITY, refused);
 
 /** It gave back what it was granted, a bundle or some of it. Returns whether it has done so too often. */
 export function noteRefusal(contributor: Contributor): boolean {
