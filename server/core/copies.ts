@@ -45,7 +45,7 @@ export function pickCopy(state: State, contributor: Contributor, isIdle: boolean
   const { leases, idleSpeed: others } = state.stragglers;
   if (contributor.speed * SLOWER_MAX < others) return undefined;
   const most = isIdle ? leases.length : Math.min(LOOKED_AT_MAX, leases.length);
-  for (let place = 0; place < most; place++) if (isWorthCopying(state, leases[place]!, contributor, isIdle ? GAIN_IDLE : GAIN_BUSY, now)) return leases[place];
+  for (let place = 0; place < most; place++) if (isWorthCopying(state, leases[place]!, contributor, isIdle, now)) return leases[place];
   return undefined;
 }
 
@@ -77,15 +77,19 @@ function heldMs({ contributors }: State, job: Job, active: ActiveLease, now: num
   return active.fetchMs + comesInMs(holder, active, job.pace?.typical || job.unitsPerPart / SECOND_MS, now);
 }
 
-function isWorthCopying(state: State, active: ActiveLease, contributor: Contributor, gainFactor: number, now: number): boolean {
+function isWorthCopying(state: State, active: ActiveLease, contributor: Contributor, isIdle: boolean, now: number): boolean {
   const job = state.jobs.get(active.job);
   if (!job || contributor.speed * SLOWER_MAX < (job.pace?.typical ?? 0)) return false;
   if (active.twin || active.parts === 0 || job.paused || job.closing || !mayCopy(state, job, active, contributor, now)) return false;
   const units = heldUnits(contributor) + active.unitsPerPart * countParts(active.parts);
   const copyMs = fetchMs(contributor, job) + units / contributor.speed;
   const gainMs = expectedMs(state, job, active, copyMs, now) - copyMs;
-  return gainMs >= Math.max(GAIN_MS_MIN, gainFactor * copyMs);
+  return isWorthIt(gainMs, copyMs, isIdle);
 }
+
+/** Whether a job should end so much sooner for what a copy takes. */
+export const isWorthIt = (gainMs: number, copyMs: number, isIdle: boolean): boolean =>
+  gainMs >= Math.max(GAIN_MS_MIN, (isIdle ? GAIN_IDLE : GAIN_BUSY) * copyMs);
 
 /** Only for who has a record for all of it: others may risk no more than a part, and a lie would undo what is under way. */
 function mayCopy(state: State, job: Job, { contributor: holder, elementsPerPart, parts }: ActiveLease, contributor: Contributor, now: number): boolean {

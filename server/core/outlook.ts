@@ -8,6 +8,7 @@ import { isSuspended } from './reputation.ts';
 import { comesInMs } from './sizing.ts';
 import type { ActiveLease, Contributor, Job, State } from './state.ts';
 import { arrivalRate, leavingRate, leavingRateOf, lostShare, orderRate, verdictTimes } from './traffic.ts';
+import { shareOf } from './turns.ts';
 
 /** What the core knows of who could work on a job and what stands beside it, as the estimate wants it. Changes nothing. */
 
@@ -64,7 +65,7 @@ function outlook(state: State, asked: Asked, rest: Rest, now: number): Outlook {
   const able = state.connected.filter((contributor) => works(contributor) && mayTake(contributor, asked) && !isSuspended(contributor, asked.record, now));
   const speed = able.reduce((sum, each) => sum + each.speed, 0);
   if (able.length === 0) return { contributors: 0, speed, finish: null };
-  const competition = new Competition(state, asked);
+  const competition = new Competition(state, asked, now);
   const known = [...state.contributors.values()].flatMap(({ speed: each }) => (each > 0 ? [each] : []));
   const speeds = known.length > 0 ? known : SPEEDS;
   const usual = median(speeds);
@@ -88,7 +89,7 @@ function outlook(state: State, asked: Asked, rest: Rest, now: number): Outlook {
     lostMs: traffic.lostMs,
   };
   const competing = competition.rest();
-  const unitsPerPart = asked.unitsPerPart / pace(rest, speed / (1 + competing.others.length));
+  const unitsPerPart = asked.unitsPerPart / pace(rest, speed / competing.others.reduce((sum, { share }) => sum + share, 1));
   const load: Load = { parts: rest.parts, unitsPerPart, partsPerLease: asked.partsPerTile, leased, isChecking: rest.isChecking, ...competing };
   return { contributors: able.length, speed, finish: estimate(fleet, load, seedOf(rest.parts, able.length)) };
 }
@@ -129,13 +130,15 @@ function allowanceOf(contributor: Contributor, { record, elementsPerPart, partsP
 class Competition {
   readonly #state: State;
   readonly #asked: Asked;
+  readonly #now: number;
   readonly #open: readonly Job[];
   readonly #turns = new Map<string, FleetDevice['turn']>();
   readonly #alike = new Set<Job>();
   readonly #ahead = new Set<Job>();
 
-  constructor(state: State, asked: Asked) {
+  constructor(state: State, asked: Asked, now: number) {
     this.#state = state;
+    this.#now = now;
     this.#asked = asked;
     this.#open = [...state.jobs.values()].filter((job) => !job.closing && !job.paused && job.stored !== asked.stored && partsFree(job) > 0);
   }
@@ -158,7 +161,16 @@ class Competition {
 
   rest(): Pick<Load, 'others' | 'ahead'> {
     const units = (job: Job): number => partsFree(job) * job.unitsPerPart;
-    return { others: [...this.#alike].map(units), ahead: [...this.#ahead].reduce((sum, job) => sum + units(job), 0) };
+    const all = [this.#asked, ...this.#alike];
+    const requesters = new Map<string, number>();
+    for (const { stored } of all) requesters.set(stored.owner, (requesters.get(stored.owner) ?? 0) + 1);
+    // Requesters share the network, and the jobs of each its share.
+    const share = ({ stored }: Asked | Job): number => shareOf(this.#state, stored, this.#now) / requesters.get(stored.owner)!;
+    const mine = share(this.#asked);
+    return {
+      others: [...this.#alike].map((job) => ({ units: units(job), share: share(job) / mine })),
+      ahead: [...this.#ahead].reduce((sum, job) => sum + units(job), 0),
+    };
   }
 }
 

@@ -7,7 +7,7 @@ import { fetchMs } from './fetching.ts';
 import { sealLease } from './lease.ts';
 import { isFree, mayTake, rankOf } from './offer.ts';
 import { isSuspended, standingOf } from './reputation.ts';
-import { hasRoom, heldUnits, LEASES_MIN, leaseMs, partsWorth, timeToDeadline } from './sizing.ts';
+import { hasRoom, heldUnits, LEASES_AHEAD, LEASES_MIN, leaseMs, partsWorth, timeToDeadline } from './sizing.ts';
 import type { ActiveLease, Contributor, Event, Job, RandomBytes, State } from './state.ts';
 import { charge, inTurn, lagOf } from './turns.ts';
 import { tileNumber } from './verifier.ts';
@@ -105,11 +105,22 @@ function pickTile(state: State, job: Job, contributor: Contributor, now: number)
   // Nobody knows what it is worth to who was never seen to work: a part tells. The operator's own are no phones.
   const isKnown = contributor.speed > 0 || contributor.trusted;
   const wanted = isKnown ? partsWorth(partMs, countParts(free), worth) : 1;
-  if (!hasRoom(contributor, heldMs(contributor), wanted * partMs)) return undefined;
+  if (!hasRoom(contributor, heldMs(contributor), wanted * partMs) || isEnough(contributor, job, wanted * units, worth)) return undefined;
   const inTime = partsInTime(contributor, timeAllowedMs(state, job, now), units);
   const most = inTime > 0 ? partsAllowed(state, job, contributor, at, now) : 0;
   const parts = someOf(free, Math.min(most, inTime, wanted));
   return parts === 0 ? undefined : { job, at, parts };
+}
+
+/** Near the end of a job nobody holds more of it than others would wait for. */
+function isEnough({ leases, speed }: Contributor, job: Job, moreUnits: number, worthMs: number): boolean {
+  let [held, units] = [0, moreUnits];
+  for (const { job: id, parts, unitsPerPart } of leases.values()) {
+    if (id !== job.stored.id) continue;
+    held++;
+    units += unitsPerPart * countParts(parts);
+  }
+  return held >= LEASES_MIN && units > LEASES_AHEAD * worthMs * speed;
 }
 
 /**

@@ -30,16 +30,17 @@ describe('the size of a lease', () => {
 
   it('shrinks towards the end of a job, and for who refuses', () => {
     const worth = [1e6, 24_000, 16_000, 8000, 0].map((leftMs) => leaseMs(leftMs, 0));
-    expect(worth).toEqual([3000, 3000, 2000, 1000, 1000]);
-    expect(leaseMs(1e6, 4)).toBe(1500);
+    expect(worth).toEqual([2000, 2000, 2000, 1000, 1000]);
+    expect(leaseMs(12_000, 0)).toBe(1500);
+    expect(leaseMs(1e6, 4)).toBe(1000);
   });
 
   it('leaves no more outstanding than two leases are worth', () => {
     const idle = contributorOf();
-    expect(hasRoom(idle, 0, 1e6, 3000)).toBe(true);
+    expect(hasRoom(idle, 0, 1e6)).toBe(true);
     const busy = contributorOf({ leases: new Map([...holding(1), ['b', {} as ActiveLease]]) });
-    expect(hasRoom(busy, 4000, 2000, 3000)).toBe(true);
-    expect(hasRoom(busy, 4000, 2001, 3000)).toBe(false);
+    expect(hasRoom(busy, 3000, 1000)).toBe(true);
+    expect(hasRoom(busy, 3000, 1001)).toBe(false);
   });
 });
 

@@ -14,7 +14,7 @@ const LEASES_LEFT = 8;
 /** One running and one prefetched, however slow the device is. */
 export const LEASES_MIN = 2;
 /** Work granted ahead, in leases: enough that the GPU never waits for the network, little enough that a closed tab loses seconds. */
-const LEASES_AHEAD = 2;
+export const LEASES_AHEAD = 2;
 
 /** Refused so often, a contributor gets leases of half the size. */
 const REFUSED_HALF = 4;

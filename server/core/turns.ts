@@ -1,4 +1,5 @@
 import type { GroupId, OwnerId } from '../../shared/model.ts';
+import type { StoredJob } from '../store/store.ts';
 import { type FairQueue, type Turn, weightOf } from './fair.ts';
 import { isFree, rankOf } from './offer.ts';
 import type { Contributor, Job, State } from './state.ts';
@@ -47,14 +48,14 @@ export function takeTurn(state: State, job: Job): void {
 }
 
 /** A job's share against others of its rank. */
-export const shareOf = (state: State, job: Pick<Job, 'stored'>, now: number): number =>
-  weightOf(Number(job.stored.ratePerUnit), state.usualRate, now - job.stored.createdMs);
+export const shareOf = (state: State, { ratePerUnit, createdMs }: Pick<StoredJob, 'ratePerUnit' | 'createdMs'>, now: number): number =>
+  weightOf(Number(ratePerUnit), state.usualRate, now - createdMs);
 
 /** Charges a job for what a contributor was granted of it. */
 export function charge(state: State, contributor: Contributor, job: Job, units: number, now: number): void {
   const queue = queueOf(state, job);
   queue.enter(job.turn);
-  queue.serve(job.turn, units, shareOf(state, job, now), rankOf(state, contributor, job) >= GROUP_RANK);
+  queue.serve(job.turn, units, shareOf(state, job.stored, now), rankOf(state, contributor, job) >= GROUP_RANK);
 }
 
 /** Jobs with something to give, as they come for this contributor, whether it may take them or not. Nothing may be charged meanwhile. */
