@@ -380,7 +380,8 @@ function tick(state: State, now: number): Event[] {
     events.push(...wakeIdle(state));
   }
   for (const { stored, stage, sinceMs } of [...state.pending.values()])
-    if (stage === 'opening' && now > openedBy(state.contributors.get(stored.contributor), sinceMs)) events.push(...abandon(state, stored.id, now));
+    if (stage === 'opening' && now > openedBy(state.contributors.get(stored.contributor), sinceMs, state.jobs.get(stored.job)))
+      events.push(...abandon(state, stored.id, now));
   events.push(...expireAudits(state, now));
   for (const contributor of [...state.contributors.values()]) {
     if (contributor.vesting.length > 0) events.push(...vestDue(state, contributor, now));
@@ -392,9 +393,11 @@ function tick(state: State, now: number): Event[] {
   return events;
 }
 
-/** Whoever has gone may come back and open its result, but others wait for it. */
-function openedBy(contributor: Contributor | undefined, sinceMs: number): number {
-  const absent = contributor && !contributor.connected ? Math.max(sinceMs, contributor.leftMs) + limits.openingAbsentMsMax : Number.POSITIVE_INFINITY;
+/** Whoever has gone may come back and open its result, but others wait for it: no longer than for a lease where a job waits for nothing else. */
+function openedBy(contributor: Contributor | undefined, sinceMs: number, job: Job | undefined): number {
+  const isLast = job !== undefined && job.partsAccepted + job.partsChecking === job.partsTotal;
+  const absentMs = isLast ? limits.absenceGraceMsMax : limits.openingAbsentMsMax;
+  const absent = contributor && !contributor.connected ? Math.max(sinceMs, contributor.leftMs) + absentMs : Number.POSITIVE_INFINITY;
   return Math.min(sinceMs + limits.openingMsMax, absent);
 }
 

@@ -18,36 +18,42 @@ import { leavingRateOf } from './traffic.ts';
 export interface Stragglers {
   readonly atMs: number;
   readonly leases: readonly ActiveLease[];
+  /** All before it have copies, or have ended. */
+  next: number;
   /** Micro-units a millisecond of those that have nothing to do, of whom, or of faster ones, half of what all of them could do comes. */
   readonly idleSpeed: number;
 }
 
 const FRESH_MS = SECOND_MS;
-const STRAGGLERS_MAX = 256;
 /** For less nobody computes anything twice. */
 const GAIN_MS_MIN = SECOND_MS;
 /** By so many times what a copy takes a job has to end sooner: where its device has nothing else to do, and where it has. */
 const GAIN_IDLE = 1;
 const GAIN_BUSY = 8;
-/** Who has something else to do looks at so many of the slowest. */
-const LOOKED_AT_MAX = 4;
+/** Of the slowest so many are looked at: what is not worth it for them is hardly for those behind them; and by who has something else to do. */
+const LOOKED_AT_MAX = 32;
+const LOOKED_AT_BUSY_MAX = 4;
 /** Who is so much slower than others that have nothing to do, or than those who do most of the job, leaves the copy to them. */
 const SLOWER_MAX = 3;
 /** What was taken from who has gone is offered this long after that. */
 const RETURN_MS = limits.absenceGraceMsMax + SECOND_MS / 2;
 
-export const noStragglers: Stragglers = { atMs: Number.NEGATIVE_INFINITY, leases: [], idleSpeed: 0 };
+export const noStragglers: Stragglers = { atMs: Number.NEGATIVE_INFINITY, leases: [], next: 0, idleSpeed: 0 };
 
 /** A lease that this contributor should copy. `isIdle`: there is nothing else for it. */
 export function pickCopy(state: State, contributor: Contributor, isIdle: boolean, now: number): ActiveLease | undefined {
   if (contributor.speed === 0 || contributor.drill || (isIdle && contributor.leases.size > 0)) return undefined;
-  if (now - state.stragglers.atMs >= FRESH_MS) state.stragglers = { atMs: now, leases: stragglers(state, now), idleSpeed: idleSpeed(state) };
-  const { leases, idleSpeed: others } = state.stragglers;
-  if (contributor.speed * SLOWER_MAX < others) return undefined;
-  const most = isIdle ? leases.length : Math.min(LOOKED_AT_MAX, leases.length);
-  for (let place = 0; place < most; place++) if (isWorthCopying(state, leases[place]!, contributor, isIdle, now)) return leases[place];
+  if (now - state.stragglers.atMs >= FRESH_MS) state.stragglers = { atMs: now, leases: stragglers(state, now), next: 0, idleSpeed: idleSpeed(state) };
+  const known = state.stragglers;
+  const { leases } = known;
+  if (contributor.speed * SLOWER_MAX < known.idleSpeed) return undefined;
+  while (known.next < leases.length && !mayBeCopied(leases[known.next]!)) known.next++;
+  const end = Math.min(leases.length, known.next + (isIdle ? LOOKED_AT_MAX : LOOKED_AT_BUSY_MAX));
+  for (let place = known.next; place < end; place++) if (isWorthCopying(state, leases[place]!, contributor, isIdle, now)) return leases[place];
   return undefined;
 }
+
+const mayBeCopied = ({ twin, parts }: ActiveLease): boolean => !twin && parts !== 0;
 
 function idleSpeed({ idle, contributors }: State): number {
   const speeds: { whole: number; here: number }[] = [];
@@ -64,10 +70,7 @@ function stragglers(state: State, now: number): ActiveLease[] {
     if (job.leases.size === 0 || job.closing || job.paused || job.blocks.peek() !== undefined) continue;
     for (const active of job.leases) if (!active.twin) found.push({ active, ms: heldMs(state, job, active, now) });
   }
-  return found
-    .sort((a, b) => b.ms - a.ms)
-    .slice(0, STRAGGLERS_MAX)
-    .map(({ active }) => active);
+  return found.sort((a, b) => b.ms - a.ms).map(({ active }) => active);
 }
 
 /** Until its holder hands it in, if it stays. Who was never seen to work is taken to be as fast as the others. */
@@ -80,7 +83,7 @@ function heldMs({ contributors }: State, job: Job, active: ActiveLease, now: num
 function isWorthCopying(state: State, active: ActiveLease, contributor: Contributor, isIdle: boolean, now: number): boolean {
   const job = state.jobs.get(active.job);
   if (!job || contributor.speed * SLOWER_MAX < (job.pace?.typical ?? 0)) return false;
-  if (active.twin || active.parts === 0 || job.paused || job.closing || !mayCopy(state, job, active, contributor, now)) return false;
+  if (!mayBeCopied(active) || job.paused || job.closing || !mayCopy(state, job, active, contributor, now)) return false;
   const units = heldUnits(contributor) + active.unitsPerPart * countParts(active.parts);
   const copyMs = fetchMs(contributor, job) + units / contributor.speed;
   const gainMs = expectedMs(state, job, active, copyMs, now) - copyMs;

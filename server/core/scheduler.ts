@@ -13,6 +13,8 @@ import { charge, inTurn, lagOf } from './turns.ts';
 import { tileNumber } from './verifier.ts';
 
 const RETRY_MS = 2 * SECOND_MS;
+/** While no job is open nothing comes but with a call. */
+const RETRY_MS_QUIET = 20 * SECOND_MS;
 /** Above this many unanswered checks no new work is leased: results must not pile up faster than they can be checked. */
 const CHECKS_IN_FLIGHT_MAX = 512;
 /** What contributors without a record may waste: this share of what is achieved, and at the beginning this many elements. */
@@ -62,8 +64,10 @@ export function grantWork(state: State, contributor: Contributor, leasesMax: num
   if (idle && contributor.connected) state.idle.add(contributor.id);
   // A hand-in that asks for nothing says nothing of whether its contributor waits.
   else if (leasesMax > 0 || !contributor.connected) state.idle.delete(contributor.id);
-  return { type: 'leased', leases, audits, retryMs: idle ? RETRY_MS : null };
+  return { type: 'leased', leases, audits, retryMs: idle ? retryMs(state) : null };
 }
+
+const retryMs = ({ jobs }: State): number => (jobs.size > 0 ? RETRY_MS : RETRY_MS_QUIET);
 
 /** Expected milliseconds of everything this contributor holds; 0 while nothing is known. */
 const heldMs = (contributor: Contributor): number => (contributor.speed > 0 ? heldUnits(contributor) / contributor.speed : 0);
