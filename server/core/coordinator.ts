@@ -383,7 +383,7 @@ function tick(state: State, now: number): Event[] {
     if (stage === 'opening' && now > openedBy(state.contributors.get(stored.contributor), sinceMs, state.jobs.get(stored.job)))
       events.push(...abandon(state, stored.id, now));
   events.push(...expireAudits(state, now));
-  for (const contributor of [...state.contributors.values()]) {
+  for (const contributor of state.contributors.values()) {
     if (contributor.vesting.length > 0) events.push(...vestDue(state, contributor, now));
     const busy = contributor.connected || contributor.leases.size > 0 || contributor.vesting.length > 0 || contributor.undecided > 0;
     if (!busy && now - contributor.leftMs > FORGET_MS) state.contributors.delete(contributor.id);
@@ -393,9 +393,9 @@ function tick(state: State, now: number): Event[] {
   return events;
 }
 
-/** Whoever has gone may come back and open its result, but others wait for it: no longer than for a lease where a job waits for nothing else. */
+/** Whoever has gone may come back and open its result, but others wait for it: no longer than for a lease where nothing else of the job is left to begin. */
 function openedBy(contributor: Contributor | undefined, sinceMs: number, job: Job | undefined): number {
-  const isLast = job !== undefined && job.partsAccepted + job.partsChecking === job.partsTotal;
+  const isLast = job !== undefined && job.blocks.peek() === undefined;
   const absentMs = isLast ? limits.absenceGraceMsMax : limits.openingAbsentMsMax;
   const absent = contributor && !contributor.connected ? Math.max(sinceMs, contributor.leftMs) + absentMs : Number.POSITIVE_INFINITY;
   return Math.min(sinceMs + limits.openingMsMax, absent);

@@ -90,6 +90,15 @@ describe('a copy of a lease', () => {
     expect(leases(join('late', 10))).toEqual([]);
   });
 
+  it('is not made of a lease that has ended a moment ago', () => {
+    const { mine } = slowHolder(400);
+    const [first, second] = [join('first', 10), join('second', 10)];
+    leases(first);
+    for (const { contributor, token } of mine) desk.do({ type: 'giveBack', contributor, tokens: [token], unopened: [] });
+    expect(leases(second).every(({ isCopy }) => !isCopy)).toBe(true);
+    expect(job().partsLeased).toBeLessThanOrEqual(PARTS);
+  });
+
   it('is not made for little: the holder has nearly done it', () => {
     const { id } = slowHolder(1.2);
     desk.now += 100;

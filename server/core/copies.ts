@@ -34,7 +34,7 @@ const GAIN_BUSY = 8;
 const LOOKED_AT_MAX = 32;
 const LOOKED_AT_BUSY_MAX = 4;
 /** Who is so much slower than others that have nothing to do, or than those who do most of the job, leaves the copy to them. */
-const SLOWER_MAX = 3;
+const SLOWER_MAX = 2;
 /** What was taken from who has gone is offered this long after that. */
 const RETURN_MS = limits.absenceGraceMsMax + SECOND_MS / 2;
 
@@ -47,13 +47,14 @@ export function pickCopy(state: State, contributor: Contributor, isIdle: boolean
   const known = state.stragglers;
   const { leases } = known;
   if (contributor.speed * SLOWER_MAX < known.idleSpeed) return undefined;
-  while (known.next < leases.length && !mayBeCopied(leases[known.next]!)) known.next++;
+  while (known.next < leases.length && !mayBeCopied(state, leases[known.next]!)) known.next++;
   const end = Math.min(leases.length, known.next + (isIdle ? LOOKED_AT_MAX : LOOKED_AT_BUSY_MAX));
   for (let place = known.next; place < end; place++) if (isWorthCopying(state, leases[place]!, contributor, isIdle, now)) return leases[place];
   return undefined;
 }
 
-const mayBeCopied = ({ twin, parts }: ActiveLease): boolean => !twin && parts !== 0;
+/** Of those that were stragglers a moment ago some have ended since. */
+const mayBeCopied = ({ leases }: State, active: ActiveLease): boolean => !active.twin && active.parts !== 0 && leases.get(active.key) === active;
 
 function idleSpeed({ idle, contributors }: State): number {
   const speeds: { whole: number; here: number }[] = [];
@@ -83,7 +84,7 @@ function heldMs({ contributors }: State, job: Job, active: ActiveLease, now: num
 function isWorthCopying(state: State, active: ActiveLease, contributor: Contributor, isIdle: boolean, now: number): boolean {
   const job = state.jobs.get(active.job);
   if (!job || contributor.speed * SLOWER_MAX < (job.pace?.typical ?? 0)) return false;
-  if (!mayBeCopied(active) || job.paused || job.closing || !mayCopy(state, job, active, contributor, now)) return false;
+  if (!mayBeCopied(state, active) || job.paused || job.closing || !mayCopy(state, job, active, contributor, now)) return false;
   const units = heldUnits(contributor) + active.unitsPerPart * countParts(active.parts);
   const copyMs = fetchMs(contributor, job) + units / contributor.speed;
   const gainMs = expectedMs(state, job, active, copyMs, now) - copyMs;

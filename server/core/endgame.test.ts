@@ -29,7 +29,7 @@ describe('the end of a job', () => {
   it('gives who is slow no more than it can do in time', () => {
     const [fast, slow] = [join('fast', 10), join('slow', 0.25)];
     expect(parts(fast)).toBe(4);
-    // Four seconds a part, and nobody may take more than ten.
+    // Four seconds a part, and nobody may take more than that while others would be done in eight.
     expect([parts(slow), parts(slow), parts(slow)]).toEqual([1, 1, 0]);
   });
 
@@ -66,7 +66,7 @@ describe('the end of a job', () => {
 
 it('allows as long as the others need, with one lease of theirs', () => {
   expect(allowanceMs(60_000, 4000, 10)).toBe(60_400);
-  expect(allowanceMs(0, 4000, 10)).toBe(10_000);
+  expect(allowanceMs(0, 4000, 10)).toBe(4000);
 });
 
 it('is the speed of those who do the half of it', () => {

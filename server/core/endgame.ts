@@ -21,7 +21,7 @@ export interface Pace {
 /** Against what the others would need. */
 const SLACK = 1;
 /** Nobody waits too long for so little. */
-const SOON_MS = 10 * SECOND_MS;
+const SOON_MS = 4 * SECOND_MS;
 /** So near the end nobody is given anything whose speed is not known. */
 const UNKNOWN_MS = MINUTE_MS;
 const PACE_MS = SECOND_MS;

@@ -12,9 +12,10 @@ import type { ActiveLease, Contributor, Event, Job, RandomBytes, State } from '.
 import { charge, inTurn, lagOf } from './turns.ts';
 import { tileNumber } from './verifier.ts';
 
+/** Who waits is called when there is something new, and asks again for what comes with time alone: copies, say. Some are enough for that. */
 const RETRY_MS = 2 * SECOND_MS;
-/** While no job is open nothing comes but with a call. */
-const RETRY_MS_QUIET = 20 * SECOND_MS;
+const RETRY_MS_MAX = 20 * SECOND_MS;
+const RETRYING = 64;
 /** Above this many unanswered checks no new work is leased: results must not pile up faster than they can be checked. */
 const CHECKS_IN_FLIGHT_MAX = 512;
 /** What contributors without a record may waste: this share of what is achieved, and at the beginning this many elements. */
@@ -67,7 +68,7 @@ export function grantWork(state: State, contributor: Contributor, leasesMax: num
   return { type: 'leased', leases, audits, retryMs: idle ? retryMs(state) : null };
 }
 
-const retryMs = ({ jobs }: State): number => (jobs.size > 0 ? RETRY_MS : RETRY_MS_QUIET);
+const retryMs = ({ jobs, idle }: State): number => Math.min(RETRY_MS_MAX, jobs.size === 0 ? RETRY_MS_MAX : RETRY_MS * Math.max(1, idle.size / RETRYING));
 
 /** Expected milliseconds of everything this contributor holds; 0 while nothing is known. */
 const heldMs = (contributor: Contributor): number => (contributor.speed > 0 ? heldUnits(contributor) / contributor.speed : 0);

@@ -47,9 +47,9 @@ export interface Day extends Fairness {
 }
 
 const SPREAD = 1000;
-/** A tile takes the fastest device so long, the slowest a thousand times as long. */
-const FASTEST_TILE_MS = 2.5 * SECOND_MS;
-const FASTEST = (ELEMENTS * PARTS * SECOND_MS) / FASTEST_TILE_MS;
+/** A tile takes the fastest device so long, the slowest a thousand times as long; in a day, which is about coming and going, longer. */
+const TILE_MS = 2.5 * SECOND_MS;
+const DAY_TILE_MS = 20 * SECOND_MS;
 /** Of those who come, this share has been there before. */
 const KNOWN = 0.5;
 const RECORD = 1e7;
@@ -69,8 +69,8 @@ export function runMakespan({ seed, present, jobs, idealMs }: MakespanOptions): 
   const random = new Rng(seedOf(seed, 21));
   const endMs = END_FACTOR * idealMs;
   const devices: Device[] = [];
-  for (let count = 0; count < present; count++) devices.push(deviceOf(random, devices.length, 0, true));
-  arrive(random, devices, SESSION_MS_MEAN / present, endMs);
+  for (let count = 0; count < present; count++) devices.push(deviceOf(random, devices.length, 0, true, TILE_MS));
+  arrive(random, devices, { betweenMs: SESSION_MS_MEAN / present, tileMs: TILE_MS, endMs });
   const tiles = Math.floor(workedBy(devices, idealMs) / (ELEMENTS * PARTS));
   const orders = ordersOf(random, jobs, tiles, () => 0);
   const { world, ...fairness } = run(seed, devices, orders, endMs);
@@ -86,7 +86,7 @@ export function runMakespan({ seed, present, jobs, idealMs }: MakespanOptions): 
 export function runDay({ seed, sessions, jobs, load }: DayOptions): Day {
   const random = new Rng(seedOf(seed, 22));
   const devices: Device[] = [];
-  arrive(random, devices, DAY_MS / sessions, DAY_MS);
+  arrive(random, devices, { betweenMs: DAY_MS / sessions, tileMs: DAY_TILE_MS, endMs: DAY_MS });
   const tiles = Math.floor((load * workedBy(devices, DAY_MS)) / (ELEMENTS * PARTS));
   const orders = ordersOf(random, jobs, tiles, () => random.unit() * DAY_MS);
   const { world, ...fairness } = run(seed, devices, orders, DAY_MS + AFTERWARDS_MS);
@@ -116,10 +116,11 @@ function run(seed: number, devices: readonly Device[], orders: readonly Order[],
   };
 }
 
-function deviceOf(random: Rng, number: number, fromMs: number, isKnown: boolean): Device {
+function deviceOf(random: Rng, number: number, fromMs: number, isKnown: boolean, tileMs: number): Device {
+  const fastest = (ELEMENTS * PARTS * SECOND_MS) / tileMs;
   return {
     number,
-    speed: (FASTEST / SPREAD) * SPREAD ** random.unit(),
+    speed: (fastest / SPREAD) * SPREAD ** random.unit(),
     floatClass: floatClasses[random.below(floatClasses.length)]!,
     liar: false,
     unevenness: UNEVENNESS,
@@ -129,9 +130,9 @@ function deviceOf(random: Rng, number: number, fromMs: number, isKnown: boolean)
 }
 
 /** Devices that come one after the other, so far apart in the mean. */
-function arrive(random: Rng, devices: Device[], betweenMs: number, endMs: number): void {
+function arrive(random: Rng, devices: Device[], { betweenMs, tileMs, endMs }: { betweenMs: number; tileMs: number; endMs: number }): void {
   for (let at = exponential(random, betweenMs); at < endMs; at += exponential(random, betweenMs))
-    devices.push(deviceOf(random, devices.length, at, random.unit() < KNOWN));
+    devices.push(deviceOf(random, devices.length, at, random.unit() < KNOWN, tileMs));
 }
 
 /** Jobs whose sizes differ a hundredfold, each of a requester of its own. */
