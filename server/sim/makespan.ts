@@ -27,7 +27,7 @@ export interface DayOptions {
   readonly load: number;
 }
 
-/** Jobs that did not end, or that had something to give for a minute and nothing of it was granted. */
+/** Jobs that did not end, or that had something to give and got nothing for a minute in which others did. */
 interface Fairness {
   readonly starved: number;
   readonly longestWaitMs: number;

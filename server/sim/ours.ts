@@ -52,9 +52,10 @@ export class Ours implements Policy {
   readonly #connected = new Set<ContributorId>();
   readonly #submissions = new Map<ResultId, Submission>();
   readonly #results = new Map<Submission, ResultId>();
-  /** The longest that a job had something to give and nothing of it was granted, milliseconds, by job. */
+  /** The longest that a job had something to give and nothing of it was granted, milliseconds in which others got something, by job. */
   readonly longestWaitMs = new Map<JobId, number>();
-  readonly #served = new Map<JobId, { readonly tag: number; readonly sinceMs: number }>();
+  readonly #served = new Map<JobId, { readonly tag: number; readonly waitedMs: number }>();
+  #watched = { atMs: 0, attempts: 0 };
   readonly #forged = new Set<ResultId>();
   readonly #tokens = new WeakMap<Grant, string>();
   readonly #cpu: Cpu;
@@ -256,11 +257,14 @@ export class Ours implements Policy {
   }
 
   #watchTurns(): void {
-    const now = this.#world.now();
-    for (const [id, { blocks, turn }] of this.#state.jobs) {
+    const { jobs, attempts } = this.#state;
+    const passedMs = attempts === this.#watched.attempts ? 0 : this.#world.now() - this.#watched.atMs;
+    this.#watched = { atMs: this.#world.now(), attempts };
+    for (const [id, { blocks, turn }] of jobs) {
       const before = this.#served.get(id);
-      if (before?.tag !== turn.tag || blocks.peek() === undefined) this.#served.set(id, { tag: turn.tag, sinceMs: now });
-      else this.longestWaitMs.set(id, Math.max(this.longestWaitMs.get(id) ?? 0, now - before.sinceMs));
+      const waitedMs = before?.tag === turn.tag && blocks.peek() !== undefined ? before.waitedMs + passedMs : 0;
+      this.#served.set(id, { tag: turn.tag, waitedMs });
+      if (waitedMs > (this.longestWaitMs.get(id) ?? 0)) this.longestWaitMs.set(id, waitedMs);
     }
   }
 
