@@ -84,7 +84,7 @@ function heldMs({ contributors }: State, job: Job, active: ActiveLease, now: num
 function isWorthCopying(state: State, active: ActiveLease, contributor: Contributor, isIdle: boolean, now: number): boolean {
   const job = state.jobs.get(active.job);
   if (!job || contributor.speed * SLOWER_MAX < (job.pace?.typical ?? 0)) return false;
-  if (!mayBeCopied(state, active) || job.paused || job.closing || !mayCopy(state, job, active, contributor, now)) return false;
+  if (!mayBeCopied(state, active) || job.paused || job.closing || !mayCopy(job, active, contributor, now)) return false;
   const units = heldUnits(contributor) + active.unitsPerPart * countParts(active.parts);
   const copyMs = fetchMs(contributor, job) + units / contributor.speed;
   const gainMs = expectedMs(state, job, active, copyMs, now) - copyMs;
@@ -96,7 +96,7 @@ export const isWorthIt = (gainMs: number, copyMs: number, isIdle: boolean): bool
   gainMs >= Math.max(GAIN_MS_MIN, (isIdle ? GAIN_IDLE : GAIN_BUSY) * copyMs);
 
 /** Only for who has a record for all of it: others may risk no more than a part, and a lie would undo what is under way. */
-function mayCopy(state: State, job: Job, { contributor: holder, elementsPerPart, parts }: ActiveLease, contributor: Contributor, now: number): boolean {
+function mayCopy(job: Job, { contributor: holder, elementsPerPart, parts }: ActiveLease, contributor: Contributor, now: number): boolean {
   if (holder === contributor.id || !mayTake(contributor, job) || isSuspended(contributor, job.record, now)) return false;
   return contributor.trusted || standingOf(contributor, job.record, now).verified - contributor.undecided >= elementsPerPart * countParts(parts);
 }
