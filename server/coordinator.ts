@@ -49,7 +49,7 @@ export interface Quoted {
   readonly spec: WorkloadSpec;
   readonly context: JobContext;
   readonly grid: TileGrid;
-  readonly price: Pick<Price, 'units' | 'parts'>;
+  readonly price: Pick<Price, 'units' | 'parts' | 'work'>;
   readonly inputs: StoredJob['inputs'];
   readonly owner: OwnerId;
   readonly group: StoredJob['group'];
@@ -140,7 +140,9 @@ export class Coordinator {
 
   /** Who could take a job that is being quoted, and when it would be done. */
   outlook({ spec, context, grid, price, inputs, owner, group }: Quoted): { finish: Finish | null; contributors: number; unitsPerSecond: number } {
-    const stored = { id: context.id, owner, group, gallery: false };
+    const now = this.#deps.clock();
+    const ratePerUnit = (price.work * 1_000_000n) / BigInt(Math.max(1, Math.round(price.units)));
+    const stored = { id: context.id, owner, group, gallery: false, ratePerUnit, createdMs: now };
     const asked = {
       spec,
       stored,
@@ -153,7 +155,7 @@ export class Coordinator {
       partsPerTile: price.parts / Math.max(1, grid.tiles * grid.passes),
       elementsPerPart: spec.elements(context, { pass: 0, tile: 0 }),
     };
-    const { finish, contributors, speed } = outlookOf(this.#state, asked, this.#deps.clock());
+    const { finish, contributors, speed } = outlookOf(this.#state, asked, now);
     return { finish, contributors, unitsPerSecond: (speed * SECOND_MS) / 1e6 };
   }
 
