@@ -29,9 +29,7 @@ const HEARTBEAT_MS_MAX = 3000;
  * finds out who is there, and connects again.
  */
 export function postgresBus(url: string, log: { error(fields: object, message: string): void }): Bus {
-  const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS_MAX, application_name: 'tessera bus', keepAlive: true });
-  // The next message gets another connection.
-  pool.on('error', () => undefined);
+  const pool = busPool(url);
   const errorHandler = (error: Error): void => log.error({ error: String(error) }, 'coordinators cannot reach each other');
   const server = new Server({
     adapter: createAdapter(pool, { errorHandler, heartbeatInterval: HEARTBEAT_MS, heartbeatTimeout: HEARTBEAT_MS_MAX }),
@@ -50,15 +48,35 @@ export function postgresBus(url: string, log: { error(fields: object, message: s
       }),
     on(topic, hear) {
       space.on(topic, async (message: string, reply?: (answer: string | null) => void) => {
-        const answer = await Promise.resolve(hear(unwire(message) as never)).catch(() => undefined);
+        const answer = await (async () => hear(unwire(message) as never))().catch(() => undefined);
         reply?.(answer === undefined ? null : wire(answer));
       });
     },
     async close() {
-      await server.close();
+      // A server that listens nowhere has no engine that it could close.
+      await Promise.all([space, server.of('/')].map(({ adapter }) => adapter.close()));
       await pool.end();
     },
   };
+}
+
+/**
+ * The next message gets another connection. The adapter listens on one that it has taken out and never gives back: when that ends, the pool has to be
+ * told, or it would soon have none left, and never end.
+ */
+function busPool(url: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS_MAX, application_name: 'tessera bus', keepAlive: true });
+  const out = new Set<pg.PoolClient>();
+  pool.on('error', () => undefined);
+  pool.on('acquire', (client) => out.add(client));
+  pool.on('release', (_, client) => out.delete(client));
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined);
+    client.on('end', () => {
+      if (out.has(client)) client.release(true);
+    });
+  });
+  return pool;
 }
 
 const BYTES = '$bytes';

@@ -2,10 +2,10 @@ import { createSecretKey } from 'node:crypto';
 import type { MicroCredits } from '../shared/credits.ts';
 import type { LeaseBody } from '../shared/formats.ts';
 import { SECOND_MS } from '../shared/limits.ts';
-import type { ContributorId, GroupId, JobContext, JobId, OwnerId, ResultId, SiteId } from '../shared/model.ts';
+import type { ContributorId, GroupId, JobId, OwnerId, ResultId, SiteId } from '../shared/model.ts';
 import type { OpenRequest } from '../shared/protocol.ts';
 import type { Finish } from '../shared/schemas.ts';
-import type { TileGrid, WorkloadSpec } from '../shared/workload.ts';
+import type { WorkloadSpec } from '../shared/workload.ts';
 import { Checking } from './checking.ts';
 import type { Pool } from './checks/pool.ts';
 import { emptyState, step } from './core/coordinator.ts';
@@ -13,11 +13,11 @@ import { inputBytesOf } from './core/fetching.ts';
 import { openLease } from './core/lease.ts';
 import { recordNameOf, requesterTag } from './core/offer.ts';
 import { outlookOf, outlookOfJob } from './core/outlook.ts';
-import type { Price } from './core/pricing.ts';
 import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, Joining, PendingResult, RandomBytes, State } from './core/state.ts';
 import { columnsOf } from './core/verdicts.ts';
 import { cutJob } from './cutting.ts';
 import { Measuring } from './measuring.ts';
+import type { Quoted } from './quoted.ts';
 import { Recall } from './recall.ts';
 import { macKeysOf, type StoredKey } from './store/keys.ts';
 import type { NoticeKind } from './store/sharing-store.ts';
@@ -42,17 +42,6 @@ export interface CoordinatorDeps {
   readonly beginLife?: () => Promise<number>;
   /** Hears of each commit: how many commands and rows it has, and how long it took. */
   readonly committed?: (commit: { readonly commands: number; readonly writes: number; readonly ms: number; readonly failed: boolean }) => void;
-}
-
-/** A job that may be ordered. */
-export interface Quoted {
-  readonly spec: WorkloadSpec;
-  readonly context: JobContext;
-  readonly grid: TileGrid;
-  readonly price: Pick<Price, 'units' | 'parts'>;
-  readonly inputs: StoredJob['inputs'];
-  readonly owner: OwnerId;
-  readonly group: StoredJob['group'];
 }
 
 interface Batched {
@@ -87,7 +76,8 @@ export class Coordinator {
   #batch: Batched[] = [];
   #flushing: Promise<void> | null = null;
   #ticker: NodeJS.Timeout | undefined;
-  #loading = false;
+  /** The state is being read back. */
+  #loaded: PromiseWithResolvers<void> | null = null;
   #closed = false;
   readonly #waiting = new Waiting();
   #failures = 0;
@@ -139,7 +129,9 @@ export class Coordinator {
 
   /** Who could take a job that is being quoted, and when it would be done. */
   outlook({ spec, context, grid, price, inputs, owner, group }: Quoted): { finish: Finish | null; contributors: number; unitsPerSecond: number } {
-    const stored = { id: context.id, owner, group, gallery: false };
+    const now = this.#deps.clock();
+    const ratePerUnit = (price.work * 1_000_000n) / BigInt(Math.max(1, Math.round(price.units)));
+    const stored = { id: context.id, owner, group, gallery: false, ratePerUnit, createdMs: now };
     const asked = {
       spec,
       stored,
@@ -152,7 +144,7 @@ export class Coordinator {
       partsPerTile: price.parts / Math.max(1, grid.tiles * grid.passes),
       elementsPerPart: spec.elements(context, { pass: 0, tile: 0 }),
     };
-    const { finish, contributors, speed } = outlookOf(this.#state, asked, this.#deps.clock());
+    const { finish, contributors, speed } = outlookOf(this.#state, asked, now);
     return { finish, contributors, unitsPerSecond: (speed * SECOND_MS) / 1e6 };
   }
 
@@ -216,9 +208,9 @@ export class Coordinator {
     else if (job.paused !== here.paused && !here.closing) await this.apply({ type: 'pauseJob', job: job.id, paused: job.paused });
   }
 
-  /** Another coordinator has taken this one for dead: what it had is others', and it begins again with nothing. */
-  async startAnew(): Promise<void> {
-    if (!this.#loading) await this.#startOver([], new Error('another coordinator has taken over'));
+  /** What it has of shared jobs is others' from now on, and it begins again with nothing: another coordinator has taken it for dead, or it cannot tell any more what it has. */
+  async startAnew(reason: unknown): Promise<void> {
+    if (!this.#loaded) await this.#startOver([], reason);
   }
 
   openJob(id: JobId): Job | undefined {
@@ -259,7 +251,7 @@ export class Coordinator {
 
   /** The store has failed, and its state is being read back. */
   get isRecovering(): boolean {
-    return this.#loading;
+    return this.#loaded !== null;
   }
 
   /** Called with every step's events, after what they report is durable. */
@@ -298,7 +290,7 @@ export class Coordinator {
     if (command.type === 'leave') this.#joined.delete(command.contributor);
     if (command.type === 'prefer') this.#rejoinWith(({ id }) => id === command.contributor, { preferences: command.preferences });
     if (command.type === 'forgetOwner') this.#rejoinWith(({ id }) => command.contributors.includes(id), { owner: command.owner });
-    if (this.#loading) return Promise.reject(new CommitFailed('The coordinator is reading its state back; try again.'));
+    if (this.#loaded) return Promise.reject(new CommitFailed('The coordinator is reading its state back; try again.'));
     const events = this.#step(command);
     // A repeated hand-in or opening writes nothing, but the row it repeats may still be on its way to the disk.
     if (command.type !== 'open' && !events.some(({ type }) => type === 'write' || type === 'stored')) {
@@ -343,14 +335,16 @@ export class Coordinator {
   async #startOver(group: readonly Batched[], error: unknown): Promise<void> {
     this.#deps.log.error({ error: String(error) }, 'a commit failed; reading everything back from the store');
     for (const { reject } of [...group, ...this.#batch.splice(0)]) reject(new CommitFailed('The coordinator could not store this; try again.'));
-    this.#loading = true;
+    const loaded = Promise.withResolvers<void>();
+    this.#loaded = loaded;
     // A database that is away, or full, fails what is read as well: until it is back every command is refused.
     while (!this.#closing.signal.aborted) {
       await restAfter(this.#failures++, this.#closing.signal);
       if (this.#closing.signal.aborted) return;
       try {
         await this.#readBack();
-        this.#loading = false;
+        this.#loaded = null;
+        loaded.resolve();
         return;
       } catch (problem) {
         if (!this.#closing.signal.aborted) this.#deps.log.error({ error: String(problem) }, 'the store cannot be read back yet');
@@ -396,11 +390,14 @@ export class Coordinator {
   }
 
   async #check(request: CheckRequest): Promise<void> {
+    const { pending } = this.#state;
     const outcome = await this.#checking
       .evidence(request)
       .catch((error: unknown): CheckOutcome => ({ kind: 'failed', message: error instanceof Error ? error.message : String(error) }));
     if (outcome.kind === 'failed' && !this.#closed) this.#deps.log.error({ ...idsOf(request.result), error: outcome.message }, 'a check failed');
-    await this.dispatch({ type: 'checked', request, outcome }).catch(() => undefined);
+    // The state is thrown away with a failed commit; whoever reads it back asks again, and is heard once it has read all.
+    await this.#loaded?.promise;
+    if (this.#state.pending === pending) await this.dispatch({ type: 'checked', request, outcome }).catch(() => undefined);
   }
 
   /** The bytes of a result, from memory, its row or the blob store. */

@@ -58,6 +58,9 @@ export class Recall {
     if (!stored) return;
     const sites = (await store.people.consentsOfContributor(id)).flatMap(({ site }) => site ?? []);
     for (const site of new Set(sites)) await this.openSite(site);
+    const standings = await store.people.standings(id);
+    // It came itself while this was read: it is here, and must not be made to leave.
+    if (this.#deps.state().contributors.has(id)) return;
     const contributor = {
       id,
       owner: stored.owner,
@@ -69,7 +72,7 @@ export class Recall {
       drill: false,
       kinds: new Set<string>(),
       downloadBytesMax: limits.downloadBytesDefault,
-      standings: await store.people.standings(id),
+      standings,
     };
     this.#deps.step({ type: 'join', contributor });
     this.#deps.step({ type: 'leave', contributor: id });

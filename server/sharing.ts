@@ -4,7 +4,7 @@ import type { Coordinator } from './coordinator.ts';
 import { endOfShared, figuresOf, milestoneOf, summaryOfShares } from './core/ending.ts';
 import { mayTake } from './core/offer.ts';
 import { isShareDone } from './core/sharing.ts';
-import type { Event, Job } from './core/state.ts';
+import type { Command, Event, Job } from './core/state.ts';
 import { totalFigures } from './store/sharing.ts';
 import { Fenced, type Notice, type NoticeKind, type ShareFigures } from './store/sharing-store.ts';
 import type { JobSummary, Store, StoredResult } from './store/store.ts';
@@ -133,7 +133,7 @@ export class Sharing {
       await run();
     } catch (error) {
       if (this.#ends) return;
-      if (error instanceof Fenced && epoch === coordinator.epoch) await coordinator.startAnew();
+      if (error instanceof Fenced && epoch === coordinator.epoch) await coordinator.startAnew(error);
       else log.error({ error: String(error) }, 'the coordinators’ database did not answer as it should');
     }
   }
@@ -142,17 +142,28 @@ export class Sharing {
     const { coordinator, store } = this.#deps;
     const { epoch } = coordinator;
     await store.sharing.beat(epoch, this.#deps.aliveMs ?? ALIVE_MS);
-    const inherited = await store.sharing.fence(epoch);
-    if (inherited.length > 0) await this.#inherit(inherited);
+    await this.#takeOver(async () => [await this.#inherit(await store.sharing.fence(epoch))]);
     for (const job of await store.sharing.orphaned(JOBS_MAX)) if (coordinator.openJob(job)) await this.#claim(job, ORPHANS_MAX);
     await this.#tellFigures(epoch);
     this.#others = await store.sharing.figures(epoch);
     const alive = await store.sharing.alive();
     this.#isAlone = alive.length <= 1;
     this.#isFirst = alive[0] === epoch;
-    if (this.#isFirst) await this.#milestones();
+    if (this.#isFirst) {
+      await this.#milestones();
+      await this.#cut();
+    }
     for (const id of await store.sharing.finishable(JOBS_MAX)) await this.#finish(id);
     if (++this.#beats % RECONCILE_BEATS === 0) await this.#reconcile();
+  }
+
+  /** Whoever took an order may have died before it had cut it. */
+  async #cut(): Promise<void> {
+    const { coordinator, store } = this.#deps;
+    for (const id of await store.sharing.uncut(JOBS_MAX)) {
+      const job = await store.jobs.get(id);
+      if (job) await coordinator.begin(job);
+    }
   }
 
   async #reconcile(): Promise<void> {
@@ -220,16 +231,32 @@ export class Sharing {
     const { coordinator } = this.#deps;
     const { id } = job.stored;
     this.#told.delete(id);
+    const blocks = numbersOf(job);
     const leaving = coordinator.apply({ type: 'leaveJob', job: id, anew: true });
     const joining = coordinator.apply({ type: 'joinJob', job: job.stored });
-    await Promise.all([leaving, joining, coordinator.write([{ kind: 'shareReleased', id }])]);
+    await Promise.all([leaving, joining, coordinator.write([{ kind: 'shareReleased', id, blocks }])]);
+  }
+
+  /**
+   * What is taken over is this life's in the database before it is known here. Does it not become known, because the answer was lost or could not be
+   * followed up, nobody would ever see to it: then this life ends, and the next one begins with nothing. While that one begins it takes nothing.
+   */
+  async #takeOver(take: (epoch: number) => Promise<readonly Command[]>): Promise<void> {
+    const { coordinator } = this.#deps;
+    const { epoch } = coordinator;
+    if (coordinator.isRecovering) return;
+    try {
+      for (const command of await take(epoch)) if (coordinator.epoch === epoch) await coordinator.apply(command);
+    } catch (error) {
+      if (!(error instanceof Fenced) && coordinator.epoch === epoch) await coordinator.startAnew(error);
+      throw error;
+    }
   }
 
   /** Results that are this coordinator's to see to from now on, pay that vests among them. */
-  async #inherit(results: readonly StoredResult[]): Promise<void> {
-    const { coordinator } = this.#deps;
-    for (const contributor of new Set(results.map((result) => result.contributor))) await coordinator.remember(contributor);
-    await coordinator.apply({ type: 'restoreVesting', results: results.filter(({ vesting }) => vesting !== null) });
+  async #inherit(results: readonly StoredResult[]): Promise<Command> {
+    for (const contributor of new Set(results.map((result) => result.contributor))) await this.#deps.coordinator.remember(contributor);
+    return { type: 'restoreVesting', results: results.filter(({ vesting }) => vesting !== null) };
   }
 
   /** A job has ended, here or elsewhere. */
@@ -260,19 +287,18 @@ export class Sharing {
     return blocks;
   }
 
-  async #claim(id: JobId, limit: number): Promise<void> {
-    const { coordinator, store } = this.#deps;
-    const { blocks, results } = await store.sharing.claim(coordinator.epoch, id, limit);
-    if (blocks.length === 0) return;
-    await this.#inherit(results);
-    await coordinator.apply({ type: 'claimBlocks', job: id, blocks, results });
+  #claim(id: JobId, limit: number): Promise<void> {
+    return this.#takeOver(async (epoch) => {
+      const { blocks, results } = await this.#deps.store.sharing.claim(epoch, id, limit);
+      return blocks.length === 0 ? [] : [await this.#inherit(results), { type: 'claimBlocks', job: id, blocks, results }];
+    });
   }
 
   /** In the order of commits: nothing is closed before all that it consists of is stored. */
   async #close(job: Job): Promise<void> {
-    const blocks = job.share?.length ?? 0;
-    await this.#deps.coordinator.write([{ kind: 'shareClosed', id: job.stored.id, figures: figuresOf(job) }]);
-    this.#closed.set(job, blocks);
+    const blocks = numbersOf(job);
+    await this.#deps.coordinator.write([{ kind: 'shareClosed', id: job.stored.id, blocks, figures: figuresOf(job) }]);
+    this.#closed.set(job, blocks.length);
     await this.#finish(job.stored.id);
   }
 
@@ -330,5 +356,7 @@ export class Sharing {
     this.#told.delete(id);
   }
 }
+
+const numbersOf = ({ share }: Job): number[] => share?.map(({ number }) => number) ?? [];
 
 const MILESTONE_MAX = 75;

@@ -45,8 +45,17 @@ export class TileBlocks {
   #waived = 0;
   /** By tile, where the job is shared; null: all are here. */
   readonly #claimed: Uint8Array | null;
+  readonly #offered: () => void;
 
-  constructor({ passes, tiles }: TileGrid, partsOf: (number: number) => number, adaptive: readonly number[] = [], isShared = false) {
+  /** `offered` is called when there may be something free where there was nothing. */
+  constructor(
+    { passes, tiles }: TileGrid,
+    partsOf: (number: number) => number,
+    adaptive: readonly number[] = [],
+    isShared = false,
+    offered: () => void = () => {},
+  ) {
+    this.#offered = offered;
     this.#claimed = isShared ? new Uint8Array(tiles) : null;
     this.#numbers = passes * tiles;
     this.#tiles = tiles;
@@ -70,6 +79,7 @@ export class TileBlocks {
     this.#claimed?.fill(1, first, first + count);
     // What was passed by is looked at again.
     this.#cursor = 0;
+    this.#offered();
   }
 
   isHere(tile: number): boolean {
@@ -183,7 +193,9 @@ export class TileBlocks {
   }
 
   #offerAgain(number: number): void {
-    if ((number < this.#cursor || number >= this.#tiles) && this.free(number) !== 0) this.#returned.push(number);
+    if (this.free(number) === 0) return;
+    if (number < this.#cursor || number >= this.#tiles) this.#returned.push(number);
+    this.#offered();
   }
 
   /** How many of its adaptive passes a tile has open. */
@@ -205,6 +217,7 @@ export class TileBlocks {
     this.#good[tile] = isGood ? 1 : 0;
     this.#waived += waivedOfTile() - waivedBefore;
     for (const pass of this.#adaptive.slice(before, open)) this.#opened.push(pass * this.#tiles + tile);
+    if (open > before) this.#offered();
     return open > before;
   }
 

@@ -2,7 +2,9 @@ import { limits } from '../../shared/limits.ts';
 import { countParts, type PartMask, type ResultId } from '../../shared/model.ts';
 import { measured, noteAccepted } from './adaptive.ts';
 import { answer, expireAudits, giveUpAudit, prevailingAuditor } from './audits.ts';
+import { noStragglers, settleTwin } from './copies.ts';
 import { endJobIfOver, milestoneOf } from './ending.ts';
+import { FairQueue } from './fair.ts';
 import { cancelJob, forgetEnded, setPaused } from './lifecycle.ts';
 import { prefer, setGroups } from './offer.ts';
 import { newJob, notInstalled, specOf } from './opening.ts';
@@ -10,11 +12,13 @@ import { changeOwner, forgetOwner, halt, pardon } from './operating.ts';
 import { join, leave } from './presence.ts';
 import { workPaid } from './pricing.ts';
 import { isSuspended, SUSPENDED, standingOf } from './reputation.ts';
-import { endLease, expireLease, grantWork, leaseKey, measureSpeed, renewLeases, rest, wakeIdle } from './scheduler.ts';
+import { endLease, expireLease, grantWork, leaseKey, renewLeases, rest, wakeIdle } from './scheduler.ts';
 import { heard, leaveJob } from './sharing.ts';
 import { isOwnVisitor } from './sites.ts';
+import { noteHandIn, noteRefusal } from './sizing.ts';
 import type { Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './state.ts';
 import { newTraffic, observe } from './traffic.ts';
+import { isOpen } from './turns.ts';
 import { accept, checked, columnsOf, discard, requestProof, requestVerification } from './verdicts.ts';
 import { commitmentOf, cpuElementsMax, drawCount, sampleOf, sizeOf, tileNumber } from './verifier.ts';
 import { restoreVesting, vestDue } from './vesting.ts';
@@ -91,27 +95,36 @@ export function step(state: State, command: Command, now: number, random: Random
 }
 
 /** Nothing known yet. */
-export const emptyState = (config: State['config'], now: number): State => ({
-  config,
-  jobs: new Map(),
-  contributors: new Map(),
-  sites: new Map(),
-  connected: [],
-  trusted: new Set(),
-  membersHere: new Map(),
-  idle: new Set(),
-  leases: new Map(),
-  audits: new Map(),
-  pending: new Map(),
-  checksInFlight: 0,
-  attempts: 0,
-  achieved: 0,
-  wastedByUnproven: 0,
-  balanceAtMs: now,
-  nextTrialAtMs: 0,
-  halted: null,
-  traffic: newTraffic(now),
-});
+export function emptyState(config: State['config'], now: number): State {
+  const waits = (job: Job): boolean => isOpen(state, job);
+  const state: State = {
+    config,
+    jobs: new Map(),
+    queue: new FairQueue(waits),
+    galleryQueue: new FairQueue(waits),
+    jobsOf: new Map(),
+    usualRate: 0,
+    contributors: new Map(),
+    sites: new Map(),
+    connected: [],
+    trusted: new Set(),
+    membersHere: new Map(),
+    idle: new Set(),
+    leases: new Map(),
+    stragglers: noStragglers,
+    audits: new Map(),
+    pending: new Map(),
+    checksInFlight: 0,
+    attempts: 0,
+    achieved: 0,
+    wastedByUnproven: 0,
+    balanceAtMs: now,
+    nextTrialAtMs: 0,
+    halted: null,
+    traffic: newTraffic(now),
+  };
+  return state;
+}
 
 /** Whose share of the pay is due; null for a site's own owner and network. */
 function siteFor({ sites }: State, contributor: Contributor): Contributor['site'] {
@@ -275,13 +288,14 @@ function handIn(state: State, command: Command & { type: 'handIn' }, now: number
   job.contributors.add(contributor.id);
   job.fetchedBy.add(contributor.id);
   job.blocks.hold(number, parts);
-  if (active && active.contributor === contributor.id) settleLease(state, job, contributor, active, parts, now);
+  const voided = active?.contributor === contributor.id ? settleLease(state, job, contributor, active, parts, now) : [];
   const events = begin(state, job, stored, now);
   const pending = state.pending.get(stored.id);
   return [
     { type: 'write', write: { kind: 'result', result: stored } },
     { type: 'stored', result: stored.id, open: pending ? columnsOf(pending) : [] },
     { type: 'tileChecking', job: stored.job, at: stored.at, parts },
+    ...voided,
     ...events,
     ...endJobIfOver(state, job, now),
   ];
@@ -306,7 +320,7 @@ function open(state: State, { contributor, result, hash, inline }: Command & { t
   return [{ type: 'write', write: { kind: 'opening', id: result, opening: { hash, inline } } }, ...requestProof(state, opened)];
 }
 
-/** Takes handed-in parts off the lease. */
+/** Takes handed-in parts off the lease, and off its copy. */
 function settleLease(
   state: State,
   job: Job,
@@ -314,14 +328,16 @@ function settleLease(
   active: NonNullable<ReturnType<State['leases']['get']>>,
   parts: PartMask,
   now: number,
-): void {
-  measureSpeed(contributor, active.unitsPerPart * countParts(parts), active.grantedMs, now);
+): Event[] {
+  noteHandIn(contributor, active.unitsPerPart * countParts(parts), active.grantedMs, now);
   const covered = (parts & active.parts) as PartMask;
   active.parts = (active.parts & ~covered) as PartMask;
   job.blocks.unlease(tileNumber(job.grid.tiles, active.at), covered);
   job.partsLeased -= countParts(covered);
+  const voided = settleTwin(state, active, covered);
   if (active.parts === 0) endLease(state, active);
   renewLeases(contributor, now);
+  return voided;
 }
 
 /** Leases and audits that its contributor will not do, and results that it cannot open any more. */
@@ -329,7 +345,9 @@ function giveBack(state: State, { contributor: id, tokens, unopened }: Command &
   const contributor = state.contributors.get(id);
   const given = new Set(tokens);
   const events: Event[] = [];
-  for (const active of [...(contributor?.leases.values() ?? [])]) if (given.has(active.token)) endLease(state, active);
+  const refused = [...(contributor?.leases.values() ?? [])].filter(({ token }) => given.has(token));
+  for (const active of refused) endLease(state, active);
+  if (contributor && refused.length > 0 && noteRefusal(contributor)) rest(contributor, now);
   for (const token of tokens) {
     const audit = state.audits.get(token);
     if (audit?.contributor === id) events.push(...giveUpAudit(state, audit, now));
@@ -366,7 +384,7 @@ function tick(state: State, now: number): Event[] {
   for (const { stored, stage, sinceMs } of [...state.pending.values()])
     if (stage === 'opening' && now > openedBy(state.contributors.get(stored.contributor), sinceMs)) events.push(...abandon(state, stored.id, now));
   events.push(...expireAudits(state, now));
-  for (const contributor of [...state.contributors.values()]) {
+  for (const contributor of state.contributors.values()) {
     if (contributor.vesting.length > 0) events.push(...vestDue(state, contributor, now));
     const busy = contributor.connected || contributor.leases.size > 0 || contributor.vesting.length > 0 || contributor.undecided > 0;
     if (!busy && now - contributor.leftMs > FORGET_MS) state.contributors.delete(contributor.id);

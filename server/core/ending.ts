@@ -5,6 +5,7 @@ import type { Finish, JobView } from '../../shared/schemas.ts';
 import type { JobEnd, JobSummary, ShareFigures, StoredJob } from '../store/store.ts';
 import { refunds } from './ledger.ts';
 import type { Event, Job, State } from './state.ts';
+import { closeTurn } from './turns.ts';
 
 /** Over: every part that is not waived is accepted, or it was cancelled and nothing waits for a verdict. Releases the rest of the hold. Before that, tells how far it is. */
 export function endJobIfOver(state: State, job: Job, now: number): Event[] {
@@ -14,7 +15,7 @@ export function endJobIfOver(state: State, job: Job, now: number): Event[] {
   if (job.undecided > 0 || !(finished || job.closing) || !state.jobs.has(job.stored.id)) return progressed(job, now);
   const id = job.stored.id;
   const left = job.stored.workHeld + job.stored.checksHeld - job.paid;
-  state.jobs.delete(id);
+  closeTurn(state, job);
   const summary = summaryOf(job);
   return [
     ...refunds(job.stored, left, now).map((transfer): Event => ({ type: 'write', write: { kind: 'transfer', transfer } })),

@@ -36,6 +36,7 @@ const load = (parts: number, more: Partial<Load> = {}): Load => ({
   ahead: 0,
   ...more,
 });
+const rival = (units: number, share = 1) => ({ units, share });
 const p50 = (...of: Parameters<typeof estimate>): number => estimate(...of)!.p50Seconds;
 const steady = { leavesPerMs: 1e-12 };
 
@@ -60,9 +61,9 @@ describe('the estimate', () => {
   it.each([1, 2, 5, 20, 100, 10_000])('takes %i contributors, within twenty milliseconds', (count) => {
     const network = fleet(devices(count), { ordersPerMs: 1 / MINUTE_MS, orderUnits: [1e5, 1e6] });
     for (const parts of [1, 16, 1000, 100_000]) {
-      estimate(network, load(parts, { others: [1e6] }), 1);
+      estimate(network, load(parts, { others: [rival(1e6)] }), 1);
       const started = performance.now();
-      const { p50Seconds, p95Seconds } = estimate(network, load(parts, { others: [1e6] }), 1)!;
+      const { p50Seconds, p95Seconds } = estimate(network, load(parts, { others: [rival(1e6)] }), 1)!;
       const ms = performance.now() - started;
       expect(p95Seconds).toBeGreaterThanOrEqual(p50Seconds);
       expect(p50Seconds).toBeGreaterThan(0);
@@ -103,8 +104,11 @@ describe('the estimate', () => {
     const network = (more: Partial<FleetDevice>) => fleet(devices(20).map((each) => ({ ...each, ...more })));
     const parts = 300_000;
     const alone = p50(network({}), load(parts), 1);
-    expect(p50(network({}), load(parts, { others: [1e9, 1e9] }), 1)).toBeGreaterThan(2 * alone);
-    expect(p50(network({ turn: 'first' }), load(parts, { others: [1e9, 1e9] }), 1)).toBeLessThan(1.2 * alone);
+    expect(p50(network({}), load(parts, { others: [rival(1e9), rival(1e9)] }), 1)).toBeGreaterThan(2 * alone);
+    // A job of half the weight gets half as much.
+    const besideDear = p50(network({}), load(parts, { others: [rival(1e9, 4)] }), 1);
+    expect(besideDear).toBeGreaterThan(1.5 * p50(network({}), load(parts, { others: [rival(1e9, 1)] }), 1));
+    expect(p50(network({ turn: 'first' }), load(parts, { others: [rival(1e9), rival(1e9)] }), 1)).toBeLessThan(1.2 * alone);
     expect(p50(network({ turn: 'behind' }), load(parts, { ahead: 1e9 }), 1)).toBeGreaterThan(2 * alone);
     expect(p50(network({ fetchMs: 30_000 }), load(parts), 1)).toBeGreaterThan(alone + 20);
   });

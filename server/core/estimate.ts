@@ -1,5 +1,6 @@
 import { seedOf } from '../../shared/rng.ts';
 import { Play } from './play.ts';
+import type { Rival } from './rivals.ts';
 
 /**
  * When will a job be done? What is left of it is played through some dozens of times (`Play`) with the contributors that are here, each time
@@ -51,8 +52,8 @@ export interface Load {
   readonly leased: readonly { readonly device: number; readonly parts: number; readonly inMs: number }[];
   /** Some of it waits for a verdict. */
   readonly isChecking: boolean;
-  /** Micro-units left of each job that takes turns with it, and of all that come before it. */
-  readonly others: readonly number[];
+  /** The jobs that take turns with it, and micro-units left of all that come before it. */
+  readonly others: readonly Rival[];
   readonly ahead: number;
 }
 

@@ -1,8 +1,8 @@
 import type { JobId } from '../../shared/model.ts';
-import type { StoredJob } from '../store/store.ts';
 import { endJobIfOver } from './ending.ts';
 import { endLease, wakeIdle } from './scheduler.ts';
 import type { Contributor, Event, State } from './state.ts';
+import { takeTurn } from './turns.ts';
 
 /** What a requester does with a job that is open: pause it, go on, give it up. Work that was handed in before goes its way. */
 
@@ -10,7 +10,7 @@ const notOpen = (): Event[] => [{ type: 'refused', code: 'conflict', message: 'T
 
 /**
  * Nothing of a paused job is leased; what is leased may be finished and is paid, what was handed in is checked, and audits of it are granted.
- * Resumed, it stands level with the job that was served least: it neither waits for what others got meanwhile nor catches up at their cost.
+ * Resumed, it neither waits for what others got meanwhile nor catches up at their cost (fair.ts).
  */
 export function setPaused(state: State, id: JobId, paused: boolean): Event[] {
   const job = state.jobs.get(id);
@@ -19,19 +19,8 @@ export function setPaused(state: State, id: JobId, paused: boolean): Event[] {
   job.paused = paused;
   const write: Event = { type: 'write', write: { kind: 'jobPaused', id, paused } };
   if (paused) return [write];
-  job.granted = Math.max(job.granted, leastGranted(state, job.stored));
+  takeTurn(state, job);
   return [write, ...wakeIdle(state)];
-}
-
-/**
- * Where a job begins that comes to the others: level with the one that was served least. Only those count that have something to give and
- * are not behind all others by their rank, as the gallery is: whoever began level with one that waits for its last tiles, or for everybody
- * to be idle, would go before all the rest for as long as that waited. Level with the best served where nothing is left to give.
- */
-export function leastGranted(state: State, job: Pick<StoredJob, 'id' | 'gallery'>): number {
-  const others = [...state.jobs.values()].filter(({ stored, paused }) => stored.id !== job.id && stored.gallery === job.gallery && !paused);
-  const waiting = others.filter(({ blocks }) => blocks.peek() !== undefined);
-  return waiting.length > 0 ? Math.min(...waiting.map(({ granted }) => granted)) : Math.max(0, ...others.map(({ granted }) => granted));
 }
 
 export function cancelJob(state: State, id: JobId, now: number): Event[] {

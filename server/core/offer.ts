@@ -27,7 +27,7 @@ export const isFree = ({ stored: { group } }: Job): boolean => group?.mode === '
 
 /** Of a job, what decides who may have it: one that is only being quoted has no more. */
 export type Offered = Pick<Job, 'spec' | 'record' | 'requester' | 'inputBytes' | 'fetchedBy'> & {
-  readonly stored: Pick<StoredJob, 'id' | 'owner' | 'group' | 'gallery'>;
+  readonly stored: Pick<StoredJob, 'id' | 'owner' | 'group' | 'gallery' | 'ratePerUnit' | 'createdMs'>;
 };
 
 const isMember = ({ groups }: Contributor, { stored: { group } }: Offered): boolean => group !== null && groups.has(group.id);

@@ -3,11 +3,11 @@ import type { StoredJob } from '../store/store.ts';
 import { adaptivePassesOf } from './adaptive.ts';
 import { TileBlocks } from './blocks.ts';
 import { inputBytesOf } from './fetching.ts';
-import { leastGranted } from './lifecycle.ts';
 import { isFree, recordNameOf, requesterTag } from './offer.ts';
 import { meanUnits } from './pricing.ts';
 import type { Block, Event, Job, State } from './state.ts';
 import { noteOrder } from './traffic.ts';
+import { openTurn, placeOf, takeTurn } from './turns.ts';
 
 /** Undefined where the workload is not installed in the version that the job was ordered with. */
 export const specOf = ({ config }: State, { workload, version }: StoredJob): WorkloadSpec | undefined => {
@@ -25,7 +25,7 @@ export function newJob(state: State, stored: StoredJob, spec: WorkloadSpec, shar
   const grid = spec.split(stored.params, stored.prepared);
   const partsAt = (tile: number): number => spec.parts(context, { pass: Math.floor(tile / grid.tiles), tile: tile % grid.tiles });
   const adaptivePasses = adaptivePassesOf(spec, context, grid);
-  const blocks = new TileBlocks(grid, partsAt, adaptivePasses, share !== null);
+  const blocks = new TileBlocks(grid, partsAt, adaptivePasses, share !== null, () => takeTurn(state, job));
   let partsOfTile = 0;
   for (let pass = 0; pass < grid.passes; pass++) partsOfTile += partsAt(pass * grid.tiles);
   const tilesHere = (): number => share?.reduce((sum, { count }) => sum + count, 0) ?? grid.tiles;
@@ -63,8 +63,10 @@ export function newJob(state: State, stored: StoredJob, spec: WorkloadSpec, shar
     errorSum: 0,
     undecided: 0,
     contributors: new Set(),
-    // Starts level with the least served job, so that a newcomer neither waits behind the others' past nor starves them.
-    granted: leastGranted(state, stored),
+    get turn() {
+      return turn;
+    },
+    leases: new Set(),
     handedIn: new Map(),
     trustedQuestions: [],
     closing: stored.closing,
@@ -73,7 +75,8 @@ export function newJob(state: State, stored: StoredJob, spec: WorkloadSpec, shar
     rateAtMs: now,
     pace: null,
   };
-  state.jobs.set(stored.id, job);
+  const turn = placeOf(state, job);
+  openTurn(state, job);
   if (!stored.gallery && !isFree(job)) noteOrder(state, partsOfTile * grid.tiles * job.unitsPerPart, stored.createdMs);
   return job;
 }

@@ -65,10 +65,10 @@ describe('the outlook of a job', () => {
 
   it('changes nothing, and is the same for the same', () => {
     work(desk.join('a'), 3);
-    const before = structuredClone({ idle: desk.state.idle, traffic: desk.state.traffic, granted: open().granted });
+    const before = structuredClone({ idle: desk.state.idle, traffic: desk.state.traffic, charged: open().turn.tag });
     const first = ask();
     expect(ask()).toEqual(first);
-    expect({ idle: desk.state.idle, traffic: desk.state.traffic, granted: open().granted }).toEqual(before);
+    expect({ idle: desk.state.idle, traffic: desk.state.traffic, charged: open().turn.tag }).toEqual(before);
   });
 
   it('of an open one is of what is left: it gets shorter as it goes on', () => {

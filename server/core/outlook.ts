@@ -5,8 +5,10 @@ import { estimate, type Finish, type Fleet, type FleetDevice, type Load } from '
 import { fetchMs } from './fetching.ts';
 import { mayTake, type Offered, rankOf } from './offer.ts';
 import { isSuspended } from './reputation.ts';
+import { comesInMs } from './sizing.ts';
 import type { ActiveLease, Contributor, Job, State } from './state.ts';
 import { arrivalRate, leavingRate, leavingRateOf, lostShare, orderRate, verdictTimes } from './traffic.ts';
+import { shareOf } from './turns.ts';
 
 /** What the core knows of who could work on a job and what stands beside it, as the estimate wants it. Changes nothing. */
 
@@ -29,8 +31,6 @@ export interface Outlook {
 
 /** Until somebody was measured: a phone to a large GPU. */
 const SPEEDS: readonly number[] = [5, 15, 50, 150, 500];
-/** A lease that should be in already will take a part of its time more. */
-const OVERDUE = 0.2;
 /** A job goes at most so many times faster or slower than who is here would tell. */
 const PACE_MAX = 4;
 /** Above it a record limits nothing. */
@@ -49,7 +49,7 @@ export function outlookOfJob(state: State, job: Job, now: number): Outlook {
   const planned = job.partsTotal + job.blocks.waived;
   const at = { pass: 0, tile: 0 };
   const asked = { ...job, parts, stored, partsPerTile: planned / (grid.passes * grid.tiles), elementsPerPart: job.spec.elements(job.context, at) };
-  const leases = [...state.leases.values()].filter(({ job: id }) => id === stored.id);
+  const leases = [...job.leases].filter(({ twin, isCopy }) => !(twin && isCopy));
   return outlook(state, asked, { parts, leased: leases, isChecking: job.partsChecking > 0, rate: currentRate(job, now) * (job.unitsPerPart / 1000) }, now);
 }
 
@@ -65,7 +65,7 @@ function outlook(state: State, asked: Asked, rest: Rest, now: number): Outlook {
   const able = state.connected.filter((contributor) => works(contributor) && mayTake(contributor, asked) && !isSuspended(contributor, asked.record, now));
   const speed = able.reduce((sum, each) => sum + each.speed, 0);
   if (able.length === 0) return { contributors: 0, speed, finish: null };
-  const competition = new Competition(state, asked);
+  const competition = new Competition(state, asked, now);
   const known = [...state.contributors.values()].flatMap(({ speed: each }) => (each > 0 ? [each] : []));
   const speeds = known.length > 0 ? known : SPEEDS;
   const usual = median(speeds);
@@ -89,7 +89,7 @@ function outlook(state: State, asked: Asked, rest: Rest, now: number): Outlook {
     lostMs: traffic.lostMs,
   };
   const competing = competition.rest();
-  const unitsPerPart = asked.unitsPerPart / pace(rest, speed / (1 + competing.others.length));
+  const unitsPerPart = asked.unitsPerPart / pace(rest, speed / competing.others.reduce((sum, { share }) => sum + share, 1));
   const load: Load = { parts: rest.parts, unitsPerPart, partsPerLease: asked.partsPerTile, leased, isChecking: rest.isChecking, ...competing };
   return { contributors: able.length, speed, finish: estimate(fleet, load, seedOf(rest.parts, able.length)) };
 }
@@ -118,20 +118,6 @@ function deviceOf(state: State, contributor: Contributor, asked: Asked, competit
   };
 }
 
-/** When a lease should be handed in, behind those that its contributor was given before. */
-function comesInMs({ speed, leases, lastHandInMs }: Contributor, lease: ActiveLease, usual: number, now: number): number {
-  const rate = speed > 0 ? speed : usual;
-  let [at, isFirst] = [0, true];
-  for (const each of leases.values()) {
-    const ms = (each.unitsPerPart * countParts(each.parts)) / rate;
-    const since = isFirst ? now - Math.max(each.grantedMs, lastHandInMs) : 0;
-    at += Math.max(ms - since, isFirst ? OVERDUE * ms : 0);
-    isFirst = false;
-    if (each.key === lease.key) break;
-  }
-  return at;
-}
-
 /** As `partsAllowed` of the scheduler has it, but for what it holds: that is decided by the time it asks. */
 function allowanceOf(contributor: Contributor, { record, elementsPerPart, partsPerTile }: Asked): number {
   if (contributor.trusted) return Number.POSITIVE_INFINITY;
@@ -144,13 +130,15 @@ function allowanceOf(contributor: Contributor, { record, elementsPerPart, partsP
 class Competition {
   readonly #state: State;
   readonly #asked: Asked;
+  readonly #now: number;
   readonly #open: readonly Job[];
   readonly #turns = new Map<string, FleetDevice['turn']>();
   readonly #alike = new Set<Job>();
   readonly #ahead = new Set<Job>();
 
-  constructor(state: State, asked: Asked) {
+  constructor(state: State, asked: Asked, now: number) {
     this.#state = state;
+    this.#now = now;
     this.#asked = asked;
     this.#open = [...state.jobs.values()].filter((job) => !job.closing && !job.paused && job.stored !== asked.stored && partsFree(job) > 0);
   }
@@ -173,7 +161,16 @@ class Competition {
 
   rest(): Pick<Load, 'others' | 'ahead'> {
     const units = (job: Job): number => partsFree(job) * job.unitsPerPart;
-    return { others: [...this.#alike].map(units), ahead: [...this.#ahead].reduce((sum, job) => sum + units(job), 0) };
+    const all = [this.#asked, ...this.#alike];
+    const requesters = new Map<string, number>();
+    for (const { stored } of all) requesters.set(stored.owner, (requesters.get(stored.owner) ?? 0) + 1);
+    // Requesters share the network, and the jobs of each its share.
+    const share = ({ stored }: Asked | Job): number => shareOf(this.#state, stored, this.#now) / requesters.get(stored.owner)!;
+    const mine = share(this.#asked);
+    return {
+      others: [...this.#alike].map((job) => ({ units: units(job), share: share(job) / mine })),
+      ahead: [...this.#ahead].reduce((sum, job) => sum + units(job), 0),
+    };
   }
 }
 

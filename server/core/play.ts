@@ -1,26 +1,28 @@
 import { DAY_MS, limits, SECOND_MS } from '../../shared/limits.ts';
 import { seedOf } from '../../shared/rng.ts';
 import { Chance } from './chance.ts';
+import { isWorthIt } from './copies.ts';
 import { allowanceMs, mayBeUnknown, typicalSpeed } from './endgame.ts';
 import type { Fleet, FleetDevice, Load } from './estimate.ts';
 import { Rivals } from './rivals.ts';
+import { LEASE_MS, partsWorth, leaseMs as worthMs } from './sizing.ts';
 import { Timetable } from './timetable.ts';
 
 /**
  * One possible course of a job. It follows the scheduler: a device holds two leases and asks when it hands one in, jobs take turns, newcomers
- * get one part and twice as many each time, who leaves or is too slow loses what it holds, and the last result still has to be checked. As
- * long as single leases do not matter, devices work in chunks of what is left.
+ * get one part and twice as many each time, who leaves or is too slow loses what it holds, the last leases are copied, and the last result still
+ * has to be checked. As long as single leases do not matter, devices work in chunks of what is left.
  */
 
 /** Chunks in which a device works on what is left, as long as they are longer than some leases. */
 const CHUNKS = 8;
 const CHUNK_LEASES_MIN = 4;
-/** Work that a device holds at least, as in scheduler.ts: in two leases. */
-const LEASE_MS_MIN = 1.5 * SECOND_MS;
 const REST_MS = 15 * SECOND_MS;
 const EXPIRED_MAX = 5;
 /** A lease goes back this long after its contributor has gone: the grace, and the next tick. */
 const RETURN_MS = limits.absenceGraceMsMax + SECOND_MS / 2;
+/** Until somebody asks who should have a copy. */
+const COPY_WAIT_MS = SECOND_MS;
 /** From news of work to the lease. */
 const WAKE_MS = 100;
 /** Whoever gets nothing asks again. */
@@ -80,8 +82,9 @@ export class Play {
   #knownRate = 0;
   /** `typicalSpeed` of those at the beginning. */
   readonly #typical: number;
-  /** When the latest verdict so far comes. */
+  /** When the latest verdict so far comes; and of single leases, when they should be handed in, how long their verdict takes then, and their parts. */
   #lastMs = 0;
+  readonly #out: { readonly device: number; readonly atMs: number; readonly verdictMs: number; readonly parts: number }[] = [];
 
   /** Of every `thin` devices one plays, and the work is as much less. */
   constructor(fleet: Fleet, load: Load, seed: number, thin: number, bySpeed: readonly number[]) {
@@ -89,7 +92,7 @@ export class Play {
     this.#load = load;
     this.#thin = thin;
     this.#chance = new Chance(seed);
-    this.#rivals = new Rivals(load.others.map((units) => units / thin));
+    this.#rivals = new Rivals(load.others.map(({ units, share }) => ({ units: units / thin, share })));
     this.#parts = load.parts / thin;
     this.#ahead = load.ahead / thin;
     const spread = (sigma: number): number => Math.exp(sigma * this.#chance.normal());
@@ -131,7 +134,19 @@ export class Play {
       else if (what === ORDER) this.#order();
       else this.#takeBack(RETURN - what);
     }
-    return this.#end(this.#lastMs);
+    return this.#end(this.#lastVerdictMs());
+  }
+
+  /** Nobody has anything left to begin: what is out far longer than others would take for it is copied. */
+  #lastVerdictMs(): number {
+    const { now } = this.#agenda;
+    let last = this.#lastMs;
+    for (const { device, atMs, verdictMs, parts } of this.#out) {
+      const copyMs = (parts * this.#load.unitsPerPart) / Math.min(this.#typical, this.#othersRate(device));
+      const isCopied = isWorthIt(atMs - now - COPY_WAIT_MS - copyMs, copyMs, this.#rivals.shares === 0);
+      last = Math.max(last, (isCopied ? now + COPY_WAIT_MS + copyMs : atMs) + verdictMs);
+    }
+    return last;
   }
 
   #end(ms: number): number {
@@ -141,7 +156,7 @@ export class Play {
   /** Where playing on would take too long: as it goes now. */
   #goingOn(): number {
     const speed = Math.max(this.#rate, NOTHING) * (1 - this.#orderedShare);
-    return this.#agenda.now + (this.#parts * this.#load.unitsPerPart * (1 + this.#rivals.count)) / speed;
+    return this.#agenda.now + (this.#parts * this.#load.unitsPerPart * (1 + this.#rivals.shares)) / speed;
   }
 
   #verdictMs(): number {
@@ -197,22 +212,44 @@ export class Play {
       return;
     }
     const speed = this.#speed[device]!;
-    const { unitsPerPart, partsPerLease } = this.#load;
-    const leaseMs = (unitsPerPart * Math.min(partsPerLease, this.#allowance[device]!)) / speed;
+    const { unitsPerPart } = this.#load;
+    const leaseParts = this.#leaseParts(device);
+    const leaseMs = (unitsPerPart * leaseParts) / speed;
     if (this.#turn[device] === 'behind' && this.#ahead > 0) {
       const ms = Math.max(leaseMs, this.#ahead / this.#rate / CHUNKS);
       this.#ahead -= ms * speed;
       this.#work(device, now + ms);
       return;
     }
-    const jobs = this.#turn[device] === 'first' ? 1 : 1 + this.#rivals.count;
+    const jobs = this.#turn[device] === 'first' ? 1 : 1 + this.#rivals.shares;
     const chunkMs = (this.#parts * unitsPerPart * jobs) / this.#rate / CHUNKS;
-    if (chunkMs > CHUNK_LEASES_MIN * leaseMs && this.#allowance[device]! >= 2 * partsPerLease) this.#chunk(device, chunkMs, jobs, leaseMs);
+    if (chunkMs > CHUNK_LEASES_MIN * leaseMs && this.#allowance[device]! >= 2 * leaseParts) this.#chunk(device, chunkMs, jobs, leaseMs);
     else if (jobs > 1 && this.#rivals.isTheirTurn) {
-      const ms = Math.max(leaseMs, LEASE_MS_MIN);
-      this.#rivals.serve((ms * speed) / this.#rivals.count);
+      const ms = Math.max(leaseMs, LEASE_MS);
+      this.#rivals.serve((ms * speed) / this.#rivals.shares);
       this.#lease(device, ms);
     } else this.#take(device, leaseMs);
+  }
+
+  /** Speed of all others whose speed is known. */
+  #othersRate(device: number): number {
+    return Math.max(0, this.#knownRate - (this.#isKnown[device] ? this.#speed[device]! : 0));
+  }
+
+  #leftMs(): number {
+    return (this.#parts * this.#load.unitsPerPart * (1 + this.#rivals.shares)) / this.#knownRate;
+  }
+
+  /** What a lease is worth now: less towards the end. */
+  #worthMs(): number {
+    return worthMs(this.#leftMs(), 0);
+  }
+
+  /** As many parts of a tile as are worth a lease to this device. */
+  #leaseParts(device: number): number {
+    const { unitsPerPart, partsPerLease } = this.#load;
+    const parts = this.#isKnown[device] ? partsWorth(unitsPerPart / this.#speed[device]!, partsPerLease, this.#worthMs()) : 1;
+    return Math.min(parts, this.#allowance[device]!);
   }
 
   /** Many leases at once, of all jobs alike. */
@@ -257,13 +294,14 @@ export class Play {
     const { now } = this.#agenda;
     const { unitsPerPart, partsPerLease } = this.#load;
     const allowance = this.#allowance[device]!;
-    const leases = Math.max(1, Math.floor(LEASE_MS_MIN / leaseMs));
+    const leaseParts = this.#leaseParts(device);
+    const leases = this.#isKnown[device] ? Math.max(1, Math.floor(this.#worthMs() / leaseMs)) : 1;
     const speed = this.#speed[device]!;
     const heldMs = Math.max(0, this.#freeAt[device]! - now);
     const allowedMs = this.#timeAllowedMs(device);
     const unknown = mayBeUnknown(allowedMs) ? Number.POSITIVE_INFINITY : 0;
     const inTime = this.#isKnown[device] ? ((allowedMs - heldMs) * speed) / unitsPerPart : unknown;
-    const parts = Math.min(this.#parts, leases * partsPerLease, allowance, inTime < partsPerLease ? Math.floor(inTime) : inTime);
+    const parts = Math.min(this.#parts, leases * leaseParts, allowance, inTime < partsPerLease ? Math.floor(inTime) : inTime);
     if (parts <= NOTHING) {
       this.#refuse(device, leaseMs);
       return;
@@ -279,7 +317,7 @@ export class Play {
       return;
     }
     this.#fetchMs[device] = 0;
-    if (allowance >= 2 * partsPerLease) this.#expect(device, parts, now, this.#lease(device, ms));
+    if (allowance >= 2 * leaseParts) this.#expect(device, parts, now, this.#lease(device, ms));
     else {
       // What it may hold is all out: it waits for the verdict.
       const ends = Math.max(now, this.#freeAt[device]!) + ms;
@@ -291,21 +329,19 @@ export class Play {
 
   /** As the scheduler decides near the end of a job. */
   #timeAllowedMs(device: number): number {
-    const others = this.#knownRate - (this.#isKnown[device] ? this.#speed[device]! : 0);
-    if (others <= NOTHING) return Number.POSITIVE_INFINITY;
+    if (this.#othersRate(device) <= NOTHING) return Number.POSITIVE_INFINITY;
     const { unitsPerPart, partsPerLease } = this.#load;
-    const leftMs = (this.#parts * unitsPerPart * (1 + this.#rivals.count)) / this.#knownRate;
-    return allowanceMs(leftMs, unitsPerPart * partsPerLease, Math.min(this.#typical, this.#knownRate));
+    return allowanceMs(this.#leftMs(), unitsPerPart * partsPerLease, Math.min(this.#typical, this.#knownRate));
   }
 
   /** Too slow for what is left: it does something else for a while. */
   #refuse(device: number, leaseMs: number): void {
-    if (this.#rivals.count === 0) {
+    if (this.#rivals.shares === 0) {
       this.#agenda.add(this.#agenda.now + RETRY_MS, device);
       return;
     }
-    const ms = Math.max(leaseMs, LEASE_MS_MIN);
-    this.#rivals.serve((ms * this.#speed[device]!) / this.#rivals.count);
+    const ms = Math.max(leaseMs, LEASE_MS);
+    this.#rivals.serve((ms * this.#speed[device]!) / this.#rivals.shares);
     this.#lease(device, ms);
   }
 
@@ -315,13 +351,15 @@ export class Play {
     const { lostShare, lostMs } = this.#fleet;
     if (inMs > leaves) this.#comeBack(Math.max(now, leaves) + RETURN_MS, parts);
     else if (lostShare > 0 && this.#chance.unit() < lostShare) this.#comeBack(inMs + this.#chance.oneOf(lostMs), parts);
-    else this.#lastMs = Math.max(this.#lastMs, inMs + this.#verdictMs());
+    else this.#out.push({ device, atMs: inMs, verdictMs: this.#verdictMs(), parts });
   }
 
-  /** Too slow for a lease: it goes to somebody else when it runs out, and the device rests. */
+  /** Too slow for a lease: it goes to somebody else when it runs out, if not before, and the device rests. */
   #expire(device: number, parts: number): void {
     const at = Math.max(this.#agenda.now, this.#freeAt[device]!) + limits.leaseDeadlineMsMax;
-    this.#comeBack(Math.min(at, this.#leavesAt[device]! + RETURN_MS), parts);
+    const leaves = this.#leavesAt[device]! + RETURN_MS;
+    if (leaves < at || this.#othersRate(device) < this.#speed[device]!) this.#comeBack(Math.min(at, leaves), parts);
+    else this.#out.push({ device, atMs: at, verdictMs: this.#verdictMs(), parts });
     const expired = Math.min(EXPIRED_MAX, this.#expired[device]!++);
     this.#work(device, at + REST_MS * 2 ** expired);
   }
@@ -341,7 +379,7 @@ export class Play {
     const { unitsPerPart, partsPerLease } = this.#load;
     for (const device of parked) {
       // Where there is other work it is in the middle of that.
-      const leaseMs = this.#rivals.count > 0 ? Math.max(LEASE_MS_MIN, (unitsPerPart * partsPerLease) / this.#speed[device]!) : 0;
+      const leaseMs = this.#rivals.shares > 0 ? Math.max(LEASE_MS, (unitsPerPart * partsPerLease) / this.#speed[device]!) : 0;
       this.#freeAt[device] = now + leaseMs;
       this.#agenda.add(now + WAKE_MS + leaseMs * this.#chance.unit(), device);
     }

@@ -1,5 +1,6 @@
 import { limits } from '../../shared/limits.ts';
 import { countMembers } from './offer.ts';
+import { newLateness } from './sizing.ts';
 import type { Command, Contributor, Event, State } from './state.ts';
 import { noteArrival, noteDeparture, observe, takeBackDeparture } from './traffic.ts';
 
@@ -27,6 +28,8 @@ export function join(state: State, { contributor: { standings, ...fresh } }: Com
     questions: known?.questions ?? [],
     undecided: known?.undecided ?? 0,
     speed: known?.speed ?? 0,
+    lateness: known?.lateness ?? newLateness(),
+    refused: known?.refused ?? 0,
     lastHandInMs: now,
     askedMs: 0,
     expired: known?.expired ?? 0,

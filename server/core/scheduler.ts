@@ -1,24 +1,23 @@
 import { limits, MINUTE_MS, SECOND_MS } from '../../shared/limits.ts';
 import { countParts, type PartMask, type TileRef } from '../../shared/model.ts';
 import { grantAudits } from './audits.ts';
-import { heldUnits, partsInTime, timeAllowedMs } from './endgame.ts';
+import { part, pickCopy } from './copies.ts';
+import { leftMs, partsInTime, timeAllowedMs } from './endgame.ts';
 import { fetchMs } from './fetching.ts';
 import { sealLease } from './lease.ts';
 import { isFree, mayTake, rankOf } from './offer.ts';
 import { isSuspended, standingOf } from './reputation.ts';
+import { hasRoom, heldUnits, LEASES_AHEAD, LEASES_MIN, leaseMs, partsWorth, timeToDeadline } from './sizing.ts';
 import type { ActiveLease, Contributor, Event, Job, RandomBytes, State } from './state.ts';
+import { charge, inTurn, lagOf } from './turns.ts';
 import { tileNumber } from './verifier.ts';
 
-/** Work granted ahead: enough that the GPU never waits for the network, little enough that a closed tab loses seconds. */
-const OUTSTANDING_MS = 3 * SECOND_MS;
-/** One running and one prefetched, however slow the device is. */
-const LEASES_MIN = 2;
-/** A lease that takes ten times as long as expected is given to somebody else. */
-const DEADLINE_FACTOR = 10;
+/** Who waits is called when there is something new, and asks again for what comes with time alone: copies, say. Some are enough for that. */
 const RETRY_MS = 2 * SECOND_MS;
+const RETRY_MS_MAX = 20 * SECOND_MS;
+const RETRYING = 64;
 /** Above this many unanswered checks no new work is leased: results must not pile up faster than they can be checked. */
 const CHECKS_IN_FLIGHT_MAX = 512;
-const SPEED_SMOOTHING = 0.3;
 /** What contributors without a record may waste: this share of what is achieved, and at the beginning this many elements. */
 const WASTE_SHARE_MAX = 0.1;
 const WASTE_ELEMENTS_FREE = 64 * 1024;
@@ -28,6 +27,8 @@ const TRIAL_MS = SECOND_MS;
 /** After a lease that ran out or a result that was not opened, doubled with every one in a row. */
 const REST_MS = 15 * SECOND_MS;
 const REST_MS_MAX = 10 * MINUTE_MS;
+/** Jobs that are looked at beyond one whose inputs a contributor would have to download first. */
+const LOOKED_BEYOND_MAX = 8;
 /** Of a part, that a record may have decayed by and still count as whole: two hours lose 0.2 %, and a second would cost a newcomer half of its parts. */
 const DECAY_SLACK = 0.01;
 
@@ -45,8 +46,11 @@ export function grantWork(state: State, contributor: Contributor, leasesMax: num
   contributor.askedMs = now;
   const want = Math.min(leasesMax, limits.leasesPerContributorMax - contributor.leases.size);
   const mayWork = mayHave && state.checksInFlight < CHECKS_IN_FLIGHT_MAX;
-  let exhausted = !mayWork;
-  while (mayWork && leases.length < want && wantsMore(contributor)) {
+  let exhausted = !mayWork || now < contributor.restUntilMs;
+  const canTake = mayWork && want > 0 && now >= contributor.restUntilMs;
+  const urgent = canTake && mayHold(contributor) ? pickCopy(state, contributor, false, now) : undefined;
+  if (urgent) leases.push(copy(state, contributor, urgent, now));
+  while (canTake && leases.length < want && mayHold(contributor)) {
     const grant = pick(state, contributor, now);
     if (!grant) {
       exhausted = true;
@@ -54,40 +58,74 @@ export function grantWork(state: State, contributor: Contributor, leasesMax: num
     }
     leases.push(lease(state, contributor, grant, now));
   }
+  const copied = exhausted && canTake ? pickCopy(state, contributor, true, now) : undefined;
+  if (copied) leases.push(copy(state, contributor, copied, now));
   setDeadlines(contributor, leases, now);
   const idle = exhausted && contributor.leases.size < LEASES_MIN;
   if (idle && contributor.connected) state.idle.add(contributor.id);
   // A hand-in that asks for nothing says nothing of whether its contributor waits.
   else if (leasesMax > 0 || !contributor.connected) state.idle.delete(contributor.id);
-  return { type: 'leased', leases, audits, retryMs: idle ? RETRY_MS : null };
+  return { type: 'leased', leases, audits, retryMs: idle ? retryMs(state) : null };
 }
 
-/** Expected milliseconds of everything this contributor holds. */
-const outstandingMs = (contributor: Contributor): number => heldUnits(contributor) / contributor.speed;
+const retryMs = ({ jobs, idle }: State): number => Math.min(RETRY_MS_MAX, jobs.size === 0 ? RETRY_MS_MAX : RETRY_MS * Math.max(1, idle.size / RETRYING));
 
-const wantsMore = (contributor: Contributor): boolean =>
-  contributor.leases.size < LEASES_MIN || (contributor.speed > 0 && outstandingMs(contributor) < OUTSTANDING_MS);
+/** Expected milliseconds of everything this contributor holds; 0 while nothing is known. */
+const heldMs = (contributor: Contributor): number => (contributor.speed > 0 ? heldUnits(contributor) / contributor.speed : 0);
 
-/** The fair next piece of work: by `rankOf`, and among equals the job that has been granted least. */
+/** Whether it may hold more of whatever comes. Who was never seen to work gets no more than it needs to begin. */
+const mayHold = (contributor: Contributor): boolean =>
+  contributor.leases.size < LEASES_MIN || (contributor.speed > 0 && hasRoom(contributor, heldMs(contributor), 0));
+
+/**
+ * The next piece of work in turn. If that needs a download first, one of the next few jobs goes before it that needs none, as long as it is
+ * ahead by no more than the contributor would lose with the download: so a job waits for who has its inputs, but never for long.
+ */
 function pick(state: State, contributor: Contributor, now: number): Grant | undefined {
-  const jobs = [...state.jobs.values()].filter((job) => !job.closing && !job.paused && mayTake(contributor, job) && !isSuspended(contributor, job.record, now));
-  const ranked = jobs.map((job) => ({ job, rank: rankOf(state, contributor, job) }));
-  if (ranked.length > 1) ranked.sort((a, b) => a.rank - b.rank || a.job.granted - b.job.granted || a.job.stored.createdMs - b.job.stored.createdMs);
-  for (const { job } of ranked) {
+  let first: Grant | undefined;
+  let beyond = 0;
+  for (const job of inTurn(state, contributor)) {
+    if (!mayTake(contributor, job) || isSuspended(contributor, job.record, now)) continue;
+    if (first && (++beyond > LOOKED_BEYOND_MAX || !mayGoBefore(state, contributor, job, first.job))) return first;
+    const download = fetchMs(contributor, job);
+    if (first && download > 0) continue;
     const grant = pickTile(state, job, contributor, now);
-    if (grant) return grant;
+    if (grant && download === 0) return grant;
+    first ??= grant;
   }
-  return undefined;
+  return first;
 }
+
+const mayGoBefore = (state: State, contributor: Contributor, job: Job, first: Job): boolean =>
+  rankOf(state, contributor, job) === rankOf(state, contributor, first) && lagOf(job, first) <= fetchMs(contributor, first) * contributor.speed;
 
 function pickTile(state: State, job: Job, contributor: Contributor, now: number): Grant | undefined {
   const number = job.blocks.peek();
   if (number === undefined) return undefined;
   const at = { pass: Math.floor(number / job.grid.tiles), tile: number % job.grid.tiles };
-  const most = partsAllowed(state, job, contributor, at, now);
-  const inTime = most > 0 ? partsInTime(contributor, timeAllowedMs(state, job, now), job.spec.work(job.context, at)) : 0;
-  const parts = someOf(job.blocks.free(number), Math.min(most, inTime));
+  const units = job.spec.work(job.context, at);
+  const worth = leaseMs(leftMs(state, job, now), contributor.refused);
+  const partMs = contributor.speed > 0 ? units / contributor.speed : 0;
+  const free = job.blocks.free(number);
+  // Nobody knows what it is worth to who was never seen to work: a part tells. The operator's own are no phones.
+  const isKnown = contributor.speed > 0 || contributor.trusted;
+  const wanted = isKnown ? partsWorth(partMs, countParts(free), worth) : 1;
+  if (!hasRoom(contributor, heldMs(contributor), wanted * partMs) || isEnough(contributor, job, wanted * units, worth)) return undefined;
+  const inTime = partsInTime(contributor, timeAllowedMs(state, job, now), units);
+  const most = inTime > 0 ? partsAllowed(state, job, contributor, at, now) : 0;
+  const parts = someOf(free, Math.min(most, inTime, wanted));
   return parts === 0 ? undefined : { job, at, parts };
+}
+
+/** Near the end of a job nobody holds more of it than others would wait for. */
+function isEnough({ leases, speed }: Contributor, job: Job, moreUnits: number, worthMs: number): boolean {
+  let [held, units] = [0, moreUnits];
+  for (const { job: id, parts, unitsPerPart } of leases.values()) {
+    if (id !== job.stored.id) continue;
+    held++;
+    units += unitsPerPart * countParts(parts);
+  }
+  return held >= LEASES_MIN && units > LEASES_AHEAD * worthMs * speed;
 }
 
 /**
@@ -95,7 +133,6 @@ function pickTile(state: State, job: Job, contributor: Contributor, now: number)
  * newcomer risks one part at a time, and whoever delivers doubles with every round.
  */
 function partsAllowed(state: State, job: Job, contributor: Contributor, at: TileRef, now: number): number {
-  if (now < contributor.restUntilMs) return 0;
   if (contributor.trusted) return limits.partsPerTileMax;
   const part = job.spec.elements(job.context, at);
   const { verified } = standingOf(contributor, job.record, now);
@@ -129,13 +166,23 @@ function someOf(parts: PartMask, count: number): PartMask {
 }
 
 function lease(state: State, contributor: Contributor, { job, at, parts }: Grant, now: number): ActiveLease {
-  const { id } = job.stored;
-  const unitsPerPart = job.spec.work(job.context, at);
-  const units = unitsPerPart * countParts(parts);
-  const attempt = ++state.attempts;
-  job.granted += units;
+  charge(state, contributor, job, job.spec.work(job.context, at) * countParts(parts), now);
   job.blocks.lease(tileNumber(job.grid.tiles, at), parts);
   job.partsLeased += countParts(parts);
+  return sealed(state, contributor, { job, at, parts }, null, now);
+}
+
+/** Another lease of what somebody else is at work on. Nothing is charged for it: nobody else wants the time. */
+function copy(state: State, contributor: Contributor, twin: ActiveLease, now: number): ActiveLease {
+  const job = state.jobs.get(twin.job)!;
+  const active = sealed(state, contributor, { job, at: twin.at, parts: twin.parts }, twin, now);
+  twin.twin = active;
+  return active;
+}
+
+function sealed(state: State, contributor: Contributor, { job, at, parts }: Grant, twin: ActiveLease | null, now: number): ActiveLease {
+  const { id } = job.stored;
+  const attempt = ++state.attempts;
   const token = sealLease(state.config.leaseKeys[0]!, {
     job: id,
     contributor: contributor.id,
@@ -154,19 +201,21 @@ function lease(state: State, contributor: Contributor, { job, at, parts }: Grant
     contributor: contributor.id,
     grantedMs: now,
     deadlineMs: 0,
-    unitsPerPart,
+    unitsPerPart: job.spec.work(job.context, at),
     elementsPerPart: job.spec.elements(job.context, at),
     fetchMs: fetchMs(contributor, job),
+    twin,
+    isCopy: twin !== null,
   };
   contributor.leases.set(active.key, active);
+  job.leases.add(active);
   state.leases.set(active.key, active);
   return active;
 }
 
-/** Ten times what all of its leases should take together, within the limits, and the download before it; none outlives its token. */
+/** As long as all of its leases together should take, by its own history, and the download before it; none outlives its token. */
 function setDeadlines(contributor: Contributor, leases: Iterable<ActiveLease>, now: number): void {
-  const expected = contributor.speed > 0 ? DEADLINE_FACTOR * outstandingMs(contributor) : limits.leaseDeadlineMsMax;
-  const deadlineMs = now + Math.min(limits.leaseDeadlineMsMax, Math.max(limits.leaseDeadlineMsMin, expected));
+  const deadlineMs = now + timeToDeadline(contributor);
   for (const active of leases) active.deadlineMs = Math.min(deadlineMs + active.fetchMs, active.grantedMs + limits.leaseTokenMsMax);
 }
 
@@ -190,22 +239,16 @@ export function rest(contributor: Contributor, now: number): void {
   contributor.expired++;
 }
 
-/** Learns a device's speed from the times at which its work came in: never from what it says. */
-export function measureSpeed(contributor: Contributor, units: number, grantedMs: number, now: number): void {
-  const elapsed = Math.max(1, now - Math.max(grantedMs, contributor.lastHandInMs));
-  const speed = units / elapsed;
-  contributor.speed = contributor.speed === 0 ? speed : contributor.speed + SPEED_SMOOTHING * (speed - contributor.speed);
-  contributor.lastHandInMs = now;
-}
-
-/** Forgets a lease; parts that were not handed in are offered again. */
+/** Forgets a lease; parts that were not handed in, and that no copy covers, are offered again. */
 export function endLease(state: State, active: ActiveLease): void {
   state.leases.delete(active.key);
   state.contributors.get(active.contributor)?.leases.delete(active.key);
   const job = state.jobs.get(active.job);
-  if (!job || active.parts === 0) return;
-  job.blocks.unlease(tileNumber(job.grid.tiles, active.at), active.parts);
-  job.partsLeased -= countParts(active.parts);
+  job?.leases.delete(active);
+  const free = (active.parts & ~part(active)) as PartMask;
+  if (!job || free === 0) return;
+  job.blocks.unlease(tileNumber(job.grid.tiles, active.at), free);
+  job.partsLeased -= countParts(free);
 }
 
 export const leaseKey = (job: string, at: TileRef, attempt: number): string => `${job}/${at.pass}/${at.tile}/${attempt}`;

@@ -1,6 +1,7 @@
 import { voidLeases } from './lifecycle.ts';
 import { wakeIdle } from './scheduler.ts';
 import type { Command, Event, Job, State } from './state.ts';
+import { closeTurn } from './turns.ts';
 import { punish } from './verdicts.ts';
 
 /** Where several coordinators work on one job, each on blocks of its own: what one of them has to know of the others. */
@@ -10,13 +11,14 @@ export const isShareDone = (job: Job): boolean => job.undecided === 0 && (job.cl
 
 /** A shared job has ended everywhere: leases that are still out, copies say, end without blame. */
 export function leaveJob(state: State, { job: id, anew }: Command & { type: 'leaveJob' }): Event[] {
-  const events = state.jobs.has(id) ? voidLeases(state, id, 'The job has ended.') : [];
+  const job = state.jobs.get(id);
+  const events = job ? voidLeases(state, id, 'The job has ended.') : [];
   for (const [token, audit] of state.audits) if (audit.job === id) state.audits.delete(token);
   for (const [result, pending] of state.pending) if (pending.stored.job === id) state.pending.delete(result);
   if (anew)
     for (const { vesting } of state.contributors.values())
       if (vesting.some(({ job }) => job === id)) vesting.splice(0, vesting.length, ...vesting.filter(({ job }) => job !== id));
-  state.jobs.delete(id);
+  if (job) closeTurn(state, job);
   return [...events, ...wakeIdle(state)];
 }
 

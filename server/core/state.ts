@@ -22,10 +22,13 @@ import type { TileGrid, Verified, VerifyKeys, WorkloadSpec } from '../../shared/
 import type { Agreement, JobSummary, StoredJob, StoredResult, Vesting, Write } from '../store/store.ts';
 import type { Measurements } from './adaptive.ts';
 import type { TileBlocks } from './blocks.ts';
+import type { Stragglers } from './copies.ts';
 import type { Sample } from './draw.ts';
 import type { Pace } from './endgame.ts';
+import type { FairQueue, Turn } from './fair.ts';
 import type { Standing } from './reputation.ts';
 import type { SiteBook } from './sites.ts';
+import type { Lateness } from './sizing.ts';
 import type { Traffic } from './traffic.ts';
 
 /** A secret as bytes, or as the key object that Node uses without parsing the bytes again for every tile. */
@@ -35,6 +38,13 @@ export type MacKey = KeyObject | Uint8Array;
 export interface State {
   readonly config: CoreConfig;
   readonly jobs: Map<JobId, Job>;
+  /** Whose turn it is: of the jobs that pay, and of the gallery. */
+  readonly queue: FairQueue<Job>;
+  readonly galleryQueue: FairQueue<Job>;
+  /** Open jobs by their owner and by their group. */
+  readonly jobsOf: Map<OwnerId | GroupId, Set<Job>>;
+  /** What jobs pay for a unit lately, a geometric mean; 0 before any was ordered. */
+  usualRate: number;
   readonly contributors: Map<ContributorId, Contributor>;
   /** Every site that a contributor came by. */
   readonly sites: Map<SiteId, SiteBook>;
@@ -48,6 +58,7 @@ export interface State {
   readonly idle: Set<ContributorId>;
   /** By lease key. */
   readonly leases: Map<string, ActiveLease>;
+  stragglers: Stragglers;
   /** By token. */
   readonly audits: Map<string, ActiveAudit>;
   /** Results that are committed and not decided yet. */
@@ -137,8 +148,10 @@ export interface Job {
   /** Committed results of this job without a verdict. */
   undecided: number;
   readonly contributors: Set<ContributorId>;
-  /** Work granted so far, for fair shares between jobs. */
-  granted: number;
+  /** Its place in the queue. */
+  readonly turn: Turn<Job>;
+  /** What is out of it. */
+  readonly leases: Set<ActiveLease>;
   /** Hand-ins seen, by `handInKey`: a repeated one is the same row. */
   readonly handedIn: Map<string, { readonly id: ResultId; readonly hash: BlobHash }>;
   /** Questions that trusted contributors take as they come. */
@@ -191,6 +204,9 @@ export interface Contributor {
   undecided: number;
   /** Micro-units a millisecond; 0 while unknown. */
   speed: number;
+  readonly lateness: Lateness;
+  /** How often it gave back what it was granted, fading with what it hands in. */
+  refused: number;
   lastHandInMs: number;
   /** When it last wanted work. */
   askedMs: number;
@@ -220,6 +236,9 @@ export interface ActiveLease {
   readonly elementsPerPart: number;
   /** Time allowed for the download before it can begin. */
   readonly fetchMs: number;
+  /** Another lease of the same parts, where there is one, and whether this is the later of the two. */
+  twin: ActiveLease | null;
+  readonly isCopy: boolean;
 }
 
 /** Elements of one result, [from, to) of its sample, to be recomputed by one auditor. */

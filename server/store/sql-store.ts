@@ -60,9 +60,9 @@ async function writeJob(trx: Kysely<Tables>, write: JobWrite): Promise<void> {
 
 async function writeShare(trx: Kysely<Tables>, write: ShareWrite, epoch: number | undefined): Promise<void> {
   if (epoch === undefined) throw new Error(`${write.kind} of a coordinator that shares nothing`);
-  if (write.kind === 'shareClosed') await closeShare(trx, epoch, write.id, write.figures);
+  if (write.kind === 'shareClosed') await closeShare(trx, epoch, write);
   else if (write.kind === 'shareReopened') await reopenShare(trx, epoch, write.id);
-  else await releaseShare(trx, epoch, write.id);
+  else await releaseShare(trx, epoch, write);
 }
 
 /** The store over an open database that is up to date, of either dialect. */

@@ -67,7 +67,7 @@ export async function copyDatabase(database: Database.Database, path: string): P
 }
 
 /** better-sqlite3 as Kysely wants it, with statements prepared once. */
-class PreparedDatabase implements SqliteDatabase {
+export class PreparedDatabase implements SqliteDatabase {
   readonly #database: Database.Database;
   readonly #statements = new Map<string, SqliteStatement>();
 

@@ -118,11 +118,11 @@ export type Write =
       readonly workload: string;
       readonly standing: Standing;
     }
-  /** All that this coordinator has claimed of a shared job is done; and of what is closed, something is not done any more. */
-  | { readonly kind: 'shareClosed'; readonly id: JobId; readonly figures: ShareFigures }
+  /** These blocks, all that this coordinator knows to have of a shared job, are done; and of what is closed, something is not done any more. */
+  | { readonly kind: 'shareClosed'; readonly id: JobId; readonly blocks: readonly number[]; readonly figures: ShareFigures }
   | { readonly kind: 'shareReopened'; readonly id: JobId }
-  /** All that it has claimed of it is anybody's: nobody here takes it on. */
-  | { readonly kind: 'shareReleased'; readonly id: JobId }
+  /** These blocks of it are anybody's: nobody here takes it on. */
+  | { readonly kind: 'shareReleased'; readonly id: JobId; readonly blocks: readonly number[] }
   /** Adds to what is known of a pair of device classes. */
   | { readonly kind: 'agreement'; readonly agreement: Agreement };
 
