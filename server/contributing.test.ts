@@ -85,8 +85,10 @@ describe('an honest contributor', () => {
     const count = async (length: number) => refusal(await hand.raw('many', Array(length).fill(['open', {}])));
     expect(await count(limits.commandsPerMessageMax + 1)).toEqual(['bad_input', undefined]);
     // Every command counts, however they are wrapped.
-    for (let left = limits.socketMessagesAtOnceMax; left > 0; left -= limits.commandsPerMessageMax) await count(limits.commandsPerMessageMax);
-    expect(await count(limits.commandsPerMessageMax)).toEqual(['too_many', undefined]);
+    const messages = Math.ceil((4 * limits.socketMessagesAtOnceMax) / limits.commandsPerMessageMax);
+    const answers = await Promise.all(Array.from({ length: messages }, () => count(limits.commandsPerMessageMax)));
+    expect(answers).toContainEqual(['too_many', undefined]);
+    expect(answers).toContainEqual(['done', undefined]);
   });
 
   it('may say everything twice', async () => {
