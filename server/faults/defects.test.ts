@@ -22,7 +22,7 @@ const FENCES = [
   [/^(update "coordinators" set "alive_until_ms" .* where "epoch" = \? and )"fenced" = \?$/, '$1? = 0'],
 ] as const;
 const NOBODYS = /^(select "job", "number", "first".* from "blocks" where "job" = \? and )"owner" is null/;
-const DEFECT_SEEDS = 150;
+const DEFECT_SEEDS = 400;
 
 describe('it is found', () => {
   const defects: readonly (readonly [name: string, defect: Defect, finding: RegExp])[] = [

@@ -18,6 +18,8 @@ export interface PlannedJob {
 
 /** All of a run that is decided before it begins. */
 export interface Plan {
+  /** They have been here before: they may check each other from the beginning. */
+  readonly areKnown: boolean;
   readonly jobs: readonly PlannedJob[];
   readonly skewsMs: readonly number[];
   readonly contributors: readonly { readonly lies: number; readonly address: string; readonly computeMsMax: number }[];
@@ -37,12 +39,14 @@ export function planOf(seed: number): Plan {
   const chance = (share: number): boolean => rng.unit() < share;
   const many = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => make(index));
   const machines = chance(0.3) ? 3 : 2;
-  const contributors = between(2, 4);
+  const areKnown = chance(0.25);
+  const contributors = areKnown ? between(4, 6) : between(2, 4);
   // One of them at least is honest.
   const liars = chance(0.35) ? between(1, Math.min(2, contributors - 1)) : 0;
   const apart = chance(0.5);
   const aliveMs = between(1500, 4000);
   return {
+    areKnown,
     jobs: many(between(1, 2), () => ({
       atMs: between(0, 1500),
       passes: chance(0.15) ? 2 : 1,

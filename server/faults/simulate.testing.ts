@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Rng, seedOf } from '../../shared/rng.ts';
+import { newStanding } from '../core/reputation.ts';
 import { SqlStore } from '../store/sql-store.ts';
 import { Contributor, personOf, register } from './contributor.testing.ts';
 import type { FaultyDatabase } from './database.testing.ts';
@@ -10,6 +11,7 @@ import { Machine } from './machine.testing.ts';
 import { FAULTS_MS_MAX, type Fault, type Plan, planOf } from './plan.testing.ts';
 import { Requester } from './requester.testing.ts';
 import { inVirtualTime, START_MS, sleep } from './time.testing.ts';
+import { spec } from './work.testing.ts';
 
 /** Of virtual time: leases of 5 minutes may have to run out, and rests after them. */
 const ENDS_MS_MAX = 6 * 60_000;
@@ -95,6 +97,9 @@ class World {
   static async open(database: FaultyDatabase, seed: number, plan: Plan, log: (what: string) => void): Promise<World> {
     const store = new SqlStore(database.client(new Host(new Rng(0), { late: 0, lateMsMax: 0 })));
     for (const index of plan.contributors.keys()) await register(store, personOf(index));
+    const standing = { ...newStanding(START_MS), accepted: 10, verified: 100 };
+    if (plan.areKnown)
+      await store.commit(plan.contributors.map((_, index) => ({ kind: 'standing', contributor: personOf(index).id, workload: spec.id, standing })));
     return new World(database, seed, plan, log);
   }
 
