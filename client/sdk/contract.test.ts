@@ -20,6 +20,7 @@ const elsewhere: ReadonlySet<string> = new Set([
   'getBlob',
   'getReceiptKey',
   'reportJob',
+  'deleteAccount',
 ]);
 
 let server: Process;
