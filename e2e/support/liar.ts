@@ -8,7 +8,7 @@ import type { TestCoordinator } from './coordinator.ts';
  * results of the right length and form whose numbers were never computed, with a root that commits to nothing.
  */
 
-const PROTOCOL_VERSION = 4;
+const PROTOCOL_VERSION = 5;
 const RESULT_MAGIC = 0x32525354;
 const RESULT_HEADER_BYTES = 16;
 const PIXEL_WORDS = 4;
