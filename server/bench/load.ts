@@ -30,7 +30,7 @@ const AGAIN_MS_MOST = 10_000;
 
 /** What the benchmark does with a connected contributor; the peer's is another one. */
 export interface Member {
-  /** Hands in up to so many tiles, and more when that is acknowledged; answers how many, and how long the hand-in took. */
+  /** Takes up to so many tiles and hands them in; answers how many, and how long the hand-in took. */
   complete(tiles: number): Promise<{ readonly tiles: number; readonly ms: number }>;
   /** Tiles that it was told are paid, so far. */
   readonly paid: number;
@@ -132,7 +132,6 @@ const dataOf = <T>(ack: Ack<T>): T => {
 /** A contributor of ours: leases, makes up bytes, hands in, opens what is drawn. */
 export class Contributor implements Member {
   readonly #socket: Socket;
-  readonly #leases: Lease[] = [];
   paid = 0;
 
   private constructor(socket: Socket) {
@@ -164,15 +163,14 @@ export class Contributor implements Member {
   }
 
   async complete(tiles: number): Promise<{ tiles: number; ms: number }> {
-    if (this.#leases.length === 0) this.#leases.push(...(await this.#ask<Work>('work', { leasesMax: tiles })).leases);
-    const leases = this.#leases.splice(0, tiles);
+    // Nobody keeps a lease until its next turn, which may be later than its deadline.
+    const { leases } = await this.#ask<Work>('work', { leasesMax: tiles });
     if (leases.length === 0) return { tiles: 0, ms: 0 };
     const made = leases.map(compute);
-    const handIns = made.map(({ message }, index): Many[number] => ['handIn', { ...message, leasesMax: index === made.length - 1 ? tiles : 0 }]);
+    const handIns = made.map(({ message }): Many[number] => ['handIn', { ...message, leasesMax: 0 }]);
     const beganMs = performance.now();
     const answers = (await this.#ask<Ack<HandedIn>[]>('many', handIns)).map(dataOf);
     const ms = performance.now() - beganMs;
-    for (const { work } of answers) this.#leases.push(...work.leases);
     const openings = answers.flatMap(({ result, open }, index): Many => {
       return open.length === 0 ? [] : [['open', { result, ...inlineOf(made[index]!.open(open)) } satisfies Open]];
     });
