@@ -8,8 +8,8 @@ import type { Answer, Kind, Question } from '../checks/messages.ts';
 import { readConfig } from '../config.ts';
 import { Coordinator } from '../coordinator.ts';
 import { holds } from '../core/ledger.ts';
-import { priceJob } from '../core/pricing.ts';
 import { newStanding } from '../core/reputation.ts';
+import { issuedJob } from '../order.testing.ts';
 import { pooledRandom } from '../random.ts';
 import { Sharing } from '../sharing.ts';
 import { simSpec } from '../sim/spec.ts';
@@ -17,7 +17,6 @@ import { createSockets } from '../sockets/connect.ts';
 import { serveContributors } from '../sockets/contribute.ts';
 import { openBlobStore } from '../store/blobs.ts';
 import { openStore } from '../store/open.ts';
-import type { StoredJob } from '../store/store.ts';
 import { ELEMENTS, WORDS } from './shape.ts';
 
 /**
@@ -64,37 +63,7 @@ const coordinator = await Coordinator.open({
 });
 const sharing = databaseUrl ? await Sharing.open({ store, coordinator, clock: Date.now, log, heard: () => undefined, jobChanged: () => undefined }) : undefined;
 
-const owner = 'device:bench00000000000' as OwnerId;
-const context = { id: 'j_bench00000000000' as JobId, seed: 1, params: {}, prepared: {} };
-const policy = { targetError: 1e-4 };
-const price = priceJob(spec, context, policy, 1_000_000n);
-const job: StoredJob = {
-  ...context,
-  title: 'bench',
-  workload: spec.id,
-  version: spec.version,
-  status: 'open',
-  visibility: 'unlisted',
-  gallery: true,
-  group: null,
-  owner,
-  inputs: [],
-  checks: policy,
-  unit: 'test',
-  ratePerUnit: 1_000_000n,
-  priceVersion: null,
-  workHeld: price.work,
-  checksHeld: price.checks,
-  heldFrom: [{ account: 'operator/issuance', microCredits: price.work + price.checks }],
-  closing: false,
-  createdMs: Date.now(),
-  endedMs: null,
-  summary: null,
-  paused: false,
-  extensions: 0,
-  deletedMs: null,
-  promise: null,
-};
+const job = issuedJob(spec, { id: 'j_bench00000000000' as JobId, seed: 1, params: {}, prepared: {} }, 1_000_000n, { gallery: true });
 // After a kill the job is there, and read back.
 if (!coordinator.openJob(job.id)) {
   await store.jobs.create(job, holds(job));

@@ -12,11 +12,11 @@ import pg from 'pg';
 import type { ConsentId, ContributorId, JobId, OwnerId } from '../../shared/model.ts';
 import { Rng } from '../../shared/rng.ts';
 import { holds } from '../core/ledger.ts';
-import { priceJob } from '../core/pricing.ts';
 import { cutJob } from '../cutting.ts';
+import { issuedJob } from '../order.testing.ts';
 import { postgresUrl, startPostgres } from '../store/postgres.testing.ts';
 import { openPostgresStore } from '../store/postgres.ts';
-import type { Store, StoredJob } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import { ChaosContributor, type Faults, type Identity } from './contributor.ts';
 import { chaosSpec, TILES } from './shape.ts';
 
@@ -114,35 +114,7 @@ async function register(store: Store, count: number): Promise<Identity[]> {
 
 async function order(store: Store, number: number): Promise<JobId> {
   const context = { id: `j_${number.toString().padStart(16, '0')}` as JobId, seed: number, params: {}, prepared: {} };
-  const checks = { targetError: 1e-4 };
-  const price = priceJob(chaosSpec, context, checks, 1_000_000n);
-  const job: StoredJob = {
-    ...context,
-    title: `chaos ${number}`,
-    workload: chaosSpec.id,
-    version: chaosSpec.version,
-    status: 'open',
-    visibility: 'public',
-    gallery: false,
-    group: null,
-    owner: 'device:requester0000000' as OwnerId,
-    inputs: [],
-    checks,
-    unit: 'test',
-    ratePerUnit: 1_000_000n,
-    priceVersion: null,
-    workHeld: price.work,
-    checksHeld: price.checks,
-    heldFrom: [{ account: 'operator/issuance', microCredits: price.work + price.checks }],
-    closing: false,
-    createdMs: Date.now(),
-    endedMs: null,
-    summary: null,
-    paused: false,
-    extensions: 0,
-    deletedMs: null,
-    promise: null,
-  };
+  const job = issuedJob(chaosSpec, context, 1_000_000n, { title: `chaos ${number}` });
   await store.jobs.create(job, holds(job));
   await cutJob(store, job, TILES);
   await store.sharing.tell(0, 'job', job.id);

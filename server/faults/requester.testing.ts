@@ -1,6 +1,6 @@
-import type { JobId, OwnerId } from '../../shared/model.ts';
+import type { JobId } from '../../shared/model.ts';
 import { holds } from '../core/ledger.ts';
-import { priceJob } from '../core/pricing.ts';
+import { issuedJob } from '../order.testing.ts';
 import type { StoredJob } from '../store/store.ts';
 import type { Machine } from './machine.testing.ts';
 import type { PlannedJob } from './plan.testing.ts';
@@ -10,38 +10,8 @@ import { jobIdOf, RATE, spec } from './work.testing.ts';
 const ANSWER_MS_MAX = 2500;
 const AGAIN_MS = 300;
 
-function jobOf(id: JobId, seed: number, { passes, tiles }: PlannedJob): StoredJob {
-  const context = { id, seed, params: { passes, tiles }, prepared: {} };
-  const checks = { targetError: 1e-4 };
-  const price = priceJob(spec, context, checks, RATE);
-  return {
-    ...context,
-    title: id,
-    workload: spec.id,
-    version: spec.version,
-    status: 'open',
-    visibility: 'public',
-    gallery: false,
-    group: null,
-    owner: 'device:requester0000000' as OwnerId,
-    inputs: [],
-    checks,
-    unit: 'test',
-    ratePerUnit: RATE,
-    priceVersion: null,
-    workHeld: price.work,
-    checksHeld: price.checks,
-    heldFrom: [{ account: 'operator/issuance', microCredits: price.work + price.checks }],
-    closing: false,
-    createdMs: Date.now(),
-    endedMs: null,
-    summary: null,
-    paused: false,
-    extensions: 0,
-    deletedMs: null,
-    promise: null,
-  };
-}
+const jobOf = (id: JobId, seed: number, { passes, tiles }: PlannedJob): StoredJob =>
+  issuedJob(spec, { id, seed, params: { passes, tiles }, prepared: {} }, RATE);
 
 /** Orders a job, and cancels it later where that is planned. Repeats what was not answered, perhaps at another coordinator, as a request with an idempotency key does. */
 export class Requester {
