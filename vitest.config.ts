@@ -56,6 +56,8 @@ export default defineConfig({
             enabled: true,
             headless: true,
             screenshotFailures: false,
+            // Beside the stories that wait, on two busy cores, a page may take longer than the minute that is the default.
+            connectTimeout: 180_000,
             provider: playwright({ launchOptions: { ...(executablePath ? { executablePath } : {}), args: [...softwareGpuFlags] } }),
             instances: [{ browser: 'chromium' }],
           },

@@ -88,6 +88,8 @@ test('a labelled set of pictures and an enlargement, ordered on the page, comput
     .first()
     .waitFor();
 
+  expect([...requester.problems, ...honest.problems]).toEqual([]);
+
   // Paid is who computed, and nothing else.
   const jobs = await Promise.all([labelling, enlarging].map((id) => jobOf(coordinator, id)));
   await coordinator.stop();
@@ -98,5 +100,4 @@ test('a labelled set of pictures and an enlargement, ordered on the page, comput
   expect(results.filter(({ state, contributor }) => state === 'refuted' && !lied.has(contributor))).toEqual([]);
   expect(jobs.every(({ paidMicroCredits }) => BigInt(paidMicroCredits) > 0n)).toBe(true);
   for (const { sum, unexplained } of ledgerOf(coordinator)) expect({ sum, unexplained }).toEqual({ sum: 0, unexplained: 0 });
-  expect([...requester.problems, ...honest.problems]).toEqual([]);
 });

@@ -15,6 +15,8 @@ describe('the ordinary way', () => {
     await until(() => storedTiles(coordinator).length === 7, 'seven tiles');
     await until(() => last().waiting, 'waiting for more work');
     await until(() => allOpened(coordinator), 'all to be opened');
+    // Snapshots are published some time after what they tell.
+    await until(() => last().tiles.handedIn === 7, 'a snapshot that tells of all');
     expect(coordinator.openings).toBe(7);
     expect(modes).toEqual(['connecting', 'working']);
     expect(work.log.filter((line) => line.startsWith('open'))).toEqual(['open a with 100 bytes']);
