@@ -2,7 +2,7 @@ import type { JobId } from '../shared/model.ts';
 
 export type Route =
   | { readonly page: 'contribute' | 'submit' | 'gallery' | 'account' | 'groups' | 'join' | 'network' | 'operator' | 'policy' | 'reference' | 'ui' | 'missing' }
-  | { readonly page: 'watch' | 'receipt'; readonly job: JobId };
+  | { readonly page: 'watch' | 'receipt' | 'wall'; readonly job: JobId };
 
 const fixed: Readonly<Record<string, Route>> = {
   '/': { page: 'contribute' },
@@ -21,8 +21,8 @@ const fixed: Readonly<Record<string, Route>> = {
 /** Path of a URL -> page. A trailing slash means the same page; anything unknown is `missing`. */
 export function parseRoute(path: string): Route {
   const plain = path.length > 1 ? path.replace(/\/$/, '') : path;
-  const [, job, receipt] = /^\/jobs\/(j_[A-Za-z0-9_-]{16})(\/receipt)?$/.exec(plain) ?? [];
-  if (job) return { page: receipt ? 'receipt' : 'watch', job: job as JobId };
+  const [, job, more = 'watch'] = /^\/jobs\/(j_[A-Za-z0-9_-]{16})(?:\/(receipt|wall))?$/.exec(plain) ?? [];
+  if (job) return { page: more as 'watch' | 'receipt' | 'wall', job: job as JobId };
   return Object.hasOwn(fixed, plain) ? (fixed[plain] as Route) : { page: 'missing' };
 }
 

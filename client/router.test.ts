@@ -25,6 +25,7 @@ describe('parseRoute', () => {
   it('takes the job from its address', () => {
     expect(parseRoute('/jobs/j_AAAAAAAAAAAAAAA-')).toEqual({ page: 'watch', job: 'j_AAAAAAAAAAAAAAA-' });
     expect(parseRoute('/jobs/j_AAAAAAAAAAAAAAA-/receipt/')).toEqual({ page: 'receipt', job: 'j_AAAAAAAAAAAAAAA-' });
+    expect(parseRoute('/jobs/j_AAAAAAAAAAAAAAA-/wall')).toEqual({ page: 'wall', job: 'j_AAAAAAAAAAAAAAA-' });
     expect(parseRoute('/jobs/j_AAAAAAAAAAAAAAA-/receipts').page).toBe('missing');
   });
 });

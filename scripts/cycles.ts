@@ -12,7 +12,7 @@ import type { JobContext, JobId } from '../shared/model.ts';
 import type { WorkloadEntry } from '../shared/workload.ts';
 import { startChild } from './child.ts';
 import type { RenderedTile, Share } from './cycles.worker.ts';
-import { average, noiseOf, type Picture, relativeError, sideBySide, worstCell } from './cyclesMetrics.ts';
+import { average, noiseOf, type Picture, relativeError, sideBySide, srgbOf, worstCell } from './cyclesMetrics.ts';
 import { root } from './pages.ts';
 
 /**
@@ -20,10 +20,12 @@ import { root } from './pages.ts';
  * Both render each scene twice with half of the samples: how far the halves are apart says how much of a difference is noise.
  */
 const usage = `npm run cycles -- [--scene NAME]... [--samples N] [--cycles-samples N] [--imported] [--pictures DIR] [--json]
+npm run cycles -- --still ID --out FILE.webp [--width W] [--cycles-samples N]
   --samples         paths per pixel of ours, default 256
   --cycles-samples  of Cycles, default 2048
   --imported        compare also with the materials as Blender imports them, see cycles.py
   --pictures        writes DIR/NAME.jpg: ours, Cycles, ten times the difference
+  --still           the picture that Cycles makes of a public sample, alone, as wide as --width (default 960)
   --json            the figures again, in one line, last
 Blender is found on the PATH, or named by BLENDER. Exits with 1 where an error is above its bound.`;
 
@@ -192,6 +194,33 @@ async function compare(
   };
 }
 
+const STILL_WEBP_QUALITY = 88;
+
+/** Cycles alone, of a public sample with its own camera and lights, encoded as sRGB as our PNGs are. */
+async function drawStill(sampleId: string, out: string, width: number, samples: number): Promise<void> {
+  const { entry } = await findScenes();
+  const all = await (await entry.samples()).samples();
+  const sample = all.find(({ id }) => id === sampleId);
+  if (!sample?.files.model) throw new Error(`There is no public sample ${sampleId} with a file.`);
+  const params = sample.params as Scene['params'];
+  const folder = mkdtempSync(join(tmpdir(), 'tessera-still-'));
+  try {
+    const model = join(folder, 'model.glb');
+    writeFileSync(model, sample.files.model);
+    const exr = join(folder, 'still.exr');
+    const { bounces, lighting } = params;
+    const size = { width, height: Math.round((width * params.height) / params.width) };
+    const job = { name: sampleId, model, environment: null, sky: lighting === 'sky', ...size, bounces, aim: true, samples, rebuild: true, seed: 1, out: exr };
+    await renderCycles(findBlender(), folder, [job]);
+    const picture = readExr(readFileSync(exr));
+    await sharp(srgbOf(picture), { raw: { width: picture.width, height: picture.height, channels: 3 } })
+      .webp({ quality: STILL_WEBP_QUALITY })
+      .toFile(out);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 const percent = (share: number): string => `${(share * 100).toFixed(2)} %`.padStart(9);
 
 function line(name: string, { error, bound, noise, worst, imported }: Figures): string {
@@ -214,11 +243,18 @@ async function main(): Promise<void> {
       'cycles-samples': { type: 'string', default: '2048' },
       imported: { type: 'boolean', default: false },
       pictures: { type: 'string' },
+      still: { type: 'string' },
+      out: { type: 'string' },
+      width: { type: 'string', default: '960' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return console.log(usage);
+  if (values.still !== undefined) {
+    if (values.out === undefined) throw new Error('--still needs --out FILE.webp');
+    return drawStill(values.still, values.out, positive(values.width, 'width'), positive(values['cycles-samples'], 'cycles-samples'));
+  }
   const found = await findScenes();
   const names = values.scene.length > 0 ? values.scene : Object.keys(found.scenes);
   for (const name of names)

@@ -68,6 +68,9 @@ const encode = (value: number, white: number): number => {
   return Math.round(255 * (v <= 0.0031308 ? 12.92 * v : 1.055 * v ** (1 / 2.4) - 0.055));
 };
 
+/** As sRGB bytes; linear 1 becomes 255. */
+export const srgbOf = ({ rgb }: Picture): Uint8Array => Uint8Array.from(rgb, (value) => encode(value, 1));
+
 const DIFFERENCE_GAIN = 10;
 /** Share of the reference's values that are not overexposed. */
 const WHITE_SHARE = 0.97;

@@ -42,6 +42,7 @@ const environment = Type.Object({
   PAYOUT_OPENING_MICRO_CREDITS: Type.String({ pattern: '^(0|[1-9][0-9]{0,14})$', default: '500000' }),
   HOLDBACK_SECONDS: Type.Integer({ minimum: 0, maximum: 2_592_000, default: 3600 }),
   SCREENING: Type.Optional(Type.String({ minLength: 1 })),
+  ROOM_CONTROL: Type.Optional(Type.String({ pattern: '^http://127\\.0\\.0\\.1:[0-9]{1,5}/[A-Za-z0-9_-]{32,200}$' })),
   METRICS_TOKEN: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]{32,200}$' })),
   LOG_LEVEL: Type.Union(
     [
@@ -91,6 +92,7 @@ const allowed: Readonly<Record<keyof Environment, string>> = {
   PAYOUT_OPENING_MICRO_CREDITS: 'a whole number from 0 to 999999999999999: what is kept for opening a wallet’s account of the token',
   HOLDBACK_SECONDS: 'a whole number from 0 to 2592000: how long credits that are money wait before they vest',
   SCREENING: 'a file that exports the function screen, see server/screening.ts',
+  ROOM_CONTROL: 'set by npm run room for the coordinator that it starts, and by nobody else',
   METRICS_TOKEN: '32 to 200 characters without spaces: whoever shows it reads /metrics from elsewhere',
   LOG_LEVEL: 'trace, debug, info, warn, error, fatal or silent',
 };
@@ -139,6 +141,8 @@ export interface Config {
     readonly holdbackMs: number;
     readonly screeningPath: string;
   } | null;
+  /** Where the process listens that runs the room this is the coordinator of; null: it is of none. */
+  readonly roomControl: string | null;
   /** Opens `/metrics` to who shows it, from wherever. Null: to this machine alone. */
   readonly metricsToken: string | null;
   readonly logLevel: Environment['LOG_LEVEL'];
@@ -202,6 +206,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     trustProxy: own.TRUST_PROXY === 'on',
     tls,
     payouts: payoutsOf(own),
+    roomControl: own.ROOM_CONTROL ?? null,
     metricsToken: own.METRICS_TOKEN ?? null,
     logLevel: own.LOG_LEVEL,
   };
@@ -277,6 +282,7 @@ const secrets: ReadonlySet<keyof Environment> = new Set([
   'TRUSTED_KEYS',
   'SETTLE_TOKEN',
   'METRICS_TOKEN',
+  'ROOM_CONTROL',
   'S3_ACCESS_KEY_ID',
   'S3_SECRET_ACCESS_KEY',
 ]);

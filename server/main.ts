@@ -30,6 +30,7 @@ import { operatorRoutes } from './http/operator.ts';
 import { priceRoutes } from './http/prices.ts';
 import { receiptRoutes } from './http/receipts.ts';
 import { reportRoutes } from './http/reports.ts';
+import { roomRoutes } from './http/room.ts';
 import { bareHeaders, isOwnOrigin } from './http/security.ts';
 import { webhookRoutes } from './http/webhooks.ts';
 import { Jobs } from './jobs.ts';
@@ -243,6 +244,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
   if (coordinator.isShared) sharing = await Sharing.open({ store, coordinator, clock, log, heard, jobChanged: (job) => void watching.changed(job) });
   const network = await Network.open({ store: store.network, coordinator, clock, log });
   await app.register(operatorRoutes({ operating, config, store, clock, randomBytes, isSuspended }));
+  if (config.roomControl) await app.register(roomRoutes({ control: config.roomControl, config, store, clock, randomBytes }));
   await app.register(reportRoutes({ store, clock, randomBytes, jobs, sessions: app.sessions }));
   await app.register(networkRoutes({ network }));
   await app.register(priceRoutes({ prices, store }));

@@ -1,6 +1,7 @@
 import type { BlobHash, ContributorId, JobId, SiteId } from '../shared/model.ts';
 import type { Action, BannedContent, NetworkPause, OperatorContributor, TakeDownView } from '../shared/schemas.ts';
 import type { Coordinator } from './coordinator.ts';
+import { aliasOf } from './core/ending.ts';
 import type { Contributor } from './core/state.ts';
 import { JobError } from './jobs.ts';
 import type { Moderation } from './moderation.ts';
@@ -96,7 +97,7 @@ export class Operating {
     const { coordinator, store, clock } = this.#deps;
     const away = (await store.moderation.tables.suspended(clock(), CONTRIBUTORS_MAX)).filter(({ id }) => !coordinator.state.contributors.get(id)?.connected);
     const here = coordinator.state.connected.map((contributor) => contributorView(contributor, clock()));
-    const rows = [...here, ...away.map((sums) => ({ ...sums, online: false, device: '', trusted: false, drill: false }))];
+    const rows = [...here, ...away.map((sums) => ({ ...sums, alias: aliasOf(sums.id), online: false, device: '', trusted: false, drill: false }))];
     return rows.sort((a, b) => b.suspendedUntilMs - a.suspendedUntilMs || b.refuted - a.refuted || b.accepted - a.accepted).slice(0, CONTRIBUTORS_MAX);
   }
 
@@ -211,6 +212,7 @@ function contributorView({ id, deviceClass, trusted, drill, standings }: Contrib
   const until = Math.max(0, ...all.map(({ suspendedUntilMs }) => suspendedUntilMs));
   return {
     id,
+    alias: aliasOf(id),
     online: true,
     device: deviceClass ?? '',
     trusted,

@@ -101,6 +101,8 @@ export const banRequest = Type.Object({ hash: blobHash, reason: actionReason }, 
 
 export const operatorContributor = Type.Object({
   id: contributorId,
+  /** What others see in place of its id. */
+  alias: Type.String(),
   online: Type.Boolean(),
   /** As its device says; empty while it is away. */
   device: Type.String(),

@@ -18,6 +18,7 @@ export * from './moderation-schemas.ts';
 export * from './network-schemas.ts';
 export * from './price-schemas.ts';
 export * from './quote-schemas.ts';
+export * from './room-schemas.ts';
 export * from './site-schemas.ts';
 export * from './webhook-schemas.ts';
 export * from './workload-schemas.ts';

@@ -361,6 +361,8 @@ export interface WorkloadSample<Params = unknown> {
   readonly files: Readonly<Record<string, Uint8Array>>;
   /** What comes out, small: about 320 pixels wide. */
   readonly picture: { readonly mediaType: string; readonly bytes: Uint8Array };
+  /** The same by somebody else, to compare with. */
+  readonly reference?: { readonly by: string; readonly mediaType: string; readonly bytes: Uint8Array };
 }
 
 export interface WorkloadSamples<Params> {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { Desk, takeToken } from './desk.svelte.ts';
+import { takeToken } from '../net/link-token.ts';
+import { Desk } from './desk.svelte.ts';
 
 const view = { session: 'op_1', expiresMs: 1, openReports: 0, paused: null, drills: [] };
 let answers: Record<string, () => Response>;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { HOUR_MS, limits } from '../../shared/limits.ts';
 import type { LedgerView, LogRow, OperatorContributor, OperatorJob, OperatorPage, OperatorReport, OperatorSite, OperatorView } from '../../shared/schemas.ts';
+import { aliasOf } from '../core/ending.ts';
 import { makeLink } from '../operator-link.ts';
 import { contributorIdOf, exampleContributor, exampleStanding, exampleTransfer, jobIdOf, siteIdOf } from '../store/testing.ts';
 import { type OperatorApp, operatorOf, storeJob, withOperatorApp } from './operator.testing.ts';
@@ -159,7 +160,18 @@ test('contributors: who is suspended, and the end of it', () =>
     const operator = await operatorOf(test);
     const rows = async () => (await operator.ask<OperatorPage<OperatorContributor>>('GET', '/api/operator/contributors')).body.rows;
     expect(await rows()).toEqual([
-      { id, online: false, device: '', trusted: false, drill: false, accepted: 3, refuted: 1, discarded: 2, suspendedUntilMs: now.ms + HOUR_MS },
+      {
+        id,
+        alias: aliasOf(id),
+        online: false,
+        device: '',
+        trusted: false,
+        drill: false,
+        accepted: 3,
+        refuted: 1,
+        discarded: 2,
+        suspendedUntilMs: now.ms + HOUR_MS,
+      },
     ]);
     expect((await operator.ask('POST', `/api/operator/contributors/${id}/pardon`, { reason: 'Its GPU was repaired.' })).status).toBe(200);
     expect(await rows()).toEqual([]);

@@ -12,7 +12,22 @@ import { HttpError } from './errors.ts';
 import { allowFraming, EMBEDDED } from './security.ts';
 
 /** Addresses that the single page answers. */
-const pages = ['/', '/submit', '/jobs/:id', '/jobs/:id/receipt', '/gallery', '/account', '/groups', '/join', '/network', '/operator', '/policy', '/api', '/ui'];
+const pages = [
+  '/',
+  '/submit',
+  '/jobs/:id',
+  '/jobs/:id/receipt',
+  '/jobs/:id/wall',
+  '/gallery',
+  '/account',
+  '/groups',
+  '/join',
+  '/network',
+  '/operator',
+  '/policy',
+  '/api',
+  '/ui',
+];
 
 const NOT_BUILT = 'The pages are not built yet. Run: npm run build (npm start does it by itself).\n';
 const NO_SITE = 'This site is not registered here.\n';

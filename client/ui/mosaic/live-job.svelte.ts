@@ -15,6 +15,9 @@ const contextOf = ({ id, seed, params, prepared }: JobView): JobContext => ({ id
 /** What was proven wrong comes in bursts: all that a liar made is taken back at once. */
 const REBUILD_DELAY_MS = 250;
 
+/** Of so many results the time until they are painted is remembered. */
+const PAINTED_MAX = 1024;
+
 /** How news come; returns the way to hear no more. */
 export type Watch = (job: JobId, listener: JobListener) => (() => void) | Promise<() => void>;
 
@@ -46,6 +49,9 @@ export class LiveJob {
   #table = $state.raw<ResultTable | null>(null);
   #queue: ResultQueue | null = null;
   #unwatch: Promise<() => void> | null = null;
+  /** When it was heard that a result is accepted, until it is painted. */
+  readonly #heardMs = new Map<ResultId, number>();
+  readonly #paintedMs: number[] = [];
   #beforeGap: readonly ResultId[] = [];
   #rebuilding: ReturnType<typeof setTimeout> | undefined;
   /** The picture is one file: results are not wanted. */
@@ -95,6 +101,10 @@ export class LiveJob {
   /** How its results are read as rows; null where they are not, and until the job is known. */
   get table(): ResultTable | null {
     return this.#table;
+  }
+  /** Milliseconds from hearing that a result is accepted until it is painted, of the last ones; those that were there before are not among them. */
+  get paintedMs(): readonly number[] {
+    return this.#paintedMs;
   }
   /** Files that there are once it is done. */
   get outputs(): readonly Output[] {
@@ -170,6 +180,7 @@ export class LiveJob {
     const view = await entry.view();
     if (this.#closed) return;
     this.#queue?.close();
+    this.#heardMs.clear();
     this.#mosaic?.close();
     this.#looks = entry.spec.picture(contextOf(job)) ? view.looks(contextOf(job)) : [];
     // Kept over new canvases: whoever reads it has rows already.
@@ -182,8 +193,11 @@ export class LiveJob {
     });
     this.#queue = new ResultQueue({
       fetch: (result, signal) => api.resultBytes(job.id, result.id, signal),
-      arrived: (result, bytes) => mosaic.add(result, result.parts, bytes),
-      failed: ({ id }) => this.results.unclaim(id),
+      arrived: (result, bytes) => mosaic.add(result, result.parts, bytes).then(() => this.#notePainted(result.id)),
+      failed: ({ id }) => {
+        this.#heardMs.delete(id);
+        this.results.unclaim(id);
+      },
       full: () => {
         this.#full = true;
       },
@@ -245,6 +259,7 @@ export class LiveJob {
   }
 
   #revoked(id: ResultId): void {
+    this.#heardMs.delete(id);
     const result = this.results.remove(id);
     if (!result) return;
     this.#book?.revoke(result);
@@ -271,6 +286,13 @@ export class LiveJob {
     const { id, pass, tile, parts } = result;
     if (this.#mosaic.layout.paints) this.#queue?.add({ id, pass, tile, parts });
     else void this.#mosaic.add(result, parts, null);
+  }
+
+  #notePainted(id: ResultId): void {
+    const heardMs = this.#heardMs.get(id);
+    if (heardMs === undefined || !this.#heardMs.delete(id)) return;
+    this.#paintedMs.push(performance.now() - heardMs);
+    if (this.#paintedMs.length > PAINTED_MAX) this.#paintedMs.shift();
   }
 
   /** Viewers' sockets have no account, so whose job it is comes from HTTP alone. */
@@ -313,7 +335,10 @@ export class LiveJob {
       this.#mosaic?.outlines.release(at, performance.now());
       this.#book?.check(at.tile, performance.now());
     },
-    accepted: (result) => this.#take([result]),
+    accepted: (result) => {
+      if (this.#mosaic?.shows(result)) this.#heardMs.set(result.id, performance.now());
+      this.#take([result]);
+    },
     refuted: (at, parts, drill) => {
       if (drill) this.#drills++;
       this.#book?.refute(at.tile);

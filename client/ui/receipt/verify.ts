@@ -1,7 +1,7 @@
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { Value } from 'typebox/value';
-import { type Receipt, receiptProblems, receipt as receiptSchema } from '../../shared/receipt.ts';
+import { type Receipt, receiptProblems, receipt as receiptSchema } from '../../../shared/receipt.ts';
 
 /** A receipt and what is wrong with it, in sentences; nothing when it is whole and signed with its key. */
 export interface Verdict {

@@ -1,6 +1,6 @@
-import { countParts, type JobId } from '../../shared/model.ts';
-import type { Receipt } from '../../shared/receipt.ts';
-import { ApiError, api, asApiError } from '../net/api.ts';
+import { countParts, type JobId } from '../../../shared/model.ts';
+import type { Receipt } from '../../../shared/receipt.ts';
+import { ApiError, api, asApiError } from '../../net/api.ts';
 import { type Verdict, verifyReceipt } from './verify.ts';
 
 /** The receipt of a job, and what this browser found when it computed everything anew. */

@@ -1,9 +1,9 @@
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { describe, expect, it } from 'vitest';
-import { toHex } from '../../shared/formats.ts';
-import { type BlobHash, fullMask, type JobId, maskOf } from '../../shared/model.ts';
-import { merkleRoot, type Receipt, type ReceiptLeaf, sealReceipt, signedBytes } from '../../shared/receipt.ts';
+import { toHex } from '../../../shared/formats.ts';
+import { type BlobHash, fullMask, type JobId, maskOf } from '../../../shared/model.ts';
+import { merkleRoot, type Receipt, type ReceiptLeaf, sealReceipt, signedBytes } from '../../../shared/receipt.ts';
 import { totalsOf } from './receipt-state.svelte.ts';
 import { verifyReceipt } from './verify.ts';
 

@@ -1,0 +1,33 @@
+import type { JobView } from '../../shared/schemas.ts';
+import type { WorkloadSpec } from '../../shared/workload.ts';
+
+const HOUR_S = 3600;
+
+/** What a job came to. A work unit is a second of the reference GPU (`shared/workload.ts`). */
+export interface Bill {
+  /** Paid to contributors, audits among them. */
+  readonly units: number;
+  /** Values computed again, by anybody, and their share of the values accepted. */
+  readonly checked: number;
+  readonly checkedShare: number;
+  /** The same share in work units: what was computed twice. */
+  readonly checkingUnits: number;
+  /** What as many seconds of the reference GPU cost where one rents it, in US dollars. */
+  readonly rentedUsd: number;
+}
+
+/** Values of one part, on average over the tiles of the first pass: those at the edge of a picture have fewer. */
+function elementsPerPart(spec: WorkloadSpec, { id, seed, params, prepared, grid }: JobView): number {
+  let sum = 0;
+  for (let tile = 0; tile < grid.tiles; tile++) sum += spec.elements({ id, seed, params, prepared }, { pass: 0, tile });
+  return sum / Math.max(1, grid.tiles);
+}
+
+export function billOf(job: JobView, spec: WorkloadSpec, gpuHourUsd: number): Bill {
+  const { cpu, trusted, contributor } = job.checksDone;
+  const checked = cpu + trusted + contributor;
+  const accepted = job.parts.accepted * elementsPerPart(spec, job);
+  const checkedShare = accepted === 0 ? 0 : checked / accepted;
+  const units = Number(BigInt(job.paidMicroCredits)) / Math.max(1, Number(BigInt(job.rateMicroCredits)));
+  return { units, checked, checkedShare, checkingUnits: units * checkedShare, rentedUsd: (units / HOUR_S) * gpuHourUsd };
+}
