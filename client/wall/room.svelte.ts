@@ -55,6 +55,8 @@ export class Room {
   async kill(): Promise<void> {
     this.#killing = true;
     await this.#ask(roomApi.kill);
+    // It may die before its answer is out: that is no refusal.
+    if (this.#error?.code === 'offline') this.#error = null;
     if (this.#error) this.#killing = false;
   }
 
