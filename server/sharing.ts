@@ -334,14 +334,13 @@ export class Sharing {
     else if (job?.summary && coordinator.openJob(id)) await this.#leave(id, job.summary);
   }
 
-  /** Verdicts about contributors that are elsewhere by now, and lies that concern everybody. */
+  /** Verdicts about contributors that are elsewhere by now. Of lies others hear by the commit that stores them. */
   #hear(events: readonly Event[]): void {
     for (const event of events) {
       if (event.type === 'tileRevoked') this.#reopened(event.job);
       if (event.type === 'jobEnded') this.#forget(event.job);
-      if (event.type !== 'verdict') continue;
-      if (event.state === 'refuted') void this.tell('proven', event.contributor).catch(() => undefined);
-      else if (!this.#deps.coordinator.contributor(event.contributor)?.connected) this.#standings.add(event.contributor);
+      if (event.type !== 'verdict' || event.state === 'refuted') continue;
+      if (!this.#deps.coordinator.contributor(event.contributor)?.connected) this.#standings.add(event.contributor);
     }
   }
 

@@ -9,6 +9,7 @@ import { assertCovered, assertRoom, heldFromJson } from './jobs.ts';
 import { seqsOf } from './ledger.ts';
 import { postTransfers } from './postings.ts';
 import type { Tables } from './schema.ts';
+import { dropBlocks } from './sharing.ts';
 import type { StoredJob, Transfer, Write } from './store.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -16,8 +17,9 @@ import { inTransaction } from './transaction.ts';
 export interface LifecycleStore {
   /**
    * Opens a job that is done again, with more to compute, and holds for it, in one transaction. `job` is as it is to be: one more extension,
-   * open, not paused. Results in `dropped` count no more; what was assembled or measured by the old order is forgotten. False when it is not
-   * done with one extension less, or deleted. Throws `InsufficientCredits`, and `TooManyOpen` when its owner has `openMax` open.
+   * open, not paused. Results in `dropped` count no more; what was assembled or measured by the old order is forgotten, and so are the
+   * blocks that it was cut into. False when it is not done with one extension less, or deleted. Throws `InsufficientCredits`, and `TooManyOpen` when
+   * its owner has `openMax` open.
    */
   extend(job: StoredJob, holds: readonly Transfer[], dropped: readonly ResultId[], openMax?: number): Promise<boolean>;
   setVisibility(job: JobId, visibility: Visibility): Promise<void>;
@@ -111,6 +113,7 @@ export class SqlLifecycle implements LifecycleStore {
         .where('deleted_ms', 'is', null)
         .executeTakeFirstOrThrow();
       if (numUpdatedRows !== 1n) return false;
+      await dropBlocks(trx, job.id);
       await assertCovered(trx, holds);
       await reopenForKey(trx, job);
       await trx.deleteFrom('job_files').where('job', '=', job.id).execute();

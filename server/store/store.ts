@@ -123,6 +123,8 @@ export type Write =
   | { readonly kind: 'shareReopened'; readonly id: JobId }
   /** These blocks of it are anybody's: nobody here takes it on. */
   | { readonly kind: 'shareReleased'; readonly id: JobId; readonly blocks: readonly number[] }
+  /** It was proven to lie: other coordinators have to know, also if this one dies over it. */
+  | { readonly kind: 'proven'; readonly contributor: ContributorId }
   /** Adds to what is known of a pair of device classes. */
   | { readonly kind: 'agreement'; readonly agreement: Agreement };
 
