@@ -227,7 +227,12 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
     trustProxy: config.trustProxy,
     headers: bareHeaders(config),
   });
-  ({ endConsent, endSite } = serveContributors(io, { store, blobs, coordinator, config, networkKey, isSuspended, clock, randomBytes: random, log }, bus));
+  const wanted = (job: JobId, tile: number): void => sharing?.want(job, tile);
+  ({ endConsent, endSite } = serveContributors(
+    io,
+    { store, blobs, coordinator, config, networkKey, isSuspended, wanted, clock, randomBytes: random, log },
+    bus,
+  ));
   const ownerOf = (cookies: string | undefined) => app.sessions.ownerOfCookies(app.parseCookie(cookies ?? ''));
   const sessionOf = (cookies: string | undefined) => app.sessions.hashOfCookies(app.parseCookie(cookies ?? ''));
   ({ sessionEnded: socketSessionEnded } = serveViewers(io, { jobs, watching, ownerOf, sessionOf, log }));

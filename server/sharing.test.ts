@@ -182,6 +182,31 @@ describe.each(stores)('coordinators that share $name', ({ withStore }) => {
       expect([...(a.coordinator.contributor(liar)?.standings.values() ?? [])]).toMatchObject([{ refuted: 1, suspendedUntilMs: 0 }]);
     }));
 
+  test('a tile that no coordinator has is claimed where it is handed in, though nobody there asks for work, and no other is', () =>
+    withMembers(40, async (store, open) => {
+      const [a, b] = [await open(), await open()];
+      const ada = await one(store);
+      await a.join(ada);
+      const { id } = await order(store, a, 40);
+      for (const member of [a, b]) await member.turn();
+      const leases = await a.leases(ada);
+      const [lease] = leases;
+      // Its leases are taken back, it goes on computing elsewhere, and there is nobody else: the blocks are given back.
+      await a.coordinator.dispatch({ type: 'giveBack', contributor: ada, tokens: leases.map(({ token }) => token), unopened: [] });
+      await a.coordinator.dispatch({ type: 'leave', contributor: ada });
+      await until(async () => {
+        for (const member of [a, b]) await member.turn();
+        return (await store.sharing.unclaimed(id)) === 40;
+      });
+      b.sharing.want(id, lease!.at.tile);
+      await b.turn();
+      expect(await store.sharing.unclaimed(id)).toBe(39);
+      await b.coordinator.remember(ada);
+      expect(await b.handIn(ada, lease!)).not.toBeNull();
+      await settle();
+      expect((await store.jobs.results(id)).map(({ state }) => state)).toEqual(['accepted']);
+    }));
+
   test('a job that is extended by a coordinator which dies before it has cut it anew is cut by another, and ends', () =>
     withMembers(20, async (store, open) => {
       const a = await open();

@@ -23,6 +23,8 @@ const LASTS_MS = 2 * SECOND_MS;
 const ORPHANS_MAX = 64;
 /** What nobody here takes on for so long is given back. */
 const IDLE_MS = 5 * SECOND_MS;
+/** Tiles that are wanted at once; whoever hands in more comes again. */
+const WANTED_MAX = 64;
 /** Contributors that are asked whether they would take a job. */
 const ASKED_MAX = 200;
 
@@ -66,6 +68,8 @@ export class Sharing {
   #looking: Promise<void> = Promise.resolve();
   #beating: Promise<void> = Promise.resolve();
   readonly #standings = new Set<ContributorId>();
+  /** By job, tiles that no coordinator has and somebody hands in. */
+  readonly #wanted = new Map<JobId, Set<number>>();
   #beats = 0;
 
   private constructor(deps: SharingDeps) {
@@ -99,6 +103,16 @@ export class Sharing {
   /** One of all coordinators: the one that has been there longest. */
   get isFirst(): boolean {
     return this.#isFirst;
+  }
+
+  /**
+   * Somebody hands in a tile that no coordinator has: its block is claimed with the next look, if it is nobody's. Who waits for that with all that it
+   * computed asks for no work, so nobody would claim it for its sake.
+   */
+  want(job: JobId, tile: number): void {
+    const tiles = this.#wanted.get(job) ?? new Set();
+    this.#wanted.set(job, tiles);
+    if (tiles.size < WANTED_MAX) tiles.add(tile);
   }
 
   async tell(kind: NoticeKind, subject: string): Promise<void> {
@@ -209,6 +223,10 @@ export class Sharing {
       this.#standings.delete(id);
       await this.tell('standing', id);
     }
+    for (const [id, tiles] of this.#wanted) {
+      this.#wanted.delete(id);
+      if (coordinator.openJob(id)) await this.#claim(id, tiles.size, [...tiles]);
+    }
     for (const job of this.#shared()) {
       if (job.share?.length && isShareDone(job) && this.#closed.get(job) !== job.share.length) await this.#close(job);
       if (this.#isIdle(job)) await this.#release(job);
@@ -287,9 +305,9 @@ export class Sharing {
     return blocks;
   }
 
-  #claim(id: JobId, limit: number): Promise<void> {
+  #claim(id: JobId, limit: number, tiles?: readonly number[]): Promise<void> {
     return this.#takeOver(async (epoch) => {
-      const { blocks, results } = await this.#deps.store.sharing.claim(epoch, id, limit);
+      const { blocks, results } = await this.#deps.store.sharing.claim(epoch, id, limit, tiles);
       return blocks.length === 0 ? [] : [await this.#inherit(results), { type: 'claimBlocks', job: id, blocks, results }];
     });
   }

@@ -185,7 +185,7 @@ export class SqlSharing implements SharingStore {
     });
   }
 
-  async claim(epoch: number, job: JobId, limit: number): Promise<Claimed> {
+  async claim(epoch: number, job: JobId, limit: number, tiles?: readonly number[]): Promise<Claimed> {
     return inTransaction(this.#db, async (trx) => {
       await assertAlive(trx, epoch);
       // Whoever has not heard yet that it was cancelled, or has ended, would begin what nobody ends.
@@ -198,6 +198,9 @@ export class SqlSharing implements SharingStore {
         .where('owner', 'is', null)
         .where('closed', '=', 0)
         .$if(row.closing === 1, (query) => query.where('touched', '!=', FRESH))
+        .$if(tiles !== undefined, (query) =>
+          query.where((eb) => eb.or((tiles ?? []).map((tile) => eb.and([eb('first', '<=', tile), eb(eb('first', '+', eb.ref('count')), '>', tile)])))),
+        )
         .orderBy('touched', 'desc')
         .orderBy('number')
         .limit(limit)
