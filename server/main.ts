@@ -246,7 +246,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
   const operating = await Operating.open({ store, coordinator, moderation, suspensions, jobGone, decided: tellOthers, clock });
   const heard = hearing({ store, coordinator, operating, watching, endConsent, endSession, endSite, clock });
   if (coordinator.isShared) sharing = await Sharing.open({ store, coordinator, clock, log, heard, jobChanged: (job) => void watching.changed(job) });
-  const network = await Network.open({ store: store.network, coordinator, clock, log });
+  const network = await Network.open({ store: store.network, coordinator, clock, log, bus, ...(sharing && { sharing }) });
   await app.register(operatorRoutes({ operating, config, store, clock, randomBytes, isSuspended }));
   await app.register(reportRoutes({ store, clock, randomBytes, jobs, sessions: app.sessions }));
   await app.register(networkRoutes({ network }));

@@ -119,9 +119,19 @@ export class Sharing {
     await this.#deps.store.sharing.tell(this.#deps.coordinator.epoch, kind, subject);
   }
 
+  #figures(job: Job): ShareFigures {
+    return totalFigures([figuresOf(job), this.#others.get(job.stored.id) ?? totalFigures([])]);
+  }
+
+  /** What the parts of an open job have come to, here and elsewhere, as of a moment ago. */
+  partsOf(job: Job): JobSummary['parts'] {
+    const { parts } = this.#figures(job);
+    return { ...parts, total: job.partsPlanned - (parts.waived ?? 0) };
+  }
+
   /** What an open job has come to, here and elsewhere, as of a moment ago. */
   async summary(job: Job): Promise<JobSummary> {
-    const figures = totalFigures([figuresOf(job), ...(this.#others.has(job.stored.id) ? [this.#others.get(job.stored.id)!] : [])]);
+    const figures = this.#figures(job);
     const { id, unit, workHeld, checksHeld } = job.stored;
     const left = await this.#deps.store.ledger.balance(`job/${id}`, unit);
     return summaryOfShares(figures, job.partsPlanned, job.contributors.size, workHeld + checksHeld - left);
@@ -204,12 +214,11 @@ export class Sharing {
     const { coordinator, clock } = this.#deps;
     for (const job of this.#shared()) {
       if (job.closing || job.milestone === MILESTONE_MAX) continue;
-      const { parts } = totalFigures([figuresOf(job), this.#others.get(job.stored.id) ?? totalFigures([])]);
-      const total = job.partsPlanned - (parts.waived ?? 0);
-      const percent = milestoneOf({ partsAccepted: parts.accepted, partsTotal: total });
-      if (percent <= job.milestone || parts.accepted === total) continue;
+      const parts = this.partsOf(job);
+      const percent = milestoneOf({ partsAccepted: parts.accepted, partsTotal: parts.total });
+      if (percent <= job.milestone || parts.accepted === parts.total) continue;
       job.milestone = percent;
-      await coordinator.write([{ kind: 'jobProgress', id: job.stored.id, percent, atMs: clock(), parts: { ...parts, total } }]);
+      await coordinator.write([{ kind: 'jobProgress', id: job.stored.id, percent, atMs: clock(), parts }]);
     }
   }
 
