@@ -55,7 +55,7 @@ describe.each(stores)('coordinators that share $name', ({ withStore }) => {
       expect(tiles).toHaveLength(100);
       expect(await store.ledger.balance(`job/${id}`, 'test')).toBe(0n);
       expect(await store.ledger.audit()).toMatchObject([{ sum: 0n, wrongAccounts: 0 }]);
-      await b.turn();
+      for (const member of [a, b]) await member.turn();
       expect(a.coordinator.openJob(id) ?? b.coordinator.openJob(id)).toBeUndefined();
       expect([...a.events, ...b.events].filter(({ type }) => type === 'jobEnded')).toHaveLength(2);
     }));
@@ -176,6 +176,9 @@ describe.each(stores)('coordinators that share $name', ({ withStore }) => {
       await settle();
       expect((await store.jobs.result(result!))?.state).toBe('accepted');
       expect(await suspendedMs()).toBeGreaterThan(Date.now());
+      // Whatever it was not told, whoever says hello again brings along.
+      await b.join(liar, await store.people.standings(liar));
+      expect([...b.coordinator.contributor(liar)!.standings.values()]).toMatchObject([{ refuted: 1, verified: 0 }]);
       await b.coordinator.pardon(liar);
       expect(await suspendedMs()).toBe(0);
       await a.turn();

@@ -46,7 +46,7 @@ export interface Forgotten {
   /** What it was uploaded and what was prepared from that. */
   readonly inputs: readonly BlobHash[];
   readonly results: readonly BlobHash[];
-  readonly files: readonly BlobHash[];
+  readonly files: readonly { readonly hash: BlobHash; readonly madeMs: number }[];
 }
 
 type Db = Kysely<Tables>;
@@ -77,12 +77,12 @@ export async function forgetBytes(trx: Db, job: JobId, atMs: number): Promise<Fo
   const results = await trx.selectFrom('results').select('hash').where('job', '=', job).where(inBlob).execute();
   const inputs = await trx.selectFrom('job_blobs').select('hash').where('job', '=', job).execute();
   // Files and results keep their hashes, which the receipt names.
-  const files = await trx.selectFrom('job_files').select('hash').where('job', '=', job).execute();
+  const files = await trx.selectFrom('job_files').select(['hash', 'made_ms']).where('job', '=', job).execute();
   await trx.deleteFrom('job_blobs').where('job', '=', job).execute();
   await trx.updateTable('results').set({ inline: null, opening_inline: null }).where('job', '=', job).execute();
   const hashesOf = (rows: readonly { readonly hash: BlobHash }[]): BlobHash[] => rows.map(({ hash }) => hash);
   const times = { createdMs: row.created_ms, endedMs: row.ended_ms ?? atMs };
-  return { ...times, inputs: hashesOf(inputs), results: hashesOf(results), files: hashesOf(files) };
+  return { ...times, inputs: hashesOf(inputs), results: hashesOf(results), files: files.map(({ hash, made_ms }) => ({ hash, madeMs: made_ms })) };
 }
 
 export class SqlLifecycle implements LifecycleStore {
