@@ -419,10 +419,9 @@ export class Coordinator {
     await this.#flushing;
   }
 
-  /** Ends the suspensions of a contributor, whether it is here or not. False when there is no such contributor. */
+  /** Ends the suspensions of a contributor, whether it is here or not, and known here to be suspended or not. False when there is no such contributor. */
   async pardon(contributor: ContributorId): Promise<boolean> {
     await this.remember(contributor);
-    // It may be for a lie that was proven elsewhere, and this coordinator has not heard of yet.
     if (this.isShared) await this.apply({ type: 'heard', contributor, standings: await this.#deps.store.people.standings(contributor), proven: false });
     return !(await this.dispatch({ type: 'pardon', contributor })).some(({ type }) => type === 'refused');
   }

@@ -22,7 +22,8 @@ type Done = Pick<NetworkSample, 'tiles' | 'microUnits'>;
 
 /** What one coordinator sees; the others add it up. */
 interface Seen {
-  /** Contributors by class, also of classes too small to be named: they may be large enough in all. */
+  readonly contributors: number;
+  /** By class, also of classes too small to be named: they may be large enough in all. */
   readonly classes: readonly (readonly [name: string, contributors: number])[];
   /** Accepted in the last minute. */
   readonly tiles: number;
@@ -110,7 +111,7 @@ export class Network {
     const now = this.#deps.clock();
     this.#turn(now);
     this.#minute.samples++;
-    this.#minute.contributors += countOf(this.#everywhere());
+    this.#minute.contributors += this.#here().length + countOf(this.#told());
     if (this.#bus === silentBus) return;
     this.#bus.tell('network', { from: this.#name, ...this.#seen() } satisfies Told);
     if (this.#readAtMs === this.#minute.atMs || now < this.#minute.atMs + WRITTEN_MS) return;
@@ -197,14 +198,15 @@ export class Network {
 
   #seen(): Seen {
     const doneOf = (of: keyof Done): number => this.#seconds.reduce((sum, second) => sum + second[of], 0);
-    return { classes: countsOf(this.#here()), tiles: doneOf('tiles'), microUnits: doneOf('microUnits'), minute: this.#minute };
+    const here = this.#here();
+    return { contributors: here.length, classes: countsOf(here), tiles: doneOf('tiles'), microUnits: doneOf('microUnits'), minute: this.#minute };
   }
 
-  /** What this coordinator sees, and what others told a moment ago. */
-  #everywhere(): Seen[] {
+  /** What others see, as of a moment ago. */
+  #told(): Seen[] {
     const now = this.#deps.clock();
     for (const [name, { untilMs }] of this.#others) if (untilMs < now) this.#others.delete(name);
-    return [this.#seen(), ...this.#others.values()];
+    return [...this.#others.values()];
   }
 
   /** Parts of open jobs that nobody is at work on. Every coordinator knows all jobs, and of a shared one how far the others are. */
@@ -229,7 +231,7 @@ export class Network {
     if (this.#cached && now < this.#cached.untilMs) return this.#cached.now;
     this.#turn(now);
     const { jobs, halted } = this.#deps.coordinator.state;
-    const everywhere = this.#everywhere();
+    const everywhere = [this.#seen(), ...this.#told()];
     const day = [...(this.#series.get(MINUTE_MS) ?? []), ...everywhere.map(({ minute }) => minute)].reduce(added);
     const rate = (of: keyof Done): number => everywhere.reduce((sum, seen) => sum + seen[of], 0) / (MINUTE_MS / SECOND_MS);
     const view: NetworkNow = {
@@ -291,7 +293,7 @@ function countsOf(here: readonly Contributor[]): Seen['classes'] {
   return rest > 0 ? [...sorted, ['', rest]] : sorted;
 }
 
-const countOf = (everywhere: readonly Seen[]): number => everywhere.reduce((sum, { classes }) => sum + classes.reduce((all, [, count]) => all + count, 0), 0);
+const countOf = (seen: readonly Seen[]): number => seen.reduce((sum, { contributors }) => sum + contributors, 0);
 
 /** A class of few in the whole network would tell about the few, so it has no name. */
 function classesOf(everywhere: readonly Seen[]): NetworkNow['classes'] {
