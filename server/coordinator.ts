@@ -312,7 +312,7 @@ export class Coordinator {
       // One turn of the event loop gathers everything that arrived together, and what arrived during the last commit.
       await new Promise((resolve) => setImmediate(resolve));
       const group = this.#batch.splice(0, GROUP_COMMANDS_MAX);
-      const writes = group.flatMap(({ events }) => events.flatMap((event) => (event.type === 'write' ? [event.write] : [])));
+      const writes = group.flatMap(({ events }) => events.flatMap((event) => this.#writesOf(event)));
       const beganMs = performance.now();
       const told = (failed: boolean) => this.#deps.committed?.({ commands: group.length, writes: writes.length, ms: performance.now() - beganMs, failed });
       try {
@@ -330,6 +330,11 @@ export class Coordinator {
       }
     }
     this.#flushing = null;
+  }
+
+  #writesOf(event: Event): Write[] {
+    if (event.type === 'write') return [event.write];
+    return this.isShared && event.type === 'verdict' && event.state === 'refuted' ? [{ kind: 'proven', contributor: event.contributor }] : [];
   }
 
   async #startOver(group: readonly Batched[], error: unknown): Promise<void> {
@@ -414,9 +419,10 @@ export class Coordinator {
     await this.#flushing;
   }
 
-  /** Ends the suspensions of a contributor, whether it is here or not. False when there is no such contributor. */
+  /** Ends the suspensions of a contributor, whether it is here or not, and known here to be suspended or not. False when there is no such contributor. */
   async pardon(contributor: ContributorId): Promise<boolean> {
     await this.remember(contributor);
+    if (this.isShared) await this.apply({ type: 'heard', contributor, standings: await this.#deps.store.people.standings(contributor), proven: false });
     return !(await this.dispatch({ type: 'pardon', contributor })).some(({ type }) => type === 'refused');
   }
 

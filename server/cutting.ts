@@ -7,5 +7,5 @@ const BLOCK_TILES_MAX = 1024;
 /** Cuts a job that is new, or was extended, into blocks that coordinators claim. Done before: nothing. */
 export async function cutJob({ sharing }: Pick<Store, 'sharing'>, job: StoredJob, tiles: number): Promise<void> {
   const blockTiles = Math.min(BLOCK_TILES_MAX, Math.max(1, Math.ceil(tiles / BLOCKS_PER_JOB)));
-  await (job.extensions === 0 ? sharing.cut(job, tiles, blockTiles) : sharing.cutAnew(job, tiles, blockTiles));
+  await sharing.cut(job, tiles, blockTiles);
 }

@@ -12,6 +12,7 @@ export interface FileDeps {
   readonly blobs: BlobStore;
   readonly coordinator: Coordinator;
   readonly assembling: Pool;
+  readonly clock: () => number;
 }
 
 /** The files of finished jobs, assembled as streams in a worker thread. */
@@ -40,7 +41,7 @@ export class Files {
   }
 
   async #assemble(job: StoredJob, output: string): Promise<BlobHash> {
-    const { assembling, blobs, store, coordinator } = this.#deps;
+    const { assembling, blobs, store, coordinator, clock } = this.#deps;
     const results = (await store.jobs.results(job.id))
       .filter(({ state }) => state === 'accepted')
       .sort((a, b) => a.at.tile - b.at.tile || a.at.pass - b.at.pass)
@@ -68,7 +69,8 @@ export class Files {
         (error: unknown) => writer.abort(error),
       );
       const [{ hash }] = await Promise.all([blobs.put(readable, { bytesMax: Number.MAX_SAFE_INTEGER }), made]);
-      if (!(await store.jobs.setFile(job.id, output, hash, job.extensions))) throw new JobError('conflict', 'This job was extended or deleted just now.');
+      if (!(await store.jobs.setFile(job.id, output, hash, job.extensions, clock())))
+        throw new JobError('conflict', 'This job was extended or deleted just now.');
       return hash;
     } finally {
       port1.close();

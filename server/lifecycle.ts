@@ -127,7 +127,8 @@ export class Lifecycle {
     });
     if (!isOpen) throw new JobError('conflict', 'This job was extended or deleted just now.');
     const results = await store.jobs.results(id);
-    if (!coordinator.openJob(id)) await coordinator.begin(extended, results, workSpent + checksSpent);
+    // Where coordinators share it, this one may not have heard yet that it had ended.
+    if (coordinator.isShared || !coordinator.openJob(id)) await coordinator.begin(extended, results, workSpent + checksSpent);
     return this.#changed(id, owner);
   }
 

@@ -228,7 +228,12 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
     trustProxy: config.trustProxy,
     headers: bareHeaders(config),
   });
-  ({ endConsent, endSite } = serveContributors(io, { store, blobs, coordinator, config, networkKey, isSuspended, clock, randomBytes: random, log }, bus));
+  const wanted = (job: JobId, tile: number): void => sharing?.want(job, tile);
+  ({ endConsent, endSite } = serveContributors(
+    io,
+    { store, blobs, coordinator, config, networkKey, isSuspended, wanted, clock, randomBytes: random, log },
+    bus,
+  ));
   const ownerOf = (cookies: string | undefined) => app.sessions.ownerOfCookies(app.parseCookie(cookies ?? ''));
   const sessionOf = (cookies: string | undefined) => app.sessions.hashOfCookies(app.parseCookie(cookies ?? ''));
   ({ sessionEnded: socketSessionEnded } = serveViewers(io, { jobs, watching, ownerOf, sessionOf, log }));
@@ -242,7 +247,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
   const operating = await Operating.open({ store, coordinator, moderation, suspensions, jobGone, decided: tellOthers, clock });
   const heard = hearing({ store, coordinator, operating, watching, endConsent, endSession, endSite, clock });
   if (coordinator.isShared) sharing = await Sharing.open({ store, coordinator, clock, log, heard, jobChanged: (job) => void watching.changed(job) });
-  const network = await Network.open({ store: store.network, coordinator, clock, log });
+  const network = await Network.open({ store: store.network, coordinator, clock, log, bus, ...(sharing && { sharing }) });
   await app.register(operatorRoutes({ operating, config, store, clock, randomBytes, isSuspended }));
   if (config.roomControl) await app.register(roomRoutes({ control: config.roomControl, config, store, clock, randomBytes }));
   await app.register(reportRoutes({ store, clock, randomBytes, jobs, sessions: app.sessions }));

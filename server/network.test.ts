@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../shared/limits.ts';
 import type { ResultId } from '../shared/model.ts';
+import type { Bus } from './bus.ts';
 import type { Event } from './core/state.ts';
-import { Network } from './network.ts';
+import { Network, type NetworkDeps } from './network.ts';
 import type { Store } from './store/store.ts';
 import { exampleTransfer, jobIdOf, withStore } from './store/testing.ts';
 
@@ -20,7 +21,7 @@ class Stage {
     this.store = store;
   }
 
-  open(): Promise<Network> {
+  open(more: Partial<Pick<NetworkDeps, 'bus' | 'sharing'>> = {}): Promise<Network> {
     const { connected, jobs } = this;
     const stage = this;
     const state = {
@@ -33,7 +34,7 @@ class Stage {
     };
     const coordinator = { state, onEvents: (listener: (events: readonly Event[]) => void) => void this.#listeners.push(listener) };
     const log = { error: (_: object, message: string) => void this.failures.push(message) };
-    return Network.open({ store: this.store.network, coordinator: coordinator as never, clock: () => this.now, log });
+    return Network.open({ store: this.store.network, coordinator: coordinator as never, clock: () => this.now, log, ...more });
   }
 
   join(deviceClass: string | null, count = 1, drill = false): void {
@@ -161,4 +162,81 @@ test('what waits, a pause, and only what has not ended since', () =>
     const later = network.view(minutes.atMs[2]);
     expect([later.minutes.atMs, later.hours.atMs.length]).toEqual([[minutes.atMs[2]], 1]);
     await network.close();
+  }));
+
+/** What one end tells the other hears at once, and cannot change any more. */
+function twoEnds(): [Bus, Bus] {
+  const ends = [0, 1].map(() => new Map<string, (message: never) => unknown>());
+  const bus = (own: number): Bus => ({
+    tell: (topic, message) => void ends[1 - own]!.get(topic)?.(structuredClone(message) as never),
+    ask: async () => [],
+    on: (topic, hear) => void ends[own]!.set(topic, hear),
+    close: async () => undefined,
+  });
+  return [bus(0), bus(1)];
+}
+
+test('two coordinators on one database: each shows, and one writes, what the whole network is and does', () =>
+  withStage(async (one) => {
+    const other = new Stage(one.store);
+    const firsts = [true, false];
+    const parts = { total: 10, accepted: 4, checking: 1, leased: 2 };
+    const [here, there] = twoEnds();
+    const sharingOf = (index: number) => ({
+      get isFirst() {
+        return firsts[index]!;
+      },
+      partsOf: () => parts,
+    });
+    const networks = [await one.open({ bus: here, sharing: sharingOf(0) }), await other.open({ bus: there, sharing: sharingOf(1) })] as const;
+    const pass = async (ms: number): Promise<void> => {
+      for (const end = one.now + ms; one.now < end; one.now += SECOND_MS) {
+        other.now = one.now;
+        for (const network of networks) network.look();
+        // What is written and read back takes its time.
+        if (one.now % MINUTE_MS < 10 * SECOND_MS) await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      other.now = one.now;
+    };
+    // Of no class there are enough at one of them, of the first there are in all.
+    one.join('nvidia/ampere/x', 2);
+    other.join('nvidia/ampere/y', 1);
+    other.join('amd/rdna-3/x', 2);
+    // A job is open at both; each has a share of it.
+    for (const stage of [one, other]) stage.jobs.set('a', { share: [], partsTotal: 4, partsAccepted: 2, partsChecking: 0, partsLeased: 1 });
+    await pass(2 * SECOND_MS);
+    one.accept(1000, { drawn: 100, microCredits: 5n });
+    other.accept(3000, { drawn: 100, microCredits: 2n });
+    await pass(2 * SECOND_MS);
+    for (const network of networks)
+      expect(network.view().now).toMatchObject({
+        contributors: 5,
+        classes: [
+          { name: 'nvidia/ampere', contributors: 3 },
+          { name: 'other', contributors: 2 },
+        ],
+        tilesPerSecond: 1 / 60,
+        unitsPerSecond: 1,
+        openJobs: 1,
+        partsWaiting: 3,
+        recomputed: 0.05,
+        paidMicroCredits: '7',
+      });
+    await pass(64 * SECOND_MS);
+    // The other one writes from here on.
+    firsts.reverse();
+    await pass(MINUTE_MS);
+    for (const network of networks) {
+      const { minutes, hours, now } = network.view();
+      // At its first look the one that writes had not heard of the other yet.
+      expect(minutes).toMatchObject({ contributors: [4.95, 5], tiles: [1, 0], units: [60, 0], recomputed: [0.05, null], paidMicroCredits: ['7', '0'] });
+      expect(hours).toMatchObject({ contributors: [4.975], tiles: [1], paidMicroCredits: ['7'] });
+      expect(now).toMatchObject({ contributors: 5, paidMicroCredits: '7' });
+    }
+    // One that says nothing any more is gone.
+    await networks[0].close();
+    other.now += 6 * SECOND_MS;
+    expect(networks[1].view().now).toMatchObject({ contributors: 3, classes: [{ name: 'other', contributors: 3 }] });
+    await networks[1].close();
+    expect([...one.failures, ...other.failures]).toEqual([]);
   }));

@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { HOUR_MS, limits, MINUTE_MS, SECOND_MS } from '../shared/limits.ts';
 import type { NetworkNow, NetworkSeries, NetworkView } from '../shared/schemas.ts';
+import { type Bus, silentBus } from './bus.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { Contributor, Event } from './core/state.ts';
+import type { Sharing } from './sharing.ts';
 import { type NetworkSample, type NetworkStore, spans } from './store/network.ts';
 
 export interface NetworkDeps {
@@ -9,13 +12,38 @@ export interface NetworkDeps {
   readonly coordinator: Pick<Coordinator, 'state' | 'onEvents'>;
   readonly clock: () => number;
   readonly log: { error(fields: object, message: string): void };
+  /** To other coordinators of the database; both left out where there are none. */
+  readonly bus?: Bus;
+  readonly sharing?: Pick<Sharing, 'isFirst' | 'partsOf'>;
 }
 
 type Counts = { -readonly [Name in keyof NetworkSample]: NetworkSample[Name] };
 type Done = Pick<NetworkSample, 'tiles' | 'microUnits'>;
 
+/** What one coordinator sees; the others add it up. */
+interface Seen {
+  readonly contributors: number;
+  /** By class, also of classes too small to be named: they may be large enough in all. */
+  readonly classes: readonly (readonly [name: string, contributors: number])[];
+  /** Accepted in the last minute. */
+  readonly tiles: number;
+  readonly microUnits: number;
+  /** The minute under way. */
+  readonly minute: NetworkSample;
+}
+
+interface Told extends Seen {
+  /** Names a coordinator. */
+  readonly from: string;
+}
+
 const CACHED_MS = SECOND_MS;
 const CLASSES_MAX = 12;
+const CLASSES_TOLD_MAX = 100;
+/** Who has not told for longer is gone. */
+const TOLD_MS_MAX = 5 * SECOND_MS;
+/** By then all have written the minute that is over. */
+const WRITTEN_MS = 5 * SECOND_MS;
 
 const nothing = (atMs: number): Counts => ({
   atMs,
@@ -44,30 +72,38 @@ const added = (a: NetworkSample, b: NetworkSample): NetworkSample => ({
 /**
  * Figures of the whole network. Counts what the coordinator reports, looks once a second at who is here, and writes one row a minute; what the
  * page shows is kept in memory as well, so that a request reads nothing. A crash loses the minute under way.
+ *
+ * Where several coordinators share the database each tells the others once a second what it sees, adds to the row what happened at itself, and reads
+ * the rows back a few seconds later. How many contributors are here all of them count, and one writes it.
  */
 export class Network {
   readonly #deps: NetworkDeps;
   readonly #timer: NodeJS.Timeout;
   /** Rows of each span, oldest first. */
-  readonly #series: ReadonlyMap<number, NetworkSample[]>;
+  readonly #series: Map<number, NetworkSample[]>;
+  readonly #bus: Bus;
+  readonly #name = randomUUID();
+  readonly #others = new Map<string, Seen & { readonly untilMs: number }>();
   /** What was accepted in each of the last seconds, oldest first. */
   readonly #seconds: { readonly atMs: number; tiles: number; microUnits: number }[] = [];
   #minute: Counts;
+  #readAtMs: number;
   #saving: Promise<void> = Promise.resolve();
   #cached: { readonly now: NetworkNow; readonly untilMs: number } | undefined;
 
-  private constructor(deps: NetworkDeps, series: ReadonlyMap<number, NetworkSample[]>) {
+  private constructor(deps: NetworkDeps, series: Map<number, NetworkSample[]>) {
     this.#deps = deps;
     this.#series = series;
     this.#minute = nothing(startOf(deps.clock(), MINUTE_MS));
+    this.#readAtMs = this.#minute.atMs;
+    this.#bus = deps.bus ?? silentBus;
+    this.#bus.on('network', ({ from, ...seen }: Told) => void this.#others.set(from, { ...seen, untilMs: deps.clock() + TOLD_MS_MAX }));
     deps.coordinator.onEvents((events) => events.forEach((event) => void this.#count(event)));
     this.#timer = setInterval(() => this.look(), SECOND_MS);
   }
 
   static async open(deps: NetworkDeps): Promise<Network> {
-    const series = new Map<number, NetworkSample[]>();
-    for (const { spanMs, keptMs } of spans) series.set(spanMs, await deps.store.samples(spanMs, deps.clock() - keptMs));
-    return new Network(deps, series);
+    return new Network(deps, await readSeries(deps));
   }
 
   /** Once a second: how many are here, and whether a minute is over. */
@@ -75,7 +111,14 @@ export class Network {
     const now = this.#deps.clock();
     this.#turn(now);
     this.#minute.samples++;
-    this.#minute.contributors += this.#here().length;
+    this.#minute.contributors += this.#here().length + countOf(this.#told());
+    if (this.#bus === silentBus) return;
+    this.#bus.tell('network', { from: this.#name, ...this.#seen() } satisfies Told);
+    if (this.#readAtMs === this.#minute.atMs || now < this.#minute.atMs + WRITTEN_MS) return;
+    this.#readAtMs = this.#minute.atMs;
+    this.#saving = this.#saving
+      .then(async () => (await readSeries(this.#deps)).forEach((rows, spanMs) => void this.#series.set(spanMs, rows)))
+      .catch((error: unknown) => this.#deps.log.error({ error: String(error) }, 'the figures of the network could not be read back'));
   }
 
   /** `sinceMs`: samples of spans that had ended by then are left out. */
@@ -141,8 +184,10 @@ export class Network {
       else rows.push({ ...sample, atMs });
       while (rows[0] && rows[0].atMs < atMs - keptMs) rows.shift();
     }
+    const { sharing } = this.#deps;
+    const written = sharing?.isFirst === false ? { ...sample, samples: 0, contributors: 0 } : sample;
     this.#saving = this.#saving
-      .then(() => this.#deps.store.add(sample))
+      .then(() => this.#deps.store.add(written))
       .catch((error: unknown) => this.#deps.log.error({ error: String(error) }, 'the figures of a minute could not be stored'));
   }
 
@@ -151,25 +196,52 @@ export class Network {
     return this.#deps.coordinator.state.connected.filter(({ drill }) => !drill);
   }
 
+  #seen(): Seen {
+    const doneOf = (of: keyof Done): number => this.#seconds.reduce((sum, second) => sum + second[of], 0);
+    const here = this.#here();
+    return { contributors: here.length, classes: countsOf(here), tiles: doneOf('tiles'), microUnits: doneOf('microUnits'), minute: this.#minute };
+  }
+
+  /** What others see, as of a moment ago. */
+  #told(): Seen[] {
+    const now = this.#deps.clock();
+    for (const [name, { untilMs }] of this.#others) if (untilMs < now) this.#others.delete(name);
+    return [...this.#others.values()];
+  }
+
+  /** Parts of open jobs that nobody is at work on. Every coordinator knows all jobs, and of a shared one how far the others are. */
+  #partsWaiting(): number {
+    const { coordinator, sharing } = this.#deps;
+    let waiting = 0;
+    for (const job of coordinator.state.jobs.values()) {
+      const shared = job.share && sharing?.partsOf(job);
+      const { total, accepted, checking, leased } = shared ?? {
+        total: job.partsTotal,
+        accepted: job.partsAccepted,
+        checking: job.partsChecking,
+        leased: job.partsLeased,
+      };
+      waiting += Math.max(0, total - accepted - checking - leased);
+    }
+    return waiting;
+  }
+
   #now(): NetworkNow {
     const now = this.#deps.clock();
     if (this.#cached && now < this.#cached.untilMs) return this.#cached.now;
     this.#turn(now);
     const { jobs, halted } = this.#deps.coordinator.state;
-    const here = this.#here();
-    const day = (this.#series.get(MINUTE_MS) ?? []).reduce(added, this.#minute);
-    const rate = (of: keyof Done): number => this.#seconds.reduce((sum, second) => sum + second[of], 0) / (MINUTE_MS / SECOND_MS);
-    let partsWaiting = 0;
-    for (const { partsTotal, partsAccepted, partsChecking, partsLeased } of jobs.values())
-      partsWaiting += Math.max(0, partsTotal - partsAccepted - partsChecking - partsLeased);
+    const everywhere = [this.#seen(), ...this.#told()];
+    const day = [...(this.#series.get(MINUTE_MS) ?? []), ...everywhere.map(({ minute }) => minute)].reduce(added);
+    const rate = (of: keyof Done): number => everywhere.reduce((sum, seen) => sum + seen[of], 0) / (MINUTE_MS / SECOND_MS);
     const view: NetworkNow = {
       atMs: now,
-      contributors: here.length,
-      classes: classesOf(here),
+      contributors: countOf(everywhere),
+      classes: classesOf(everywhere),
       tilesPerSecond: rate('tiles'),
       unitsPerSecond: rate('microUnits') / 1e6,
       openJobs: jobs.size,
-      partsWaiting,
+      partsWaiting: this.#partsWaiting(),
       errorBound: shareOf(day, 'wrong'),
       recomputed: shareOf(day, 'recomputed'),
       paidMicroCredits: day.microCredits.toString(),
@@ -178,6 +250,12 @@ export class Network {
     this.#cached = { now: view, untilMs: now + CACHED_MS };
     return view;
   }
+}
+
+async function readSeries({ store, clock }: NetworkDeps): Promise<Map<number, NetworkSample[]>> {
+  const series = new Map<number, NetworkSample[]>();
+  for (const { spanMs, keptMs } of spans) series.set(spanMs, await store.samples(spanMs, clock() - keptMs));
+  return series;
 }
 
 const startOf = (ms: number, spanMs: number): number => ms - (ms % spanMs);
@@ -202,19 +280,30 @@ const columnsOf = (spanMs: number, rows: readonly NetworkSample[]): NetworkSerie
 
 const OTHER = 'other';
 
-/** By maker and architecture, as devices say. A class of few would tell about the few, so it has no name. */
-function classesOf(here: readonly Contributor[]): NetworkNow['classes'] {
+/** By maker and architecture, as devices say; most numerous first, '' those that say nothing, or are one class too many. */
+function countsOf(here: readonly Contributor[]): Seen['classes'] {
   const counts = new Map<string, number>();
   for (const { deviceClass } of here) {
     const [vendor = '', architecture = ''] = (deviceClass ?? '').split('/');
     const name = [vendor, architecture].filter(Boolean).join('/');
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
+  const sorted = [...counts].sort(([, x], [, y]) => y - x);
+  const rest = sorted.splice(CLASSES_TOLD_MAX).reduce((sum, [, count]) => sum + count, 0);
+  return rest > 0 ? [...sorted, ['', rest]] : sorted;
+}
+
+const countOf = (seen: readonly Seen[]): number => seen.reduce((sum, { contributors }) => sum + contributors, 0);
+
+/** A class of few in the whole network would tell about the few, so it has no name. */
+function classesOf(everywhere: readonly Seen[]): NetworkNow['classes'] {
+  const counts = new Map<string, number>();
+  for (const { classes } of everywhere) for (const [name, count] of classes) counts.set(name, (counts.get(name) ?? 0) + count);
   const named = [...counts]
     .filter(([name, count]) => name !== '' && name !== OTHER && count >= limits.classMembersMin)
     .sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
     .slice(0, CLASSES_MAX)
     .map(([name, contributors]) => ({ name, contributors }));
-  const others = here.length - named.reduce((sum, { contributors }) => sum + contributors, 0);
+  const others = countOf(everywhere) - named.reduce((sum, { contributors }) => sum + contributors, 0);
   return others > 0 ? [...named, { name: OTHER, contributors: others }] : named;
 }

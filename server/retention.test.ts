@@ -73,7 +73,7 @@ async function finished(number: number, inputs: readonly string[], uploads: read
   now += 1000;
   await store.commit([{ kind: 'jobEnded', id, status: 'done', atMs: now, summary: figures }]);
   now += 1000;
-  await store.jobs.setFile(id, 'png', await put(`file ${number}`), 0);
+  await store.jobs.setFile(id, 'png', await put(`file ${number}`), 0, now);
 }
 
 describe('retention', () => {
@@ -182,6 +182,17 @@ describe('a job that its requester deletes', () => {
     now += limits.unusedBlobMsMax + 1;
     await retention.sweep();
     expect(['scene', 'model'].map(isHere)).toEqual([false, false]);
+  });
+
+  it('leaves a file of it that somebody has uploaded since, at whichever coordinator, and is just ordering with', async () => {
+    await finished(1, ['scene']);
+    now += 10;
+    // As `Jobs.submit` does, with the deletion between its touch and its row.
+    const upload = await put('file 1');
+    now += 10;
+    await retention.forget(jobIdOf(1));
+    await store.jobs.create(exampleJob({ id: jobIdOf(2), createdMs: now }), [], { files: { u0: upload } });
+    expect(['scene', 'file 1'].map(isHere)).toEqual([false, true]);
   });
 
   it('leaves what became another job’s between the look and the deletion', async () => {

@@ -76,10 +76,11 @@ export class Retention {
 
   /** Deletes what lay in blobs of a job that the database has forgotten, but for what others need or have begun to rely on. */
   async drop({ inputs, results, files, createdMs, endedMs }: Forgotten): Promise<void> {
-    // Its own last touches: inputs before it was made, results before it ended. Whatever is younger is somebody else's.
+    // Its own last touches: inputs before it was made, results before it ended, files when they were put. Whatever is younger is somebody else's, who
+    // has perhaps no row yet that says so.
     await this.#remove(inputs, createdMs);
     await this.#remove(results, endedMs);
-    await this.#remove(files, this.#deps.clock());
+    for (const { hash, madeMs } of files) await this.#remove([hash], madeMs);
   }
 
   async #sweep(): Promise<void> {

@@ -37,7 +37,7 @@ for (let number = Number(from); ; number++) {
     { kind: 'result', result: row },
     { kind: 'jobEnded', id, status: 'done', atMs: Date.now(), summary: { ...summary, checksDone } },
   ]);
-  await store.jobs.setFile(id, 'png', file, 0);
+  await store.jobs.setFile(id, 'png', file, 0, Date.now());
   stdout.write(`made ${number} ${[input, result, file].join(' ')}\n`);
   if (number % 2 === 0) {
     await retention.forget(id);

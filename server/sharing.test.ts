@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { JobId } from '../shared/model.ts';
+import { holds } from './core/ledger.ts';
 import { Member, order, register } from './sharing.testing.ts';
-import type { Store } from './store/store.ts';
+import type { Store, StoredJob } from './store/store.ts';
 import { stores } from './store/stores.testing.ts';
 import { temporaryFolder } from './store/testing.ts';
 
@@ -54,7 +55,7 @@ describe.each(stores)('coordinators that share $name', ({ withStore }) => {
       expect(tiles).toHaveLength(100);
       expect(await store.ledger.balance(`job/${id}`, 'test')).toBe(0n);
       expect(await store.ledger.audit()).toMatchObject([{ sum: 0n, wrongAccounts: 0 }]);
-      await b.turn();
+      for (const member of [a, b]) await member.turn();
       expect(a.coordinator.openJob(id) ?? b.coordinator.openJob(id)).toBeUndefined();
       expect([...a.events, ...b.events].filter(({ type }) => type === 'jobEnded')).toHaveLength(2);
     }));
@@ -149,6 +150,99 @@ describe.each(stores)('coordinators that share $name', ({ withStore }) => {
         return isOver(store, id);
       });
       expect(await store.jobs.get(id)).toMatchObject({ status: 'done', summary: { parts: { accepted: 30 } } });
+      expect(await store.ledger.audit()).toMatchObject([{ sum: 0n, wrongAccounts: 0 }]);
+    }));
+
+  test('a coordinator that has not heard of a lie yet does not write over it, and a pardon there is for it', () =>
+    withMembers(30, async (store, open) => {
+      const liar = await one(store);
+      const [a, b] = [await open({ lies: new Set([liar]) }), await open()];
+      await a.join(liar);
+      await b.join(liar);
+      await order(store, a, 30);
+      for (const member of [a, b]) await member.turn();
+      await a.work(liar);
+      await settle();
+      await a.turn();
+      const [lease] = await b.leases(liar);
+      const before = await store.people.standings(liar);
+      await a.work(liar, true);
+      await settle();
+      // Read before that was stored, and heard behind it.
+      await a.coordinator.apply({ type: 'heard', contributor: liar, standings: before, proven: false });
+      const suspendedMs = async (): Promise<number> => [...(await store.people.standings(liar)).values()][0]?.suspendedUntilMs ?? 0;
+      expect(await suspendedMs()).toBeGreaterThan(Date.now());
+      const result = await b.handIn(liar, lease!);
+      await settle();
+      expect((await store.jobs.result(result!))?.state).toBe('accepted');
+      expect(await suspendedMs()).toBeGreaterThan(Date.now());
+      // Whatever it was not told, whoever says hello again brings along.
+      await b.join(liar, await store.people.standings(liar));
+      expect([...b.coordinator.contributor(liar)!.standings.values()]).toMatchObject([{ refuted: 1, verified: 0 }]);
+      await b.coordinator.pardon(liar);
+      expect(await suspendedMs()).toBe(0);
+      await a.turn();
+      expect([...(a.coordinator.contributor(liar)?.standings.values() ?? [])]).toMatchObject([{ refuted: 1, suspendedUntilMs: 0 }]);
+    }));
+
+  test('a tile that no coordinator has is claimed where it is handed in, though nobody there asks for work, and no other is', () =>
+    withMembers(40, async (store, open) => {
+      const [a, b] = [await open(), await open()];
+      const ada = await one(store);
+      await a.join(ada);
+      const { id } = await order(store, a, 40);
+      for (const member of [a, b]) await member.turn();
+      const leases = await a.leases(ada);
+      const [lease] = leases;
+      // Its leases are taken back, it goes on computing elsewhere, and there is nobody else: the blocks are given back.
+      await a.coordinator.dispatch({ type: 'giveBack', contributor: ada, tokens: leases.map(({ token }) => token), unopened: [] });
+      await a.coordinator.dispatch({ type: 'leave', contributor: ada });
+      await until(async () => {
+        for (const member of [a, b]) await member.turn();
+        return (await store.sharing.unclaimed(id)) === 40;
+      });
+      b.sharing.want(id, lease!.at.tile);
+      await b.turn();
+      expect(await store.sharing.unclaimed(id)).toBe(39);
+      await b.coordinator.remember(ada);
+      expect(await b.handIn(ada, lease!)).not.toBeNull();
+      await settle();
+      expect((await store.jobs.results(id)).map(({ state }) => state)).toEqual(['accepted']);
+    }));
+
+  test('a job that is extended by a coordinator which dies before it has cut it anew is cut by another, and ends', () =>
+    withMembers(20, async (store, open) => {
+      const a = await open();
+      const ada = await one(store);
+      await a.join(ada);
+      const ordered = await order(store, a, 20);
+      const { id } = ordered;
+      const work = (member: Member) =>
+        until(async () => {
+          await member.turn();
+          await member.work(ada);
+          await settle();
+          return isOver(store, id);
+        });
+      await work(a);
+      const from = { account: 'operator/issuance', microCredits: (ordered.workHeld + ordered.checksHeld) / 2n } as const;
+      const extended: StoredJob = {
+        ...ordered,
+        extensions: 1,
+        workHeld: (ordered.workHeld * 3n) / 2n,
+        checksHeld: ordered.checksHeld / 2n,
+        heldFrom: [{ ...from, microCredits: ordered.workHeld + from.microCredits }],
+      };
+      expect(await store.lifecycle.extend(extended, holds(extended, [from], Date.now()), [])).toBe(true);
+      await a.close();
+      const b = await open({ tiles: 30 });
+      await b.join(ada);
+      await work(b);
+      expect(await store.jobs.get(id)).toMatchObject({ status: 'done', summary: { parts: { total: 30, accepted: 30 } } });
+      // Whoever was slower cuts nothing any more, in whichever order.
+      await store.sharing.cut(ordered, 20, 1);
+      expect(await store.sharing.unclaimed(id)).toBe(0);
+      expect(await store.ledger.balance(`job/${id}`, 'test')).toBe(0n);
       expect(await store.ledger.audit()).toMatchObject([{ sum: 0n, wrongAccounts: 0 }]);
     }));
 

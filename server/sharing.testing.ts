@@ -7,7 +7,7 @@ import type { Answer, Kind, Question } from './checks/messages.ts';
 import { Coordinator } from './coordinator.ts';
 import { holds } from './core/ledger.ts';
 import { priceJob } from './core/pricing.ts';
-import type { ActiveLease, Event } from './core/state.ts';
+import type { ActiveLease, Event, Joining } from './core/state.ts';
 import { newResultId } from './ids.ts';
 import { Sharing } from './sharing.ts';
 import { simSpec } from './sim/spec.ts';
@@ -75,7 +75,7 @@ export class Member {
     return new Member(coordinator, sharing);
   }
 
-  async join(id: ContributorId): Promise<void> {
+  async join(id: ContributorId, standings: Joining['standings'] = new Map()): Promise<void> {
     const owner = ownerOf(id);
     await this.coordinator.dispatch({
       type: 'join',
@@ -90,7 +90,7 @@ export class Member {
         drill: false,
         kinds: new Set([specOf(1).id]),
         downloadBytesMax: 1e9,
-        standings: new Map(),
+        standings,
       },
     });
   }

@@ -23,6 +23,8 @@ const LASTS_MS = 2 * SECOND_MS;
 const ORPHANS_MAX = 64;
 /** What nobody here takes on for so long is given back. */
 const IDLE_MS = 5 * SECOND_MS;
+/** Tiles that are wanted at once; whoever hands in more comes again. */
+const WANTED_MAX = 64;
 /** Contributors that are asked whether they would take a job. */
 const ASKED_MAX = 200;
 
@@ -66,6 +68,8 @@ export class Sharing {
   #looking: Promise<void> = Promise.resolve();
   #beating: Promise<void> = Promise.resolve();
   readonly #standings = new Set<ContributorId>();
+  /** By job, tiles that no coordinator has and somebody hands in. */
+  readonly #wanted = new Map<JobId, Set<number>>();
   #beats = 0;
 
   private constructor(deps: SharingDeps) {
@@ -101,13 +105,33 @@ export class Sharing {
     return this.#isFirst;
   }
 
+  /**
+   * Somebody hands in a tile that no coordinator has: its block is claimed with the next look, if it is nobody's. Who waits for that with all that it
+   * computed asks for no work, so nobody would claim it for its sake.
+   */
+  want(job: JobId, tile: number): void {
+    const tiles = this.#wanted.get(job) ?? new Set();
+    this.#wanted.set(job, tiles);
+    if (tiles.size < WANTED_MAX) tiles.add(tile);
+  }
+
   async tell(kind: NoticeKind, subject: string): Promise<void> {
     await this.#deps.store.sharing.tell(this.#deps.coordinator.epoch, kind, subject);
   }
 
+  #figures(job: Job): ShareFigures {
+    return totalFigures([figuresOf(job), this.#others.get(job.stored.id) ?? totalFigures([])]);
+  }
+
+  /** What the parts of an open job have come to, here and elsewhere, as of a moment ago. */
+  partsOf(job: Job): JobSummary['parts'] {
+    const { parts } = this.#figures(job);
+    return { ...parts, total: job.partsPlanned - (parts.waived ?? 0) };
+  }
+
   /** What an open job has come to, here and elsewhere, as of a moment ago. */
   async summary(job: Job): Promise<JobSummary> {
-    const figures = totalFigures([figuresOf(job), ...(this.#others.has(job.stored.id) ? [this.#others.get(job.stored.id)!] : [])]);
+    const figures = this.#figures(job);
     const { id, unit, workHeld, checksHeld } = job.stored;
     const left = await this.#deps.store.ledger.balance(`job/${id}`, unit);
     return summaryOfShares(figures, job.partsPlanned, job.contributors.size, workHeld + checksHeld - left);
@@ -190,12 +214,11 @@ export class Sharing {
     const { coordinator, clock } = this.#deps;
     for (const job of this.#shared()) {
       if (job.closing || job.milestone === MILESTONE_MAX) continue;
-      const { parts } = totalFigures([figuresOf(job), this.#others.get(job.stored.id) ?? totalFigures([])]);
-      const total = job.partsPlanned - (parts.waived ?? 0);
-      const percent = milestoneOf({ partsAccepted: parts.accepted, partsTotal: total });
-      if (percent <= job.milestone || parts.accepted === total) continue;
+      const parts = this.partsOf(job);
+      const percent = milestoneOf({ partsAccepted: parts.accepted, partsTotal: parts.total });
+      if (percent <= job.milestone || parts.accepted === parts.total) continue;
       job.milestone = percent;
-      await coordinator.write([{ kind: 'jobProgress', id: job.stored.id, percent, atMs: clock(), parts: { ...parts, total } }]);
+      await coordinator.write([{ kind: 'jobProgress', id: job.stored.id, percent, atMs: clock(), parts }]);
     }
   }
 
@@ -208,6 +231,10 @@ export class Sharing {
     for (const id of this.#standings) {
       this.#standings.delete(id);
       await this.tell('standing', id);
+    }
+    for (const [id, tiles] of this.#wanted) {
+      this.#wanted.delete(id);
+      if (coordinator.openJob(id)) await this.#claim(id, tiles.size, [...tiles]);
     }
     for (const job of this.#shared()) {
       if (job.share?.length && isShareDone(job) && this.#closed.get(job) !== job.share.length) await this.#close(job);
@@ -287,9 +314,9 @@ export class Sharing {
     return blocks;
   }
 
-  #claim(id: JobId, limit: number): Promise<void> {
+  #claim(id: JobId, limit: number, tiles?: readonly number[]): Promise<void> {
     return this.#takeOver(async (epoch) => {
-      const { blocks, results } = await this.#deps.store.sharing.claim(epoch, id, limit);
+      const { blocks, results } = await this.#deps.store.sharing.claim(epoch, id, limit, tiles);
       return blocks.length === 0 ? [] : [await this.#inherit(results), { type: 'claimBlocks', job: id, blocks, results }];
     });
   }
@@ -334,14 +361,13 @@ export class Sharing {
     else if (job?.summary && coordinator.openJob(id)) await this.#leave(id, job.summary);
   }
 
-  /** Verdicts about contributors that are elsewhere by now, and lies that concern everybody. */
+  /** Verdicts about contributors that are elsewhere by now. Of lies others hear by the commit that stores them. */
   #hear(events: readonly Event[]): void {
     for (const event of events) {
       if (event.type === 'tileRevoked') this.#reopened(event.job);
       if (event.type === 'jobEnded') this.#forget(event.job);
-      if (event.type !== 'verdict') continue;
-      if (event.state === 'refuted') void this.tell('proven', event.contributor).catch(() => undefined);
-      else if (!this.#deps.coordinator.contributor(event.contributor)?.connected) this.#standings.add(event.contributor);
+      if (event.type !== 'verdict' || event.state === 'refuted') continue;
+      if (!this.#deps.coordinator.contributor(event.contributor)?.connected) this.#standings.add(event.contributor);
     }
   }
 

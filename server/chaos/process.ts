@@ -49,11 +49,10 @@ const coordinator = await Coordinator.open({
 const bus = postgresBus(url, log);
 const server = createServer();
 const io = createSockets(server, () => true);
-serveContributors(
-  io,
-  { store, blobs, coordinator, config: readConfig({}), isSuspended: () => false, networkKey: await store.secret('network'), clock, randomBytes, log },
-  bus,
-);
-await Sharing.open({ store, coordinator, clock, log, heard: () => undefined, jobChanged: () => undefined, aliveMs: ALIVE_MS });
+const networkKey = await store.secret('network');
+const wanted: Sharing['want'] = (...tile) => sharing?.want(...tile);
+let sharing: Sharing | undefined;
+serveContributors(io, { store, blobs, coordinator, config: readConfig({}), isSuspended: () => false, wanted, networkKey, clock, randomBytes, log }, bus);
+sharing = await Sharing.open({ store, coordinator, clock, log, heard: () => undefined, jobChanged: () => undefined, aliveMs: ALIVE_MS });
 server.listen(Number(port), '127.0.0.1', () => console.log((server.address() as AddressInfo).port));
 process.stdin.resume().once('end', () => process.exit(1));

@@ -1,7 +1,7 @@
 import { limits } from '../../shared/limits.ts';
 import { countMembers } from './offer.ts';
 import { newLateness } from './sizing.ts';
-import type { Command, Contributor, Event, State } from './state.ts';
+import type { Command, Contributor, Event, Joining, State } from './state.ts';
 import { noteArrival, noteDeparture, observe, takeBackDeparture } from './traffic.ts';
 
 /** Contributors come and go. What they hold when they go is theirs for a moment longer: `tick` takes it back. */
@@ -34,8 +34,7 @@ export function join(state: State, { contributor: { standings, ...fresh } }: Com
     askedMs: 0,
     expired: known?.expired ?? 0,
     restUntilMs: known?.restUntilMs ?? 0,
-    // Memory is ahead of what was read from the store.
-    standings: known?.standings ?? new Map([...standings].map(([workload, standing]) => [workload, { ...standing }])),
+    standings: withLies(known?.standings ?? new Map(), standings),
     vesting: known?.vesting ?? [],
   };
   state.contributors.set(fresh.id, contributor);
@@ -43,6 +42,12 @@ export function join(state: State, { contributor: { standings, ...fresh } }: Com
   if (contributor.trusted) state.trusted.add(contributor);
   countMembers(state, contributor.groups, 1);
   return [];
+}
+
+/** Memory is ahead of what was read from the store, but for lies that were proven at another coordinator. */
+function withLies(known: Contributor['standings'], stored: Joining['standings']): Contributor['standings'] {
+  for (const [record, standing] of stored) if (standing.refuted > (known.get(record)?.refuted ?? -1)) known.set(record, { ...standing });
+  return known;
 }
 
 function disconnect(state: State, contributor: Contributor): void {

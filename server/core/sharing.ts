@@ -29,7 +29,9 @@ export function leaveJob(state: State, { job: id, anew }: Command & { type: 'lea
 export function heard(state: State, { contributor: id, standings, proven }: Command & { type: 'heard' }, now: number): Event[] {
   const contributor = state.contributors.get(id);
   if (!contributor) return [];
-  for (const [record, standing] of standings) contributor.standings.set(record, { ...standing });
+  // A lie that was proven here is on its way to the store: that one was read before.
+  for (const [record, standing] of standings)
+    if (standing.refuted >= (contributor.standings.get(record)?.refuted ?? 0)) contributor.standings.set(record, { ...standing });
   if (!proven) return [];
   return [...standings].flatMap(([record, { suspendedUntilMs }]) => (suspendedUntilMs > now ? punish(state, contributor, record, now).events : []));
 }

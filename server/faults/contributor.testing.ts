@@ -25,8 +25,6 @@ const BACK_MS_MAX = 400;
 const AGAIN_MS = [20, 200] as const;
 const AWAY_MS = [200, 600] as const;
 const IDLE_MS = 500;
-/** A result that nobody takes for so long is let go of: coordinators claim tiles for who asks for work, and this one does not while it waits. */
-const HAND_IN_MS_MAX = 15_000;
 const LANES = 2;
 const NEVER_MS = 1e15;
 
@@ -160,9 +158,8 @@ export class Contributor {
   }
 
   /** Until it is answered with anything but a refusal that passes. Null when it is refused for good, or all is over. */
-  async #ask<T>(command: string, message: object, msMax = Number.POSITIVE_INFINITY): Promise<{ readonly data: T } | null> {
-    const endsMs = Date.now() + msMax;
-    while (!this.#ends && Date.now() < endsMs) {
+  async #ask<T>(command: string, message: object): Promise<{ readonly data: T } | null> {
+    while (!this.#ends) {
       const ack = this.#line && ((await this.#answer(this.#line, command, message)) as Ack<T> | undefined);
       if (ack && 'data' in ack) return ack;
       const code = ack?.error.code;
@@ -205,7 +202,7 @@ export class Contributor {
     await sleep(this.#options.rng.unit() * this.#options.computeMsMax);
     const made = compute(lease, isLie);
     const message = { token, parts, root: toHex(made.root), ...inlineOf(made.result), computeMs: 1, leasesMax: this.#leases.length === 0 ? 2 : 0 };
-    const answer = await this.#ask<HandedIn>('handIn', message, HAND_IN_MS_MAX);
+    const answer = await this.#ask<HandedIn>('handIn', message);
     this.#held.delete(token);
     if (!answer) return;
     const { result, open, work } = answer.data;

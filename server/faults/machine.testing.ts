@@ -121,7 +121,18 @@ export class Machine {
     const bus = space.bus(life.host);
     serveContributors(
       life.sockets,
-      { store, blobs: noBlobs, coordinator, config, isSuspended: () => false, networkKey, clock, randomBytes: random, log: quiet },
+      {
+        store,
+        blobs: noBlobs,
+        coordinator,
+        config,
+        isSuspended: () => false,
+        wanted: (...tile) => life.sharing?.want(...tile),
+        networkKey,
+        clock,
+        randomBytes: random,
+        log: quiet,
+      },
       bus,
     );
     const sharing = await Sharing.open({ store, coordinator, clock, log: quiet, heard: () => undefined, jobChanged: () => undefined, aliveMs }, false);

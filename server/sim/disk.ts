@@ -42,6 +42,7 @@ export class Disk {
       case 'shareReopened':
       case 'shareReleased':
       case 'jobProgress':
+      case 'proven':
       // A measurement that nothing reads to decide.
       case 'agreement':
         return;

@@ -22,6 +22,8 @@ export interface ContributeDeps {
   readonly networkKey: Uint8Array;
   /** The operator has suspended this site. */
   readonly isSuspended: (site: SiteId) => boolean;
+  /** Where coordinators share the database: somebody hands in a tile that none of them has. */
+  readonly wanted?: (job: JobId, tile: number) => void;
   readonly clock: () => number;
   readonly randomBytes: (length: number) => Uint8Array;
   readonly log: { error(fields: object, message: string): void };

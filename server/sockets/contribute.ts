@@ -178,11 +178,12 @@ async function takeResult(deps: ContributeDeps, elsewhere: Elsewhere, session: S
   return { stored: true, ...stored, work: await moreWork(deps, session, message.leasesMax) };
 }
 
-/** A tile that no coordinator has: until one has claimed it; or for good, because its job or the lease has ended. */
-async function unseen({ store, clock }: ContributeDeps, { job, expiresMs }: LeaseBody): Promise<Refusal> {
+/** A tile that no coordinator has: until this one has claimed it; or for good, because its job or the lease has ended. */
+async function unseen({ store, clock, wanted }: ContributeDeps, { job, at, expiresMs }: LeaseBody): Promise<Refusal> {
   if (expiresMs < clock()) return atCap('leaseTokenMsMax', new Refusal('stale', 'This lease has expired.', 'token'));
-  const isOpen = (await store.jobs.get(job))?.status === 'open';
-  return isOpen ? new Refusal('busy', 'Nobody sees to this tile just now; try again.', 'token') : new Refusal('conflict', NOT_OPEN, 'token');
+  if ((await store.jobs.get(job))?.status !== 'open') return new Refusal('conflict', NOT_OPEN, 'token');
+  wanted?.(job, at.tile);
+  return new Refusal('busy', 'Nobody sees to this tile just now; try again.', 'token');
 }
 
 function leaseOf(coordinator: Coordinator, contributor: ContributorId, token: string): LeaseBody {

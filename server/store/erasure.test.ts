@@ -99,7 +99,7 @@ describe.each(stores)('erasure on $name', ({ name, withDatabase, withStore }) =>
         expect(await csvOf(store, bob)).toBe(statement);
         expect(erased).toMatchObject({ names: [ada.wallet, ada.device], jobs: [jobIdOf(10)], dismissed: [{ owner: bob, group: 'g_0000000000000010' }] });
         expect([erased.contributors.length, erased.consents.length, erased.sites, erased.sessions.length]).toEqual([2, 2, [siteIdOf(10)], 2]);
-        expect(erased.forgotten.map(({ inputs, files }) => [inputs.length, files])).toEqual([[1, ['ab'.repeat(32)]]]);
+        expect(erased.forgotten.map(({ inputs, files }) => [inputs.length, files])).toEqual([[1, [{ hash: 'ab'.repeat(32), madeMs: 9000 }]]]);
         expect(await store.ledger.balance('operator/forfeited', 'credit')).toBe(330n);
         // Granted less what the job paid, earned before and after signing in, and the site's share.
         expect(await store.ledger.balance('operator/forfeited', 'test')).toBe(5000n - 7n + 4n + 1n + 6n);

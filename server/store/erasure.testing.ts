@@ -123,7 +123,7 @@ async function ask(store: Store, { number }: Person, me: OwnerId, text: (what: s
     post({ id: `refund/${id}/0`, debit: `job/${id}`, credit: held.account, microCredits: 993n, kind: 'refund', job: id }),
     { kind: 'jobEnded', id, status: 'done', atMs: 1600, summary },
   ]);
-  await store.jobs.setFile(id, 'png', 'ab'.repeat(32) as BlobHash, 0);
+  await store.jobs.setFile(id, 'png', 'ab'.repeat(32) as BlobHash, 0, 9000);
 }
 
 async function administer(store: Store, { number, wallet: me, traces }: Person, index: number, text: (what: string) => string): Promise<void> {

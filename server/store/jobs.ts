@@ -275,14 +275,14 @@ export class SqlJobs implements JobStore {
     return row && resultOf(row);
   }
 
-  async setFile(job: JobId, output: string, blob: BlobHash, extensions: number): Promise<boolean> {
+  async setFile(job: JobId, output: string, blob: BlobHash, extensions: number, madeMs: number): Promise<boolean> {
     return inTransaction(this.#db, async (trx) => {
       const row = await trx.selectFrom('jobs').select(['status', 'extensions', 'deleted_ms']).where('id', '=', job).forNoKeyUpdate().executeTakeFirst();
       if (row?.status !== 'done' || row.extensions !== extensions || row.deleted_ms !== null) return false;
       await trx
         .insertInto('job_files')
-        .values({ job, output, hash: blob })
-        .onConflict((conflict) => conflict.columns(['job', 'output']).doUpdateSet({ hash: blob }))
+        .values({ job, output, hash: blob, made_ms: madeMs })
+        .onConflict((conflict) => conflict.columns(['job', 'output']).doUpdateSet({ hash: blob, made_ms: madeMs }))
         .execute();
       return true;
     });

@@ -23,7 +23,7 @@ async function withDone(store: Store): Promise<StoredJob> {
     { kind: 'result', result: exampleResult({ id: resultIdOf(2), at: { pass: 0, tile: 0 }, state: 'accepted', inline: bytesOf(1, 5) }) },
     { kind: 'jobEnded', id, status: 'done', atMs: 9000, summary },
   ]);
-  await store.jobs.setFile(id, 'png', '11'.repeat(32) as BlobHash, 0);
+  await store.jobs.setFile(id, 'png', '11'.repeat(32) as BlobHash, 0, 9000);
   return { ...(await store.jobs.get(id))!, status: 'open', endedMs: null, extensions: 1, params: { more: 2 }, workHeld: 30n, checksHeld: 0n };
 }
 
@@ -44,10 +44,10 @@ describe.each(stores)('$name', ({ withStore }) => {
       expect(await store.lifecycle.forget(id, 1)).toBeNull();
       expect(await store.ledger.audit()).toMatchObject([{ sum: 0n, wrongAccounts: 0 }]);
       // A file of the old order that was still being made comes too late.
-      expect(await store.jobs.setFile(id, 'png', '22'.repeat(32) as BlobHash, 0)).toBe(false);
+      expect(await store.jobs.setFile(id, 'png', '22'.repeat(32) as BlobHash, 0, 9000)).toBe(false);
       await store.commit([{ kind: 'jobEnded', id, status: 'done', atMs: 9999, summary }]);
-      expect(await store.jobs.setFile(id, 'png', '22'.repeat(32) as BlobHash, 0)).toBe(false);
-      expect(await store.jobs.setFile(id, 'png', '22'.repeat(32) as BlobHash, 1)).toBe(true);
+      expect(await store.jobs.setFile(id, 'png', '22'.repeat(32) as BlobHash, 0, 9000)).toBe(false);
+      expect(await store.jobs.setFile(id, 'png', '22'.repeat(32) as BlobHash, 1, 9000)).toBe(true);
     }));
 
   test('an extension that cannot be paid, or of a job that is deleted, changes nothing', () =>
@@ -59,11 +59,11 @@ describe.each(stores)('$name', ({ withStore }) => {
       expect(await store.lifecycle.forget(id, 77)).toMatchObject({
         inputs: exampleJob().inputs.map(({ hash }) => hash),
         results: [],
-        files: ['11'.repeat(32)],
+        files: [{ hash: '11'.repeat(32), madeMs: 9000 }],
       });
       expect(await store.lifecycle.forget(id, 78)).toBeNull();
       expect(await store.lifecycle.extend(extended, [hold], [])).toBe(false);
-      expect(await store.jobs.setFile(id, 'exr', '22'.repeat(32) as BlobHash, 0)).toBe(false);
+      expect(await store.jobs.setFile(id, 'exr', '22'.repeat(32) as BlobHash, 0, 9000)).toBe(false);
       expect(await store.ledger.balance(`${ada}/grant`, 'test')).toBe(50n);
     }));
 

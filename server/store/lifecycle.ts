@@ -9,6 +9,7 @@ import { assertCovered, assertRoom, heldFromJson } from './jobs.ts';
 import { seqsOf } from './ledger.ts';
 import { postTransfers } from './postings.ts';
 import type { Tables } from './schema.ts';
+import { dropBlocks } from './sharing.ts';
 import type { StoredJob, Transfer, Write } from './store.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -16,8 +17,9 @@ import { inTransaction } from './transaction.ts';
 export interface LifecycleStore {
   /**
    * Opens a job that is done again, with more to compute, and holds for it, in one transaction. `job` is as it is to be: one more extension,
-   * open, not paused. Results in `dropped` count no more; what was assembled or measured by the old order is forgotten. False when it is not
-   * done with one extension less, or deleted. Throws `InsufficientCredits`, and `TooManyOpen` when its owner has `openMax` open.
+   * open, not paused. Results in `dropped` count no more; what was assembled or measured by the old order is forgotten, and so are the
+   * blocks that it was cut into. False when it is not done with one extension less, or deleted. Throws `InsufficientCredits`, and `TooManyOpen` when
+   * its owner has `openMax` open.
    */
   extend(job: StoredJob, holds: readonly Transfer[], dropped: readonly ResultId[], openMax?: number): Promise<boolean>;
   setVisibility(job: JobId, visibility: Visibility): Promise<void>;
@@ -44,7 +46,7 @@ export interface Forgotten {
   /** What it was uploaded and what was prepared from that. */
   readonly inputs: readonly BlobHash[];
   readonly results: readonly BlobHash[];
-  readonly files: readonly BlobHash[];
+  readonly files: readonly { readonly hash: BlobHash; readonly madeMs: number }[];
 }
 
 type Db = Kysely<Tables>;
@@ -75,12 +77,12 @@ export async function forgetBytes(trx: Db, job: JobId, atMs: number): Promise<Fo
   const results = await trx.selectFrom('results').select('hash').where('job', '=', job).where(inBlob).execute();
   const inputs = await trx.selectFrom('job_blobs').select('hash').where('job', '=', job).execute();
   // Files and results keep their hashes, which the receipt names.
-  const files = await trx.selectFrom('job_files').select('hash').where('job', '=', job).execute();
+  const files = await trx.selectFrom('job_files').select(['hash', 'made_ms']).where('job', '=', job).execute();
   await trx.deleteFrom('job_blobs').where('job', '=', job).execute();
   await trx.updateTable('results').set({ inline: null, opening_inline: null }).where('job', '=', job).execute();
   const hashesOf = (rows: readonly { readonly hash: BlobHash }[]): BlobHash[] => rows.map(({ hash }) => hash);
   const times = { createdMs: row.created_ms, endedMs: row.ended_ms ?? atMs };
-  return { ...times, inputs: hashesOf(inputs), results: hashesOf(results), files: hashesOf(files) };
+  return { ...times, inputs: hashesOf(inputs), results: hashesOf(results), files: files.map(({ hash, made_ms }) => ({ hash, madeMs: made_ms })) };
 }
 
 export class SqlLifecycle implements LifecycleStore {
@@ -111,6 +113,7 @@ export class SqlLifecycle implements LifecycleStore {
         .where('deleted_ms', 'is', null)
         .executeTakeFirstOrThrow();
       if (numUpdatedRows !== 1n) return false;
+      await dropBlocks(trx, job.id);
       await assertCovered(trx, holds);
       await reopenForKey(trx, job);
       await trx.deleteFrom('job_files').where('job', '=', job.id).execute();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../shared/limits.ts';
 import type { ContributorId } from '../../shared/model.ts';
+import type { Standing } from '../core/reputation.ts';
 import type { Transfer, Write } from './store.ts';
 import { stores } from './stores.testing.ts';
 import {
@@ -13,6 +14,7 @@ import {
   exampleSite,
   exampleStanding,
   exampleTransfer,
+  jobIdOf,
   siteIdOf,
   wallet,
 } from './testing.ts';
@@ -149,5 +151,32 @@ describe.each(stores)('$name', ({ withStore }) => {
       });
       await store.commit([{ kind: 'standing', contributor: contributorIdOf(1), workload: 'other', standing: changed }]);
       expect((await store.people.standings(contributorIdOf(1))).get('other')).toEqual(changed);
+    }));
+
+  test('standings: who has not heard of a lie does not write over it, others and a pardon do', () =>
+    withStore(async (store) => {
+      const [contributor, workload] = [contributorIdOf(1), 'example'];
+      await store.people.createContributor(exampleContributor());
+      const write = async (...changes: readonly Partial<Standing>[]): Promise<Standing | undefined> => {
+        await store.commit(changes.map((change) => ({ kind: 'standing', contributor, workload, standing: exampleStanding({ refuted: 0, ...change }) })));
+        return (await store.people.standings(contributor)).get(workload);
+      };
+      const suspended = exampleStanding({ refuted: 1, verified: 0, suspendedUntilMs: 9 });
+      expect(await write(suspended)).toEqual(suspended);
+      expect(await write({ accepted: 50, verified: 900 })).toEqual(suspended);
+      expect(await write({ refuted: 1, suspendedUntilMs: 0 })).toMatchObject({ refuted: 1, suspendedUntilMs: 0 });
+      expect(await write({ refuted: 2, suspendedUntilMs: 10 })).toMatchObject({ refuted: 2, suspendedUntilMs: 10 });
+    }));
+
+  test('a lie is told to other coordinators by the commit that stores it, or not at all', () =>
+    withStore(async (store) => {
+      const contributor = contributorIdOf(1);
+      const [liarsEpoch, otherEpoch] = [await store.sharing.enter(60_000), await store.sharing.enter(60_000)];
+      const noSuchJob: Write = { kind: 'jobClosing', id: jobIdOf(1) };
+      await expect(store.commit([{ kind: 'proven', contributor }, noSuchJob], liarsEpoch)).rejects.toThrow();
+      expect(await store.sharing.notices(otherEpoch, 0, 10)).toEqual([]);
+      await store.commit([{ kind: 'proven', contributor }], liarsEpoch);
+      expect(await store.sharing.notices(otherEpoch, 0, 10)).toMatchObject([{ kind: 'proven', subject: contributor }]);
+      await expect(store.commit([{ kind: 'proven', contributor }])).rejects.toThrow('shares nothing');
     }));
 });

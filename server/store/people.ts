@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely';
+import { type Kysely, type Selectable, sql } from 'kysely';
 import { DAY_MS, limits } from '../../shared/limits.ts';
 import type { ConsentId, ContributorId, OwnerId, SiteId } from '../../shared/model.ts';
 import type { Standing } from '../core/reputation.ts';
@@ -84,7 +84,11 @@ const standingOf = (row: Selectable<StandingsTable>): Standing => ({
 
 const STANDING_COLUMNS = ['accepted', 'refuted', 'discarded', 'verified', 'drawn', 'differing', 'unexplained', 'suspended_until_ms', 'at_ms'] as const;
 
-const upsertStandings = bulkInsert<StandingsTable>('standings', replacing(['contributor', 'workload'], STANDING_COLUMNS));
+/** A record that knows of more proven lies is left alone: whoever wrote this had not heard of them yet, and is being told (`proven`). */
+const upsertStandings = bulkInsert<StandingsTable>(
+  'standings',
+  sql`${replacing(['contributor', 'workload'], STANDING_COLUMNS)} where standings.refuted <= excluded.refuted`,
+);
 
 /** Inside the caller's transaction; at most one of a contributor and workload. */
 export async function writeStandings(trx: Db, standings: readonly WriteOfStanding[]): Promise<void> {

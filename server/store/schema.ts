@@ -208,6 +208,7 @@ export interface JobFilesTable {
   job: JobId;
   output: string;
   hash: BlobHash;
+  made_ms: number;
 }
 
 /** What a job was uploaded and what was prepared from it. */

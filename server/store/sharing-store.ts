@@ -72,17 +72,18 @@ export interface SharingStore {
   /** Epochs that are alive, ascending. */
   alive(): Promise<number[]>;
 
-  /** Cuts an open job into blocks of so many tiles. Done before: nothing. */
+  /** Cuts an open job into blocks of so many tiles. Done before, ended or extended meanwhile: nothing. */
   cut(job: StoredJob, tiles: number, blockTiles: number): Promise<void>;
-  /** An extended job is cut anew, with another number of tiles perhaps: everybody has to claim again. */
-  cutAnew(job: StoredJob, tiles: number, blockTiles: number): Promise<void>;
-  /** Takes blocks of an open job that are nobody's, orphans first; of a cancelled one, those that somebody had. Throws `Fenced`. */
-  claim(epoch: number, job: JobId, limit: number): Promise<Claimed>;
+  /**
+   * Takes blocks of an open job that are nobody's, orphans first; of a cancelled one, those that somebody had; `tiles`: only those with one of these.
+   * Throws `Fenced`.
+   */
+  claim(epoch: number, job: JobId, limit: number, tiles?: readonly number[]): Promise<Claimed>;
   /** Open jobs that have orphaned blocks; cancelled ones, that have released blocks. */
   orphaned(limit: number): Promise<JobId[]>;
   /** Of a job, blocks that nobody has. */
   unclaimed(job: JobId): Promise<number>;
-  /** Open jobs that have no blocks. */
+  /** Open jobs that have no blocks: new ones, and extended ones (`LifecycleStore.extend`). */
   uncut(limit: number): Promise<JobId[]>;
   /** Open jobs that `finish` would end. */
   finishable(limit: number): Promise<JobId[]>;

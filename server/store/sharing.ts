@@ -73,6 +73,22 @@ export async function closeShare(trx: Db, epoch: number, { id, blocks, figures }
     .execute();
 }
 
+/** Inside the transaction that extends a job: it is to be cut anew, with another number of tiles perhaps, and everybody has to claim again. */
+export async function dropBlocks(trx: Db, job: JobId): Promise<void> {
+  await trx.deleteFrom('blocks').where('job', '=', job).execute();
+  await trx.deleteFrom('shares').where('job', '=', job).execute();
+}
+
+/** Inside the caller's transaction, near its end: until then nobody else tells anything. */
+export async function insertNotice(trx: Db, epoch: number, kind: NoticeKind, subject: string): Promise<void> {
+  // In the order of their commits: whoever has read up to one has not missed an earlier one.
+  await exclusively(trx, 'notices');
+  await trx
+    .insertInto('notices')
+    .values({ epoch, kind, subject, at_ms: nowMs(trx) })
+    .execute();
+}
+
 const noFigures: ShareFigures = {
   parts: { total: 0, accepted: 0, checking: 0, leased: 0, waived: 0 },
   checks: { cpu: 0, trusted: 0, contributor: 0, refuted: 0, revoked: 0 },
@@ -162,18 +178,14 @@ export class SqlSharing implements SharingStore {
   }
 
   async cut(job: StoredJob, tiles: number, blockTiles: number): Promise<void> {
-    await inTransaction(this.#db, (trx) => cut(trx, job, tiles, blockTiles, FRESH));
-  }
-
-  async cutAnew(job: StoredJob, tiles: number, blockTiles: number): Promise<void> {
     await inTransaction(this.#db, async (trx) => {
-      await trx.deleteFrom('blocks').where('job', '=', job.id).execute();
-      await trx.deleteFrom('shares').where('job', '=', job.id).execute();
-      await cut(trx, job, tiles, blockTiles, RELEASED);
+      const row = await trx.selectFrom('jobs').select(['status', 'extensions']).where('id', '=', job.id).forShare().executeTakeFirst();
+      // Of what was extended there are results.
+      if (row?.status === 'open' && row.extensions === job.extensions) await cut(trx, job, tiles, blockTiles, job.extensions === 0 ? FRESH : RELEASED);
     });
   }
 
-  async claim(epoch: number, job: JobId, limit: number): Promise<Claimed> {
+  async claim(epoch: number, job: JobId, limit: number, tiles?: readonly number[]): Promise<Claimed> {
     return inTransaction(this.#db, async (trx) => {
       await assertAlive(trx, epoch);
       // Whoever has not heard yet that it was cancelled, or has ended, would begin what nobody ends.
@@ -186,6 +198,9 @@ export class SqlSharing implements SharingStore {
         .where('owner', 'is', null)
         .where('closed', '=', 0)
         .$if(row.closing === 1, (query) => query.where('touched', '!=', FRESH))
+        .$if(tiles !== undefined, (query) =>
+          query.where((eb) => eb.or((tiles ?? []).map((tile) => eb.and([eb('first', '<=', tile), eb(eb('first', '+', eb.ref('count')), '>', tile)])))),
+        )
         .orderBy('touched', 'desc')
         .orderBy('number')
         .limit(limit)
@@ -309,14 +324,7 @@ export class SqlSharing implements SharingStore {
   }
 
   async tell(epoch: number, kind: NoticeKind, subject: string): Promise<void> {
-    await inTransaction(this.#db, async (trx) => {
-      // In the order of their commits: whoever has read up to one has not missed an earlier one.
-      await exclusively(trx, 'notices');
-      await trx
-        .insertInto('notices')
-        .values({ epoch, kind, subject, at_ms: nowMs(trx) })
-        .execute();
-    });
+    await inTransaction(this.#db, (trx) => insertNotice(trx, epoch, kind, subject));
   }
 
   async notices(epoch: number, afterSeq: number, limit: number): Promise<Notice[]> {

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { ResultId } from '../../shared/model.ts';
+import type { ContributorId, ResultId } from '../../shared/model.ts';
 import { AgreementWriter, readAgreements } from './agreements.ts';
 import { type ApiKeyStore, SqlApiKeys } from './api-keys.ts';
 import { type ErasureStore, SqlErasure } from './erasure.ts';
@@ -18,7 +18,7 @@ import { type PriceStore, SqlPrices } from './prices.ts';
 import { type QuoteStore, SqlQuotes } from './quotes.ts';
 import { changeResults, insertResults, type ResultChange, writeSettled } from './results.ts';
 import type { Tables } from './schema.ts';
-import { assertAlive, closeShare, releaseShare, reopenShare, SqlSharing } from './sharing.ts';
+import { assertAlive, closeShare, insertNotice, releaseShare, reopenShare, SqlSharing } from './sharing.ts';
 import type { SharingStore } from './sharing-store.ts';
 import type { Agreement, GroupStore, JobStore, LedgerStore, PeopleStore, Store, StoredResult, Transfer, Write } from './store.ts';
 import { inTransaction } from './transaction.ts';
@@ -35,6 +35,7 @@ class Group {
   readonly shares: ShareWrite[] = [];
   readonly settled = new Set<ResultId>();
   readonly standings = new Map<string, Write & { kind: 'standing' }>();
+  readonly proven = new Set<ContributorId>();
   readonly agreements: Agreement[] = [];
   readonly transfers: Transfer[] = [];
 
@@ -44,6 +45,7 @@ class Group {
     else if (write.kind === 'verdict' || write.kind === 'opening' || write.kind === 'measured' || write.kind === 'secondDraw') this.changes.push(write);
     else if (write.kind === 'settled') this.settled.add(write.id);
     else if (write.kind === 'standing') this.standings.set(`${write.contributor} ${write.workload}`, write);
+    else if (write.kind === 'proven') this.proven.add(write.contributor);
     else if (write.kind === 'agreement') this.agreements.push(write.agreement);
     else if (write.kind === 'shareClosed' || write.kind === 'shareReopened' || write.kind === 'shareReleased') this.shares.push(write);
     else if (write.kind === 'jobClosing' || write.kind === 'jobPaused' || write.kind === 'jobProgress' || write.kind === 'jobEnded') this.jobs.push(write);
@@ -63,6 +65,11 @@ async function writeShare(trx: Kysely<Tables>, write: ShareWrite, epoch: number 
   if (write.kind === 'shareClosed') await closeShare(trx, epoch, write);
   else if (write.kind === 'shareReopened') await reopenShare(trx, epoch, write.id);
   else await releaseShare(trx, epoch, write);
+}
+
+async function tellProven(trx: Kysely<Tables>, contributor: ContributorId, epoch: number | undefined): Promise<void> {
+  if (epoch === undefined) throw new Error('a lie is told to nobody by a coordinator that shares nothing');
+  await insertNotice(trx, epoch, 'proven', contributor);
 }
 
 /** The store over an open database that is up to date, of either dialect. */
@@ -123,6 +130,7 @@ export class SqlStore implements Store {
       for (const write of group.shares) await writeShare(trx, write, epoch);
       await writeSettled(trx, group.settled);
       await writeStandings(trx, [...group.standings.values()]);
+      for (const contributor of group.proven) await tellProven(trx, contributor, epoch);
       const remember = await this.#agreements.write(trx, group.agreements);
       await postTransfers(trx, group.transfers);
       return remember;

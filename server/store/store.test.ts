@@ -275,9 +275,9 @@ describe.each(stores)('$name', ({ withDatabase, withStore }) => {
       await expect(store.commit([end])).rejects.toThrow('not open');
       const [first, second] = ['11'.repeat(32) as BlobHash, '22'.repeat(32) as BlobHash];
       expect(await store.jobs.file(jobIdOf(1), 'png')).toBeUndefined();
-      expect(await store.jobs.setFile(jobIdOf(1), 'png', first, 0)).toBe(true);
-      expect(await store.jobs.setFile(jobIdOf(1), 'png', second, 0)).toBe(true);
-      expect(await store.jobs.setFile(jobIdOf(1), 'png', first, 1)).toBe(false);
+      expect(await store.jobs.setFile(jobIdOf(1), 'png', first, 0, 9000)).toBe(true);
+      expect(await store.jobs.setFile(jobIdOf(1), 'png', second, 0, 9000)).toBe(true);
+      expect(await store.jobs.setFile(jobIdOf(1), 'png', first, 1, 9000)).toBe(false);
       expect(await store.jobs.file(jobIdOf(1), 'png')).toBe(second);
       expect(await store.jobs.file(jobIdOf(1), 'exr')).toBeUndefined();
     }));

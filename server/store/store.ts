@@ -123,6 +123,8 @@ export type Write =
   | { readonly kind: 'shareReopened'; readonly id: JobId }
   /** These blocks of it are anybody's: nobody here takes it on. */
   | { readonly kind: 'shareReleased'; readonly id: JobId; readonly blocks: readonly number[] }
+  /** It was proven to lie: other coordinators have to know, also if this one dies over it. */
+  | { readonly kind: 'proven'; readonly contributor: ContributorId }
   /** Adds to what is known of a pair of device classes. */
   | { readonly kind: 'agreement'; readonly agreement: Agreement };
 
@@ -270,8 +272,11 @@ export interface JobStore {
   resultsPage(contributors: readonly ContributorId[], page: { readonly before?: ResultId; readonly limit: number }): Promise<StoredResult[] | undefined>;
   /** Accepted results of any job whose pay is vesting, without inline bytes, oldest first. */
   vesting(): Promise<StoredResult[]>;
-  /** Remembers an assembled file, unless the job was extended more often than that, opened again or deleted meanwhile. Returns whether it did. */
-  setFile(job: JobId, output: string, blob: BlobHash, extensions: number): Promise<boolean>;
+  /**
+   * Remembers an assembled file, and when its bytes were put, unless the job was extended more often than that, opened again or deleted meanwhile.
+   * Returns whether it did.
+   */
+  setFile(job: JobId, output: string, blob: BlobHash, extensions: number, madeMs: number): Promise<boolean>;
   file(job: JobId, output: string): Promise<BlobHash | undefined>;
 }
 

@@ -15,7 +15,8 @@ test('devices that signed in before are found by what the database still tells o
   const database = sqliteIn(folder.path);
   const known = await database.run('select * from owner_aliases');
   await database.run('drop table owner_aliases');
-  await database.run("delete from kysely_migration where name = '0019_erasure'");
+  await database.run('alter table job_files drop column made_ms');
+  await database.run("delete from kysely_migration where name >= '0019_erasure'");
   const reopened = await openSqliteStore(folder.path);
   let names = 0;
   const newName = (): OwnerId => newGoneOwner(() => new Uint8Array(12).fill(++names));
