@@ -7,7 +7,7 @@ import { build, defineConfig, type Plugin } from 'vite';
 
 const root = import.meta.dirname;
 
-/** Faces of a workload that only the coordinator runs; the registry names them all. */
+/** Faces of a workload that only the coordinator runs; its `entry.ts` names them all. */
 const serverFace = /\/shaders\/[^/]+\/((prepare|check|assemble|samples)\.ts|calibration\.json)$/;
 
 /** Replaces server-only faces by a module that throws, so that no page ever carries them or the native modules behind them. */

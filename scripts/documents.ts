@@ -56,10 +56,12 @@ function* piecesOf(document: string): Generator<Block | { readonly level: number
   }
 }
 
+type Said = Pick<Command, 'line' | 'command'>;
+
 /** The commands of a block: comments and empty lines are none. */
-function commandsOf({ line, lines }: Block): { readonly line: number; readonly command: string }[] {
-  const commands: { line: number; command: string }[] = [];
-  let begun: { line: number; command: string } | null = null;
+function commandsOf({ line, lines }: Block): Said[] {
+  const commands: Said[] = [];
+  let begun = null as Said | null;
   for (const [at, text] of lines.entries()) {
     if (!begun && (text.trim() === '' || text.startsWith('#'))) continue;
     begun = begun ? { ...begun, command: `${begun.command}\n${text}` } : { line: line + 1 + at, command: text };
