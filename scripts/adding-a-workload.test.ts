@@ -121,5 +121,5 @@ test('a job of it is computed, checked and put together', async () => {
   expect(job.checksDone.cpu).toBeGreaterThan(16 * 100);
 
   const pixels = (path: string): Promise<Buffer> => sharp(path).raw().toBuffer();
-  expect((await pixels(join(copy, 'julia.png'))).equals(await pixels(join(root, 'docs/julia.png')))).toBe(true);
+  expect((await pixels(join(copy, 'out/julia.png'))).equals(await pixels(join(root, 'docs/julia.png')))).toBe(true);
 }, 60_000);
