@@ -1,6 +1,6 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -181,7 +181,8 @@ if (import.meta.main) {
   const newcomer = new Newcomer(clone, join(folder, 'settings'));
   process.on('exit', () => {
     newcomer.kill();
-    rmSync(folder, { recursive: true, force: true });
+    // Of a hundred thousand files; `rmSync` takes minutes for them.
+    spawnSync('rm', ['-rf', folder]);
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   execFileSync('git', ['clone', '--quiet', '--no-hardlinks', root, clone]);
