@@ -128,7 +128,7 @@ describe('each rule can fail', () => {
       [
         ['client/watch/A.svelte', `<script>import '../ui/B.svelte'; import './x.ts';</script>`],
         ['client/App.svelte', `<script>import './watch/A.svelte'; import './submit/A.svelte';</script>`],
-        ['shaders/registry.ts', `import './render/spec.ts';`],
+        ['shaders/registry.ts', `import './render/entry.ts';`],
         ['shaders/render/run.ts', `import '../common/device.ts';`],
       ],
       [
@@ -145,7 +145,8 @@ describe('each rule can fail', () => {
     finds(
       reachableImports,
       [
-        ['shaders/registry.ts', `import './render/spec.ts'; const check = () => import('./render/check.ts');`],
+        ['shaders/registry.ts', `import './render/entry.ts';`],
+        ['shaders/render/entry.ts', `import './spec.ts'; const check = () => import('./check.ts');`],
         ['shaders/render/spec.ts', `import type { X } from './prepare.ts';`],
         ['shaders/render/prepare.ts', `import 'node:fs'; import sharp from 'sharp';`],
         ['shaders/render/deep.ts', `import './prepare.ts';`],

@@ -7,7 +7,7 @@ import { build, defineConfig, type Plugin } from 'vite';
 
 const root = import.meta.dirname;
 
-/** Faces of a workload that only the coordinator runs; the registry names them all. */
+/** Faces of a workload that only the coordinator runs; its `entry.ts` names them all. */
 const serverFace = /\/shaders\/[^/]+\/((prepare|check|assemble|samples)\.ts|calibration\.json)$/;
 
 /** Replaces server-only faces by a module that throws, so that no page ever carries them or the native modules behind them. */
@@ -95,7 +95,7 @@ export default defineConfig({
   plugins: [withoutServerFaces(), svelte({ configFile: false }), selfContainedWidget(), sdk(), compressed()],
   // It finds its WebAssembly beside itself, which a copy of its script cannot.
   optimizeDeps: { exclude: ['onnxruntime-web'] },
-  worker: { format: 'es', plugins: () => [withoutServerFaces()] },
+  worker: { format: 'es', plugins: () => [withoutServerFaces()], rolldownOptions: { checks: { bundlerTimings: false } } },
   build: {
     target: 'es2023',
     outDir: resolve(root, 'dist/client'),
@@ -106,7 +106,7 @@ export default defineConfig({
     // three.js, in one chunk, once a file is there to be previewed.
     chunkSizeWarningLimit: 800,
     rolldownOptions: {
-      checks: { pluginTimings: false },
+      checks: { bundlerTimings: false },
       input: {
         index: resolve(root, 'client/index.html'),
         frame: resolve(root, 'client/widget/frame.html'),

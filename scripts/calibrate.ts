@@ -1,22 +1,21 @@
 import '../shaders/raw-hooks.ts';
-import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { findAdapter } from '../client/headless/adapter.ts';
 import { requestDevice } from '../shaders/common/device.ts';
 import { median } from '../shaders/common/testing/benchFigures.ts';
 import { workload, workloadIds } from '../shaders/registry.ts';
 import { fullMask, type JobContext, type JobId, type PartMask, type TileRef } from '../shared/model.ts';
 import type { Calibration } from '../shared/schemas.ts';
 import type { Runner, SlicePolicy, WorkloadEntry, WorkloadSample } from '../shared/workload.ts';
+import { type Dawn, withDawn } from './dawn.ts';
 import { root } from './pages.ts';
 
 /**
  * `npm run calibrate`: how many micro-units a second this machine's GPU does of each workload, with the very kernels that contributors
  * run. On the reference GPU that should be a million; elsewhere it shows whether the workloads' units are alike.
  */
-const usage = `npm run calibrate -- [--write] [--rounds N]
+const usage = `npm run calibrate -- [WORKLOAD]... [--write] [--rounds N]
   --write   keeps what was measured in shaders/WORKLOAD/calibration.json; what is stated there stays
   --rounds  rounds that count, default 5, at least 3`;
 
@@ -29,12 +28,6 @@ const TILES_MAX = 8;
 const SLICE_MS = 50;
 
 const slice: SlicePolicy = { budgetMs: () => SLICE_MS, inFlight: () => 2, between: async () => undefined };
-
-interface Gpu {
-  readonly gpu: GPU;
-  readonly name: string;
-  readonly software: boolean;
-}
 
 interface Order {
   readonly sample: WorkloadSample;
@@ -120,9 +113,9 @@ async function measure(
   }
 }
 
-async function calibrate(id: string, { gpu, name, software }: Gpu, rounds: number): Promise<Calibration & { readonly sample: string }> {
+async function calibrate(id: string, { gpu, name, software }: Dawn, rounds: number): Promise<Calibration & { readonly sample: string }> {
   const entry = workload(id);
-  if (!entry) throw new Error(`the registry lists ${id} and does not know it`);
+  if (!entry) throw new Error(`there is no workload ${id}; there are ${workloadIds.join(', ')}`);
   const order = await heaviest(entry);
   const { device } = await requestDevice(gpu);
   try {
@@ -151,26 +144,13 @@ export function table(found: readonly { readonly id: string; readonly sample: st
   return all.map((row) => row.map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  ')).join('\n');
 }
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: { write: { type: 'boolean', default: false }, rounds: { type: 'string', default: '5' }, help: { type: 'boolean' } },
-  });
-  if (values.help) {
-    console.log(usage);
-    return 0;
-  }
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < ROUNDS_MIN) throw new Error(`--rounds is ${values.rounds}; it must be a whole number from ${ROUNDS_MIN}`);
-  const adapter = await findAdapter('auto');
-  if (adapter.kind === 'restart')
-    return spawnSync(process.execPath, process.argv.slice(1), { stdio: 'inherit', env: { ...process.env, ...adapter.env } }).status ?? 1;
-  if (adapter.kind === 'chromium') throw new Error('Dawn finds nothing to compute on in Node here, not even in software.');
+async function main(ids: readonly string[], rounds: number, write: boolean, adapter: Dawn): Promise<number> {
   console.log(`${adapter.name}, ${rounds} rounds of about ${ROUND_MS / 1000} s after a warm-up`);
   const found = [];
-  for (const id of workloadIds) {
+  for (const id of ids) {
     const { sample, ...calibration } = await calibrate(id, adapter, rounds);
     found.push({ id, sample, ...calibration });
-    if (values.write) writeFileSync(join(root, 'shaders', id, 'calibration.json'), `${JSON.stringify(calibration, null, 2)}\n`);
+    if (write) writeFileSync(join(root, 'shaders', id, 'calibration.json'), `${JSON.stringify(calibration, null, 2)}\n`);
   }
   console.log(table(found));
   if (adapter.software) console.log('A processor computed: this tells nothing of GPUs, and the units stay stated, not measured.');
@@ -178,11 +158,17 @@ async function main(): Promise<number> {
 }
 
 if (import.meta.main) {
-  try {
-    // Dawn keeps its threads for the life of the process.
-    process.exit(await main());
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    process.exit(1);
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { write: { type: 'boolean', default: false }, rounds: { type: 'string', default: '5' }, help: { type: 'boolean' } },
+  });
+  if (values.help) {
+    console.log(usage);
+    process.exit(0);
   }
+  await withDawn(async (adapter) => {
+    const rounds = Number(values.rounds);
+    if (!Number.isInteger(rounds) || rounds < ROUNDS_MIN) throw new Error(`--rounds is ${values.rounds}; it must be a whole number from ${ROUNDS_MIN}`);
+    return main(positionals.length > 0 ? positionals : workloadIds, rounds, values.write, adapter);
+  });
 }

@@ -69,13 +69,13 @@ test('faces of the coordinator become a module that throws', async () => {
     load(id: string): string | null;
   };
   for (const face of ['prepare', 'check', 'assemble', 'samples']) {
-    const id = await resolveId(`./sum/${face}.ts`, '/x/shaders/registry.ts');
+    const id = await resolveId(`./${face}.ts`, '/x/shaders/sum/entry.ts');
     expect(load(id ?? '')).toBe(`throw new Error("shaders/sum/${face}.ts runs on the coordinator only");`);
   }
-  const data = await resolveId('./sum/calibration.json', '/x/shaders/registry.ts');
+  const data = await resolveId('./calibration.json', '/x/shaders/sum/entry.ts');
   expect(data).toMatch(/\.js$/);
   expect(load(data ?? '')).toContain('shaders/sum/calibration.json runs on the coordinator only');
-  for (const face of ['spec', 'run', 'view']) expect(await resolveId(`./sum/${face}.ts`, '/x/shaders/registry.ts')).toBe(null);
+  for (const face of ['spec', 'run', 'view']) expect(await resolveId(`./${face}.ts`, '/x/shaders/sum/entry.ts')).toBe(null);
   expect(await resolveId('sharp', '/x/shaders/sum/run.ts')).toBe(null);
 });
 

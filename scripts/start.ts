@@ -16,7 +16,7 @@ const onChain = argv.join(' ').includes(' --chain local');
 const extra = argv.slice(2).filter((argument) => !['--demo', '--https'].includes(argument) && !(onChain && ['--chain', 'local'].includes(argument)));
 if (extra.length > 0 || (onChain && !argv.includes('--demo'))) {
   console.error(
-    `Unknown argument: ${extra.join(' ') || '--chain local without --demo'}. Known: --https, --demo, --demo --chain local. Settings are environment variables, see README.md.`,
+    `Unknown argument: ${extra.join(' ') || '--chain local without --demo'}. Known: --https, --demo, --demo --chain local. Settings are environment variables, see docs/hosting.md.`,
   );
   process.exit(2);
 }

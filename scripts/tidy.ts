@@ -175,7 +175,7 @@ export function purity(sources: readonly Source[]): Finding[] {
 }
 
 /** Faces that every workload has, one file each. */
-export const faces = ['spec', 'form', 'prepare', 'run', 'check', 'view', 'assemble', 'samples'] as const;
+export const faces = ['entry', 'spec', 'form', 'prepare', 'run', 'check', 'view', 'assemble', 'samples'] as const;
 
 /** Every workload folder has its line in the registry, every line its folder, and no face is missing. `files` are all paths of the project. */
 export function registered(files: readonly string[], ids: readonly string[]): Finding[] {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { limits } from '../shared/limits.ts';
 import type { Lease } from '../shared/protocol.ts';
 import type { ContributorView, JobView } from '../shared/schemas.ts';
+import { writeBackupRequest } from './backup-request.ts';
 import { temporaryFolder } from './store/testing.ts';
 import { Contributor, order, requester, whole } from './whole.testing.ts';
 
@@ -80,6 +81,22 @@ test('what is under way is finished and acknowledged, nothing new is begun, and 
   const { id, secret } = contributor.grant.contributor;
   const me = await fetch(`${whole.url}/api/contributors/me`, { headers: { authorization: `Contributor ${id}.${secret}` } });
   expect(((await me.json()) as ContributorView).recent).toHaveLength(1);
+}, 120_000);
+
+test('what a reader has cut off is under way no more', async () => {
+  await start();
+  const { body: job } = await (await requester()).call<JobView>('POST', '/api/jobs', order);
+  // An answer that goes on: the job's events, and the copy of a backup.
+  const readers = [new AbortController(), new AbortController()];
+  await fetch(`${whole.url}/api/jobs/${job.id}/events`, { signal: readers[0]!.signal });
+  const secret = 'x'.repeat(40);
+  writeBackupRequest(folder.path, secret, Date.now());
+  const asked = { method: 'POST', headers: { authorization: `Backup ${secret}` }, signal: readers[1]!.signal };
+  expect((await fetch(`${whole.url.replace('127.0.0.1', 'localhost')}/backup`, asked)).status).toBe(200);
+  await vi.waitFor(async () => expect(await underWay()).toBe(3), { timeout: 10_000 });
+  for (const reader of readers) reader.abort();
+  // The question itself.
+  await vi.waitFor(async () => expect(await underWay()).toBe(1), { timeout: 10_000 });
 }, 120_000);
 
 test('a second signal ends it at once', async () => {

@@ -6,6 +6,7 @@ import type { Calibration } from './price-schemas.ts';
 /**
  * The contract of a workload: one folder under shaders/, one file per place it runs in.
  *
+ *   entry.ts     everywhere                 `WorkloadEntry`, the other faces by name
  *   spec.ts      pure, both sides           `WorkloadSpec`
  *   form.ts      submit page, server       `WorkloadForm`
  *   prepare.ts   server thread              `WorkloadPrepare`
@@ -370,7 +371,7 @@ export interface WorkloadSamples<Params> {
   samples(): Promise<readonly WorkloadSample<Params>[]>;
 }
 
-/** One line of shaders/registry.ts: the spec, and the other faces where they run. */
+/** What shaders/registry.ts lists: the spec, and the other faces where they run. */
 export interface WorkloadEntry {
   readonly spec: WorkloadSpec;
   readonly form: () => Promise<WorkloadForm>;

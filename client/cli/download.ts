@@ -1,5 +1,6 @@
 import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { JobFile, JobId, Tessera } from '../sdk/index.ts';
 import { UsageError } from './options.ts';
@@ -19,9 +20,10 @@ export function outputFor(files: readonly JobFile[], path: string, id?: string):
   return best;
 }
 
-/** Writes it beside its place and then moves it there: a file of that name is whole. */
+/** Writes it beside its place, whose folder it makes, and then moves it there: a file of that name is whole. */
 export async function saveOutput(tessera: Tessera, job: JobId, output: string, path: string): Promise<void> {
   const partial = `${path}.part`;
+  await mkdir(dirname(path), { recursive: true });
   try {
     await pipeline(await tessera.download(job, output), createWriteStream(partial));
     await rename(partial, path);

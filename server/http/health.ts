@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { SECOND_MS } from '../../shared/limits.ts';
 import type { JobId } from '../../shared/model.ts';
@@ -41,9 +41,9 @@ async function isReachable(store: Pick<Store, 'jobs'>): Promise<boolean> {
  * with `always` begins while the process ends or does not keep up.
  */
 export function addHealth(app: FastifyInstance, { store, load, metrics, unready }: HealthDeps): void {
-  const finish = new WeakMap<FastifyRequest, () => void>();
   app.addHook('onRequest', async (request, reply) => {
-    finish.set(request, load.begin());
+    // Also of one whose reader has gone: Fastify calls that no response.
+    reply.raw.once('close', load.begin());
     // For whoever reports a problem: the log has it as `reqId`.
     reply.header('x-request-id', request.id);
     if (request.routeOptions.config.always) return;
@@ -54,7 +54,6 @@ export function addHealth(app: FastifyInstance, { store, load, metrics, unready 
     throw busy(refusal);
   });
   app.addHook('onResponse', async (request, reply) => {
-    finish.get(request)?.();
     metrics.request(request.method, request.is404 ? 'none' : (request.routeOptions.url ?? 'none'), reply.statusCode, reply.elapsedTime);
   });
 
