@@ -23,8 +23,9 @@ const EXPIRED_MAX = 5;
 const RETURN_MS = limits.absenceGraceMsMax + SECOND_MS / 2;
 /** Until somebody asks who should have a copy. */
 const COPY_WAIT_MS = SECOND_MS;
-/** From news of work to the lease. */
+/** From news of work to the lease, and from a hand-in to its opening: a round trip. */
 const WAKE_MS = 100;
+const OPENING_MS = 100;
 /** Whoever gets nothing asks again. */
 const RETRY_MS = 2 * SECOND_MS;
 /** Longer than anybody plans. */
@@ -220,6 +221,7 @@ export class Play {
   #ask(device: number): void {
     const { now } = this.#agenda;
     if (now >= this.#leavesAt[device]!) {
+      this.#leaveUnopened(device);
       this.#rate -= this.#speed[device]!;
       if (this.#isKnown[device]) this.#knownRate -= this.#speed[device]!;
       return;
@@ -250,6 +252,14 @@ export class Play {
       this.#rivals.serve((ms * speed) / this.#rivals.shares);
       this.#lease(device, ms);
     } else this.#take(device, leaseMs);
+  }
+
+  /** What it handed in just before may be of this job, and not opened yet: that is waited for, and then done again. */
+  #leaveUnopened(device: number): void {
+    const parts = this.#leaseParts(device);
+    const leaseMs = (parts * this.#load.unitsPerPart) / this.#speed[device]!;
+    if (this.#chance.unit() * (1 + this.#rivals.shares) * Math.max(leaseMs, OPENING_MS) < OPENING_MS)
+      this.#comeBack(this.#leavesAt[device]! + limits.openingAbsentMsMax, parts);
   }
 
   /** Speed of all others whose speed is known. */
