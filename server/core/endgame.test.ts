@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { ContributorId } from '../../shared/model.ts';
+import type { ContributorId, JobId } from '../../shared/model.ts';
 import { allowanceMs, typicalSpeed } from './endgame.ts';
-import { Desk } from './testing.ts';
+import { Desk, storedJob } from './testing.ts';
 
 let desk: Desk;
 /** Measured: so many micro-units a millisecond, with a long record. */
@@ -64,6 +64,25 @@ describe('the end of a job', () => {
     const [other, later] = [join('fast', 10), join('new', 0)];
     parts(other);
     expect(parts(later)).toBe(1);
+  });
+
+  it('is not put off for what comes behind: who holds enough of it gets nothing else before the rest of it', () => {
+    const gallery = 'j_gallery00000000' as JobId;
+    desk.do({ type: 'openJob', job: { ...storedJob, id: gallery, gallery: true, params: { tiles: 1000 } }, results: [], paid: 0n });
+    const both = [join('a', 10), join('b', 10)];
+    const granted = both.flatMap((id) => desk.ask(id, 16).leases);
+    // There is room for four seconds, ten tiles each; near the end of the job two seconds of it are enough.
+    expect(granted).toHaveLength(10);
+    expect(granted.every(({ job }) => job === storedJob.id)).toBe(true);
+    // With the last of it out there is nothing to wait for.
+    const rest: JobId[] = [];
+    for (const { token } of granted) {
+      desk.now += 200;
+      desk.handIn(token);
+      rest.push(...both.flatMap((id) => desk.ask(id, 1).leases.map(({ job }) => job)));
+    }
+    expect(rest.filter((job) => job === storedJob.id)).toHaveLength(10);
+    expect(rest.indexOf(gallery)).toBeGreaterThan(rest.lastIndexOf(storedJob.id));
   });
 
   it('comes for members of equal speed at the same time', () => {

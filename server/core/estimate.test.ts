@@ -4,6 +4,7 @@ import { estimate, type Fleet, type FleetDevice, type Load } from './estimate.ts
 const MINUTE_MS = 60_000;
 const device = (speed: number, more: Partial<FleetDevice> = {}): FleetDevice => ({
   speed,
+  speedMax: Number.POSITIVE_INFINITY,
   leavesPerMs: 1 / (15 * MINUTE_MS),
   asksInMs: 0,
   busyMs: 0,
@@ -119,6 +120,25 @@ describe('the estimate', () => {
     const strangers = estimate(alike({ speed: 0, allowance: 1 }), load(2000), 1)!;
     expect(strangers.p50Seconds).toBeGreaterThan(known.p50Seconds);
     expect(strangers.p95Seconds / strangers.p50Seconds).toBeGreaterThan(known.p95Seconds / known.p50Seconds);
+  });
+
+  it('begins with all newcomers at once, not with those alone that come first', () => {
+    // 10 of 100 units a millisecond do 400 parts of 10 000 in 4 s; before that each begins with a part, and has it checked, a few times.
+    const newcomers = Array.from({ length: 10 }, () => device(0, { ...steady, allowance: 1 }));
+    expect(p50(fleet(newcomers, { speeds: [100], arrivalsPerMs: 0 }), load(400, { unitsPerPart: 10_000 }), 1)).toBeLessThan(2 * (4 + 4));
+  });
+
+  it('takes nobody to be faster than what it has not handed in yet', () => {
+    const holding = (speedMax: number) => fleet(Array.from({ length: 8 }, () => device(0, { ...steady, speedMax })));
+    expect(p50(holding(20), load(20_000), 1)).toBeGreaterThan(3 * p50(holding(1000), load(20_000), 1));
+  });
+
+  it('expects fewer orders where fewer contributors are left', () => {
+    const orders = { ordersPerMs: 1 / MINUTE_MS, orderUnits: [4e6], arrivalsPerMs: 0 };
+    // The one that does nearly everything goes within seconds; what the other does alone takes 4000 s.
+    const left = [device(1000, { leavesPerMs: 1e-3 }), device(1, steady)];
+    const parts = 4000;
+    expect(p50(fleet(left, orders), load(parts), 1)).toBeLessThan(5 * p50(fleet(left, { arrivalsPerMs: 0 }), load(parts), 1));
   });
 
   it('waits for what is leased, and for its verdict', () => {

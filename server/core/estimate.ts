@@ -30,6 +30,8 @@ export interface Fleet {
 export interface FleetDevice {
   /** 0: not known yet. */
   readonly speed: number;
+  /** Who is not known is no faster than this: it would have handed in what it holds. */
+  readonly speedMax: number;
   readonly leavesPerMs: number;
   /** Until it asks for work again, and until it has done all that it holds. */
   readonly asksInMs: number;

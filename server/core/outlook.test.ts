@@ -3,6 +3,7 @@ import { limits } from '../../shared/limits.ts';
 import { type ContributorId, countParts, type GroupId, type JobId } from '../../shared/model.ts';
 import { type Asked, outlookOf, outlookOfJob } from './outlook.ts';
 import { Desk, owner, storedJob } from './testing.ts';
+import { arrivalRate, leavingRate } from './traffic.ts';
 
 let desk: Desk;
 beforeEach(() => {
@@ -113,6 +114,19 @@ describe('coming and going', () => {
     desk.join('a');
     expect(traffic()).toMatchObject({ arrivals: expect.closeTo(1, 1), departures: 0 });
     expect(desk.state.contributors.get(a)).toMatchObject({ stays: 0, stayedMs: 120_000 });
+  });
+
+  it('believes that as many come as go, until it was seen', () => {
+    for (const id of ['a', 'b', 'c', 'd']) desk.join(id);
+    const leaving = leavingRate(traffic());
+    expect(arrivalRate(traffic(), 4)).toBeCloseTo(4 * leaving, 12);
+    // A quiet first minute tells nothing, a quiet hour does.
+    desk.now += 60_000;
+    desk.do({ type: 'tick' });
+    expect(arrivalRate(traffic(), 4)).toBeCloseTo(4 * leavingRate(traffic()), 12);
+    desk.now += 3_600_000;
+    desk.do({ type: 'tick' });
+    expect(arrivalRate(traffic(), 4)).toBeLessThan(leaving);
   });
 
   it('forgets: half of it in twenty minutes', () => {

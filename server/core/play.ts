@@ -23,13 +23,14 @@ const EXPIRED_MAX = 5;
 const RETURN_MS = limits.absenceGraceMsMax + SECOND_MS / 2;
 /** Until somebody asks who should have a copy. */
 const COPY_WAIT_MS = SECOND_MS;
-/** From news of work to the lease. */
+/** From news of work to the lease, and from a hand-in to its opening: a round trip. */
 const WAKE_MS = 100;
+const OPENING_MS = 100;
 /** Whoever gets nothing asks again. */
 const RETRY_MS = 2 * SECOND_MS;
 /** Longer than anybody plans. */
 const HORIZON_MS = 30 * DAY_MS;
-/** A burst of orders does not go on for ever: no more is ordered than this share of what can be done. */
+/** A burst of orders does not go on for ever, and fewer contributors get fewer: no more is ordered than this share of what can be done. */
 const ORDERED_SHARE_MAX = 0.7;
 /** Of those who come, who have not been here before. */
 const NEWCOMERS = 0.5;
@@ -65,7 +66,9 @@ export class Play {
   readonly #allowance: number[] = [];
   readonly #turn: FleetDevice['turn'][] = [];
   readonly #expired: number[] = [];
+  /** Whether it was seen to work, and when it hands in its first lease otherwise. */
   readonly #isKnown: boolean[] = [];
+  readonly #knownAt: number[] = [];
   /** Devices that found nothing to do. */
   #parked: number[] = [];
   /** Parts that come back, by the number of their return; and how many returns are still to come. */
@@ -76,7 +79,7 @@ export class Play {
   /** In a network that is thinned, orders are as many and as much smaller. */
   readonly #arrivalsPerMs: number;
   readonly #ordersPerMs: number;
-  readonly #orderedShare: number;
+  readonly #orderUnits: number;
   /** Speed of all that are here, and of those that the coordinator has seen work. */
   #rate = 0;
   #knownRate = 0;
@@ -96,7 +99,13 @@ export class Play {
     this.#parts = load.parts / thin;
     this.#ahead = load.ahead / thin;
     const spread = (sigma: number): number => Math.exp(sigma * this.#chance.normal());
-    this.#factor = { leaving: spread(SPREAD.leaving), arriving: spread(SPREAD.arriving), ordering: spread(SPREAD.ordering), all: spread(SPREAD.all) };
+    this.#factor = {
+      leaving: spread(SPREAD.leaving),
+      arriving: spread(SPREAD.arriving),
+      // What was measured is right in the mean; so many are seldom ordered.
+      ordering: spread(SPREAD.ordering) * Math.exp(-(SPREAD.ordering ** 2) / 2),
+      all: spread(SPREAD.all),
+    };
     const places = new Map<number, number>();
     const offset = this.#chance.unit();
     for (let at = 0; at < bySpeed.length / thin; at++) {
@@ -114,11 +123,9 @@ export class Play {
     }
     this.#arrivalsPerMs = (fleet.arrivalsPerMs * this.#factor.arriving) / thin;
     this.#comes(ARRIVAL, this.#arrivalsPerMs);
-    const usualUnits = fleet.orderUnits.reduce((sum, units) => sum + units, 0) / Math.max(1, fleet.orderUnits.length) / thin;
-    const ordered = fleet.ordersPerMs * this.#factor.ordering;
-    this.#ordersPerMs = ordered === 0 ? 0 : Math.min(ordered, (ORDERED_SHARE_MAX * this.#rate) / usualUnits);
-    this.#orderedShare = (this.#ordersPerMs * usualUnits) / Math.max(this.#rate, NOTHING);
-    this.#comes(ORDER, this.#ordersPerMs);
+    this.#orderUnits = fleet.orderUnits.reduce((sum, units) => sum + units, 0) / Math.max(1, fleet.orderUnits.length) / thin;
+    this.#ordersPerMs = fleet.ordersPerMs * this.#factor.ordering;
+    this.#nextOrder();
   }
 
   /** Milliseconds until the last verdict. */
@@ -168,12 +175,13 @@ export class Play {
   }
 
   /** A device's own numbers do not depend on who else is here. */
-  #join({ speed, leavesPerMs, asksInMs, busyMs, fetchMs, allowance, turn }: FleetDevice, seed: number): void {
+  #join({ speed, speedMax, leavesPerMs, asksInMs, busyMs, fetchMs, allowance, turn }: FleetDevice, seed: number): void {
     const own = new Chance(seed);
     const { now } = this.#agenda;
     const place = this.#speed.length;
     const stays = own.waiting(leavesPerMs * this.#factor.leaving);
-    const real = (speed > 0 ? speed : own.oneOf(this.#fleet.speeds)) * Math.exp(SPREAD.speed * own.normal());
+    const guess = own.oneOf(this.#fleet.speeds);
+    const real = (speed > 0 ? speed : guess <= speedMax ? guess : speedMax * own.unit()) * Math.exp(SPREAD.speed * own.normal());
     this.#speed.push(real);
     this.#rate += real;
     if (speed > 0) this.#knownRate += real;
@@ -184,6 +192,7 @@ export class Play {
     this.#turn.push(turn);
     this.#expired.push(0);
     this.#isKnown.push(speed > 0);
+    this.#knownAt.push(Number.POSITIVE_INFINITY);
     this.#agenda.add(now + asksInMs + WAKE_MS, place);
   }
 
@@ -191,21 +200,35 @@ export class Play {
     const fleet = this.#fleet;
     const like = fleet.devices[Math.floor(this.#chance.unit() * fleet.devices.length)]!;
     const habits = this.#chance.unit() < NEWCOMERS ? { speed: 0, allowance: 1 } : { speed: this.#chance.oneOf(fleet.speeds) };
-    this.#join({ ...like, ...habits, leavesPerMs: fleet.leavesPerMs, asksInMs: 0, busyMs: 0 }, this.#chance.u32());
+    this.#join({ ...like, ...habits, leavesPerMs: fleet.leavesPerMs, speedMax: Number.POSITIVE_INFINITY, asksInMs: 0, busyMs: 0 }, this.#chance.u32());
     this.#comes(ARRIVAL, this.#arrivalsPerMs);
   }
 
   #order(): void {
     this.#rivals.add(this.#chance.oneOf(this.#fleet.orderUnits) / this.#thin);
-    this.#comes(ORDER, this.#ordersPerMs);
+    this.#nextOrder();
+  }
+
+  /** What is ordered, as a share of what those who are here can do. */
+  get #orderedShare(): number {
+    return Math.min(ORDERED_SHARE_MAX, (this.#ordersPerMs * this.#orderUnits) / Math.max(this.#rate, NOTHING));
+  }
+
+  #nextOrder(): void {
+    if (this.#ordersPerMs > 0) this.#comes(ORDER, (this.#orderedShare * this.#rate) / this.#orderUnits);
   }
 
   #ask(device: number): void {
     const { now } = this.#agenda;
     if (now >= this.#leavesAt[device]!) {
+      this.#leaveUnopened(device);
       this.#rate -= this.#speed[device]!;
       if (this.#isKnown[device]) this.#knownRate -= this.#speed[device]!;
       return;
+    }
+    if (!this.#isKnown[device] && now >= this.#knownAt[device]!) {
+      this.#isKnown[device] = true;
+      this.#knownRate += this.#speed[device]!;
     }
     if (this.#parts <= NOTHING) {
       this.#parked.push(device);
@@ -229,6 +252,14 @@ export class Play {
       this.#rivals.serve((ms * speed) / this.#rivals.shares);
       this.#lease(device, ms);
     } else this.#take(device, leaseMs);
+  }
+
+  /** What it handed in just before may be of this job, and not opened yet: that is waited for, and then done again. */
+  #leaveUnopened(device: number): void {
+    const parts = this.#leaseParts(device);
+    const leaseMs = (parts * this.#load.unitsPerPart) / this.#speed[device]!;
+    if (this.#chance.unit() * (1 + this.#rivals.shares) * Math.max(leaseMs, OPENING_MS) < OPENING_MS)
+      this.#comeBack(this.#leavesAt[device]! + limits.openingAbsentMsMax, parts);
   }
 
   /** Speed of all others whose speed is known. */
@@ -310,8 +341,7 @@ export class Play {
     const ms = units / speed + this.#fetchMs[device]!;
     this.#parts -= parts;
     this.#rivals.given += units;
-    if (!this.#isKnown[device]) this.#knownRate += speed;
-    this.#isKnown[device] = true;
+    if (!this.#isKnown[device]) this.#knownAt[device] = Math.min(this.#knownAt[device]!, Math.max(now, this.#freeAt[device]!) + ms);
     if (ms - this.#fetchMs[device]! > limits.leaseDeadlineMsMax) {
       this.#expire(device, parts);
       return;

@@ -90,6 +90,7 @@ function pick(state: State, contributor: Contributor, now: number): Grant | unde
     const download = fetchMs(contributor, job);
     if (first && download > 0) continue;
     const grant = pickTile(state, job, contributor, now);
+    if (grant === 'enough') return first;
     if (grant && download === 0) return grant;
     first ??= grant;
   }
@@ -99,7 +100,8 @@ function pick(state: State, contributor: Contributor, now: number): Grant | unde
 const mayGoBefore = (state: State, contributor: Contributor, job: Job, first: Job): boolean =>
   rankOf(state, contributor, job) === rankOf(state, contributor, first) && lagOf(job, first) <= fetchMs(contributor, first) * contributor.speed;
 
-function pickTile(state: State, job: Job, contributor: Contributor, now: number): Grant | undefined {
+/** `enough`: it may have more of the job soon, and until then nothing that would come before that. */
+function pickTile(state: State, job: Job, contributor: Contributor, now: number): Grant | 'enough' | undefined {
   const number = job.blocks.peek();
   if (number === undefined) return undefined;
   const at = { pass: Math.floor(number / job.grid.tiles), tile: number % job.grid.tiles };
@@ -110,7 +112,8 @@ function pickTile(state: State, job: Job, contributor: Contributor, now: number)
   // Nobody knows what it is worth to who was never seen to work: a part tells. The operator's own are no phones.
   const isKnown = contributor.speed > 0 || contributor.trusted;
   const wanted = isKnown ? partsWorth(partMs, countParts(free), worth) : 1;
-  if (!hasRoom(contributor, heldMs(contributor), wanted * partMs) || isEnough(contributor, job, wanted * units, worth)) return undefined;
+  if (!hasRoom(contributor, heldMs(contributor), wanted * partMs)) return undefined;
+  if (isEnough(contributor, job, wanted * units, worth)) return 'enough';
   const inTime = partsInTime(contributor, timeAllowedMs(state, job, now), units);
   const most = inTime > 0 ? partsAllowed(state, job, contributor, at, now) : 0;
   const parts = someOf(free, Math.min(most, inTime, wanted));

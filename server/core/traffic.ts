@@ -9,8 +9,9 @@ export interface Traffic {
   atMs: number;
   /** When this began. In the first minute nobody counts as arriving: at a start all come back at once. */
   readonly startedMs: number;
-  /** Fading sums: time that passed, time that contributors were here (each for itself), and how many came, left and ordered. */
+  /** Fading sums: time that passed, of it the time in which arrivals were counted, time that contributors were here (each for itself), and how many came, left and ordered. */
   elapsedMs: number;
+  countedMs: number;
   presentMs: number;
   arrivals: number;
   departures: number;
@@ -27,9 +28,8 @@ export interface Traffic {
 const HALF_LIFE_MS = 20 * MINUTE_MS;
 const SETTLING_MS = MINUTE_MS;
 const KEPT_MAX = 128;
-/** What is believed before anything was seen, with the weight of one event: how long somebody stays, and between two arrivals. */
+/** What is believed before anything was seen, with the weight of one event: how long somebody stays. */
 const STAY_MS = 15 * MINUTE_MS;
-const BETWEEN_ARRIVALS_MS = 30 * MINUTE_MS;
 /** Orders are counted over this long at least. */
 const ORDERS_SEEN_MS = 2 * MINUTE_MS;
 const VERDICT_MS: readonly number[] = [500, 1000, 2000];
@@ -38,6 +38,7 @@ export const newTraffic = (now: number): Traffic => ({
   atMs: now,
   startedMs: now,
   elapsedMs: 0,
+  countedMs: 0,
   presentMs: 0,
   arrivals: 0,
   departures: 0,
@@ -54,6 +55,7 @@ export function observe({ traffic, connected }: State, now: number): void {
   const ms = Math.max(0, now - traffic.atMs);
   const fade = 2 ** (-ms / HALF_LIFE_MS);
   traffic.elapsedMs = traffic.elapsedMs * fade + ms;
+  traffic.countedMs = traffic.countedMs * fade + Math.min(ms, Math.max(0, now - traffic.startedMs - SETTLING_MS));
   traffic.presentMs = traffic.presentMs * fade + ms * connected.length;
   traffic.arrivals *= fade;
   traffic.departures *= fade;
@@ -102,7 +104,8 @@ export const leavingRate = ({ departures, presentMs }: Traffic): number => (depa
 export const leavingRateOf = (traffic: Traffic, { stays, stayedMs, sinceMs }: Contributor, now: number): number =>
   (stays + 1) / (stayedMs + (now - sinceMs) + 1 / leavingRate(traffic));
 
-export const arrivalRate = ({ arrivals, elapsedMs }: Traffic): number => (arrivals + 1) / (elapsedMs + BETWEEN_ARRIVALS_MS);
+/** Arrivals a millisecond. Before any was seen as many come as go, where so many are here. */
+export const arrivalRate = (traffic: Traffic, here: number): number => (traffic.arrivals + 1) / (traffic.countedMs + 1 / (here * leavingRate(traffic)));
 
 export const orderRate = ({ orders, elapsedMs }: Traffic): number => orders / (elapsedMs + ORDERS_SEEN_MS);
 
