@@ -55,6 +55,7 @@ export { CommitFailed, Overloaded } from './waiting.ts';
 const TICK_MS = 500;
 const LEFT_MS = 2000;
 const GROUP_COMMANDS_MAX = 1000;
+const NO_STANDINGS: Joining['standings'] = new Map();
 /** What a log names a result by. */
 const idsOf = ({ job, at, id, contributor }: StoredResult) => ({ job, ...at, result: id, contributor });
 
@@ -286,7 +287,8 @@ export class Coordinator {
     if (this.#closed) return Promise.reject(new CommitFailed('The coordinator is shutting down.'));
     const overloaded = this.#waiting.refusalOf(command);
     if (overloaded) return Promise.reject(overloaded);
-    if (command.type === 'join') this.#joined.set(command.contributor.id, command);
+    // Its standings are read anew before it joins again.
+    if (command.type === 'join') this.#joined.set(command.contributor.id, { ...command, contributor: { ...command.contributor, standings: NO_STANDINGS } });
     if (command.type === 'leave') this.#joined.delete(command.contributor);
     if (command.type === 'prefer') this.#rejoinWith(({ id }) => id === command.contributor, { preferences: command.preferences });
     if (command.type === 'forgetOwner') this.#rejoinWith(({ id }) => command.contributors.includes(id), { owner: command.owner });
