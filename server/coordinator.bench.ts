@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import packageJson from '../package.json' with { type: 'json' };
 import { Contributor, type Done, delay, type Identity, Swarm, Worker } from './bench/load.ts';
 import { postgresUrl, startPostgres } from './store/postgres.testing.ts';
 import { query } from './store/stores.testing.ts';
@@ -26,6 +27,9 @@ type Rival = (typeof RIVALS)[number];
 const PARTS = [...RIVALS, 'crowd'] as const;
 type Part = (typeof PARTS)[number];
 
+/** `env NODE_COMPILE_CACHE=... node --...`: what `npm start` puts before its script. */
+const STARTED_BY = packageJson.scripts.start.replace(/^exec (.+) \S+$/, '$1');
+
 interface Ready {
   readonly port: number;
   readonly identities: Identity[];
@@ -42,7 +46,10 @@ class Side {
   readonly #lines: AsyncIterator<string>;
 
   constructor(script: string, ...args: readonly string[]) {
-    this.#child = spawn(process.execPath, [join(import.meta.dirname, 'bench', script), ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#child = spawn('sh', ['-c', `exec ${STARTED_BY} "$@"`, 'node', join(import.meta.dirname, 'bench', script), ...args], {
+      cwd: join(import.meta.dirname, '..'),
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     this.#lines = createInterface(this.#child.stdout!)[Symbol.asyncIterator]();
   }
 
