@@ -5,7 +5,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import packageJson from '../package.json' with { type: 'json' };
 import { Contributor, type Done, delay, type Identity, Swarm, Worker } from './bench/load.ts';
 import { postgresUrl, startPostgres } from './store/postgres.testing.ts';
 import { query } from './store/stores.testing.ts';
@@ -28,7 +27,8 @@ const PARTS = [...RIVALS, 'crowd'] as const;
 type Part = (typeof PARTS)[number];
 
 /** `env NODE_COMPILE_CACHE=... node --...`: what `npm start` puts before its script. */
-const STARTED_BY = packageJson.scripts.start.replace(/^exec (.+) \S+$/, '$1');
+const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { scripts: { start: string } };
+const STARTED_BY = scripts.start.replace(/^exec (.+) \S+$/, '$1');
 
 interface Ready {
   readonly port: number;

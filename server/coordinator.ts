@@ -22,6 +22,7 @@ import { Recall } from './recall.ts';
 import { macKeysOf, type StoredKey } from './store/keys.ts';
 import type { NoticeKind } from './store/sharing-store.ts';
 import type { BlobStore, Store, StoredJob, StoredResult, Write } from './store/store.ts';
+import { Ticking } from './ticking.ts';
 import { CommitFailed, restAfter, Waiting } from './waiting.ts';
 
 export interface CoordinatorDeps {
@@ -52,9 +53,6 @@ interface Batched {
 
 export { CommitFailed, Overloaded } from './waiting.ts';
 
-const TICK_MS = 500;
-/** Results whose pay vests in one commit: what was accepted within a second vests together, and thousands of them would keep everybody waiting. */
-const VESTS_MAX = 256;
 const LEFT_MS = 2000;
 const GROUP_COMMANDS_MAX = 1000;
 const NO_STANDINGS: Joining['standings'] = new Map();
@@ -78,8 +76,7 @@ export class Coordinator {
   #state: State;
   #batch: Batched[] = [];
   #flushing: Promise<void> | null = null;
-  #ticker: NodeJS.Timeout | undefined;
-  #ticking = false;
+  #ticking: Ticking | undefined;
   /** The state is being read back. */
   #loaded: PromiseWithResolvers<void> | null = null;
   #closed = false;
@@ -117,22 +114,8 @@ export class Coordinator {
     const config = { leaseKeys, drawKey, epoch, spec, privateSwarm, vestingMsMax, holdbackMs };
     const coordinator = new Coordinator(deps, emptyState(config, deps.clock()));
     await coordinator.#recall.load(coordinator.isShared);
-    coordinator.#ticker = setInterval(() => void coordinator.#tick().catch(() => undefined), TICK_MS);
+    coordinator.#ticking = new Ticking((command) => coordinator.dispatch(command));
     return coordinator;
-  }
-
-  /** Ticks until nothing more is due. Ends at once while another one has not. */
-  async #tick(): Promise<void> {
-    if (this.#ticking) return;
-    this.#ticking = true;
-    try {
-      for (let vested = VESTS_MAX; vested === VESTS_MAX; )
-        vested = (await this.dispatch({ type: 'tick', vestsMax: VESTS_MAX })).filter(
-          (event) => event.type === 'write' && event.write.kind === 'settled',
-        ).length;
-    } finally {
-      this.#ticking = false;
-    }
   }
 
   /** Opens a lease token. Throws `FormatError` on one that this coordinator did not make; expiry is judged where it is used. */
@@ -453,7 +436,7 @@ export class Coordinator {
 
   /** Stops taking commands, finishes the commit under way. */
   async close(): Promise<void> {
-    clearInterval(this.#ticker);
+    this.#ticking?.close();
     this.#measuring.close();
     this.#checking.close();
     this.#closing.abort();
