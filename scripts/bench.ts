@@ -31,13 +31,14 @@ export function table({ suite, figures, notes }: BenchReport): string {
   return [suite, ...rows, ...[notes].flat().map((note) => `  ${note}`)].join('\n');
 }
 
-async function run(name: string): Promise<BenchReport> {
+/** `parts`: of a suite that can run some of its parts alone. */
+async function run(name: string, parts: readonly string[]): Promise<BenchReport> {
   const suites = findSuites();
   const path = suites.get(name);
   if (!path) throw new Error(`${name ? `No suite ${name}.` : 'Name a suite: npm run bench -- SUITE [--json].'} There are: ${[...suites.keys()].join(', ')}.`);
   const { bench } = (await import(path)) as { bench?: unknown };
   if (typeof bench !== 'function') throw new Error(`${path} exports no function bench`);
-  const report: unknown = await bench();
+  const report: unknown = await bench(...parts);
   if (!isReport(report)) throw new Error(`${path}: bench() gave no finite figures`);
   return report;
 }
@@ -45,7 +46,8 @@ async function run(name: string): Promise<BenchReport> {
 if (import.meta.main) {
   try {
     const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true });
-    const report = await run(positionals[0] ?? '');
+    const [name = '', ...parts] = positionals;
+    const report = await run(name, parts);
     console.log(values.json ? JSON.stringify(report) : table(report));
     // Dawn keeps its threads for the life of the process: there is nothing left to wait for.
     process.exit(0);

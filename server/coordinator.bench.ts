@@ -21,6 +21,15 @@ const PACED_MS = 8000;
 const MANY = 10_000;
 const SETTLE_MS = 3000;
 
+const RIVALS = ['sqlite', 'pg', 'peer'] as const;
+type Rival = (typeof RIVALS)[number];
+const PARTS = [...RIVALS, 'crowd'] as const;
+type Part = (typeof PARTS)[number];
+
+/** `env NODE_COMPILE_CACHE=... node --...`: what `npm start` puts before its script. */
+const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { scripts: { start: string } };
+const STARTED_BY = scripts.start.replace(/^exec (.+) \S+$/, '$1');
+
 interface Ready {
   readonly port: number;
   readonly identities: Identity[];
@@ -37,7 +46,10 @@ class Side {
   readonly #lines: AsyncIterator<string>;
 
   constructor(script: string, ...args: readonly string[]) {
-    this.#child = spawn(process.execPath, [join(import.meta.dirname, 'bench', script), ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#child = spawn('sh', ['-c', `exec ${STARTED_BY} "$@"`, 'node', join(import.meta.dirname, 'bench', script), ...args], {
+      cwd: join(import.meta.dirname, '..'),
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     this.#lines = createInterface(this.#child.stdout!)[Symbol.asyncIterator]();
   }
 
@@ -71,20 +83,28 @@ class Side {
  * once), blobs, audits by others, TLS. It could be gamed by giving many tiles one hash, row or transfer, by acknowledging before the commit,
  * by drawing nothing, or by counting what is only sent; here every tile has its own, and the books are proved at the end.
  *
+ * `only`: parts of it, all when none is named; each of them alone is faster than it is in turns with the others.
+ *
  * Peer: graphile-worker with its local queue and batching on, behind the same sockets, on the same PostgreSQL, with the same bytes (`bench/peer.ts`).
  */
-export async function bench(): Promise<{ suite: string; figures: Record<string, number>; notes: string[] }> {
+export async function bench(...only: readonly string[]): Promise<{ suite: string; figures: Record<string, number>; notes: string[] }> {
+  const unknown = only.find((part) => !(PARTS as readonly string[]).includes(part));
+  if (unknown !== undefined) throw new Error(`No part ${unknown}. There are: ${PARTS.join(', ')}.`);
+  const isAsked = (part: Part): boolean => only.length === 0 || only.includes(part);
+  const asked = RIVALS.filter(isAsked);
   const folder = await mkdtemp(join(tmpdir(), 'tessera-bench-'));
-  const database = await startPostgres({ fsync: true, flags: ['-c', 'shared_buffers=256MB', '-c', 'max_wal_size=4GB'] });
+  const database = asked.some((name) => name !== 'sqlite')
+    ? await startPostgres({ fsync: true, flags: ['-c', 'shared_buffers=256MB', '-c', 'max_wal_size=4GB'] })
+    : null;
   const sides: Side[] = [];
   const side = (...args: ConstructorParameters<typeof Side>): Side => {
     sides.push(new Side(...args));
     return sides.at(-1)!;
   };
   try {
-    for (const name of ['ours', 'peer']) await query(postgresUrl(database.port, 'postgres'), `create database ${name}`);
-    const rates = await compare(folder, database.port, side);
-    const many = await crowd(join(folder, 'many'), side);
+    if (database) for (const name of ['pg', 'peer']) await query(postgresUrl(database.port, 'postgres'), `create database ${name}`);
+    const rates = asked.length > 0 ? await compare(asked, folder, database?.port ?? 0, side) : {};
+    const many = isAsked('crowd') ? await crowd(join(folder, 'many'), side) : {};
     return {
       suite: 'coordinator',
       figures: { ...rates, ...many },
@@ -98,54 +118,51 @@ export async function bench(): Promise<{ suite: string; figures: Record<string, 
     };
   } finally {
     for (const each of sides) each.kill();
-    await database.stop();
+    await database?.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
 type Start = (...args: ConstructorParameters<typeof Side>) => Side;
 
-async function compare(folder: string, port: number, start: Start): Promise<Record<string, number>> {
-  const ours = { sqlite: start('process.ts', folder, String(SOCKETS)), pg: start('process.ts', folder, String(SOCKETS), postgresUrl(port, 'ours')) };
-  const peer = start('peer.ts', postgresUrl(port, 'peer'));
-  const swarmOf = async (side: Side): Promise<Swarm> => {
+async function compare(names: readonly Rival[], folder: string, port: number, start: Start): Promise<Record<string, number>> {
+  const sides = names.map((name): Side => {
+    if (name === 'peer') return start('peer.ts', postgresUrl(port, name));
+    return start('process.ts', folder, String(SOCKETS), ...(name === 'pg' ? [postgresUrl(port, name)] : []));
+  });
+  const rivals: { name: Rival; side: Side; swarm: Swarm; done: Done[] }[] = [];
+  for (const [index, name] of names.entries()) {
+    const side = sides[index]!;
     const ready = await side.line<Ready>();
-    return Swarm.open(SOCKETS, (index) => Contributor.open(ready.port, ready.identities[index]!));
-  };
-  const { port: peerPort } = await peer.line<Ready>();
-  const swarms = { sqlite: await swarmOf(ours.sqlite), pg: await swarmOf(ours.pg), peer: await Swarm.open(SOCKETS, () => Worker.open(peerPort)) };
-  for (const swarm of Object.values(swarms)) await swarm.full(LANES, TILES, WARM_UP_MS);
+    const swarm = await Swarm.open(SOCKETS, (member) => (name === 'peer' ? Worker.open(ready.port) : Contributor.open(ready.port, ready.identities[member]!)));
+    rivals.push({ name, side, swarm, done: [] });
+  }
+  for (const { swarm } of rivals) await swarm.full(LANES, TILES, WARM_UP_MS);
+  for (let round = 0; round < ROUNDS; round++) for (const { swarm, done } of rivals) done.push(await swarm.full(LANES, TILES, ROUND_MS));
 
-  const names = ['sqlite', 'pg', 'peer'] as const;
-  const done: Record<(typeof names)[number], Done[]> = { sqlite: [], pg: [], peer: [] };
-  for (let round = 0; round < ROUNDS; round++) for (const name of names) done[name].push(await swarms[name].full(LANES, TILES, ROUND_MS));
-  const rate = (name: (typeof names)[number], share = 0.5): number =>
-    quantile(
-      done[name].map(({ perSecond }) => perSecond),
-      share,
-    );
+  const figures: Record<string, number> = {};
   const latencies = (rounds: readonly Done[]): number[] => rounds.flatMap((each) => each.latencies);
-  const paced = { sqlite: await swarms.sqlite.paced(rate('sqlite') / 2, TILES, PACED_MS), pg: await swarms.pg.paced(rate('pg') / 2, TILES, PACED_MS) };
-  for (const swarm of Object.values(swarms)) swarm.close();
-  const books = [await ours.sqlite.end<Books>(), await ours.pg.end<Books>()];
-  await peer.end();
-  return {
-    ...Object.fromEntries(
-      names.flatMap((name) => [
-        [`completions_per_s_${name}`, Math.round(rate(name))],
-        [`completions_per_s_${name}_min`, Math.round(rate(name, 0))],
-        [`completions_per_s_${name}_max`, Math.round(rate(name, 1))],
-      ]),
-    ),
-    ratio_best_peer: round(rate('pg') / rate('peer'), 3),
-    ack_p99_ms: round(quantile(latencies([paced.sqlite]), 0.99)),
-    ack_p99_pg_ms: round(quantile(latencies([paced.pg]), 0.99)),
-    ack_p50_full_ms: round(quantile(latencies(done.sqlite), 0.5)),
-    ack_p99_full_ms: round(quantile(latencies(done.sqlite), 0.99)),
-    ack_p99_full_pg_ms: round(quantile(latencies(done.pg), 0.99)),
-    ledger_imbalance: books.reduce((sum, { sum: imbalance, wrongAccounts }) => sum + Math.abs(Number(imbalance)) + wrongAccounts, 0),
-    transfers: books.reduce((sum, { transfers }) => sum + transfers, 0),
-  };
+  let [imbalance, transfers] = [0, 0];
+  for (const { name, side, swarm, done } of rivals) {
+    const rates = done.map(({ perSecond }) => perSecond);
+    figures[`completions_per_s_${name}`] = Math.round(quantile(rates, 0.5));
+    figures[`completions_per_s_${name}_min`] = Math.round(quantile(rates, 0));
+    figures[`completions_per_s_${name}_max`] = Math.round(quantile(rates, 1));
+    const suffix = name === 'sqlite' ? '' : `_${name}`;
+    if (name !== 'peer') {
+      figures[`ack_p99${suffix}_ms`] = round(quantile(latencies([await swarm.paced(quantile(rates, 0.5) / 2, TILES, PACED_MS)]), 0.99));
+      if (name === 'sqlite') figures.ack_p50_full_ms = round(quantile(latencies(done), 0.5));
+      figures[`ack_p99_full${suffix}_ms`] = round(quantile(latencies(done), 0.99));
+    }
+    swarm.close();
+    const books = await side.end<Books>();
+    if (name === 'peer') continue;
+    imbalance += Math.abs(Number(books.sum)) + books.wrongAccounts;
+    transfers += books.transfers;
+  }
+  const { completions_per_s_pg: ours, completions_per_s_peer: theirs } = figures;
+  if (ours !== undefined && theirs !== undefined) figures.ratio_best_peer = round(ours / theirs, 3);
+  return transfers > 0 ? { ...figures, ledger_imbalance: imbalance, transfers } : figures;
 }
 
 /** Contributors that wait, and come back. */

@@ -22,6 +22,7 @@ import { Recall } from './recall.ts';
 import { macKeysOf, type StoredKey } from './store/keys.ts';
 import type { NoticeKind } from './store/sharing-store.ts';
 import type { BlobStore, Store, StoredJob, StoredResult, Write } from './store/store.ts';
+import { Ticking } from './ticking.ts';
 import { CommitFailed, restAfter, Waiting } from './waiting.ts';
 
 export interface CoordinatorDeps {
@@ -52,9 +53,9 @@ interface Batched {
 
 export { CommitFailed, Overloaded } from './waiting.ts';
 
-const TICK_MS = 500;
 const LEFT_MS = 2000;
 const GROUP_COMMANDS_MAX = 1000;
+const NO_STANDINGS: Joining['standings'] = new Map();
 /** What a log names a result by. */
 const idsOf = ({ job, at, id, contributor }: StoredResult) => ({ job, ...at, result: id, contributor });
 
@@ -75,7 +76,7 @@ export class Coordinator {
   #state: State;
   #batch: Batched[] = [];
   #flushing: Promise<void> | null = null;
-  #ticker: NodeJS.Timeout | undefined;
+  #ticking: Ticking | undefined;
   /** The state is being read back. */
   #loaded: PromiseWithResolvers<void> | null = null;
   #closed = false;
@@ -113,7 +114,7 @@ export class Coordinator {
     const config = { leaseKeys, drawKey, epoch, spec, privateSwarm, vestingMsMax, holdbackMs };
     const coordinator = new Coordinator(deps, emptyState(config, deps.clock()));
     await coordinator.#recall.load(coordinator.isShared);
-    coordinator.#ticker = setInterval(() => void coordinator.dispatch({ type: 'tick' }).catch(() => undefined), TICK_MS);
+    coordinator.#ticking = new Ticking((command) => coordinator.dispatch(command));
     return coordinator;
   }
 
@@ -286,7 +287,8 @@ export class Coordinator {
     if (this.#closed) return Promise.reject(new CommitFailed('The coordinator is shutting down.'));
     const overloaded = this.#waiting.refusalOf(command);
     if (overloaded) return Promise.reject(overloaded);
-    if (command.type === 'join') this.#joined.set(command.contributor.id, command);
+    // Its standings are read anew before it joins again.
+    if (command.type === 'join') this.#joined.set(command.contributor.id, { ...command, contributor: { ...command.contributor, standings: NO_STANDINGS } });
     if (command.type === 'leave') this.#joined.delete(command.contributor);
     if (command.type === 'prefer') this.#rejoinWith(({ id }) => id === command.contributor, { preferences: command.preferences });
     if (command.type === 'forgetOwner') this.#rejoinWith(({ id }) => command.contributors.includes(id), { owner: command.owner });
@@ -440,7 +442,7 @@ export class Coordinator {
 
   /** Stops taking commands, finishes the commit under way. */
   async close(): Promise<void> {
-    clearInterval(this.#ticker);
+    this.#ticking?.close();
     this.#measuring.close();
     this.#checking.close();
     this.#closing.abort();

@@ -88,7 +88,7 @@ export function step(state: State, command: Command, now: number, random: Random
     case 'pardon':
       return pardon(state, command, now);
     case 'tick':
-      return tick(state, now);
+      return tick(state, command, now);
     default:
       throw new Error(`unknown command ${JSON.stringify(command satisfies never)}`);
   }
@@ -369,7 +369,7 @@ function abandon(state: State, id: ResultId, now: number): Event[] {
 export const LEASE_EXPIRED = 'The lease has expired.';
 
 /** Time passing: leases run out, absent contributors lose theirs, what was not opened is dropped, audits go to others, pay vests. */
-function tick(state: State, now: number): Event[] {
+function tick(state: State, { vestsMax = Number.POSITIVE_INFINITY }: Command & { type: 'tick' }, now: number): Event[] {
   observe(state, now);
   const events: Event[] = [];
   for (const active of [...state.leases.values()]) {
@@ -384,8 +384,11 @@ function tick(state: State, now: number): Event[] {
   for (const { stored, stage, sinceMs } of [...state.pending.values()])
     if (stage === 'opening' && now > openedBy(state.contributors.get(stored.contributor), sinceMs)) events.push(...abandon(state, stored.id, now));
   events.push(...expireAudits(state, now));
+  let vestsLeft = vestsMax;
   for (const contributor of state.contributors.values()) {
-    if (contributor.vesting.length > 0) events.push(...vestDue(state, contributor, now));
+    const vesting = contributor.vesting.length;
+    if (vesting > 0) events.push(...vestDue(state, contributor, now, vestsLeft));
+    vestsLeft -= vesting - contributor.vesting.length;
     const busy = contributor.connected || contributor.leases.size > 0 || contributor.vesting.length > 0 || contributor.undecided > 0;
     if (!busy && now - contributor.leftMs > FORGET_MS) state.contributors.delete(contributor.id);
   }

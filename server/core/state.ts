@@ -394,7 +394,8 @@ export type Command =
   | { readonly type: 'halt'; readonly reason: string | null }
   /** The operator ends a suspension. */
   | { readonly type: 'pardon'; readonly contributor: ContributorId }
-  | { readonly type: 'tick' };
+  /** `vestsMax`: results whose pay vests now; the next tick goes on with those that are left. All when it is left out. */
+  | { readonly type: 'tick'; readonly vestsMax?: number };
 
 /** How much an accepted result is: `tiles` as a share of one, because a tile may come in parts. */
 export interface WorkAmount {

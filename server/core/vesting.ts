@@ -14,11 +14,12 @@ export function restoreVesting({ contributors }: State, { results }: Command & {
   return [];
 }
 
-/** Moves what has vested to the contributor's owner and to the site. */
-export function vestDue({ sites }: State, contributor: Contributor, now: number): Event[] {
-  const due = contributor.vesting.filter(({ vesting }) => vesting.vestsAtMs <= now);
+/** Moves what has vested, at most `most` results, to the contributor's owner and to the site. */
+export function vestDue({ sites }: State, contributor: Contributor, now: number, most: number): Event[] {
+  const due = contributor.vesting.filter(({ vesting }) => vesting.vestsAtMs <= now).slice(0, most);
   if (due.length === 0) return [];
-  contributor.vesting.splice(0, contributor.vesting.length, ...contributor.vesting.filter(({ vesting }) => vesting.vestsAtMs > now));
+  const leaving = new Set(due);
+  contributor.vesting.splice(0, contributor.vesting.length, ...contributor.vesting.filter((result) => !leaving.has(result)));
   const shareOf = ({ site, vesting }: VestingResult): MicroCredits => {
     const book = site === null ? undefined : sites.get(site);
     return book ? takeShare(book, contributor.owner, vesting.microCredits, vesting.unit, now) : 0n;

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'socket.io';
 import { fromBase64Url } from '../../shared/formats.ts';
-import type { ConsentId, ContributorId, JobId, OwnerId, SiteId } from '../../shared/model.ts';
+import type { ConsentId, ContributorId, GroupId, JobId, OwnerId, SiteId } from '../../shared/model.ts';
 import { PROTOCOL_VERSION, type Welcome } from '../../shared/protocol.ts';
 import type * as schemas from '../../shared/schemas.ts';
 import { hit } from '../caps.ts';
@@ -41,6 +41,9 @@ export interface Session {
   readonly told: Map<JobId, number>;
 }
 
+/** Of nearly everybody. */
+const noGroups: ReadonlySet<GroupId> = new Set();
+
 /** Who says hello must know the contributor's secret and stand on a consent of it that has neither ended nor expired. `enter` is called as it joins. */
 export async function admit(deps: ContributeDeps, socket: Socket, message: schemas.Hello, enter: (session: Session) => void): Promise<{ welcome: Welcome }> {
   const { store, clock, coordinator } = deps;
@@ -71,7 +74,8 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
   const { downloadBytesMax } = message;
   if (consent.site !== null) await coordinator.openSite(consent.site);
   // Read last: whoever leaves a group from here on is told to the core after it has joined.
-  const groups = new Set(await store.groups.idsOf(owner));
+  const ids = await store.groups.idsOf(owner);
+  const groups = ids.length === 0 ? noGroups : new Set(ids);
   const joining = {
     id,
     owner,

@@ -46,29 +46,58 @@ export function createSockets(server: HttpServer, isAllowed: IsAllowed, options:
     perMessageDeflate: false,
   });
   guards.set(io, guard);
-  guardUpgrades(server, guard, isAllowed);
+  guardUpgrades(server, engineOf(io), guard, isAllowed);
   // The engine answers what is no socket itself, and knows nothing of our headers.
   server.prependListener('request', ({ url }: IncomingMessage, response: ServerResponse) => {
     if (url?.startsWith(PATH)) for (const [name, value] of Object.entries(options.headers ?? {})) response.setHeader(name, value);
   });
-  io.engine.on('connection', ({ transport }: { transport: { socket: NodeJS.EventEmitter } }) =>
-    transport.socket.on('error', ({ code }: NodeJS.ErrnoException) => {
-      if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') hit('socketMessageBytesMax');
-    }),
-  );
-  guard.watch(() => Object.values((io.engine as unknown as { clients: Readonly<Record<string, unknown>> }).clients));
+  io.engine.on('connection', ({ request, transport }: { request: EngineRequest; transport: { socket: NodeJS.EventEmitter } }) => {
+    request.headers = headersOf(request, HEADERS_KEPT);
+    transport.socket.on('error', onSocketError);
+  });
+  guard.watch(() => Object.values(engineOf(io).clients));
   server.once('close', () => guard.close());
   return io;
 }
 
+function onSocketError({ code }: NodeJS.ErrnoException): void {
+  if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') hit('socketMessageBytesMax');
+}
+
+/** What the engine keeps of a request as long as its connection: a whole `IncomingMessage` with its headers is 3 kB. */
+interface EngineRequest extends Pick<IncomingMessage, 'method' | 'url' | 'headers'> {
+  /** As the engine reads it from the address: `refusalOf` lets no other one pass. */
+  readonly _query: { readonly EIO: '4'; readonly transport: 'websocket' };
+  readonly connection: Duplex;
+}
+
+/** What Engine.IO 6 does with an upgrade that is in order. Its own `handleUpgrade` listens on each connection for the sake of Express, 1 kB of it. */
+interface Engine {
+  readonly ws: { handleUpgrade(request: EngineRequest, connection: Duplex, head: Buffer, done: (websocket: unknown) => void): void };
+  onWebSocket(request: EngineRequest, connection: Duplex, websocket: unknown): void;
+  readonly clients: Readonly<Record<string, unknown>>;
+}
+
+const engineOf = (io: Server): Engine => io.engine as unknown as Engine;
+
+const QUERY = { EIO: '4', transport: 'websocket' } as const;
+/** Headers that somebody asks for while a connection lasts; and those that are read as it begins. */
+const HEADERS_KEPT = ['cookie', 'x-forwarded-for'] as const;
+const HEADERS_READ = [...HEADERS_KEPT, 'upgrade', 'sec-websocket-key', 'sec-websocket-version'] as const;
+
+const headersOf = ({ headers }: Pick<IncomingMessage, 'headers'>, names: readonly (typeof HEADERS_READ)[number][]): IncomingMessage['headers'] =>
+  Object.fromEntries(names.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])));
+
 /** Everything that asks for a socket passes here first; what is refused never reaches the engine, whose refusals have no headers. */
-function guardUpgrades(server: HttpServer, guard: Guard, isAllowed: IsAllowed): void {
-  const next = server.listeners('upgrade') as ((request: IncomingMessage, connection: Duplex, head: Buffer) => void)[];
+function guardUpgrades(server: HttpServer, engine: Engine, guard: Guard, isAllowed: IsAllowed): void {
   server.removeAllListeners('upgrade');
   server.on('upgrade', (request: IncomingMessage, connection: Duplex, head: Buffer) => {
     const refused = refusalOf(request, isAllowed) ?? guard.admit(request);
     if (refused) return guard.refuse(connection, refused);
-    for (const listener of next) listener.call(server, request, connection, head);
+    const { method, url } = request;
+    const kept: EngineRequest = { method, url, headers: headersOf(request, HEADERS_READ), _query: QUERY, connection };
+    // Bytes that came along with the request lie in the memory of all that was read with it.
+    engine.ws.handleUpgrade(kept, connection, Buffer.from(head), (websocket) => engine.onWebSocket(kept, connection, websocket));
   });
 }
 
@@ -94,39 +123,43 @@ function validatorOf(schema: TSchema): Validator {
 
 type Log = { error(fields: object, message: string): void };
 
-type Task = (message: unknown) => Promise<unknown>;
+type Task = (socket: Socket, message: unknown) => Promise<unknown>;
 
-/** Registers commands on a socket: validated once, answered always, never thrown out of. */
-export function commandsOf(socket: Socket, log: Log) {
-  const guard = guardOf(socket);
+/** Listeners are called with their socket as `this`, so one serves them all. */
+type Listener = (this: Socket, message: unknown, reply: unknown) => Promise<void>;
+
+/** The commands of a namespace, for all of its sockets: with closures for each socket they took 4 kB of it. Validated once, answered always, never thrown out of. */
+export function commandsOf(log: Log) {
   const tasks = new Map<string, Task>();
-  const timed = async (name: string, task: () => Promise<unknown>): Promise<Ack<unknown>> => {
+  const listeners = new Map<string, Listener>();
+  const timed = async (socket: Socket, name: string, task: () => Promise<unknown>): Promise<Ack<unknown>> => {
     const beganMs = performance.now();
     const ack = await task().then(
       (data): Ack<unknown> => ({ data }),
       (error: unknown) => bodyOf(error, { command: name, contributor: socket.data.contributor }, log),
     );
-    guard.answered(name, 'data' in ack ? 'ok' : ack.error.code, performance.now() - beganMs);
+    guardOf(socket).answered(name, 'data' in ack ? 'ok' : ack.error.code, performance.now() - beganMs);
     return ack;
   };
   const listen = (name: string, commandsIn: (message: unknown) => number, task: Task): void => {
-    socket.on(name, async (message: unknown, reply: unknown) => {
+    listeners.set(name, async function (message, reply) {
+      const guard = guardOf(this);
       const done = guard.load.begin();
-      const ack = await timed(name, async () => {
-        if (!guard.messages.take(socket.id, performance.now(), commandsIn(message))) throw tooMany();
-        return task(message);
+      const ack = await timed(this, name, async () => {
+        if (!guard.messages.take(this.id, performance.now(), commandsIn(message))) throw tooMany();
+        return task(this, message);
       });
       if (typeof reply === 'function') reply(ack);
       done();
     });
   };
   return {
-    on<S extends TSchema, T>(name: string, schema: S, handle: (message: Static<S>) => Promise<T>): void {
+    on<S extends TSchema, T>(name: string, schema: S, handle: (socket: Socket, message: Static<S>) => Promise<T>): void {
       const validator = validatorOf(schema);
-      const task: Task = async (message) => {
+      const task: Task = async (socket, message) => {
         if (!validator.Check(message)) throw malformed(validator, message, name);
-        guard.begin(socket, name);
-        return handle(message as Static<S>);
+        guardOf(socket).begin(socket, name);
+        return handle(socket, message as Static<S>);
       };
       tasks.set(name, task);
       listen(name, () => 1, task);
@@ -135,10 +168,14 @@ export function commandsOf(socket: Socket, log: Log) {
     onMany(name: string): void {
       const validator = validatorOf(schemas.many);
       const commandsIn = (message: unknown): number => (Array.isArray(message) ? Math.max(1, Math.min(message.length, limits.commandsPerMessageMax)) : 1);
-      listen(name, commandsIn, async (message) => {
+      listen(name, commandsIn, async (socket, message) => {
         if (!validator.Check(message)) throw malformed(validator, message, name);
-        return Promise.all((message as schemas.Many).map(([command, each]) => timed(command, () => tasks.get(command)!(each))));
+        return Promise.all((message as schemas.Many).map(([command, each]) => timed(socket, command, () => tasks.get(command)!(socket, each))));
       });
+    },
+    /** From here on this socket is heard. */
+    hear(socket: Socket): void {
+      for (const [name, listener] of listeners) socket.on(name, listener);
     },
   };
 }

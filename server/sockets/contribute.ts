@@ -1,5 +1,5 @@
 import { hash as digest } from 'node:crypto';
-import type { Server } from 'socket.io';
+import type { Server, Socket } from 'socket.io';
 import { openingBytesMax, saltOf } from '../../shared/commitment.ts';
 import { decodeResult, encodeAuditElements, FormatError, fromHex, type LeaseBody } from '../../shared/formats.ts';
 import { limits } from '../../shared/limits.ts';
@@ -19,6 +19,9 @@ import { Verdicts } from './verdicts.ts';
 const greeted = (): Refusal => new Refusal('conflict', 'This connection has said hello already.');
 
 const NOT_OPEN = 'This job is not open any more.';
+
+/** Whoever has said hello on this connection. */
+const sessionOf = (socket: Socket): Session | undefined => socket.data.session;
 
 /** The edge for contributors' engines. One connection a contributor, and one a browser, whatever sites it is on: a newer one replaces the older. */
 export function serveContributors(
@@ -42,71 +45,79 @@ export function serveContributors(
     }
   });
 
-  io.of(namespaces.contribute).on('connection', (socket) => {
-    let session: Session | undefined;
-    const current = (): Session => {
-      if (!session) throw new Refusal('forbidden', 'Say hello first.');
-      if (session.consentExpiresMs <= deps.clock())
-        throw atCap('consentMsMax', new Refusal('forbidden', 'The consent has expired; agree again to go on.', 'consent'));
-      if (session.site !== null && deps.isSuspended(session.site)) throw new Refusal('forbidden', 'This site is suspended.', 'consent');
-      return session;
+  const current = (socket: Socket): Session => {
+    const session = sessionOf(socket);
+    if (!session) throw new Refusal('forbidden', 'Say hello first.');
+    if (session.consentExpiresMs <= deps.clock())
+      throw atCap('consentMsMax', new Refusal('forbidden', 'The consent has expired; agree again to go on.', 'consent'));
+    if (session.site !== null && deps.isSuspended(session.site)) throw new Refusal('forbidden', 'This site is suspended.', 'consent');
+    return session;
+  };
+  /** In one go with its joining: from here on the end of an older connection is not the contributor's, and the end of this one is. */
+  const enter = (session: Session): void => {
+    const { socket } = session;
+    if (sessionOf(socket)) throw greeted();
+    if (!socket.connected) throw new Refusal('conflict', 'This connection has ended.');
+    socket.data.session = session;
+    socket.data.contributor = session.contributor;
+    const older = sameEngine(sessions, session);
+    sessions.set(session.contributor, session);
+    for (const { socket: theirs } of older) theirs.disconnect(true);
+  };
+  const exit = (socket: Socket): void => {
+    const leaving = sessionOf(socket);
+    socket.data.session = undefined;
+    if (!leaving || sessions.get(leaving.contributor) !== leaving) return;
+    sessions.delete(leaving.contributor);
+    void deps.coordinator.dispatch({ type: 'leave', contributor: leaving.contributor }).catch(() => undefined);
+  };
+  const { on, onMany, hear } = commandsOf(deps.log);
+  on('hello', schemas.hello, async (socket, message): Promise<Welcome> => {
+    if (sessionOf(socket)) throw greeted();
+    let isIn = false;
+    const entered = (entering: Session): void => {
+      enter(entering);
+      isIn = true;
     };
-    /** In one go with its joining: from here on the end of an older connection is not the contributor's, and the end of this one is. */
-    const enter = (entering: Session): void => {
-      if (session) throw greeted();
-      if (!socket.connected) throw new Refusal('conflict', 'This connection has ended.');
-      session = entering;
-      socket.data.contributor = session.contributor;
-      const older = sameEngine(sessions, session);
-      sessions.set(session.contributor, session);
-      for (const { socket: theirs } of older) theirs.disconnect(true);
-    };
-    const exit = (): void => {
-      const leaving = session;
-      session = undefined;
-      if (!leaving || sessions.get(leaving.contributor) !== leaving) return;
-      sessions.delete(leaving.contributor);
-      void deps.coordinator.dispatch({ type: 'leave', contributor: leaving.contributor }).catch(() => undefined);
-    };
-    const { on, onMany } = commandsOf(socket, deps.log);
-    on('hello', schemas.hello, async (message): Promise<Welcome> => {
-      if (session) throw greeted();
-      let isIn = false;
-      const entered = (entering: Session): void => {
-        enter(entering);
-        isIn = true;
-      };
-      const { welcome } = await admit(deps, socket, message, entered).catch((error: unknown) => {
-        if (isIn) exit();
-        throw error;
-      });
-      if (deps.coordinator.isShared) {
-        const { contributor, browser } = current();
-        elsewhere.gone({ contributor, browser });
-        // Not waited for: whoever has just died does not answer.
-        void elsewhere.unopened(contributor).then((open) => open.forEach((request) => void socket.emit('open:wanted', request)));
-      }
-      return welcome;
+    const { welcome } = await admit(deps, socket, message, entered).catch((error: unknown) => {
+      if (isIn) exit(socket);
+      throw error;
     });
-    on('work', schemas.workRequest, async ({ leasesMax, downloadBytesMax }): Promise<Work> => {
-      const { contributor } = current();
-      return workOf(deps, current(), await deps.coordinator.dispatch({ type: 'requestWork', contributor, leasesMax, downloadBytesMax }));
-    });
-    on('handIn', schemas.handIn, (message): Promise<HandedIn> => takeResult(deps, elsewhere, current(), message));
-    on('open', schemas.open, (message): Promise<null> => takeOpening(deps, elsewhere, current(), message));
-    on('answer', schemas.answer, (message): Promise<Answered> => takeAnswer(deps, elsewhere, current(), message));
-    on('giveBack', schemas.giveBack, async ({ tokens, unopened = [] }): Promise<null> => {
-      const { contributor } = current();
-      await deps.coordinator.dispatch({ type: 'giveBack', contributor, tokens, unopened });
-      if (deps.coordinator.isShared) elsewhere.giveBack(contributor, { tokens, unopened });
-      return null;
-    });
-    on('prefer', schemas.preferences, async (preferences): Promise<null> => {
-      refuse(await deps.coordinator.dispatch({ type: 'prefer', contributor: current().contributor, preferences }));
-      return null;
-    });
-    onMany('many');
-    socket.on('disconnect', exit);
+    if (deps.coordinator.isShared) {
+      const { contributor, browser } = current(socket);
+      elsewhere.gone({ contributor, browser });
+      // Not waited for: whoever has just died does not answer.
+      void elsewhere.unopened(contributor).then((open) => open.forEach((request) => void socket.emit('open:wanted', request)));
+    }
+    return welcome;
+  });
+  on('work', schemas.workRequest, async (socket, { leasesMax, downloadBytesMax }): Promise<Work> => {
+    const { contributor } = current(socket);
+    return workOf(deps, current(socket), await deps.coordinator.dispatch({ type: 'requestWork', contributor, leasesMax, downloadBytesMax }));
+  });
+  on('handIn', schemas.handIn, (socket, message): Promise<HandedIn> => takeResult(deps, elsewhere, current(socket), message));
+  on('open', schemas.open, (socket, message): Promise<null> => takeOpening(deps, elsewhere, current(socket), message));
+  on('answer', schemas.answer, (socket, message): Promise<Answered> => takeAnswer(deps, elsewhere, current(socket), message));
+  on('giveBack', schemas.giveBack, async (socket, { tokens, unopened = [] }): Promise<null> => {
+    const { contributor } = current(socket);
+    await deps.coordinator.dispatch({ type: 'giveBack', contributor, tokens, unopened });
+    if (deps.coordinator.isShared) elsewhere.giveBack(contributor, { tokens, unopened });
+    return null;
+  });
+  on('prefer', schemas.preferences, async (socket, preferences): Promise<null> => {
+    refuse(await deps.coordinator.dispatch({ type: 'prefer', contributor: current(socket).contributor, preferences }));
+    return null;
+  });
+  onMany('many');
+  const onDisconnect = function (this: Socket): void {
+    exit(this);
+  };
+  const space = io.of(namespaces.contribute);
+  // Nobody speaks to rooms here. Socket.IO puts each socket into one of its own, which takes half a kilobyte.
+  space.adapter.addAll = () => undefined;
+  space.on('connection', (socket) => {
+    hear(socket);
+    socket.on('disconnect', onDisconnect);
   });
 
   const end = (reason: string, concerns: (session: Session) => boolean): void => {

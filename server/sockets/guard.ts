@@ -72,7 +72,7 @@ export class Guard {
     if (ofPlace > limits.socketsPerAddressMax && !loopback.test(place)) return full('socketsPerAddressMax', 'Too many connections of this address are open.');
     this.#count++;
     this.#places.set(place, ofPlace);
-    request.socket.once('close', () => {
+    request.socket.on('close', () => {
       this.#count--;
       const left = (this.#places.get(place) ?? 1) - 1;
       if (left > 0) this.#places.set(place, left);

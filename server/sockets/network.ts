@@ -1,6 +1,5 @@
 import { createHmac } from 'node:crypto';
 import { isIPv4, isIPv6 } from 'node:net';
-import { toBase64Url } from '../../shared/formats.ts';
 
 /** Bytes of an address that name a household or an office: /24 of IPv4, /56 of IPv6. */
 const IPV4_BYTES = 3;
@@ -28,7 +27,7 @@ export function networkOf(key: Uint8Array, address: string): string {
   let prefix = [0];
   if (isIPv4(plain)) prefix = [4, ...plain.split('.').slice(0, IPV4_BYTES).map(Number)];
   else if (isIPv6(plain) && !plain.includes('.')) prefix = [6, ...bytesOfIPv6(plain).slice(0, IPV6_BYTES)];
-  return toBase64Url(createHmac('sha256', key).update(Uint8Array.from(prefix)).digest());
+  return createHmac('sha256', key).update(Uint8Array.from(prefix)).digest('base64url');
 }
 
 const IPV6_HOST_BYTES = 8;

@@ -54,31 +54,33 @@ export function serveViewers(
   /** What each connection began with. Known before any of its commands: one that is under way when the session ends is closed as well. */
   const sessions = new WeakMap<Socket, string>();
 
+  const { on, hear } = commandsOf(deps.log);
+  on('watch', watchRequest, async (socket, { job }): Promise<{ job: JobView; accepted: AcceptedView[] }> => {
+    if (socket.rooms.size > WATCHED_PER_SOCKET_MAX) throw new Refusal('too_many', `At most ${WATCHED_PER_SOCKET_MAX} jobs a connection.`, 'job');
+    const owner = await deps.ownerOf(socket.handshake.headers.cookie);
+    socket.data.owner = owner;
+    // Before it is in the room, where it would hear of tiles.
+    await deps.jobs.visible(job, owner).catch((error: unknown) => Promise.reject(refusalOf(error)));
+    // In the room before the snapshot is taken: a tile may then be told twice, but never missed.
+    await socket.join(room(job));
+    try {
+      return { job: await deps.jobs.view(job, owner), accepted: await deps.jobs.accepted(job, owner) };
+    } catch (error) {
+      await socket.leave(room(job));
+      throw refusalOf(error);
+    }
+  });
+  on('unwatch', watchRequest, async (socket, { job }): Promise<null> => {
+    await socket.leave(room(job));
+    return null;
+  });
+
   space.on('connection', (socket) => {
     const hash = deps.sessionOf(socket.handshake.headers.cookie);
     if (hash) sessions.set(socket, nameOf(hash));
     const ending = setTimeout(() => close(socket), deps.connectionMsMax ?? CONNECTION_MS_MAX).unref();
     socket.once('disconnect', () => clearTimeout(ending));
-    const { on } = commandsOf(socket, deps.log);
-    on('watch', watchRequest, async ({ job }): Promise<{ job: JobView; accepted: AcceptedView[] }> => {
-      if (socket.rooms.size > WATCHED_PER_SOCKET_MAX) throw new Refusal('too_many', `At most ${WATCHED_PER_SOCKET_MAX} jobs a connection.`, 'job');
-      const owner = await deps.ownerOf(socket.handshake.headers.cookie);
-      socket.data.owner = owner;
-      // Before it is in the room, where it would hear of tiles.
-      await deps.jobs.visible(job, owner).catch((error: unknown) => Promise.reject(refusalOf(error)));
-      // In the room before the snapshot is taken: a tile may then be told twice, but never missed.
-      await socket.join(room(job));
-      try {
-        return { job: await deps.jobs.view(job, owner), accepted: await deps.jobs.accepted(job, owner) };
-      } catch (error) {
-        await socket.leave(room(job));
-        throw refusalOf(error);
-      }
-    });
-    on('unwatch', watchRequest, async ({ job }): Promise<null> => {
-      await socket.leave(room(job));
-      return null;
-    });
+    hear(socket);
   });
 
   return {

@@ -196,7 +196,7 @@ export async function bench(): Promise<{ suite: string; figures: Record<string, 
       },
       notes: [
         `transfers: ${ROUNDS} rounds by turns of ${COMMITS} commits of ${PER_COMMIT}, SQLite with synchronous=FULL, ${CONTRIBUTORS} contributors, ${JOBS} jobs; medians, ours ${spread(ours)}, plain ${spread(plain)}.`,
-        'One transfer: a row with an id of its own, looked up for repeats, both accounts checked and updated in its commit, found by account (in steps of 8192). 49 % pay, 49 % vest, 1 % held, 1 % posted; ids are those of results, time first. It could be gamed by larger commits, fewer accounts or no index by account.',
+        'One transfer: a row with an id of its own, looked up for repeats, both accounts checked and updated in its commit, found by account (in steps of 4096). 49 % pay, 49 % vest, 1 % held, 1 % posted; ids are those of results, time first. It could be gamed by larger commits, fewer accounts or no index by account.',
         'plain: the same rows by better-sqlite3, an insert and two updates each, indices by account at once, no look for repeats, no phases.',
         `payouts: ${PAYOUTS} to as many wallets, half of them without a token account, on litesvm behind JSON-RPC with blocks of ${BLOCK_MS} ms that are final after 32; from the order to finality and in the journal. Eight transactions at a time.`,
         'sign-in: the median of checking one signature over its stored text, the point checks of the key included.',

@@ -20,7 +20,7 @@ export const mayBeNegative = (account: AccountId): boolean => issuers.has(accoun
 /** Sums of accounts stay within a database's 64-bit integers whatever is posted: sixteen million transfers of this size would be needed. */
 export const AMOUNT_MAX = 2n ** 56n;
 /** Entries by account are written in steps of so many transfers: one by one they would dirty a page for each, and take longer than the transfers. */
-const INDEXED_TOGETHER = 8192;
+const INDEXED_TOGETHER = 4096;
 export const INDEXED = 'account entries';
 
 export const transferOf = (row: Selectable<TransfersTable>): Transfer => ({
