@@ -30,7 +30,7 @@ function carried<Message>(message: Message): Message {
 /** A type of packet. */
 const EVENT = 2;
 
-type Listener = (...args: unknown[]) => unknown;
+type Listener = (this: Line, ...args: unknown[]) => unknown;
 
 /** One connection between a contributor and a coordinator, as both see it. The server's end has what `serveContributors` uses of a `Socket`. */
 export class Line {
@@ -84,7 +84,7 @@ export class Line {
   disconnect(): void {
     if (!this.#isOpen) return;
     this.#close();
-    this.#listeners.get('disconnect')?.();
+    this.#listeners.get('disconnect')?.call(this);
   }
 
   /** From the contributor. Undefined when no answer will come, which is known when the line has ended, or never. */
@@ -104,7 +104,7 @@ export class Line {
     const sent = carried(message);
     await late(this.#faults, this.#rng);
     await this.#host.trip();
-    const ack = await new Promise((resolve) => this.#listeners.get(command)?.(sent, resolve));
+    const ack = await new Promise((resolve) => this.#listeners.get(command)?.call(this, sent, resolve));
     const answer = carried(ack);
     await this.#host.trip();
     await late(this.#faults, this.#rng);
@@ -117,7 +117,7 @@ export class Line {
     this.#close();
     void this.#host.trip().then(async () => {
       await sleep(this.#rng.unit() * NOTICED_MS_MAX);
-      this.#listeners.get('disconnect')?.();
+      this.#listeners.get('disconnect')?.call(this);
     });
   }
 
