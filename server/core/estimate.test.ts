@@ -63,14 +63,18 @@ describe('the estimate', () => {
     const network = fleet(devices(count), { ordersPerMs: 1 / MINUTE_MS, orderUnits: [1e5, 1e6] });
     for (const parts of [1, 16, 1000, 100_000]) {
       estimate(network, load(parts, { others: [rival(1e6)] }), 1);
-      const started = performance.now();
+      // The quickest of some: others work on this machine too.
+      const times = Array.from({ length: 5 }, () => {
+        const started = performance.now();
+        estimate(network, load(parts, { others: [rival(1e6)] }), 1);
+        return performance.now() - started;
+      });
       const { p50Seconds, p95Seconds } = estimate(network, load(parts, { others: [rival(1e6)] }), 1)!;
-      const ms = performance.now() - started;
       expect(p95Seconds).toBeGreaterThanOrEqual(p50Seconds);
       expect(p50Seconds).toBeGreaterThan(0);
       expect(Number.isFinite(p95Seconds)).toBe(true);
       // Five times what it takes on a machine that does nothing else.
-      expect(ms).toBeLessThan(100);
+      expect(Math.min(...times)).toBeLessThan(100);
     }
   });
 
