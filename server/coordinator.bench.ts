@@ -26,7 +26,7 @@ type Rival = (typeof RIVALS)[number];
 const PARTS = [...RIVALS, 'crowd'] as const;
 type Part = (typeof PARTS)[number];
 
-/** `env NODE_COMPILE_CACHE=... node --...`: what `npm start` puts before its script. */
+/** `env NODE_COMPILE_CACHE=... node`: what `npm start` puts before its script. */
 const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { scripts: { start: string } };
 const STARTED_BY = scripts.start.replace(/^exec (.+) \S+$/, '$1');
 

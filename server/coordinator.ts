@@ -13,9 +13,10 @@ import { inputBytesOf } from './core/fetching.ts';
 import { openLease } from './core/lease.ts';
 import { recordNameOf, requesterTag } from './core/offer.ts';
 import { outlookOf, outlookOfJob } from './core/outlook.ts';
-import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, Joining, PendingResult, RandomBytes, State } from './core/state.ts';
+import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './core/state.ts';
 import { columnsOf } from './core/verdicts.ts';
 import { cutJob } from './cutting.ts';
+import { Joined } from './joined.ts';
 import { Measuring } from './measuring.ts';
 import type { Quoted } from './quoted.ts';
 import { Recall } from './recall.ts';
@@ -55,7 +56,6 @@ export { CommitFailed, Overloaded } from './waiting.ts';
 
 const LEFT_MS = 2000;
 const GROUP_COMMANDS_MAX = 1000;
-const NO_STANDINGS: Joining['standings'] = new Map();
 /** What a log names a result by. */
 const idsOf = ({ job, at, id, contributor }: StoredResult) => ({ job, ...at, result: id, contributor });
 
@@ -72,7 +72,7 @@ export class Coordinator {
   readonly #measuring: Measuring;
   /** Until which an estimate is told again: lists of jobs ask for many at once. */
   readonly #left = new WeakMap<Job, { readonly finish: Finish | null; readonly untilMs: number }>();
-  readonly #joined = new Map<ContributorId, Command & { type: 'join' }>();
+  readonly #joined = new Joined();
   #state: State;
   #batch: Batched[] = [];
   #flushing: Promise<void> | null = null;
@@ -287,11 +287,7 @@ export class Coordinator {
     if (this.#closed) return Promise.reject(new CommitFailed('The coordinator is shutting down.'));
     const overloaded = this.#waiting.refusalOf(command);
     if (overloaded) return Promise.reject(overloaded);
-    // Its standings are read anew before it joins again.
-    if (command.type === 'join') this.#joined.set(command.contributor.id, { ...command, contributor: { ...command.contributor, standings: NO_STANDINGS } });
-    if (command.type === 'leave') this.#joined.delete(command.contributor);
-    if (command.type === 'prefer') this.#rejoinWith(({ id }) => id === command.contributor, { preferences: command.preferences });
-    if (command.type === 'forgetOwner') this.#rejoinWith(({ id }) => command.contributors.includes(id), { owner: command.owner });
+    this.#joined.hear(command);
     if (this.#loaded) return Promise.reject(new CommitFailed('The coordinator is reading its state back; try again.'));
     const events = this.#step(command);
     // A repeated hand-in or opening writes nothing, but the row it repeats may still be on its way to the disk.
@@ -368,8 +364,8 @@ export class Coordinator {
     this.#state = { ...emptyState({ ...this.#state.config, epoch }, clock()), halted };
     await this.#recall.load(this.isShared);
     // What they brought along when they joined is old by now.
-    for (const { contributor } of this.#joined.values()) if (contributor.site !== null) await this.openSite(contributor.site);
-    for (const { contributor, ...join } of this.#joined.values())
+    for (const { contributor } of this.#joined.all()) if (contributor.site !== null) await this.openSite(contributor.site);
+    for (const { contributor, ...join } of this.#joined.all())
       this.#step({ ...join, contributor: { ...contributor, standings: await this.#deps.store.people.standings(contributor.id) } });
   }
 
@@ -414,7 +410,7 @@ export class Coordinator {
 
   /** Resolves when nothing that is stored from now on is paid to `from`. */
   async changeOwner(from: OwnerId, to: OwnerId, isTold = false): Promise<void> {
-    this.#rejoinWith(({ owner }) => owner === from, { owner: to });
+    this.#joined.change(({ owner }) => owner === from, { owner: to });
     const command = { type: 'changeOwner', from, to } as const;
     await (isTold ? this.apply(command) : this.dispatch(command));
     // A payment that was decided before may still be on its way to the disk.
@@ -430,14 +426,9 @@ export class Coordinator {
 
   /** All groups that an owner is in now. */
   async setGroups(owner: OwnerId, groups: readonly GroupId[], isTold = false): Promise<void> {
-    this.#rejoinWith((contributor) => contributor.owner === owner, { groups: new Set(groups) });
+    this.#joined.change((contributor) => contributor.owner === owner, { groups: new Set(groups) });
     const command = { type: 'setGroups', owner, groups } as const;
     await (isTold ? this.apply(command) : this.dispatch(command));
-  }
-
-  /** Should the state have to be rebuilt, these join as they are now. */
-  #rejoinWith(which: (contributor: Joining) => boolean, change: Partial<Joining>): void {
-    for (const [id, join] of this.#joined) if (which(join.contributor)) this.#joined.set(id, { ...join, contributor: { ...join.contributor, ...change } });
   }
 
   /** Stops taking commands, finishes the commit under way. */

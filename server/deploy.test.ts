@@ -102,9 +102,8 @@ test('what the Containerfile copies is there, and the Caddyfile sends to the coo
   expect(text('garage.toml')).toContain('s3_region = "garage"');
 });
 
-test('a container and a service start Node as npm start does', () => {
+test('a container and a service start Node with a compile cache, as npm start does', () => {
   const { scripts } = JSON.parse(readFileSync(join(deploy, '../package.json'), 'utf8')) as { scripts: { start: string } };
-  const [, flags = ''] = /^exec env NODE_COMPILE_CACHE=\S+ node (--.+) scripts\/start\.ts$/.exec(scripts.start) ?? [];
-  expect(flags).toMatch(/^--max-semi-space-size=\d+$/);
-  for (const name of ['Containerfile', 'tessera-coordinator.service']) expect(text(name), name).toContain(`NODE_OPTIONS=${flags} NODE_COMPILE_CACHE=/`);
+  expect(scripts.start).toMatch(/^exec env NODE_COMPILE_CACHE=\S+ node scripts\/start\.ts$/);
+  for (const name of ['Containerfile', 'tessera-coordinator.service']) expect(text(name), name).toMatch(/^(ENV |Environment=)NODE_COMPILE_CACHE=\//m);
 });
