@@ -146,7 +146,9 @@ test('tokens come in, a guest’s work earns them, and they go out to his wallet
   expect(await fetchAs<{ wallet: string | null }>(helper.page, '/api/account')).toMatchObject({ wallet: null });
   expect(await fetchAs<{ wallet: string | null }>(customer.page, '/api/account')).toMatchObject({ wallet: payer.address });
 
-  expect([...customer.problems, ...helper.problems]).toEqual([]);
+  // What a page asks for in the moment in which its session ends is refused, and asked for again by whoever one is then.
+  const problems = [...customer.problems, ...helper.problems].filter((problem) => !/status of 401 .*\/api\/(sites|keys|webhooks)/.test(problem));
+  expect(problems).toEqual([]);
   await Promise.all([customer.leave(), helper.leave()]);
   await coordinator.stop();
   const books = ledgerOf(coordinator);

@@ -24,6 +24,7 @@ test('defaults', () => {
     trustProxy: false,
     tls: null,
     payouts: null,
+    roomControl: null,
     metricsToken: null,
     logLevel: 'info',
   };
@@ -65,6 +66,7 @@ test('every variable', () => {
     PAYOUT_OPENING_MICRO_CREDITS: '2',
     HOLDBACK_SECONDS: '60',
     SCREENING: './screen.ts',
+    ROOM_CONTROL: `http://127.0.0.1:4711/${'r'.repeat(43)}`,
     LOG_LEVEL: 'silent',
   };
   expect(readConfig(env)).toEqual({
@@ -104,6 +106,7 @@ test('every variable', () => {
       holdbackMs: 60_000,
       screeningPath: './screen.ts',
     },
+    roomControl: `http://127.0.0.1:4711/${'r'.repeat(43)}`,
     metricsToken: null,
     logLevel: 'silent',
   });
