@@ -74,6 +74,8 @@ test('a tab closes, a liar joins, the coordinator is killed', { timeout: 3 * WOR
 
   const done = await untilJob(coordinator, id, 'the job is done', ({ status }) => status === 'done');
   expect(done.parts.accepted).toBe(done.parts.total);
+  // What was found wrong before the kill is not forgotten.
+  expect(done.checksDone.refuted).toBe(1);
   expect(await liar.earned()).toBe(0n);
   const png = Buffer.from(await (await fetch(`${coordinator.apiUrl}/api/jobs/${id}/files/png`)).arrayBuffer());
   await second.leave();

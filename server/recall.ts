@@ -32,7 +32,8 @@ export class Recall {
       const results = await store.jobs.results(job.id);
       for (const { contributor, state } of results) if (state === 'committed') await this.remember(contributor);
       const paid = job.workHeld + job.checksHeld - (await store.ledger.balance(jobAccount(job.id), job.unit));
-      const events = this.#deps.step({ type: 'openJob', job, results, paid });
+      const refuted = await store.jobs.countRefuted(job.id);
+      const events = this.#deps.step({ type: 'openJob', job, results, paid, refuted });
       const refused = events.find((event) => event.type === 'refused');
       if (refused) log.error({ job: job.id }, refused.message);
       // Whatever a reload decides (a job whose last verdict was stored, but not its end) is committed before it is acted on.

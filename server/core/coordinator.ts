@@ -140,12 +140,13 @@ function granted(state: State, contributor: Contributor, leasesMax: number, now:
 }
 
 /** Opens a new job, or one read back from the store with its results and what it has paid. */
-function openJob(state: State, { job: stored, results, paid: alreadyPaid }: Command & { type: 'openJob' }, now: number): Event[] {
+function openJob(state: State, { job: stored, results, paid: alreadyPaid, refuted = 0 }: Command & { type: 'openJob' }, now: number): Event[] {
   const spec = specOf(state, stored);
   if (!spec) return notInstalled(stored);
   const forgotten = forgetEnded(state, stored.id);
   const job = newJob(state, stored, spec, null, now);
   job.paid = alreadyPaid;
+  job.refuted = refuted;
   const events = results.flatMap((result) => reloadResult(state, job, result, now));
   job.milestone = milestoneOf(job);
   job.paidForAudits = job.paid - workPaid(job, results);

@@ -335,8 +335,14 @@ export type Joining = Pick<Contributor, 'id' | 'owner' | 'site' | 'network' | 'd
 };
 
 export type Command =
-  /** A new job, one read back, or one that was extended. `paid`: what it has paid so far, 0 for a new one. */
-  | { readonly type: 'openJob'; readonly job: StoredJob; readonly results: readonly StoredResult[]; readonly paid: MicroCredits }
+  /** A new job, one read back, or one that was extended. `paid`: what it has paid so far, 0 for a new one; `refuted`: results of it that were proven wrong. */
+  | {
+      readonly type: 'openJob';
+      readonly job: StoredJob;
+      readonly results: readonly StoredResult[];
+      readonly paid: MicroCredits;
+      readonly refuted?: number;
+    }
   /** A job that several coordinators share, to begin with nothing of it; then `claimBlocks` brings what is to be done here, with its results so far. */
   | { readonly type: 'joinJob'; readonly job: StoredJob }
   | { readonly type: 'claimBlocks'; readonly job: JobId; readonly blocks: readonly Block[]; readonly results: readonly StoredResult[] }

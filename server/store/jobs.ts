@@ -224,6 +224,16 @@ export class SqlJobs implements JobStore {
     return rows.map(withoutBytes);
   }
 
+  async countRefuted(job: JobId): Promise<number> {
+    const row = await this.#db
+      .selectFrom('results')
+      .select((eb) => eb.fn.countAll<bigint | number | string>().as('count'))
+      .where('job', '=', job)
+      .where('state', '=', 'refuted')
+      .executeTakeFirstOrThrow();
+    return Number(row.count);
+  }
+
   async acceptedPage(job: JobId, { afterSeq, limit }: ResultPageFilter): ReturnType<JobStore['acceptedPage']> {
     const rows = await this.#db
       .selectFrom('results')

@@ -138,6 +138,7 @@ describe.each(stores)('$name', ({ withDatabase, withStore }) => {
       ]);
       const accepted = { ...results[0], state: 'accepted', errorBound: 2.5e-6, vesting, evidence: [evidence], decidedMs: 3000 };
       expect(await store.jobs.results(jobIdOf(1))).toEqual([{ ...accepted, inline: null }, { ...results[3], inline: null }, large]);
+      expect(await store.jobs.countRefuted(jobIdOf(1))).toBe(1);
       expect(await store.jobs.result(resultIdOf(1))).toEqual(accepted);
       expect(await store.jobs.result(resultIdOf(4))).toEqual(results[3]);
       expect(await store.jobs.result(resultIdOf(99))).toBeUndefined();

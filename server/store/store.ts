@@ -260,6 +260,8 @@ export interface JobStore {
   countOpen(owner: OwnerId): Promise<number>;
   /** All results of a job that still matter (committed or accepted), without inline bytes, oldest first. */
   results(job: JobId): Promise<StoredResult[]>;
+  /** How many results of a job were proven wrong. */
+  countRefuted(job: JobId): Promise<number>;
   /** Accepted ones alone, in the order in which they were committed, from `afterSeq` (exclusive) on. */
   acceptedPage(job: JobId, page: ResultPageFilter): Promise<{ readonly results: readonly StoredResult[]; readonly nextSeq: number | null }>;
   result(id: ResultId): Promise<StoredResult | undefined>;
