@@ -128,7 +128,6 @@ async function openRoom(options: RoomOptions, signal: AbortSignal, use: (room: R
         () => undefined,
       );
     }, LOOK_MS);
-    signal.addEventListener('abort', () => clearInterval(count));
     liars = new Liars(url, key, () => here);
     room = { options, dataDir, coordinator, liars, tessera, url, job, cookie, acknowledged: new Set() };
     const wallUrl = `${url}/jobs/${job.id}/wall#${await operatorToken(env)}`;

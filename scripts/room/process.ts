@@ -48,16 +48,20 @@ export class RoomCoordinator {
     return url;
   }
 
-  /** kill -9, then a new process on what the old one left behind. `between`: while nobody has the folder. */
+  /** kill -9, then a new process on what the old one left behind; what goes wrong ends the room. `between`: while nobody has the folder. */
   async killAndStart(between: () => void): Promise<void> {
     this.#kills++;
     const beganMs = performance.now();
     const killed = this.#child;
     this.#child = undefined;
-    await killed?.kill();
-    between();
-    await this.start();
-    this.#backAfterMs = performance.now() - beganMs;
+    try {
+      await killed?.kill();
+      between();
+      await this.start();
+      this.#backAfterMs = performance.now() - beganMs;
+    } catch (error) {
+      this.#ended.reject(error);
+    }
   }
 
   async stop(): Promise<void> {
@@ -66,7 +70,7 @@ export class RoomCoordinator {
     await stopped?.stop();
   }
 
-  /** Rejects when it ends by itself. */
+  /** Rejects when it ends by itself, or does not come back. */
   get ended(): Promise<never> {
     return this.#ended.promise;
   }
