@@ -19,7 +19,8 @@ const ROUND_MS = 4000;
 const WARM_UP_MS = 8000;
 const PACED_MS = 8000;
 const MANY = 10_000;
-const SETTLE_MS = 3000;
+/** Until it has given back what the crowd took as it came. */
+const SETTLE_MS = 10_000;
 
 const RIVALS = ['sqlite', 'pg', 'peer'] as const;
 type Rival = (typeof RIVALS)[number];
@@ -61,6 +62,14 @@ class Side {
   get megabytes(): number {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
     return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+  }
+
+  /** Processor time of the process so far, in milliseconds: fields 14 and 15 of `proc_pid_stat(5)`, in hundredths of a second. */
+  get cpuMs(): number {
+    const fields = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * 10;
   }
 
   async end<T>(): Promise<T> {
@@ -111,9 +120,10 @@ export async function bench(...only: readonly string[]): Promise<{ suite: string
       notes: [
         `${SOCKETS} sockets from a second process; at full load ${LANES} messages of up to ${TILES} hand-ins or openings are always on their way, from one socket after the other. ${ROUNDS} rounds of ${ROUND_MS / 1000} s, in turns: SQLite, PostgreSQL, the peer; median, least and most.`,
         'One completion: a 64-byte inline result and its opening, acknowledged after their commits (synchronous=FULL; fsync=on), verdict, standing and pay, told to its contributor. Vesting runs beside it.',
+        'cpu_us_*: processor time of the coordinator (of the peer) for one completion, its database not counted where that is PostgreSQL; median of the rounds. Other load on the machine moves it less than the rates.',
         'ack_*: from sending a message of hand-ins to its answer. Without `full`: at half the measured load.',
         'The peer, graphile-worker 0.18, stores the bytes and completes its job; it leases nothing by speed, checks nothing and pays nobody.',
-        `idle_10k_mb: resident memory of the coordinator with ${MANY} contributors that have come back and wait. reconnect_10k_s: from the start of the process after kill -9 until all of them have been welcomed, each coming back with full jitter as the engine does.`,
+        `idle_10k_mb: resident memory of the coordinator with ${MANY} contributors that have come back and wait, ${SETTLE_MS / 1000} s after the last of them came. reconnect_10k_s: from the start of the process after kill -9 until all of them have been welcomed, each coming back with full jitter as the engine does.`,
       ],
     };
   } finally {
@@ -130,24 +140,31 @@ async function compare(names: readonly Rival[], folder: string, port: number, st
     if (name === 'peer') return start('peer.ts', postgresUrl(port, name));
     return start('process.ts', folder, String(SOCKETS), ...(name === 'pg' ? [postgresUrl(port, name)] : []));
   });
-  const rivals: { name: Rival; side: Side; swarm: Swarm; done: Done[] }[] = [];
+  const rivals: { name: Rival; side: Side; swarm: Swarm; done: Done[]; cpuUs: number[] }[] = [];
   for (const [index, name] of names.entries()) {
     const side = sides[index]!;
     const ready = await side.line<Ready>();
     const swarm = await Swarm.open(SOCKETS, (member) => (name === 'peer' ? Worker.open(ready.port) : Contributor.open(ready.port, ready.identities[member]!)));
-    rivals.push({ name, side, swarm, done: [] });
+    rivals.push({ name, side, swarm, done: [], cpuUs: [] });
   }
   for (const { swarm } of rivals) await swarm.full(LANES, TILES, WARM_UP_MS);
-  for (let round = 0; round < ROUNDS; round++) for (const { swarm, done } of rivals) done.push(await swarm.full(LANES, TILES, ROUND_MS));
+  for (let round = 0; round < ROUNDS; round++)
+    for (const { side, swarm, done, cpuUs } of rivals) {
+      const before = side.cpuMs;
+      const each = await swarm.full(LANES, TILES, ROUND_MS);
+      done.push(each);
+      cpuUs.push(((side.cpuMs - before) * 1000) / each.completions);
+    }
 
   const figures: Record<string, number> = {};
   const latencies = (rounds: readonly Done[]): number[] => rounds.flatMap((each) => each.latencies);
   let [imbalance, transfers] = [0, 0];
-  for (const { name, side, swarm, done } of rivals) {
+  for (const { name, side, swarm, done, cpuUs } of rivals) {
     const rates = done.map(({ perSecond }) => perSecond);
     figures[`completions_per_s_${name}`] = Math.round(quantile(rates, 0.5));
     figures[`completions_per_s_${name}_min`] = Math.round(quantile(rates, 0));
     figures[`completions_per_s_${name}_max`] = Math.round(quantile(rates, 1));
+    figures[`cpu_us_${name}`] = round(quantile(cpuUs, 0.5));
     const suffix = name === 'sqlite' ? '' : `_${name}`;
     if (name !== 'peer') {
       figures[`ack_p99${suffix}_ms`] = round(quantile(latencies([await swarm.paced(quantile(rates, 0.5) / 2, TILES, PACED_MS)]), 0.99));

@@ -102,8 +102,9 @@ test('what the Containerfile copies is there, and the Caddyfile sends to the coo
   expect(text('garage.toml')).toContain('s3_region = "garage"');
 });
 
-test('a container and a service start Node with a compile cache, as npm start does', () => {
+test('a container and a service start Node with a compile cache and one arena of memory, as npm start does', () => {
   const { scripts } = JSON.parse(readFileSync(join(deploy, '../package.json'), 'utf8')) as { scripts: { start: string } };
-  expect(scripts.start).toMatch(/^exec env NODE_COMPILE_CACHE=\S+ node scripts\/start\.ts$/);
-  for (const name of ['Containerfile', 'tessera-coordinator.service']) expect(text(name), name).toMatch(/^(ENV |Environment=)NODE_COMPILE_CACHE=\//m);
+  expect(scripts.start).toMatch(/^exec env NODE_COMPILE_CACHE=\S+ MALLOC_ARENA_MAX=1 node scripts\/start\.ts$/);
+  for (const name of ['Containerfile', 'tessera-coordinator.service'])
+    expect(text(name), name).toMatch(/^(ENV |Environment=)NODE_COMPILE_CACHE=\/\S+ MALLOC_ARENA_MAX=1$/m);
 });

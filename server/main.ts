@@ -33,6 +33,7 @@ import { reportRoutes } from './http/reports.ts';
 import { roomRoutes } from './http/room.ts';
 import { bareHeaders, isOwnOrigin } from './http/security.ts';
 import { webhookRoutes } from './http/webhooks.ts';
+import { IdleMemory } from './idle-memory.ts';
 import { Jobs } from './jobs.ts';
 import { KeyRotation } from './key-rotation.ts';
 import { Lifecycle } from './lifecycle.ts';
@@ -277,6 +278,8 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
   await app.listen({ host: config.host, port: config.port });
   void gallery?.refill();
   load.start();
+  const idleMemory = new IdleMemory();
+  idleMemory.start();
   retention.start();
   delivering.wake();
   auditingBooks.start();
@@ -316,6 +319,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
       await Promise.all([checks.close(), preparing.close(), assembling.close()]);
       await store.close();
       load.close();
+      idleMemory.close();
     },
   };
 }

@@ -18,6 +18,7 @@ export interface Identity {
 /** What a swarm did in some time. */
 export interface Done {
   readonly perSecond: number;
+  readonly completions: number;
   /** Of each message of hand-ins, in milliseconds. */
   readonly latencies: readonly number[];
 }
@@ -101,7 +102,7 @@ export class Swarm {
     });
     await run(latencies, () => performance.now() - beganMs >= ms);
     await over;
-    return { perSecond, latencies };
+    return { perSecond, completions: this.#paid - before, latencies };
   }
 
   close(): void {

@@ -9,6 +9,7 @@ import { readConfig } from '../config.ts';
 import { Coordinator } from '../coordinator.ts';
 import { holds } from '../core/ledger.ts';
 import { newStanding } from '../core/reputation.ts';
+import { IdleMemory } from '../idle-memory.ts';
 import { issuedJob } from '../order.testing.ts';
 import { pooledRandom } from '../random.ts';
 import { Sharing } from '../sharing.ts';
@@ -43,6 +44,8 @@ const passed = async (kind: Kind, question: Question[Kind]): Promise<Answer[Kind
   return { drawn: (question as Question['recompute']).sample.elements.length, differing: 0, unexplained: 0, worst: 0, cpuMs: 0 };
 };
 
+const idleMemory = new IdleMemory();
+idleMemory.start();
 const random = pooledRandom();
 const store = await openStore({ dataDir: folder, databaseUrl: databaseUrl || null });
 const blobs = openBlobStore(join(folder, 'blobs'));
@@ -121,6 +124,7 @@ server.listen(Number(port), '127.0.0.1', () => console.log(JSON.stringify({ port
 process.stdin.resume().once('end', () => process.exit(1));
 
 process.once('SIGTERM', async () => {
+  idleMemory.close();
   await io.close();
   await coordinator.close();
   await sharing?.close();

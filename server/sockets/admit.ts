@@ -38,7 +38,7 @@ export interface Session {
   /** `hello.browser`, hashed; null where there is none. Lives as long as the connection. */
   readonly browser: string | null;
   /** Jobs this connection has been told about, and how often they had been extended by then. */
-  readonly told: Map<JobId, number>;
+  told: Map<JobId, number> | null;
 }
 
 /** Of nearly everybody. */
@@ -97,7 +97,7 @@ export async function admit(deps: ContributeDeps, socket: Socket, message: schem
     site: consent.site,
     consentExpiresMs: consent.expiresMs,
     browser: browserOf(message),
-    told: new Map(),
+    told: null,
   });
   await coordinator.dispatch({ type: 'join', contributor: joining });
   // Whoever had his data deleted since it was read must not work on under his name.

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Server, type Socket } from 'socket.io';
@@ -12,6 +13,7 @@ import { PoolBusy } from '../checks/pool.ts';
 import { CommitFailed } from '../coordinator.ts';
 import type { Unready } from '../load.ts';
 import { Guard, type GuardOptions } from './guard.ts';
+import { packHandshake, packListeners } from './lean.ts';
 import { Refusal } from './refusal.ts';
 
 export { Refusal } from './refusal.ts';
@@ -51,9 +53,10 @@ export function createSockets(server: HttpServer, isAllowed: IsAllowed, options:
   server.prependListener('request', ({ url }: IncomingMessage, response: ServerResponse) => {
     if (url?.startsWith(PATH)) for (const [name, value] of Object.entries(options.headers ?? {})) response.setHeader(name, value);
   });
-  io.engine.on('connection', ({ request, transport }: { request: EngineRequest; transport: { socket: NodeJS.EventEmitter } }) => {
+  io.engine.on('connection', ({ request, transport }: { request: EngineRequest; transport: EventEmitter & { socket: EventEmitter } }) => {
     request.headers = headersOf(request, HEADERS_KEPT);
     transport.socket.on('error', onSocketError);
+    packListeners(request.connection, transport, transport.socket);
   });
   guard.watch(() => Object.values(engineOf(io).clients));
   server.once('close', () => guard.close());
@@ -176,6 +179,8 @@ export function commandsOf(log: Log) {
     /** From here on this socket is heard. */
     hear(socket: Socket): void {
       for (const [name, listener] of listeners) socket.on(name, listener);
+      packListeners(socket);
+      packHandshake(socket);
     },
   };
 }

@@ -116,8 +116,8 @@ export function serveContributors(
   // Nobody speaks to rooms here. Socket.IO puts each socket into one of its own, which takes half a kilobyte.
   space.adapter.addAll = () => undefined;
   space.on('connection', (socket) => {
-    hear(socket);
     socket.on('disconnect', onDisconnect);
+    hear(socket);
   });
 
   const end = (reason: string, concerns: (session: Session) => boolean): void => {
@@ -143,10 +143,11 @@ async function workOf({ coordinator, store, clock }: ContributeDeps, session: Se
   const granted = events.find((event) => event.type === 'leased');
   const leases: readonly ActiveLease[] = granted?.leases ?? [];
   const audits: readonly ActiveAudit[] = granted?.audits ?? [];
-  const fresh = [...new Set([...audits, ...leases].map(({ job }) => job))].filter((id) => session.told.get(id) !== coordinator.openJob(id)?.stored.extensions);
+  const fresh = [...new Set([...audits, ...leases].map(({ job }) => job))].filter((id) => session.told?.get(id) !== coordinator.openJob(id)?.stored.extensions);
   const found = fresh.map(async (id): Promise<JobBrief | undefined> => {
     const job = coordinator.openJob(id);
     if (!job) return undefined;
+    session.told ??= new Map();
     session.told.set(id, job.stored.extensions);
     const { workload, version, title, seed, params, prepared, inputs, group } = job.stored;
     const name = group?.mode === 'only' ? (await store.groups.get(group.id))?.name : undefined;

@@ -7,6 +7,7 @@ import { Load, type Unready } from '../load.ts';
 import type { Metrics } from '../metrics.ts';
 import { rawAnswer } from '../raw-answer.ts';
 import { Buckets } from './buckets.ts';
+import { packMask, type Receiving } from './lean.ts';
 import { addressOf, placeOf } from './network.ts';
 import { Refusal } from './refusal.ts';
 
@@ -35,7 +36,7 @@ const beginnings: ReadonlySet<string> = new Set(['hello', 'work', 'watch']);
 /** What lies below a socket: neither library tells how much waits in it. */
 interface Below {
   readonly writeBuffer: readonly { readonly data?: string | Uint8Array }[];
-  readonly transport: { readonly writable: boolean; readonly socket: { readonly bufferedAmount: number; terminate(): void } };
+  readonly transport: { readonly writable: boolean; readonly socket: Receiving & { readonly bufferedAmount: number; terminate(): void } };
 }
 
 /** Keeps sockets within their caps: how many there are, how fast they greet, and how much waits for those that do not read. */
@@ -114,6 +115,7 @@ export class Guard {
       this.#hellos.sweep(performance.now());
       this.messages.sweep(performance.now());
       for (const client of clients() as Iterable<Below>) {
+        packMask(client.transport.socket);
         if (client.transport.writable || waitingBytes(client) <= limits.socketWaitingBytesMax) continue;
         hit('socketWaitingBytesMax');
         // Closing would wait for the other side to agree, and it does not read.
