@@ -347,8 +347,12 @@ function giveBack(state: State, { contributor: id, tokens, unopened }: Command &
   const given = new Set(tokens);
   const events: Event[] = [];
   const refused = [...(contributor?.leases.values() ?? [])].filter(({ token }) => given.has(token));
+  if (contributor && refused.length > 0) {
+    const { ms, isTooOften } = noteRefusal(contributor, refused);
+    if (isTooOften) rest(contributor, now);
+    contributor.restUntilMs = Math.max(contributor.restUntilMs, ms > 0 ? Math.max(now, contributor.restUntilMs) + ms : 0);
+  }
   for (const active of refused) endLease(state, active);
-  if (contributor && refused.length > 0 && noteRefusal(contributor)) rest(contributor, now);
   for (const token of tokens) {
     const audit = state.audits.get(token);
     if (audit?.contributor === id) events.push(...giveUpAudit(state, audit, now));

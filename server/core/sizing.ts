@@ -20,6 +20,10 @@ export const LEASES_AHEAD = 2;
 const REFUSED_HALF = 4;
 /** By so much less counts what it refused with every lease it hands in. */
 const REFUSED_FADE = 0.9;
+/** So much of it costs nothing: tabs are hidden and devices lost. */
+const REFUSED_FREE = 1.2;
+/** What is beyond it costs so many times what it would have taken. */
+const REFUSED_PRICE = 2;
 /** So many refusals, hardly anything done between them, are a choice. */
 const REFUSED_MAX = 8;
 
@@ -84,10 +88,19 @@ export function partsWorth(partMs: number, free: number, worthMs: number): numbe
 export const hasRoom = ({ leases, refused }: Contributor, heldMs: number, moreMs: number): boolean =>
   leases.size < LEASES_MIN || heldMs + moreMs <= LEASES_AHEAD * leaseMs(Number.POSITIVE_INFINITY, refused);
 
-/** It gave back what it was granted, a bundle or some of it. Returns whether it has done so too often. */
-export function noteRefusal(contributor: Contributor): boolean {
+/**
+ * It gave back what it was granted, a bundle or some of it. Bundles are taken unseen; who looks into them and keeps what is cheaper than it is paid for
+ * loses the time that the rest of it would have taken, at its own speed: picking pays less than working (`picking.test.ts`). Returns milliseconds for
+ * which it gets nothing new, and whether it has done so too often.
+ */
+export function noteRefusal(contributor: Contributor, given: readonly ActiveLease[]): { readonly ms: number; readonly isTooOften: boolean } {
   contributor.refused++;
-  return contributor.refused > REFUSED_MAX;
+  const units = given.reduce((sum, { unitsPerPart, parts }) => sum + unitsPerPart * countParts(parts), 0);
+  const ms =
+    contributor.refused > REFUSED_FREE && contributor.speed > 0
+      ? Math.min(LEASES_AHEAD * WHOLE_TILE * LEASE_MS, (REFUSED_PRICE * units) / contributor.speed)
+      : 0;
+  return { ms, isTooOften: contributor.refused > REFUSED_MAX };
 }
 
 /** Learns from a hand-in of so many micro-units how fast a device is, and how regularly. */
