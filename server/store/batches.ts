@@ -1,12 +1,12 @@
 import { type CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely';
-import { isPostgres } from './dialect.ts';
+import { EachRow, isPostgres } from './dialect.ts';
 import type { Tables } from './schema.ts';
 
 type Db = Kysely<Tables>;
 
 /**
- * Rows in one statement: enough to make its cost per row small. For SQLite every number of them is a text of its own, which is soon prepared;
- * PostgreSQL has one text for all, and each statement costs a round trip.
+ * Rows in one go. Lists in SQLite's queries are a text of its own for every length, which is soon prepared; PostgreSQL has one text for all, and each
+ * statement costs a round trip.
  */
 const ROWS_MAX = { sqlite: 64, postgres: 1000 };
 
@@ -19,47 +19,42 @@ export async function inBatches<Item>(db: Db, items: readonly Item[], write: (ba
 /** PostgreSQL takes a list as one value, and rows as a list for each column: one text for any number of them. */
 const ANY = -1;
 
-/** Names of columns and the table `given`, to put into a statement. */
-interface Given {
-  /** All of them, with commas between. */
-  readonly columns: RawBuilder<unknown>;
-  /** The rows, as `with given (columns) as (...)`. */
-  readonly rows: RawBuilder<unknown>;
-  /** `column = given.column` for each of them but the first, which is the key. */
-  readonly changes: RawBuilder<unknown>;
+/** Runs rows through a statement, and answers how many it changed. Their columns are the keys of the first one; all come from one object literal. */
+type Bulk<Row> = (db: Db, rows: readonly Row[]) => Promise<number>;
+
+/** The two ways to say a statement, whose text is built once, because that takes longer than running it. */
+interface Texts {
+  /** For one row: SQLite runs it for each, which takes half the time of one statement over many. */
+  each(names: readonly string[]): RawBuilder<unknown>;
+  /** Over `given`, a list of rows. */
+  all(names: readonly string[], given: RawBuilder<unknown>): RawBuilder<unknown>;
+  /** Values of a row in the order in which `each` has them. */
+  readonly order?: (values: unknown[]) => unknown[];
 }
 
-/**
- * A statement over rows, which is built once and then runs with other values, because building its text takes longer than running it. Its
- * columns are the keys of the first row; all rows come from one object literal. Answers the number of rows that it changed.
- */
-export function bulk<Row extends object>(table: keyof Tables, build: (given: Given) => RawBuilder<unknown>): (db: Db, rows: readonly Row[]) => Promise<number> {
-  const compiled = new Map<number, CompiledQuery>();
+function bulk<Row extends object>(table: keyof Tables, { each, all, order = (values) => values }: Texts): Bulk<Row> {
+  let one: CompiledQuery | undefined;
+  let lists: CompiledQuery | undefined;
   return async (db, rows) => {
     const [first] = rows;
     if (!first) return 0;
     const names = Object.keys(first);
-    const size = isPostgres(db) ? ANY : rows.length;
-    const query = compiled.get(size) ?? build(givenOf(names, isPostgres(db) ? await unnested(db, table, names) : valued(names.length, size))).compile(db);
-    compiled.set(size, query);
     const values = rows.map((row) => Object.values(row) as unknown[]);
-    const parameters = size === ANY ? names.map((_, column) => arrayText(values, column)) : values.flat();
-    if (parameters.length !== query.parameters.length) throw new Error(`a statement of ${query.parameters.length} values was given ${parameters.length}`);
+    const isLists = isPostgres(db);
+    if (isLists) lists ??= all(names, await unnested(db, table, names)).compile(db);
+    else one ??= each(names).compile(db);
+    const query = (isLists ? lists : one)!;
+    const parameters = isLists ? names.map((_, column) => arrayText(values, column)) : [new EachRow(values.map(order))];
+    const width = isLists ? parameters.length : names.length;
+    if (width !== query.parameters.length) throw new Error(`a statement of ${query.parameters.length} values was given ${width}`);
     const { numAffectedRows } = await db.executeQuery({ ...query, parameters });
     return Number(numAffectedRows ?? 0);
   };
 }
 
-function givenOf(names: readonly string[], source: RawBuilder<unknown>): Given {
-  const columns = sql.join(names.map((name) => sql.id(name)));
-  const changes = sql.join(names.slice(1).map((name) => sql`${sql.id(name)} = ${sql.ref(`given.${name}`)}`));
-  return { columns, rows: sql`with given (${columns}) as (${source})`, changes };
-}
-
-const valued = (columns: number, rows: number): RawBuilder<unknown> => {
-  const row = sql`(${sql.join(Array.from({ length: columns }, () => sql.val(null)))})`;
-  return sql`values ${sql.join(Array.from({ length: rows }, () => row))}`;
-};
+const columnsOf = (names: readonly string[]): RawBuilder<unknown> => sql.join(names.map((name) => sql.id(name)));
+const placesOf = (names: readonly string[]): RawBuilder<unknown> => sql.join(names.map(() => sql.val(null)));
+const givenOf = (names: readonly string[], source: RawBuilder<unknown>): RawBuilder<unknown> => sql`with given (${columnsOf(names)}) as (${source})`;
 
 /** Every column as a list, of the type that it has in the table. */
 async function unnested(db: Db, table: string, names: readonly string[]): Promise<RawBuilder<unknown>> {
@@ -91,16 +86,24 @@ function elementText(value: unknown): string {
 }
 
 /** `insert into table ...` of the rows; `conflict` is what follows. Nothing is read from the table that is not in the text. */
-export const bulkInsert = <Row extends object>(table: keyof Tables, conflict: RawBuilder<unknown> = sql``) =>
-  bulk<Row>(
-    table,
-    // `where true` tells SQLite that `on conflict` is no part of a join.
-    ({ columns, rows }) => sql`${rows} insert into ${sql.table(table)} (${columns}) select ${columns} from given where true ${conflict}`,
-  );
+export const bulkInsert = <Row extends object>(table: keyof Tables, conflict: RawBuilder<unknown> = sql``): Bulk<Row> =>
+  bulk(table, {
+    each: (names) => sql`insert into ${sql.table(table)} (${columnsOf(names)}) values (${placesOf(names)}) ${conflict}`,
+    all: (names, given) =>
+      sql`${givenOf(names, given)} insert into ${sql.table(table)} (${columnsOf(names)}) select ${columnsOf(names)} from given ${conflict}`,
+  });
 
 /** Sets the columns of the rows whose `id`, their first key, is given. */
-export const bulkUpdate = <Row extends { readonly id: string }>(table: keyof Tables) =>
-  bulk<Row>(table, ({ rows, changes }) => sql`${rows} update ${sql.table(table)} set ${changes} from given where ${sql.ref(`${table}.id`)} = given.id`);
+export const bulkUpdate = <Row extends { readonly id: string }>(table: keyof Tables): Bulk<Row> => {
+  const changes = (names: readonly string[], value: (name: string) => RawBuilder<unknown>) =>
+    sql.join(names.slice(1).map((name) => sql`${sql.id(name)} = ${value(name)}`));
+  return bulk(table, {
+    each: (names) => sql`update ${sql.table(table)} set ${changes(names, () => sql`${sql.val(null)}`)} where id = ${sql.val(null)}`,
+    all: (names, given) =>
+      sql`${givenOf(names, given)} update ${sql.table(table)} set ${changes(names, (name) => sql`${sql.ref(`given.${name}`)}`)} from given where ${sql.ref(`${table}.id`)} = given.id`,
+    order: ([id, ...values]) => [...values, id],
+  });
+};
 
 /** `on conflict ... do update`: what is given replaces what is there, or is added to it. */
 export const replacing = (keys: readonly string[], columns: readonly string[]): RawBuilder<unknown> =>

@@ -16,6 +16,15 @@ import { creditColumns } from './schema.ts';
 
 export const isPostgres = (db: QueryExecutorProvider): boolean => db.getExecutor().adapter instanceof PostgresAdapter;
 
+/** In place of a statement's values, for SQLite: it runs once for each of these, and changes what all of them do. */
+export class EachRow {
+  readonly rows: readonly (readonly unknown[])[];
+
+  constructor(rows: readonly (readonly unknown[])[]) {
+    this.rows = rows;
+  }
+}
+
 /** Column types by what they hold. */
 export const columnTypes = { bytes: 'blob', credits: 'integer' } as const;
 

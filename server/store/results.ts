@@ -1,6 +1,6 @@
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
 import type { ResultId } from '../../shared/model.ts';
-import { bulk, bulkInsert, bulkUpdate, inBatches } from './batches.ts';
+import { bulkInsert, bulkUpdate, inBatches } from './batches.ts';
 import { anyOf, isPostgres } from './dialect.ts';
 import type { ResultsTable, Tables } from './schema.ts';
 import type { StoredResult, Vesting, Write } from './store.ts';
@@ -49,6 +49,8 @@ const vestingColumns = (vesting: Vesting | null): Pick<ResultsTable, 'vesting_un
   vests_at_ms: vesting?.vestsAtMs ?? null,
   refund_to: vesting?.refundTo ?? null,
 });
+
+const settled = vestingColumns(null);
 
 function vestingOf({ vesting_unit: unit, vesting_micro_credits: microCredits, vests_at_ms: vestsAtMs, refund_to: refundTo }: ResultRow): Vesting | null {
   if (unit === null || microCredits === null || vestsAtMs === null || refundTo === null) return null;
@@ -153,11 +155,7 @@ const updateOpenings = updateResults<'opening_hash' | 'opening_inline'>();
 const updateMeasured = updateResults<'passes_wanted'>();
 const updateDraws = updateResults<'round' | 'drawn' | 'evidence_json' | 'opening_hash' | 'opening_inline'>();
 
-const settle = bulk<Pick<ResultsTable, 'id'>>(
-  'results',
-  ({ rows }) => sql`${rows} update results set vesting_unit = null, vesting_micro_credits = null, vests_at_ms = null, refund_to = null
-    from given where results.id = given.id`,
-);
+const updateSettled = updateResults<keyof typeof settled>();
 
 const verdictRow = ({ id, state, errorBound, vesting, evidence, atMs }: WriteOf<'verdict'>): Pick<ResultsTable, VerdictColumns | 'opening_inline' | 'id'> => ({
   id,
@@ -230,7 +228,7 @@ async function change<Row extends { readonly id: ResultId }>(
 export async function writeSettled(trx: Db, ids: ReadonlySet<ResultId>): Promise<void> {
   await change(
     trx,
-    [...ids].map((id) => ({ id })),
-    settle,
+    [...ids].map((id) => ({ id, ...settled })),
+    updateSettled,
   );
 }

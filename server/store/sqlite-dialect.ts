@@ -13,7 +13,7 @@ import {
   SqliteQueryCompiler,
   type SqliteStatement,
 } from 'kysely';
-import { integerOf } from './dialect.ts';
+import { EachRow, integerOf } from './dialect.ts';
 
 /** How SQLite is opened and spoken to. `postgres-dialect.ts` does the same for PostgreSQL; the queries beside them are the same for both. */
 
@@ -83,7 +83,7 @@ export class PreparedDatabase implements SqliteDatabase {
     const prepared: SqliteStatement = {
       reader: statement.reader,
       all: (parameters) => statement.all(...parameters).map(readable),
-      run: (parameters) => statement.run(...parameters),
+      run: (parameters) => (parameters[0] instanceof EachRow ? runEach(statement, parameters[0].rows) : statement.run(...parameters)),
       iterate: () => {
         throw new Error('a streamed query would hold the only connection');
       },
@@ -97,6 +97,12 @@ export class PreparedDatabase implements SqliteDatabase {
     this.#statements.clear();
     this.#database.close();
   }
+}
+
+function runEach(statement: Database.Statement<unknown[]>, rows: readonly (readonly unknown[])[]): { changes: number; lastInsertRowid: bigint } {
+  let changes = 0;
+  for (const row of rows) changes += Number(statement.run(row as unknown[]).changes);
+  return { changes, lastInsertRowid: 0n };
 }
 
 class ImmediateDriver extends SqliteDriver {
