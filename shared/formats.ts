@@ -221,18 +221,24 @@ export interface LeaseBody {
   readonly expiresMs: number;
 }
 
-export function encodeLeaseBody(lease: LeaseBody): Uint8Array<ArrayBuffer> {
-  const job = encoder.encode(lease.job);
-  const contributor = encoder.encode(lease.contributor);
-  const tail = new Uint8Array(28);
-  const view = viewOf(tail);
-  view.setUint32(0, lease.at.pass, true);
-  view.setUint32(4, lease.at.tile, true);
-  view.setUint32(8, lease.parts, true);
-  view.setUint32(12, lease.attempt, true);
-  view.setUint32(16, lease.epoch, true);
-  view.setFloat64(20, lease.expiresMs, true);
-  return concatBytes(Uint8Array.of(LEASE_VERSION, job.byteLength), job, Uint8Array.of(contributor.byteLength), contributor, tail);
+export function encodeLeaseBody({ job, contributor, at, parts, attempt, epoch, expiresMs }: LeaseBody): Uint8Array<ArrayBuffer> {
+  const tail = 3 + job.length + contributor.length;
+  const out = new Uint8Array(tail + 28);
+  const put = (text: string, from: number): void => {
+    out[from] = text.length;
+    for (let index = 0; index < text.length; index++) out[from + 1 + index] = text.charCodeAt(index);
+  };
+  out[0] = LEASE_VERSION;
+  put(job, 1);
+  put(contributor, 2 + job.length);
+  const view = viewOf(out);
+  view.setUint32(tail, at.pass, true);
+  view.setUint32(tail + 4, at.tile, true);
+  view.setUint32(tail + 8, parts, true);
+  view.setUint32(tail + 12, attempt, true);
+  view.setUint32(tail + 16, epoch, true);
+  view.setFloat64(tail + 20, expiresMs, true);
+  return out;
 }
 
 /** Throws `FormatError` on anything but a complete body. The caller has verified the MAC. */

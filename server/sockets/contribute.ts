@@ -9,7 +9,7 @@ import * as schemas from '../../shared/schemas.ts';
 import { type Bus, silentBus } from '../bus.ts';
 import { atCap, hit } from '../caps.ts';
 import type { Coordinator } from '../coordinator.ts';
-import type { ActiveAudit, ActiveLease, Event } from '../core/state.ts';
+import type { Event } from '../core/state.ts';
 import { newResultId } from '../ids.ts';
 import { admit, type ContributeDeps, type Session } from './admit.ts';
 import { commandsOf, Refusal, unreadyOf } from './connect.ts';
@@ -140,9 +140,11 @@ function sameEngine(sessions: ReadonlyMap<ContributorId, Session>, { contributor
 /** Turns the events of a step into the answer that carries new leases; refusals become errors. */
 async function workOf({ coordinator, store, clock }: ContributeDeps, session: Session, events: readonly Event[]): Promise<Work> {
   refuse(events);
+  const restMs = Math.max(0, (coordinator.contributor(session.contributor)?.restUntilMs ?? 0) - clock());
   const granted = events.find((event) => event.type === 'leased');
-  const leases: readonly ActiveLease[] = granted?.leases ?? [];
-  const audits: readonly ActiveAudit[] = granted?.audits ?? [];
+  // Of many hand-ins in one message most ask for nothing.
+  if (!granted) return { leases: [], audits: [], jobs: [], retryMs: null, restMs };
+  const { leases, audits, retryMs } = granted;
   const fresh = [...new Set([...audits, ...leases].map(({ job }) => job))].filter((id) => session.told?.get(id) !== coordinator.openJob(id)?.stored.extensions);
   const found = fresh.map(async (id): Promise<JobBrief | undefined> => {
     const job = coordinator.openJob(id);
@@ -160,8 +162,8 @@ async function workOf({ coordinator, store, clock }: ContributeDeps, session: Se
     // The msgpack parser sends a Buffer as binary, and any other view with its whole memory.
     audits: audits.map(({ token, job, elements, deadlineMs }) => ({ token, job, elements: Buffer.from(encodeAuditElements(elements)), deadlineMs })),
     jobs,
-    retryMs: granted?.retryMs ?? null,
-    restMs: Math.max(0, (coordinator.contributor(session.contributor)?.restUntilMs ?? 0) - clock()),
+    retryMs,
+    restMs,
   };
 }
 
@@ -244,7 +246,7 @@ async function moreWork(deps: ContributeDeps, session: Session, leasesMax: numbe
   const unready = unreadyOf(session.socket);
   if (unready) return { leases: [], audits: [], jobs: [], retryMs: unready.retryMs, restMs: 0 };
   const { trusted = false, questions = [] } = deps.coordinator.contributor(session.contributor) ?? {};
-  // Of many hand-ins in one message most ask for nothing. There may be audits for whoever has leases enough.
+  // There may be audits for whoever has leases enough.
   if (leasesMax === 0 && !trusted && questions.length === 0) return workOf(deps, session, []);
   const more = await deps.coordinator.dispatch({ type: 'requestWork', contributor: session.contributor, leasesMax });
   return workOf(deps, session, more);
