@@ -24,7 +24,7 @@ import { macKeysOf, type StoredKey } from './store/keys.ts';
 import type { NoticeKind } from './store/sharing-store.ts';
 import type { BlobStore, Store, StoredJob, StoredResult, Write } from './store/store.ts';
 import { Ticking } from './ticking.ts';
-import { CommitFailed, restAfter, Waiting } from './waiting.ts';
+import { type Batched, CommitFailed, restAfter, Waiting } from './waiting.ts';
 
 export interface CoordinatorDeps {
   readonly store: Store;
@@ -44,12 +44,6 @@ export interface CoordinatorDeps {
   readonly beginLife?: () => Promise<number>;
   /** Hears of each commit: how many commands and rows it has, and how long it took. */
   readonly committed?: (commit: { readonly commands: number; readonly writes: number; readonly ms: number; readonly failed: boolean }) => void;
-}
-
-interface Batched {
-  readonly events: readonly Event[];
-  readonly resolve: (events: readonly Event[]) => void;
-  readonly reject: (error: Error) => void;
 }
 
 export { CommitFailed, Overloaded } from './waiting.ts';
@@ -74,7 +68,6 @@ export class Coordinator {
   readonly #left = new WeakMap<Job, { readonly finish: Finish | null; readonly untilMs: number }>();
   readonly #joined = new Joined();
   #state: State;
-  #batch: Batched[] = [];
   #flushing: Promise<void> | null = null;
   #ticking: Ticking | undefined;
   /** The state is being read back. */
@@ -264,9 +257,13 @@ export class Coordinator {
    * Runs one command and resolves with its events once everything it wrote is on disk, and coordinators that share the database are told what
    * concerns them. Rejects with `CommitFailed`, or `Overloaded`.
    */
-  async dispatch(command: Command): Promise<readonly Event[]> {
+  dispatch(command: Command): Promise<readonly Event[]> {
+    return this.#sharedEpoch === undefined ? this.apply(command) : this.#applyAndTell(command);
+  }
+
+  async #applyAndTell(command: Command): Promise<readonly Event[]> {
     const events = await this.apply(command);
-    if (this.#sharedEpoch !== undefined && !events.some(({ type }) => type === 'refused')) await this.#tellOf(command);
+    if (!events.some(({ type }) => type === 'refused')) await this.#tellOf(command);
     return events;
   }
 
@@ -282,34 +279,41 @@ export class Coordinator {
     return this.#deps.store.sharing.tell(this.epoch, kind, subject);
   }
 
-  /** The same for what another coordinator told, or is this one's alone. */
+  /** The same for what another coordinator told, or is this one's alone. One promise a command: every tile takes several. */
   apply(command: Command): Promise<readonly Event[]> {
-    if (this.#closed) return Promise.reject(new CommitFailed('The coordinator is shutting down.'));
+    try {
+      return this.#apply(command);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #apply(command: Command): Promise<readonly Event[]> {
+    if (this.#closed) throw new CommitFailed('The coordinator is shutting down.');
     const overloaded = this.#waiting.refusalOf(command);
-    if (overloaded) return Promise.reject(overloaded);
+    if (overloaded) throw overloaded;
     this.#joined.hear(command);
-    if (this.#loaded) return Promise.reject(new CommitFailed('The coordinator is reading its state back; try again.'));
+    if (this.#loaded) throw new CommitFailed('The coordinator is reading its state back; try again.');
     const events = this.#step(command);
     // A repeated hand-in or opening writes nothing, but the row it repeats may still be on its way to the disk.
     if (command.type !== 'open' && !events.some(({ type }) => type === 'write' || type === 'stored')) {
       this.announce(events);
       return Promise.resolve(events);
     }
-    return this.#waiting.until(command, this.#enqueue(events));
+    return this.#enqueue(events, command);
   }
 
-  #enqueue(events: readonly Event[]): Promise<readonly Event[]> {
-    return new Promise((resolve, reject) => {
-      this.#batch.push({ events, resolve, reject });
-      this.#flushing ??= this.#flush();
-    });
+  #enqueue(events: readonly Event[], command: Command | null = null): Promise<readonly Event[]> {
+    const committed = this.#waiting.add(events, command);
+    this.#flushing ??= this.#flush();
+    return committed;
   }
 
   async #flush(): Promise<void> {
-    while (this.#batch.length > 0) {
+    while (!this.#waiting.isEmpty) {
       // One turn of the event loop gathers everything that arrived together, and what arrived during the last commit.
       await new Promise((resolve) => setImmediate(resolve));
-      const group = this.#batch.splice(0, GROUP_COMMANDS_MAX);
+      const group = this.#waiting.take(GROUP_COMMANDS_MAX);
       const writes = group.flatMap(({ events }) => events.flatMap((event) => this.#writesOf(event)));
       const beganMs = performance.now();
       const told = (failed: boolean) => this.#deps.committed?.({ commands: group.length, writes: writes.length, ms: performance.now() - beganMs, failed });
@@ -322,9 +326,9 @@ export class Coordinator {
       }
       told(false);
       this.#failures = 0;
-      for (const { events, resolve } of group) {
-        resolve(events);
-        this.announce(events);
+      for (const each of group) {
+        each.done();
+        this.announce(each.events);
       }
     }
     this.#flushing = null;
@@ -337,7 +341,7 @@ export class Coordinator {
 
   async #startOver(group: readonly Batched[], error: unknown): Promise<void> {
     this.#deps.log.error({ error: String(error) }, 'a commit failed; reading everything back from the store');
-    for (const { reject } of [...group, ...this.#batch.splice(0)]) reject(new CommitFailed('The coordinator could not store this; try again.'));
+    for (const each of [...group, ...this.#waiting.take()]) each.failed(new CommitFailed('The coordinator could not store this; try again.'));
     const loaded = Promise.withResolvers<void>();
     this.#loaded = loaded;
     // A database that is away, or full, fails what is read as well: until it is back every command is refused.

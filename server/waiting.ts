@@ -1,6 +1,6 @@
 import { limits } from '../shared/limits.ts';
 import { atCap } from './caps.ts';
-import type { Command } from './core/state.ts';
+import type { Command, Event } from './core/state.ts';
 
 /** The database refused a commit; the command had no effect. */
 export class CommitFailed extends Error {
@@ -20,10 +20,18 @@ const bytesOf = (command: Command): number => {
   return command.type === 'handIn' || command.type === 'open' ? (command.inline?.byteLength ?? 0) : 0;
 };
 
+/** What is committed as one: the events of a command, or writes alone. Call `done` or `failed`, once. */
+export interface Batched {
+  readonly events: readonly Event[];
+  done(): void;
+  failed(error: CommitFailed): void;
+}
+
 /** Commands whose commit has not ended, and the bytes they brought. */
 export class Waiting {
   commands = 0;
   bytes = 0;
+  #next: Batched[] = [];
 
   /** Undefined: the command may be taken. Counts the cap that was hit. */
   refusalOf({ type }: Command): Overloaded | undefined {
@@ -33,17 +41,34 @@ export class Waiting {
     return this.bytes >= limits.commandsWaitingBytesMax ? atCap('commandsWaitingBytesMax', refusal()) : undefined;
   }
 
-  /** Counts it until the promise settles, and returns the promise. */
-  async until<T>(command: Command, done: Promise<T>): Promise<T> {
-    const bytes = bytesOf(command);
-    this.commands++;
-    this.bytes += bytes;
-    try {
-      return await done;
-    } finally {
-      this.commands--;
-      this.bytes -= bytes;
-    }
+  get isEmpty(): boolean {
+    return this.#next.length === 0;
+  }
+
+  /** Resolves with the events when they are committed. `command`: what brought them, null for writes alone. */
+  add(events: readonly Event[], command: Command | null): Promise<readonly Event[]> {
+    const bytes = command ? bytesOf(command) : 0;
+    const count = (by: 1 | -1): void => {
+      if (command) this.commands += by;
+      this.bytes += by * bytes;
+    };
+    count(1);
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        count(-1);
+        resolve(events);
+      };
+      const failed = (error: CommitFailed): void => {
+        count(-1);
+        reject(error);
+      };
+      this.#next.push({ events, done, failed });
+    });
+  }
+
+  /** Those that came first, at most so many. */
+  take(most = Number.POSITIVE_INFINITY): Batched[] {
+    return this.#next.splice(0, most);
   }
 }
 
