@@ -144,7 +144,7 @@ export class Machine {
     void this.#repeat(life, () => sharing.look(), LOOK_MS);
     // By all of them, while jobs are open too, and at once: a real one does so seldom.
     const pack = () =>
-      packAll(store, { resultsMin: PACKED_MIN }).then(
+      packAll(store, { packResults: PACKED_MIN }).then(
         () => undefined,
         (error: unknown) => say({ error: String(error) }, 'results could not be packed'),
       );

@@ -33,8 +33,8 @@ export interface PackStep {
   readonly beforeMs: number;
   /** Passes of the open job in which results that are accepted wait to be measured; null: it is thought to have ended. */
   readonly measured: readonly number[] | null;
-  /** How many make a pack, `PACK_RESULTS` at most; tests want to see it with few. */
-  readonly resultsMin?: number;
+  /** So many make a pack: `PACK_RESULTS`, and fewer in tests. */
+  readonly packResults?: number;
 }
 
 export interface PackStore {
@@ -66,7 +66,7 @@ export class SqlPacks implements PackStore {
     return (await (after === null ? query : query.where('job', '>', after)).executeTakeFirst())?.job ?? null;
   }
 
-  async pack(job: JobId, { afterSeq, beforeMs, measured, resultsMin = PACK_RESULTS }: PackStep): ReturnType<PackStore['pack']> {
+  async pack(job: JobId, { afterSeq, beforeMs, measured, packResults = PACK_RESULTS }: PackStep): ReturnType<PackStore['pack']> {
     return inTransaction(this.#db, async (trx) => {
       // Who extends, deletes or claims of it changes or locks it first, and finds its results where they are.
       const row = await trx.selectFrom('jobs').select(['status', 'deleted_ms']).where('id', '=', job).forNoKeyUpdate().skipLocked().executeTakeFirst();
@@ -75,10 +75,10 @@ export class SqlPacks implements PackStore {
       const closed = closedBy(beforeMs, isOpen ? (measured ?? []) : []);
       const seen = await look(trx, job, afterSeq, closed);
       const isEnd = seen.scanned < WINDOW;
-      const isFull = seen.closed >= resultsMin || seen.bytes >= PACK_INLINE_BYTES;
+      const isFull = seen.closed >= packResults || seen.bytes >= PACK_INLINE_BYTES;
       const isRest = !isOpen && isEnd && seen.closed === seen.scanned;
       if (seen.closed === 0 || !(isFull || isRest)) return { results: 0, nextSeq: isEnd ? null : seen.last };
-      const fitting = seen.bytes === 0 ? PACK_RESULTS : Math.ceil((seen.closed * PACK_INLINE_BYTES) / seen.bytes);
+      const fitting = seen.bytes === 0 ? packResults : Math.ceil((seen.closed * PACK_INLINE_BYTES) / seen.bytes);
       const rows = await trx
         .selectFrom('results')
         .selectAll()
@@ -87,7 +87,7 @@ export class SqlPacks implements PackStore {
         .where('seq', '<=', seen.last)
         .where(closed)
         .orderBy('seq')
-        .limit(Math.min(PACK_RESULTS, fitting))
+        .limit(Math.min(packResults, fitting))
         .forUpdate()
         .skipLocked()
         .execute();
