@@ -49,8 +49,8 @@ const AGAIN_MS = 250;
 /** In the time after which a coordinator is taken for dead. */
 const BEATS = 3;
 const LOOK_MS = 600;
-const PACK_MS = 1500;
-const PACKED_MIN = 2;
+const PACK_MS = 2500;
+const PACKED_MIN = 3;
 /** Measures nothing here, and is dear to make. */
 const load = new Load();
 const config = readConfig({});
