@@ -40,6 +40,24 @@ const ROW_BYTES = floats.length * 8 + integers.length * 4 + 2 + 1;
 
 export type ResultRow = Selectable<ResultsTable>;
 
+/** What is kept of a row. */
+export const packedColumns = [
+  ...floats,
+  ...integers,
+  'id',
+  'job',
+  'contributor',
+  'owner',
+  'site',
+  'hash',
+  'round',
+  'state',
+  'evidence_json',
+  'drill',
+  'inline',
+] as const;
+export type KeptRow = Pick<ResultRow, (typeof packedColumns)[number]>;
+
 /** Who made results of a pack, as what they were told at the time. Beside the pack, so that a name can be changed. */
 export interface PackAuthor {
   readonly contributor: ContributorId;
@@ -58,7 +76,7 @@ export interface EncodedPack {
 }
 
 /** Throws `RangeError` for what the layout has no room for. */
-export function encodePack(rows: readonly ResultRow[]): EncodedPack {
+export function encodePack(rows: readonly KeptRow[]): EncodedPack {
   const count = rows.length;
   if (count === 0 || count > PACK_RESULTS_MAX) throw new RangeError(`a pack of ${count} results`);
   const { authors, places } = authorsOf(rows);
@@ -82,7 +100,7 @@ export function encodePack(rows: readonly ResultRow[]): EncodedPack {
   return { data, ids, inline: encodeInline(rows.map(({ inline }) => inline)), authors, places };
 }
 
-function authorsOf(rows: readonly ResultRow[]): Pick<EncodedPack, 'authors' | 'places'> {
+function authorsOf(rows: readonly KeptRow[]): Pick<EncodedPack, 'authors' | 'places'> {
   const known = new Map<string, number>();
   const authors: PackAuthor[] = [];
   const places = rows.map(({ contributor, owner, site }) => {
@@ -99,7 +117,7 @@ function u32(value: number, name: string, id: ResultId): number {
   return value;
 }
 
-function flagsOf({ id, state, drill, round }: ResultRow): number {
+function flagsOf({ id, state, drill, round }: KeptRow): number {
   const index = state === 'committed' ? -1 : states.indexOf(state);
   if (index < 0) throw new RangeError(`${id} is ${state}`);
   return index | (drill === 1 ? DRILL : 0) | (round === 'second' ? SECOND : 0);

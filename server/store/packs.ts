@@ -2,7 +2,7 @@ import { type Insertable, type Kysely, sql } from 'kysely';
 import { fromHex } from '../../shared/formats.ts';
 import type { ContributorId, JobId, OwnerId, ResultId } from '../../shared/model.ts';
 import { bulk, bulkInsert, inBatches } from './batches.ts';
-import { decodeInline, type EncodedPack, encodePack, Pack, type ResultRow } from './pack-format.ts';
+import { decodeInline, type EncodedPack, encodePack, type KeptRow, Pack, packedColumns, type ResultRow } from './pack-format.ts';
 import type { ResultPackAuthorsTable, ResultPackBlobsTable, ResultPacksTable } from './pack-schema.ts';
 import { packsWith } from './packed.ts';
 import type { Tables } from './schema.ts';
@@ -24,7 +24,7 @@ export const PACK_RESULTS = 1024;
 /** One transaction moves them, and nobody commits meanwhile. */
 const PACK_INLINE_BYTES = 512 * 1024;
 /** Rows that one step looks at. */
-const WINDOW = 4096;
+const WINDOW = 2048;
 
 export interface PackStep {
   /** Rows up to this number were looked at before. */
@@ -41,7 +41,7 @@ export interface PackStore {
   /** The first job behind this one, in the order of ids, of which results are rows. */
   nextJob(after: JobId | null): Promise<JobId | null>;
   /**
-   * Looks at the next some thousand rows of a job and packs some of them, in one transaction, if there are enough; nobody waits for it, and it waits for
+   * Looks at the next two thousand rows of a job and packs some of them, in one transaction, if there are enough; nobody waits for it, and it waits for
    * nobody. `nextSeq`: where to go on; null: no more can be packed of this job now.
    */
   pack(job: JobId, step: PackStep): Promise<{ readonly results: number; readonly nextSeq: number | null }>;
@@ -81,7 +81,7 @@ export class SqlPacks implements PackStore {
       const fitting = seen.bytes === 0 ? packResults : Math.ceil((seen.closed * PACK_INLINE_BYTES) / seen.bytes);
       const rows = await trx
         .selectFrom('results')
-        .selectAll()
+        .select(packedColumns)
         .where('job', '=', job)
         .where('seq', '>', afterSeq)
         .where('seq', '<=', seen.last)
@@ -120,7 +120,7 @@ async function look(trx: Db, job: JobId, afterSeq: number, closed: ReturnType<ty
   return rows[0]!;
 }
 
-async function insertPack(trx: Db, rows: readonly ResultRow[], isNeeded: boolean): Promise<void> {
+async function insertPack(trx: Db, rows: readonly KeptRow[], isNeeded: boolean): Promise<void> {
   const encoded = encodePack(rows);
   const { seq: pack } = await trx.insertInto('result_packs').values(packRow(rows, encoded)).returning('seq').executeTakeFirstOrThrow();
   await inBatches(trx, authorRows(pack, rows, encoded), async (batch) => void (await insertAuthors(trx, batch)));
@@ -129,7 +129,7 @@ async function insertPack(trx: Db, rows: readonly ResultRow[], isNeeded: boolean
   await inBatches(trx, hashes, async (batch) => void (await insertBlobs(trx, batch)));
 }
 
-function packRow(rows: readonly ResultRow[], { ids, data, inline }: EncodedPack): Insertable<ResultPacksTable> {
+function packRow(rows: readonly KeptRow[], { ids, data, inline }: EncodedPack): Insertable<ResultPacksTable> {
   const sorted = rows.map(({ id }) => id).sort();
   const tiles = rows.map(({ tile }) => tile);
   const drops = rows.flatMap(({ state, decided_ms: atMs }) => (state === 'accepted' || atMs === null ? [] : atMs));
@@ -151,7 +151,7 @@ function packRow(rows: readonly ResultRow[], { ids, data, inline }: EncodedPack)
   };
 }
 
-function authorRows(pack: number, rows: readonly ResultRow[], { authors, places }: EncodedPack): ResultPackAuthorsTable[] {
+function authorRows(pack: number, rows: readonly KeptRow[], { authors, places }: EncodedPack): ResultPackAuthorsTable[] {
   const entries = authors.map((author, place) => ({ pack, place, ...author, accepted: 0, first_seq: 0, last_seq: 0 }));
   for (const [index, { seq, state }] of rows.entries()) {
     const entry = entries[places[index]!]!;
