@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Tessera } from '../../client/sdk/index.ts';
-import { Pack, type PackAuthor } from '../../server/store/pack-format.ts';
 import type { JobId } from '../../shared/model.ts';
 import type { AcceptedView, OperatorContributor, OperatorPage } from '../../shared/schemas.ts';
 import type { Liars } from './liars.ts';
@@ -33,17 +32,12 @@ export interface Evidence {
   readonly seconds: number;
 }
 
-/** Ids of the job's results that are acknowledged and not refuted, in the database of a coordinator that is not running; those of planted liars are left out. */
+/** Ids of the job's results that are acknowledged and not refuted, in the database of a coordinator that is not running; those of planted liars are left out, and those that were settled and packed, ten minutes after their verdict at the earliest. */
 export function acknowledgedIn(dataDir: string, job: JobId): string[] {
   const db = new Database(join(dataDir, 'tessera.sqlite'), { readonly: true });
   try {
     const query = db.prepare("select id from results where job = ? and drill = 0 and state in ('committed', 'accepted')").pluck();
-    const packs = db.prepare<[JobId], { seq: number; job: JobId; data: Uint8Array; ids: Uint8Array }>(
-      'select seq, job, data, ids from result_packs where job = ?',
-    );
-    const authors = db.prepare<[number], PackAuthor>('select contributor, owner, site from result_pack_authors where pack = ? order by place');
-    const packed = packs.all(job).flatMap((pack) => new Pack(pack, authors.all(pack.seq)).rows());
-    return [...(query.all(job) as string[]), ...packed.flatMap(({ id, drill, state }) => (drill === 0 && state === 'accepted' ? [id] : []))];
+    return query.all(job) as string[];
   } finally {
     db.close();
   }
