@@ -2,7 +2,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { MINUTE_MS } from '../shared/limits.ts';
 import type { JobId } from '../shared/model.ts';
+import { World as Formula, KEY } from './formula.testing.ts';
+import { Hand, handedIn, type Made } from './hand.testing.ts';
 import { Packing, type PackingDeps } from './packing.ts';
+import { packAll } from './store/packs.testing.ts';
 import { PACK_RESULTS } from './store/packs.ts';
 import type { Store, Write } from './store/store.ts';
 import { exampleContributor, exampleJob, exampleResult, jobIdOf, resultIdOf, withStore } from './store/testing.ts';
@@ -129,3 +132,50 @@ test('started, it goes on by itself and stops when it is closed; errors are logg
     await failing.packing.close();
     expect(failing.problems[0]).toContain('the disk is full');
   }));
+
+test('a job that is open and partly packed is read back and goes on: repeated hand-ins are what they were, passes are as many, pay is once', async () => {
+  const PASSES = 4;
+  const world = await Formula.open({}, { params: { passes: PASSES } });
+  try {
+    world.wants = (tile) => (tile % 2 === 0 ? 1 : 3);
+    const made: { readonly of: Made; readonly result: string }[] = [];
+    const { id } = world.job;
+    const hand = await Hand.join(world, { trusted: KEY });
+    let packed = 0;
+    for (let life = 0; !world.events.some(({ type }) => type === 'jobEnded'); life++) {
+      expect(life).toBeLessThan(60);
+      const { leases } = await hand.work(3);
+      for (const lease of leases) {
+        const of = hand.compute(lease);
+        made.push({ of, result: (await handedIn(hand, of)).result });
+      }
+      await expect.poll(async () => (await world.store.jobs.vesting()).length).toBe(0);
+      const job = world.coordinator.openJob(id);
+      packed += await packAll(world.store, { packResults: 2, measured: job ? job.adaptivePasses.slice(0, -1) : [] });
+      const before = world.coordinator.openJob(id)?.partsAccepted;
+      if (before === undefined) break;
+      if (life % 3 !== 1) continue;
+      await world.stop();
+      await world.start();
+      expect(world.coordinator.openJob(id)?.partsAccepted).toBe(before);
+      // Its answer had been lost.
+      const [first] = made;
+      await hand.connect();
+      expect(await hand.handIn(first!.of)).toMatchObject({ data: { result: first!.result } });
+    }
+    await packAll(world.store);
+    expect(await world.store.packs.nextJob(null)).toBeNull();
+    expect(packed).toBeGreaterThan(10);
+    const results = await world.store.jobs.results(id);
+    expect(results.map((result) => result.id)).toEqual(made.map(({ result }) => result));
+    const passes = new Map<number, Set<number>>();
+    for (const { at } of results) passes.set(at.tile, (passes.get(at.tile) ?? new Set()).add(at.pass));
+    for (const [tile, run] of passes) expect([tile, run.size]).toEqual([tile, tile % 2 === 0 ? 2 : PASSES]);
+    const paid = await world.store.ledger.paidFor(results.map((result) => result.id));
+    const spent = [...paid.values()].reduce((sum, each) => sum + each, 0n);
+    expect((await world.store.jobs.get(id))?.summary?.paidMicroCredits).toBe(spent.toString());
+    expect(await world.store.ledger.audit()).toMatchObject([{ sum: 0n, wrongAccounts: 0 }]);
+  } finally {
+    await world.close();
+  }
+}, 60_000);

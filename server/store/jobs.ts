@@ -272,7 +272,6 @@ export class SqlJobs implements JobStore {
       const from = before && (await rowOf(trx, before));
       if (before !== undefined && !(from && contributors.includes(from.contributor))) return undefined;
       const beforeSeq = from?.seq ?? Number.MAX_SAFE_INTEGER;
-      const rows = new Map<ContributorId, Awaited<ReturnType<typeof latest>>>();
       const latest = (contributor: ContributorId) =>
         trx
           .selectFrom('results')
@@ -282,6 +281,7 @@ export class SqlJobs implements JobStore {
           .orderBy('seq', 'desc')
           .limit(limit)
           .execute();
+      const rows = new Map<ContributorId, Awaited<ReturnType<typeof latest>>>();
       for (const contributor of contributors) rows.set(contributor, await latest(contributor));
       return (await withPackedBefore(trx, rows, { beforeSeq, limit })).map(withoutBytes);
     });

@@ -224,6 +224,7 @@ async function change<Row extends { readonly id: ResultId }>(
   await inBatches(trx, rows, async (batch) => {
     let missing = batch.length - (await update(trx, batch));
     if (missing > 0) {
+      // Seldom: some may be packed, and are rows again when something is written to them.
       await unpackResults(
         trx,
         batch.map(({ id }) => id),
