@@ -93,13 +93,16 @@ export function lookAtCopy(path: string): { readonly schema: string; readonly ha
   const database = new Database(path, { readonly: true, fileMustExist: true });
   try {
     const [schema] = database.prepare<[], { name: string }>('select name from kysely_migration order by name desc limit 1').all();
+    // A copy of an older version has none.
+    const isPacked = database.prepare("select 1 from sqlite_master where name = 'result_pack_blobs'").get() !== undefined;
     const rows = database
       .prepare<[], { hash: BlobHash }>(
         `select hash from job_blobs
          union select job_files.hash from job_files join jobs on jobs.id = job_files.job where jobs.deleted_ms is null
          union select results.hash from results join jobs on jobs.id = results.job
            where jobs.deleted_ms is null and results.inline is null and results.state in ('committed', 'accepted')
-         union select opening_hash from results where state = 'committed' and opening_hash is not null and opening_inline is null`,
+         union select opening_hash from results where state = 'committed' and opening_hash is not null and opening_inline is null
+         ${isPacked ? 'union select lower(hex(hash)) from result_pack_blobs' : ''}`,
       )
       .all();
     return { schema: schema?.name ?? '', hashes: rows.map(({ hash }) => hash).sort() };

@@ -12,6 +12,7 @@ import { blobPath, lookAtCopy, MANIFEST } from './backup-files.ts';
 import { readConfig } from './config.ts';
 import { restore } from './restore.ts';
 import { openBlobStore } from './store/blobs.ts';
+import { packAll } from './store/packs.testing.ts';
 import { startS3 } from './store/s3.testing.ts';
 import { openSqliteStore } from './store/sqlite.ts';
 import {
@@ -68,6 +69,29 @@ test('a stopped coordinator is copied and restored: balances, bytes, what the op
   const [before, after] = [await openSqliteStore(data), await openSqliteStore(at('new'))];
   expect((await after.nextEpoch()) - (await before.nextEpoch())).toBe(100_000);
   await Promise.all([before.close(), after.close()]);
+});
+
+test('bytes of results that are packed are copied as others are, and a copy of a version without packs is still understood', async () => {
+  await fill();
+  const store = await openSqliteStore(data);
+  const id = exampleResult().id;
+  const summary = { parts: { total: 1, accepted: 1, checking: 0, leased: 0 }, contributors: 1, paidMicroCredits: '0' };
+  const checksDone = { cpu: 0, trusted: 0, contributor: 0, refuted: 0, revoked: 0, errorBound: 0 };
+  await store.commit([
+    { kind: 'verdict', id, state: 'accepted', errorBound: 0, vesting: null, evidence: [], atMs: 1 },
+    { kind: 'jobEnded', id: exampleJob().id, status: 'done', atMs: 2, summary: { ...summary, checksDone } },
+  ]);
+  expect(await packAll(store)).toBe(1);
+  await store.close();
+  expect(await run(backup, [at('copy')], data)).toMatchObject({ code: 0, said: expect.stringContaining('1 blobs of 70000 bytes') });
+  expect(await run(restore, [at('copy')], at('new'))).toMatchObject({ code: 0 });
+  const restored = await openSqliteStore(at('new'));
+  expect(await restored.jobs.result(id)).toMatchObject({ hash: sha256(bytes), inline: null, state: 'accepted' });
+  await restored.close();
+  const before = new Database(at('new/tessera.sqlite'));
+  for (const table of ['result_packs', 'result_pack_authors', 'result_pack_blobs']) before.exec(`drop table ${table}`);
+  before.close();
+  expect(lookAtCopy(at('new/tessera.sqlite')).hashes).toEqual([]);
 });
 
 test('what is damaged, not whole or of a newer version is not restored, and leaves nothing behind', async () => {

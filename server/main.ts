@@ -45,6 +45,7 @@ import { Money } from './money.ts';
 import { Network } from './network.ts';
 import { Operating } from './operating.ts';
 import { ask, isLocalName } from './outbound.ts';
+import { Packing } from './packing.ts';
 import { Prices, readCalibrations } from './prices.ts';
 import { readProof } from './proof.ts';
 import { pooledRandom } from './random.ts';
@@ -257,6 +258,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
   await app.register(moneyRoutes({ money, store, config, sessions: app.sessions }));
   await app.register(settleRoutes({ money, config }));
   const auditingBooks = new AuditingBooks({ ledger: store.ledger, clock, log });
+  const packing = new Packing({ store, coordinator, isMine: () => sharing?.isFirst ?? true, clock, packed: metrics.packed, log });
   metrics.observe({
     coordinator,
     pools: { checks, preparing, assembling },
@@ -283,6 +285,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
   retention.start();
   delivering.wake();
   auditingBooks.start();
+  packing.start();
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.port;
   const scheme = certificate === null ? 'http' : 'https';
@@ -313,6 +316,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
       await network.close();
       await keyRotation.close();
       await auditingBooks.close();
+      await packing.close();
       await coordinator.close();
       await sharing?.close();
       await bus.close();

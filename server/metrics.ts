@@ -44,6 +44,8 @@ export class Metrics {
   readonly #rows = this.#histogram('tessera_commit_writes', 'Writes in one group commit.', BATCH);
   readonly #commits = this.#histogram('tessera_commit_seconds', 'Time of one group commit.', COMMIT_S);
   readonly #failures = this.#counter('tessera_commit_failures_total', 'Group commits that the store refused.');
+  readonly #packs = this.#histogram('tessera_pack_seconds', 'Time of one transaction that packed results which nothing changes any more.', COMMIT_S);
+  readonly #packed = this.#counter('tessera_results_packed_total', 'Results that were packed.');
   readonly #blobs = this.#counter('tessera_blobs_written_total', 'Blobs that were stored.');
   readonly #blobBytes = this.#counter('tessera_blob_bytes_written_total', 'Their bytes.');
   readonly #blobFailures = this.#counter('tessera_blob_failures_total', 'Blobs that were not stored: bytes missing, wrong or too many, or no room.');
@@ -120,6 +122,11 @@ export class Metrics {
     this.#batches.observe(commands);
     this.#rows.observe(writes);
     this.#commits.observe(ms / MS_PER_S);
+  };
+
+  readonly packed = ({ results, ms }: { readonly results: number; readonly ms: number }): void => {
+    this.#packed.inc(results);
+    this.#packs.observe(ms / MS_PER_S);
   };
 
   /** To be told of the coordinator's events. */

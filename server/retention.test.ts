@@ -9,6 +9,7 @@ import { DAY_MS, limits } from '../shared/limits.ts';
 import type { BlobHash } from '../shared/model.ts';
 import { Retention } from './retention.ts';
 import { openBlobStore } from './store/blobs.ts';
+import { packAll } from './store/packs.testing.ts';
 import { openSqliteStore } from './store/sqlite.ts';
 import type { BlobStore, Store, StoredJob } from './store/store.ts';
 import { bytesOf, exampleContributor, exampleJob, exampleResult, jobIdOf, resultIdOf, temporaryFolder } from './store/testing.ts';
@@ -91,6 +92,28 @@ describe('retention', () => {
     expect((await store.jobs.results(jobIdOf(1))).map(({ hash }) => hash)).toEqual([hashOf('result 1'), hashOf('inline')]);
     expect((await store.jobs.result(resultIdOf(3)))?.inline).toBeNull();
     expect(await store.jobs.list({ visibility: 'public', limit: 10 })).toEqual([]);
+  });
+
+  it('keeps the blobs of results that are packed for as long, and takes them then, also where they were packed after that', async () => {
+    await finished(1, []);
+    await finished(2, ['result 1']);
+    const ended = now - 1000;
+    expect(await packAll(store)).toBe(4);
+    now = ended + RETENTION_MS;
+    await retention.sweep();
+    expect(['result 1', 'result 2'].map(isHere)).toEqual([true, true]);
+    await store.lifecycle.forget(jobIdOf(2), now);
+    await finished(3, []);
+    now++;
+    await retention.sweep();
+    expect(['result 1', 'result 2', 'result 3'].map(isHere)).toEqual([false, false, true]);
+    expect((await store.jobs.results(jobIdOf(1))).map(({ hash }) => hash)).toEqual([hashOf('result 1'), hashOf('inline')]);
+    expect((await store.jobs.result(resultIdOf(3)))?.inline).toBeNull();
+    await store.lifecycle.forget(jobIdOf(3), now);
+    expect(await packAll(store)).toBe(2);
+    now += 2 * DAY_MS;
+    await retention.sweep();
+    expect(isHere('result 3')).toBe(false);
   });
 
   it('is over at once for what the operator has taken down, once it has ended', async () => {

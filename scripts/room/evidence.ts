@@ -32,7 +32,7 @@ export interface Evidence {
   readonly seconds: number;
 }
 
-/** Ids of the job's results that are acknowledged and not refuted, in the database of a coordinator that is not running; those of planted liars are left out. */
+/** Ids of the job's results that are acknowledged and not refuted, in the database of a coordinator that is not running; those of planted liars are left out, and those that were settled and packed, ten minutes after their verdict at the earliest. */
 export function acknowledgedIn(dataDir: string, job: JobId): string[] {
   const db = new Database(join(dataDir, 'tessera.sqlite'), { readonly: true });
   try {

@@ -22,6 +22,7 @@ const FENCES = [
   [/^(update "coordinators" set "alive_until_ms" .* where "epoch" = \? and )"fenced" = \?$/, '$1? = 0'],
 ] as const;
 const NOBODYS = /^(select "job", "number", "first".* from "blocks" where "job" = \? and )"owner" is null/;
+const PACKED = /^(select "seq", "first_tile", "last_tile" from "result_packs" where )/;
 /** How far is looked, from a seed that is not far from one that shows it. */
 const DEFECT_SEEDS = 400;
 
@@ -29,11 +30,17 @@ describe('it is found', () => {
   const defects: readonly (readonly [name: string, from: number, defect: Defect, finding: RegExp])[] = [
     [
       'when a coordinator that was taken for dead goes on',
-      370,
+      72,
       { rewrite: (statement) => FENCES.reduce((text, [from, to]) => text.replace(from, to), statement) },
       /accepted and paid twice|parts are accepted, and/,
     ],
     ['when two coordinators may have the same tiles', 3, { rewrite: (statement) => statement.replace(NOBODYS, '$11 = 1') }, /accepted and paid twice/],
+    [
+      'when nobody is told what is packed of the tiles that he claims',
+      1,
+      { rewrite: (statement) => statement.replace(PACKED, '$11 = 0 and ') },
+      /accepted and paid twice/,
+    ],
     ['when the database loses what it said that it keeps', 1, { forgets: 0.02 }, /was acknowledged and is lost/],
   ];
   test.each(defects)(

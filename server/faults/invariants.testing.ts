@@ -1,6 +1,7 @@
 import { type ContributorId, countParts, type JobId, type PartMask, type ResultId } from '../../shared/model.ts';
 import { Rng } from '../../shared/rng.ts';
 import { partPrice } from '../core/pricing.ts';
+import { Pack, type PackAuthor } from '../store/pack-format.ts';
 import { SqlStore } from '../store/sql-store.ts';
 import type { JobSummary } from '../store/store.ts';
 import type { Contributor } from './contributor.testing.ts';
@@ -36,8 +37,19 @@ interface Books {
   readonly transfers: readonly TransferRow[];
 }
 
+/** Those that are rows, and those that are packed. */
+export function readResults(database: FaultyDatabase): ResultRow[] {
+  const packs = database.rows<ConstructorParameters<typeof Pack>[0] & { readonly seq: number }>('select seq, job, data, ids from result_packs');
+  const authorsOf = (pack: number): PackAuthor[] =>
+    database.rows('select contributor, owner, site from result_pack_authors where pack = ? order by place', pack);
+  return [
+    ...database.rows<ResultRow>('select id, job, pass, tile, parts, state, opening_hash, contributor from results'),
+    ...packs.flatMap((pack) => new Pack(pack, authorsOf(pack.seq)).rows()),
+  ];
+}
+
 const readBooks = (database: FaultyDatabase): Books => ({
-  results: database.rows('select id, job, pass, tile, parts, state, opening_hash, contributor from results'),
+  results: readResults(database),
   transfers: database.rows('select id, kind, job, credit, amount from transfers'),
 });
 
@@ -48,6 +60,7 @@ export async function wrongAtAnyTime(database: FaultyDatabase, contributors: rea
   return [
     ...contributors.flatMap(({ misunderstood }) => misunderstood),
     ...contributors.flatMap(({ acknowledged }) => [...acknowledged].flatMap((id) => (known.has(id) ? [] : [`${id} was acknowledged and is lost`]))),
+    ...(known.size === results.length ? [] : ['a result is there twice']),
     ...twice(results),
     ...(await booksFindings(database)),
   ];

@@ -8,6 +8,7 @@ import { Load } from '../load.ts';
 import { Sharing } from '../sharing.ts';
 import { createSockets } from '../sockets/connect.ts';
 import { serveContributors } from '../sockets/contribute.ts';
+import { packAll } from '../store/packs.testing.ts';
 import { SqlStore } from '../store/sql-store.ts';
 import type { BlobStore, Store } from '../store/store.ts';
 import type { FaultyDatabase } from './database.testing.ts';
@@ -48,6 +49,8 @@ const AGAIN_MS = 250;
 /** In the time after which a coordinator is taken for dead. */
 const BEATS = 3;
 const LOOK_MS = 600;
+const PACK_MS = 2500;
+const PACKED_MIN = 3;
 /** Measures nothing here, and is dear to make. */
 const load = new Load();
 const config = readConfig({});
@@ -139,6 +142,13 @@ export class Machine {
     life.sharing = sharing;
     void this.#repeat(life, () => sharing.beat(), aliveMs / BEATS);
     void this.#repeat(life, () => sharing.look(), LOOK_MS);
+    // By all of them, while jobs are open too, and at once: a real one does so seldom.
+    const pack = () =>
+      packAll(store, { packResults: PACKED_MIN }).then(
+        () => undefined,
+        (error: unknown) => say({ error: String(error) }, 'results could not be packed'),
+      );
+    void this.#repeat(life, pack, PACK_MS);
   }
 
   /** Neither as regular as a clock, nor as often as on a real machine: most of the time of a run would go there. */

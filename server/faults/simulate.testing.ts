@@ -5,7 +5,7 @@ import { SqlStore } from '../store/sql-store.ts';
 import { Contributor, personOf, register } from './contributor.testing.ts';
 import type { FaultyDatabase } from './database.testing.ts';
 import { Host } from './host.testing.ts';
-import { type Finding, wrongAtAnyTime, wrongAtTheEnd } from './invariants.testing.ts';
+import { type Finding, readResults, wrongAtAnyTime, wrongAtTheEnd } from './invariants.testing.ts';
 import { Space } from './line.testing.ts';
 import { Machine } from './machine.testing.ts';
 import { FAULTS_MS_MAX, type Fault, type Plan, planOf } from './plan.testing.ts';
@@ -27,7 +27,9 @@ export interface Run {
   readonly events: readonly string[];
   readonly virtualMs: number;
   readonly acknowledged: number;
-  readonly tally: Readonly<Record<'kills' | 'pauses' | 'restarts' | 'fenced' | 'lives' | 'accepted' | 'refuted' | 'revoked' | 'audits' | 'cancelled', number>>;
+  readonly tally: Readonly<
+    Record<'kills' | 'pauses' | 'restarts' | 'fenced' | 'lives' | 'packs' | 'accepted' | 'refuted' | 'revoked' | 'audits' | 'cancelled', number>
+  >;
 }
 
 /**
@@ -70,6 +72,7 @@ export async function simulate(database: FaultyDatabase, seed: number): Promise<
 /** How much of what has happened: a world in which nothing does proves nothing. */
 function tallyOf(database: FaultyDatabase, { faults }: Plan): Run['tally'] {
   const of = (kind: Fault['kind']): number => faults.filter((fault) => fault.kind === kind).length;
+  const results = readResults(database);
   const count = (from: string): number => Number(database.rows<{ count: number }>(`select count(*) as count from ${from}`)[0]?.count);
   return {
     kills: of('kill'),
@@ -77,8 +80,9 @@ function tallyOf(database: FaultyDatabase, { faults }: Plan): Run['tally'] {
     restarts: of('restart'),
     fenced: count('coordinators where fenced = 1'),
     lives: count('coordinators'),
-    accepted: count(`results where state = 'accepted'`),
-    refuted: count(`results where state = 'refuted'`),
+    packs: count('result_packs'),
+    accepted: results.filter(({ state }) => state === 'accepted').length,
+    refuted: results.filter(({ state }) => state === 'refuted').length,
     revoked: count(`transfers where kind = 'void'`),
     audits: count(`transfers where kind = 'audit'`),
     cancelled: count(`jobs where status = 'cancelled'`),

@@ -34,6 +34,8 @@ export const withSequence = <Name extends string>(table: CreateTableBuilder<Name
 
 /** Values must have their column's type. PostgreSQL knows nothing else. */
 export const strictTable = sql`strict`;
+/** The same for small rows, which lie in their primary key itself where the database can do that. */
+export const clusteredTable = sql`strict, without rowid`;
 
 /** The database itself refuses to change or remove a row of this table, but within `whileChangeable`. */
 export async function makeAppendOnly<Schema>(db: Kysely<Schema>, table: string): Promise<void> {
@@ -84,6 +86,14 @@ export async function exclusively(trx: QueryExecutorProvider, name: string): Pro
 
 /** `column ${anyOf(db, values)}`: is one of them. One text for any number of them where the database has lists. */
 export const anyOf = (db: QueryExecutorProvider, values: readonly string[]) => (isPostgres(db) ? sql`= any(${values}::text[])` : sql`in (${sql.join(values)})`);
+
+/** The same for bytes. */
+export const anyBytes = (db: QueryExecutorProvider, values: readonly Uint8Array[]) =>
+  isPostgres(db) ? sql`= any(${values}::bytea[])` : sql`in (${sql.join(values)})`;
+
+/** A column of bytes in hexadecimal digits. */
+export const hexOf = (db: QueryExecutorProvider, column: string) =>
+  isPostgres(db) ? sql<string>`encode(${sql.ref(column)}, 'hex')` : sql<string>`lower(hex(${sql.ref(column)}))`;
 
 /** Text as PostgreSQL can keep it: without half a surrogate pair and without NUL, which it refuses, and with it the whole transaction. */
 export const storable = (text: string): string => (text.isWellFormed() && !text.includes('\0') ? text : text.toWellFormed().replaceAll('\0', '\ufffd'));

@@ -4,6 +4,7 @@ import { FORFEITED } from '../core/ledger.ts';
 import { withoutWallet } from '../earnings.ts';
 import { type Forgotten, forgetBytes } from './lifecycle.ts';
 import type { Epoch } from './money.ts';
+import { renameAuthor } from './packs.ts';
 import type { Tables } from './schema.ts';
 import type { StoredJob } from './store.ts';
 
@@ -91,7 +92,7 @@ export async function emptyContributors(trx: Db, names: ReadonlyMap<OwnerId, Own
     .returning('id')
     .execute();
   for (const { id } of rows) {
-    for (const [name, gone] of names) await trx.updateTable('results').set({ owner: gone }).where('contributor', '=', id).where('owner', '=', name).execute();
+    await renameAuthor(trx, id, names);
     await trx.deleteFrom('standings').where('contributor', '=', id).execute();
     await trx.updateTable('consents').set({ revoked_ms: atMs }).where('contributor', '=', id).where('revoked_ms', 'is', null).execute();
   }

@@ -1,6 +1,7 @@
 import type { ApiKeyId, BlobHash, GroupId, OwnerId, QuoteId } from '../../shared/model.ts';
 import { writeEpoch } from '../earnings.ts';
 import type { StoredWithdrawal } from './money.ts';
+import { packAll } from './packs.testing.ts';
 import type { Store, StoredJob, Transfer, Write } from './store.ts';
 import type { TestDatabase } from './stores.testing.ts';
 import {
@@ -95,6 +96,14 @@ async function contribute(store: Store, { number }: Person, index: number, me: O
     post({ id: `pay/${result.id}`, debit: `job/${jobIdOf(1)}`, credit: `vesting/${id}`, microCredits: 9n, kind: 'pay', job: jobIdOf(1), at: result.at }),
     post({ id: `vest/${result.id}`, debit: `vesting/${id}`, credit: `${me}/earned`, microCredits: 4n, kind: 'vest', job: jobIdOf(1), at: result.at }),
   ]);
+  // And one of a job that has ended long ago.
+  const old = exampleJob({ id: jobIdOf(number + 1), owner: bob, inputs: [], workHeld: 0n, checksHeld: 0n, heldFrom: [] });
+  await store.jobs.create(old, []);
+  await store.commit([
+    { kind: 'result', result: { ...result, id: resultIdOf(number + 2), job: old.id, state: 'accepted', inline: null } },
+    { kind: 'jobEnded', id: old.id, status: 'done', atMs: 1600, summary },
+  ]);
+  await packAll(store, { measured: null });
 }
 
 /** A job that is done, of which Bob computed a tile whose pay vests still. */

@@ -5,6 +5,7 @@ import { FORFEITED, isGone } from '../core/ledger.ts';
 import { exclusively } from './dialect.ts';
 import { emptyContributors, emptyJobs, emptyRecords, emptySites, removeCredentials, removeGroups } from './emptying.ts';
 import type { Forgotten } from './lifecycle.ts';
+import { renameAuthor } from './packs.ts';
 import { available, lockLedger, postTransfers } from './postings.ts';
 import { accountsOf, renameAccounts } from './renaming.ts';
 import type { AccountsTable, Tables } from './schema.ts';
@@ -32,7 +33,7 @@ import { inTransaction } from './transaction.ts';
  *   epochs             the leaf but for its hash: others prove with that hash, and the root is on the chain. Its salt goes, so nobody can guess the leaf
  *
  *   has another name
- *   accounts, transfers, account_entries, results.owner, jobs.owner, jobs.held_from_json; results.refund_to is forfeited. Ids of deposits are
+ *   accounts, transfers, account_entries, results.owner, result_pack_authors.owner, jobs.owner, jobs.held_from_json; results.refund_to is forfeited. Ids of deposits are
  *   signatures of transactions on the chain, and stay: they keep a deposit from being credited twice
  *
  *   stays as it is
@@ -142,8 +143,8 @@ export class SqlErasure implements ErasureStore {
       const late = names.filter((name) => !again.some((session) => session.owner === name));
       if (late.length === 0) return;
       const renamed = new Map(late.map((name) => [name, newName()]));
-      for (const contributor of contributors)
-        await trx.updateTable('results').set({ owner }).where('contributor', '=', contributor).where('owner', 'in', late).execute();
+      const toOwner = new Map(late.map((name) => [name, owner]));
+      for (const contributor of contributors) await renameAuthor(trx, contributor, toOwner);
       // Of requests that had begun before. Jobs are not among them: there is nothing left to pay for one.
       await removeCredentials(trx, late);
       await removeGroups(trx, late);

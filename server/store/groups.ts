@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely';
+import { type Kysely, type Selectable, sql } from 'kysely';
 import type { GroupId, JobId, OwnerId } from '../../shared/model.ts';
 import { exclusively } from './dialect.ts';
 import type { GroupsTable, InvitesTable, MembersTable, Tables } from './schema.ts';
@@ -130,8 +130,12 @@ export class SqlGroups implements GroupStore {
   }
 
   async countHelpers(job: JobId): Promise<number> {
-    const query = this.#db.selectFrom('results').select((eb) => eb.fn.count<number>('owner').distinct().as('count'));
-    return (await query.where('job', '=', job).where('state', '=', 'accepted').executeTakeFirstOrThrow()).count;
+    const { rows } = await sql<{ count: number }>`
+      select count(*) as count from (
+        select owner from results where job = ${job} and state = 'accepted'
+        union select owner from result_pack_authors join result_packs on result_packs.seq = pack where job = ${job} and accepted > 0
+      ) as owners`.execute(this.#db);
+    return rows[0]?.count ?? 0;
   }
 }
 

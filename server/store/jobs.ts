@@ -1,4 +1,4 @@
-import type { Insertable, Kysely, Selectable } from 'kysely';
+import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
 import type { BlobHash, ContributorId, GroupId, JobId, JobStatus, OwnerId, ResultId } from '../../shared/model.ts';
 import { assertBudget, countPaid } from './api-keys.ts';
@@ -6,12 +6,13 @@ import { exclusively } from './dialect.ts';
 import { writeMade } from './idempotency.ts';
 import { readBalance } from './ledger.ts';
 import { type JobOrder, type JobPageFilter, type ResultPageFilter, TooManyOpen } from './orders.ts';
+import { packedOf, packedResult, withPackedAfter, withPackedBefore } from './packed.ts';
 import { mayBeNegative, postTransfers } from './postings.ts';
 import { writeUsed } from './quotes.ts';
 import { resultColumns, resultOf, withoutBytes } from './results.ts';
 import type { JobsTable, Tables } from './schema.ts';
 import { InsufficientCredits, type JobStore, type StoredJob, type StoredResult, type Transfer, type Write } from './store.ts';
-import { inTransaction } from './transaction.ts';
+import { inSnapshot, inTransaction } from './transaction.ts';
 import { queueDeliveries } from './webhooks.ts';
 
 type Db = Kysely<Tables>;
@@ -142,6 +143,11 @@ async function countOpen(db: Db, owner: OwnerId): Promise<number> {
   return row.count;
 }
 
+const unpackedRow = (db: Db, id: ResultId) => db.selectFrom('results').selectAll().where('id', '=', id).executeTakeFirst();
+
+/** With its bytes. In a snapshot. */
+const rowOf = async (trx: Db, id: ResultId) => (await unpackedRow(trx, id)) ?? (await packedResult(trx, id));
+
 export class SqlJobs implements JobStore {
   readonly #db: Db;
 
@@ -213,62 +219,72 @@ export class SqlJobs implements JobStore {
     return countOpen(this.#db, owner);
   }
 
-  async results(job: JobId): Promise<StoredResult[]> {
-    const rows = await this.#db
-      .selectFrom('results')
-      .select(resultColumns)
-      .where('job', '=', job)
-      .where('state', 'in', ['committed', 'accepted'])
-      .orderBy('seq')
-      .execute();
-    return rows.map(withoutBytes);
+  results(job: JobId): Promise<StoredResult[]> {
+    return inSnapshot(this.#db, async (trx) => {
+      const rows = await trx
+        .selectFrom('results')
+        .select([...resultColumns, 'seq'])
+        .where('job', '=', job)
+        .where('state', 'in', ['committed', 'accepted'])
+        .orderBy('seq')
+        .execute();
+      const packed = await packedOf(trx, job);
+      if (packed.length === 0) return rows.map(withoutBytes);
+      return [...packed, ...rows].sort((a, b) => a.seq - b.seq).map(withoutBytes);
+    });
   }
 
   async countRefuted(job: JobId): Promise<number> {
-    const row = await this.#db
-      .selectFrom('results')
-      .select((eb) => eb.fn.countAll<bigint | number | string>().as('count'))
-      .where('job', '=', job)
-      .where('state', '=', 'refuted')
-      .executeTakeFirstOrThrow();
-    return Number(row.count);
+    const { rows } = await sql<{ count: number }>`
+      select (select count(*) from results where job = ${job} and state = 'refuted')
+        + (select coalesce(sum(refuted), 0) from result_packs where job = ${job}) as count`.execute(this.#db);
+    return rows[0]?.count ?? 0;
   }
 
-  async acceptedPage(job: JobId, { afterSeq, limit }: ResultPageFilter): ReturnType<JobStore['acceptedPage']> {
-    const rows = await this.#db
-      .selectFrom('results')
-      .select([...resultColumns, 'seq'])
-      .where('job', '=', job)
-      .where('seq', '>', afterSeq)
-      .where('state', '=', 'accepted')
-      .orderBy('seq')
-      .limit(limit + 1)
-      .execute();
-    const shown = rows.slice(0, limit);
-    return { results: shown.map(withoutBytes), nextSeq: rows.length > limit ? (shown.at(-1)?.seq ?? null) : null };
+  acceptedPage(job: JobId, { afterSeq, limit }: ResultPageFilter): ReturnType<JobStore['acceptedPage']> {
+    return inSnapshot(this.#db, async (trx) => {
+      const rows = await trx
+        .selectFrom('results')
+        .select([...resultColumns, 'seq'])
+        .where('job', '=', job)
+        .where('seq', '>', afterSeq)
+        .where('state', '=', 'accepted')
+        .orderBy('seq')
+        .limit(limit + 1)
+        .execute();
+      // One more than is shown tells whether there is a next page.
+      const found = await withPackedAfter(trx, job, rows, { afterSeq, limit: limit + 1 });
+      const shown = found.slice(0, limit);
+      return { results: shown.map(withoutBytes), nextSeq: found.length > limit ? (shown.at(-1)?.seq ?? null) : null };
+    });
   }
 
   async resultsOf(contributor: ContributorId, limit: number): Promise<StoredResult[]> {
-    const query = this.#db.selectFrom('results').select(resultColumns).where('contributor', '=', contributor);
-    return (await query.orderBy('seq', 'desc').limit(limit).execute()).map(withoutBytes);
+    return (await this.resultsPage([contributor], { limit })) ?? [];
   }
 
   /** One short index range a contributor, merged: a sort over all that an owner ever handed in would grow without end. */
-  async resultsPage(
+  resultsPage(
     contributors: readonly ContributorId[],
     { before, limit }: { readonly before?: ResultId; readonly limit: number },
   ): Promise<StoredResult[] | undefined> {
-    const from = before && (await this.#db.selectFrom('results').select(['seq', 'contributor']).where('id', '=', before).executeTakeFirst());
-    if (before !== undefined && !(from && contributors.includes(from.contributor))) return undefined;
-    const ranges = contributors.map((contributor) => {
-      const query = this.#db
-        .selectFrom('results')
-        .select([...resultColumns, 'seq'])
-        .where('contributor', '=', contributor);
-      return (from ? query.where('seq', '<', from.seq) : query).orderBy('seq', 'desc').limit(limit).execute();
+    return inSnapshot(this.#db, async (trx) => {
+      const from = before && (await rowOf(trx, before));
+      if (before !== undefined && !(from && contributors.includes(from.contributor))) return undefined;
+      const beforeSeq = from?.seq ?? Number.MAX_SAFE_INTEGER;
+      const latest = (contributor: ContributorId) =>
+        trx
+          .selectFrom('results')
+          .select([...resultColumns, 'seq'])
+          .where('contributor', '=', contributor)
+          .where('seq', '<', beforeSeq)
+          .orderBy('seq', 'desc')
+          .limit(limit)
+          .execute();
+      const rows = new Map<ContributorId, Awaited<ReturnType<typeof latest>>>();
+      for (const contributor of contributors) rows.set(contributor, await latest(contributor));
+      return (await withPackedBefore(trx, rows, { beforeSeq, limit })).map(withoutBytes);
     });
-    const rows = (await Promise.all(ranges)).flat().sort((a, b) => b.seq - a.seq);
-    return rows.slice(0, limit).map(withoutBytes);
   }
 
   async vesting(): Promise<StoredResult[]> {
@@ -277,11 +293,8 @@ export class SqlJobs implements JobStore {
   }
 
   async result(id: ResultId): Promise<StoredResult | undefined> {
-    const row = await this.#db
-      .selectFrom('results')
-      .select([...resultColumns, 'opening_inline', 'inline'])
-      .where('id', '=', id)
-      .executeTakeFirst();
+    // Most that are asked for are rows, and need no snapshot to be found.
+    const row = (await unpackedRow(this.#db, id)) ?? (await inSnapshot(this.#db, (trx) => rowOf(trx, id)));
     return row && resultOf(row);
   }
 

@@ -1,17 +1,20 @@
 import { type Kysely, sql } from 'kysely';
 import type { MicroCredits } from '../../shared/credits.ts';
+import { fromHex, toHex } from '../../shared/formats.ts';
 import type { BlobHash, CreditUnit, JobId, ResultId } from '../../shared/model.ts';
 import type { Visibility } from '../../shared/schemas.ts';
 import { reopenForKey } from './api-keys.ts';
 import { inBatches } from './batches.ts';
-import { anyOf } from './dialect.ts';
+import { anyBytes, anyOf, hexOf } from './dialect.ts';
 import { assertCovered, assertRoom, heldFromJson } from './jobs.ts';
 import { seqsOf } from './ledger.ts';
+import { packedDropped } from './packed.ts';
+import { forgetPacked, unpackMeasured, unpackResults } from './packs.ts';
 import { postTransfers } from './postings.ts';
 import type { Tables } from './schema.ts';
 import { dropBlocks } from './sharing.ts';
 import type { StoredJob, Transfer, Write } from './store.ts';
-import { inTransaction } from './transaction.ts';
+import { inSnapshot, inTransaction } from './transaction.ts';
 
 /** What becomes of jobs after they were ordered: pauses, extensions, who may see them, and the end of their bytes. */
 export interface LifecycleStore {
@@ -81,8 +84,14 @@ export async function forgetBytes(trx: Db, job: JobId, atMs: number): Promise<Fo
   await trx.deleteFrom('job_blobs').where('job', '=', job).execute();
   await trx.updateTable('results').set({ inline: null, opening_inline: null }).where('job', '=', job).execute();
   const hashesOf = (rows: readonly { readonly hash: BlobHash }[]): BlobHash[] => rows.map(({ hash }) => hash);
+  const packed = (await forgetPacked(trx, job)).map((hash) => toHex(hash) as BlobHash);
   const times = { createdMs: row.created_ms, endedMs: row.ended_ms ?? atMs };
-  return { ...times, inputs: hashesOf(inputs), results: hashesOf(results), files: files.map(({ hash, made_ms }) => ({ hash, madeMs: made_ms })) };
+  return {
+    ...times,
+    inputs: hashesOf(inputs),
+    results: [...hashesOf(results), ...packed],
+    files: files.map(({ hash, made_ms }) => ({ hash, madeMs: made_ms })),
+  };
 }
 
 export class SqlLifecycle implements LifecycleStore {
@@ -117,6 +126,8 @@ export class SqlLifecycle implements LifecycleStore {
       await assertCovered(trx, holds);
       await reopenForKey(trx, job);
       await trx.deleteFrom('job_files').where('job', '=', job.id).execute();
+      await unpackMeasured(trx, job.id);
+      await unpackResults(trx, dropped);
       await trx.updateTable('results').set({ passes_wanted: null }).where('job', '=', job.id).where('passes_wanted', 'is not', null).execute();
       await inBatches(trx, dropped, async (batch) => {
         await trx
@@ -168,21 +179,24 @@ export class SqlLifecycle implements LifecycleStore {
         union select job_files.hash from job_files join jobs on jobs.id = job_files.job where jobs.deleted_ms is null and job_files.hash ${listed}
         union select results.hash from results join jobs on jobs.id = results.job
           where jobs.deleted_ms is null and results.inline is null and results.state in ('committed', 'accepted') and results.hash ${listed}
-        union select opening_hash as hash from results where state = 'committed' and opening_hash ${listed}`.execute(this.#db);
+        union select opening_hash as hash from results where state = 'committed' and opening_hash ${listed}
+        union select ${hexOf(this.#db, 'hash')} as hash from result_pack_blobs where hash ${anyBytes(this.#db, batch.map(fromHex))}`.execute(this.#db);
       for (const { hash } of rows) needed.add(hash);
     });
     return needed;
   }
 
-  async droppedSince(job: JobId, sinceMs: number): Promise<{ id: ResultId; atMs: number }[]> {
-    const rows = await this.#db
-      .selectFrom('results')
-      .select(['id', 'decided_ms'])
-      .where('job', '=', job)
-      .where('state', 'in', ['refuted', 'discarded'])
-      .where('decided_ms', '>=', sinceMs)
-      .execute();
-    return rows.map(({ id, decided_ms }) => ({ id, atMs: decided_ms ?? sinceMs }));
+  droppedSince(job: JobId, sinceMs: number): Promise<{ id: ResultId; atMs: number }[]> {
+    return inSnapshot(this.#db, async (trx) => {
+      const rows = await trx
+        .selectFrom('results')
+        .select(['id', 'decided_ms'])
+        .where('job', '=', job)
+        .where('state', 'in', ['refuted', 'discarded'])
+        .where('decided_ms', '>=', sinceMs)
+        .execute();
+      return [...(await packedDropped(trx, job, sinceMs)), ...rows].map(({ id, decided_ms }) => ({ id, atMs: decided_ms ?? sinceMs }));
+    });
   }
 
   async files(job: JobId): Promise<readonly { output: string; hash: BlobHash }[]> {

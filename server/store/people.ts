@@ -301,13 +301,12 @@ export class SqlPeople implements PeopleStore {
       .select((eb) => eb.fn.count<number>('contributor').distinct().as('visitors'))
       .where('site', '=', id)
       .executeTakeFirstOrThrow();
-    const tiles = await this.#db
-      .selectFrom('results')
-      .select((eb) => [eb.fn.countAll<number>().as('tiles'), eb.fn.sum<bigint | null>('vesting_micro_credits').as('vesting_micro_credits')])
-      .where('site', '=', id)
-      .where('state', '=', 'accepted')
-      .where('contributor', 'in', (eb) => eb.selectFrom('consents').select('contributor').where('site', '=', id))
-      .executeTakeFirstOrThrow();
-    return { visitors: visitors.visitors, tiles: tiles.tiles, vestingMicroCredits: tiles.vesting_micro_credits ?? 0n };
+    const own = sql`site = ${id} and contributor in (select contributor from consents where site = ${id})`;
+    // Pay that vests is of results that are rows.
+    const { rows } = await sql<{ tiles: number; vesting_micro_credits: bigint | null }>`
+      select count(*) + (select coalesce(sum(accepted), 0) from result_pack_authors where ${own}) as tiles, sum(vesting_micro_credits) as vesting_micro_credits
+      from results where ${own} and state = 'accepted'`.execute(this.#db);
+    const { tiles = 0, vesting_micro_credits: vesting = null } = rows[0] ?? {};
+    return { visitors: visitors.visitors, tiles, vestingMicroCredits: vesting ?? 0n };
   }
 }

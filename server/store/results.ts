@@ -2,6 +2,7 @@ import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
 import type { ResultId } from '../../shared/model.ts';
 import { bulkInsert, bulkUpdate, inBatches } from './batches.ts';
 import { anyOf, isPostgres } from './dialect.ts';
+import { unpackResults } from './packs.ts';
 import type { ResultsTable, Tables } from './schema.ts';
 import type { StoredResult, Vesting, Write } from './store.ts';
 
@@ -219,7 +220,15 @@ async function change<Row extends { readonly id: ResultId }>(
   update: (trx: Db, rows: readonly Row[]) => Promise<number>,
 ): Promise<void> {
   await inBatches(trx, rows, async (batch) => {
-    const missing = batch.length - (await update(trx, batch));
+    let missing = batch.length - (await update(trx, batch));
+    if (missing > 0) {
+      // Seldom: some may be packed, and are rows again when something is written to them.
+      await unpackResults(
+        trx,
+        batch.map(({ id }) => id),
+      );
+      missing = batch.length - (await update(trx, batch));
+    }
     if (missing > 0) throw new Error(`writes name ${missing} unknown results; the first of them all is ${batch[0]?.id}`);
   });
 }

@@ -28,6 +28,7 @@ import type {
   ReportsTable,
 } from './moderation-schema.ts';
 import type { EpochsTable, EpochTransactionsTable, WithdrawalsTable } from './money-schema.ts';
+import type { ResultPackAuthorsTable, ResultPackBlobsTable, ResultPacksTable } from './pack-schema.ts';
 import type { PricesTable } from './prices.ts';
 import type { BlocksTable, CoordinatorsTable, NoticesTable, SharesTable } from './sharing-schema.ts';
 import type { AccountId, StoredJob, StoredResult, Transfer, TransferKind } from './store.ts';
@@ -40,6 +41,9 @@ export interface Tables {
   account_entries: AccountEntriesTable;
   jobs: JobsTable;
   results: ResultsTable;
+  result_packs: ResultPacksTable;
+  result_pack_authors: ResultPackAuthorsTable;
+  result_pack_blobs: ResultPackBlobsTable;
   job_files: JobFilesTable;
   job_blobs: JobBlobsTable;
   sessions: SessionsTable;

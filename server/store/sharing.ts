@@ -3,6 +3,7 @@ import type { JobId } from '../../shared/model.ts';
 import { exclusively, isPostgres, databaseNowMs as nowMs } from './dialect.ts';
 import { jobOf, writeJobEnd } from './jobs.ts';
 import { seqsOf } from './ledger.ts';
+import { packedOf } from './packed.ts';
 import { available, lockLedger, postTransfers } from './postings.ts';
 import { resultColumns, withoutBytes } from './results.ts';
 import type { Tables } from './schema.ts';
@@ -168,7 +169,7 @@ export class SqlSharing implements SharingStore {
         .where('job', 'in', isOpen)
         .execute();
       const rest = await trx.updateTable('blocks').set({ owner: epoch }).where('owner', 'in', dead).returning(['job', 'first', 'count']).execute();
-      return (await resultsIn(trx, rest)).filter(({ vesting }) => vesting !== null);
+      return (await rowsIn(trx, rest)).filter(({ vests_at_ms: atMs }) => atMs !== null).map(withoutBytes);
     });
   }
 
@@ -220,7 +221,7 @@ export class SqlSharing implements SharingStore {
         .execute();
       const touched = free.filter((block) => block.touched !== FRESH);
       const blocks = await Promise.all(free.map((block) => claimed(trx, block)));
-      return { blocks, results: await resultsIn(trx, touched) };
+      return { blocks, results: await resultsIn(trx, job, touched) };
     });
   }
 
@@ -274,14 +275,14 @@ export class SqlSharing implements SharingStore {
       const isOver = blocks.every(({ closed, owner, touched }) => closed === 1 || (job.closing && owner === null && touched === FRESH));
       if (!isOver || blocks.length === 0) return null;
       const figures = totalFigures(blocks.flatMap(({ figures_json: json }) => (json === null ? [] : [JSON.parse(json) as ShareFigures])));
-      const { contributors } = await trx
-        .selectFrom('results')
-        .select((eb) => eb.fn.count<number>('contributor').distinct().as('contributors'))
-        .where('job', '=', id)
-        .executeTakeFirstOrThrow();
+      const { rows } = await sql<{ contributors: number }>`
+        select count(*) as contributors from (
+          select contributor from results where job = ${id}
+          union select contributor from result_pack_authors join result_packs on result_packs.seq = pack where job = ${id}
+        ) as all_of_them`.execute(trx);
       await lockLedger(trx);
       const account = await trx.selectFrom('accounts').selectAll().where('id', '=', `job/${id}`).where('unit', '=', job.unit).executeTakeFirst();
-      const ends = end(job, account ? available(account) : 0n, figures, contributors);
+      const ends = end(job, account ? available(account) : 0n, figures, rows[0]?.contributors ?? 0);
       await writeJobEnd(trx, ends.ended);
       await trx.deleteFrom('shares').where('job', '=', id).execute();
       await postTransfers(trx, ends.transfers);
@@ -381,20 +382,30 @@ async function paidToAuditors(trx: Db, job: JobId, first: number, count: number)
   return rows[0]?.amount ?? 0n;
 }
 
-/** Results that still matter of these ranges of tiles, oldest first. */
-async function resultsIn(trx: Db, blocks: readonly Pick<BlockRow, 'job' | 'first' | 'count'>[]): Promise<StoredResult[]> {
-  const found: StoredResult[] = [];
+/** Results that still matter of these ranges of tiles, oldest first. The caller holds the job against whoever packs; one that is unpacked meanwhile is found twice. */
+async function resultsIn(trx: Db, job: JobId, ranges: readonly Pick<BlockRow, 'job' | 'first' | 'count'>[]): Promise<StoredResult[]> {
+  if (ranges.length === 0) return [];
+  const packed = (await packedOf(trx, job, ranges)).filter(({ tile }) => isIn(ranges, tile));
+  const rows = await rowsIn(trx, ranges);
+  const all = new Map([...packed, ...rows].map((row) => [row.seq, row]));
+  return [...all.values()].sort((a, b) => a.seq - b.seq).map(withoutBytes);
+}
+
+const isIn = (ranges: readonly Pick<BlockRow, 'first' | 'count'>[], tile: number): boolean =>
+  ranges.some(({ first, count }) => tile >= first && tile < first + count);
+
+async function rowsIn(trx: Db, blocks: readonly Pick<BlockRow, 'job' | 'first' | 'count'>[]) {
+  const found = [];
   for (const job of new Set(blocks.map((block) => block.job))) {
     const ranges = blocks.filter((block) => block.job === job);
-    const isIn = (tile: number): boolean => ranges.some(({ first, count }) => tile >= first && tile < first + count);
     const rows = await trx
       .selectFrom('results')
-      .select(resultColumns)
+      .select([...resultColumns, 'seq'])
       .where('job', '=', job)
       .where('state', 'in', ['committed', 'accepted'])
       .orderBy('seq')
       .execute();
-    found.push(...rows.filter(({ tile }) => isIn(tile)).map(withoutBytes));
+    found.push(...rows.filter(({ tile }) => isIn(ranges, tile)));
   }
   return found;
 }

@@ -12,6 +12,7 @@ import { type LifecycleStore, SqlLifecycle, writeJobPaused } from './lifecycle.t
 import { type ModerationStore, SqlModeration } from './moderation.ts';
 import { type MoneyStore, SqlMoney } from './money.ts';
 import { type NetworkStore, SqlNetwork } from './network.ts';
+import { type PackStore, SqlPacks } from './packs.ts';
 import { SqlPeople, writeStandings } from './people.ts';
 import { postTransfers } from './postings.ts';
 import { type PriceStore, SqlPrices } from './prices.ts';
@@ -78,6 +79,7 @@ export class SqlStore implements Store {
   readonly ledger: LedgerStore;
   readonly people: PeopleStore;
   readonly groups: GroupStore;
+  readonly packs: PackStore;
   readonly lifecycle: LifecycleStore;
   readonly erasure: ErasureStore;
   readonly moderation: ModerationStore;
@@ -99,6 +101,7 @@ export class SqlStore implements Store {
     this.ledger = new SqlLedger(db);
     this.people = new SqlPeople(db);
     this.groups = new SqlGroups(db);
+    this.packs = new SqlPacks(db);
     this.lifecycle = new SqlLifecycle(db);
     this.erasure = new SqlErasure(db);
     this.moderation = new SqlModeration(db);

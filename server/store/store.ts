@@ -29,6 +29,7 @@ import type { ModerationStore } from './moderation.ts';
 import type { MoneyStore } from './money.ts';
 import type { NetworkStore } from './network.ts';
 import type { JobOrder, JobPageFilter, ResultPageFilter } from './orders.ts';
+import type { PackStore } from './packs.ts';
 import type { PriceStore } from './prices.ts';
 import type { QuoteStore } from './quotes.ts';
 import type { ShareFigures, SharingStore } from './sharing-store.ts';
@@ -60,6 +61,7 @@ export interface Store {
   readonly ledger: LedgerStore;
   readonly people: PeopleStore;
   readonly groups: GroupStore;
+  readonly packs: PackStore;
   readonly lifecycle: LifecycleStore;
   readonly erasure: ErasureStore;
   readonly moderation: ModerationStore;
@@ -73,7 +75,7 @@ export interface Store {
   readonly sharing: SharingStore;
   /** Those that can be rotated. */
   readonly keys: KeyStore;
-  /** Applies everything in one transaction, in order, or nothing. Repeated transfers and results (same id) are ignored. `epoch`, where coordinators share the database: only while it lasts, else throws `Fenced`. */
+  /** Applies everything in one transaction, in order, or nothing. Repeated transfers and results (same id, not packed) are ignored. `epoch`, where coordinators share the database: only while it lasts, else throws `Fenced`. */
   commit(writes: readonly Write[], epoch?: number): Promise<void>;
   /** A secret of this installation, made at first use and kept: `draw`, `network`. 32 bytes. See `keys` for those that have versions. */
   secret(name: string): Promise<Uint8Array>;
@@ -194,6 +196,7 @@ export interface Opening {
   readonly inline: Uint8Array | null;
 }
 
+/** Once nothing changes it any more it is packed (`packs.ts`): then salt, root, commitment and nonce are empty, and there is no opening. */
 export interface StoredResult {
   readonly id: ResultId;
   readonly job: JobId;

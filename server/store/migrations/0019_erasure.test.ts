@@ -16,6 +16,7 @@ test('devices that signed in before are found by what the database still tells o
   const known = await database.run('select * from owner_aliases');
   await database.run('drop table owner_aliases');
   await database.run('alter table job_files drop column made_ms');
+  for (const table of ['result_packs', 'result_pack_authors', 'result_pack_blobs']) await database.run(`drop table ${table}`);
   await database.run("delete from kysely_migration where name >= '0019_erasure'");
   const reopened = await openSqliteStore(folder.path);
   let names = 0;

@@ -17,6 +17,7 @@ import * as keys from './0017_keys.ts';
 import * as sharing from './0018_sharing.ts';
 import * as erasure from './0019_erasure.ts';
 import * as fileTimes from './0020_file_times.ts';
+import * as resultPacks from './0021_result_packs.ts';
 
 /** Append-only: a released migration is never edited, the next one gets the next number. */
 const migrations: Readonly<Record<string, Migration>> = {
@@ -37,6 +38,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '0018_sharing': sharing,
   '0019_erasure': erasure,
   '0020_file_times': fileTimes,
+  '0021_result_packs': resultPacks,
 };
 
 /** Whether a database whose last migration this is can be brought up to date. */
