@@ -158,7 +158,8 @@ async function workOf({ coordinator, store, clock }: ContributeDeps, session: Se
   });
   const jobs = (await Promise.all(found)).filter((brief) => brief !== undefined);
   return {
-    leases: leases.map(({ token, job, at, parts, deadlineMs }) => ({ token, job, at, parts, deadlineMs })),
+    // One whose copy, or whose original, was handed in since it was granted has ended.
+    leases: leases.filter(({ parts }) => parts !== 0).map(({ token, job, at, parts, deadlineMs }) => ({ token, job, at, parts, deadlineMs })),
     // The msgpack parser sends a Buffer as binary, and any other view with its whole memory.
     audits: audits.map(({ token, job, elements, deadlineMs }) => ({ token, job, elements: Buffer.from(encodeAuditElements(elements)), deadlineMs })),
     jobs,

@@ -105,6 +105,13 @@ export const bulkUpdate = <Row extends { readonly id: string }>(table: keyof Tab
   });
 };
 
+/** Removes the rows whose `id` is given. */
+export const bulkDelete = (table: keyof Tables): Bulk<{ readonly id: string }> =>
+  bulk(table, {
+    each: () => sql`delete from ${sql.table(table)} where id = ${sql.val(null)}`,
+    all: (names, given) => sql`${givenOf(names, given)} delete from ${sql.table(table)} where id in (select id from given)`,
+  });
+
 /** `on conflict ... do update`: what is given replaces what is there, or is added to it. */
 export const replacing = (keys: readonly string[], columns: readonly string[]): RawBuilder<unknown> =>
   sql`on conflict (${sql.join(keys.map((key) => sql.id(key)))}) do update set ${sql.join(columns.map((name) => sql`${sql.id(name)} = ${sql.ref(`excluded.${name}`)}`))}`;

@@ -1,7 +1,7 @@
 import { type Insertable, type Kysely, sql } from 'kysely';
 import { fromHex } from '../../shared/formats.ts';
 import type { ContributorId, JobId, OwnerId, ResultId } from '../../shared/model.ts';
-import { bulk, bulkInsert, inBatches } from './batches.ts';
+import { bulkDelete, bulkInsert, inBatches } from './batches.ts';
 import { decodeInline, type EncodedPack, encodePack, type KeptRow, Pack, packedColumns, type ResultRow } from './pack-format.ts';
 import type { ResultPackAuthorsTable, ResultPackBlobsTable, ResultPacksTable } from './pack-schema.ts';
 import { packsWith } from './packed.ts';
@@ -52,7 +52,7 @@ type Db = Kysely<Tables>;
 const insertAuthors = bulkInsert<ResultPackAuthorsTable>('result_pack_authors');
 const insertBlobs = bulkInsert<ResultPackBlobsTable>('result_pack_blobs');
 const insertRows = bulkInsert<ResultRow>('results');
-const removeRows = bulk<{ readonly id: ResultId }>('results', ({ rows }) => sql`${rows} delete from results where id in (select id from given)`);
+const removeRows = bulkDelete('results');
 
 export class SqlPacks implements PackStore {
   readonly #db: Db;
