@@ -165,6 +165,8 @@ describe.each(stores)('$name', ({ withStore }) => {
       expect(await write(suspended)).toEqual(suspended);
       expect(await write({ accepted: 50, verified: 900 })).toEqual(suspended);
       expect(await write({ refuted: 1, suspendedUntilMs: 0 })).toMatchObject({ refuted: 1, suspendedUntilMs: 0 });
+      // A pardon; whoever has not heard of it does not suspend again, and another lie does.
+      expect(await write({ refuted: 1, accepted: 8, suspendedUntilMs: 9 })).toMatchObject({ accepted: 8, suspendedUntilMs: 0 });
       expect(await write({ refuted: 2, suspendedUntilMs: 10 })).toMatchObject({ refuted: 2, suspendedUntilMs: 10 });
     }));
 

@@ -82,12 +82,18 @@ const standingOf = (row: Selectable<StandingsTable>): Standing => ({
   atMs: row.at_ms,
 });
 
-const STANDING_COLUMNS = ['accepted', 'refuted', 'discarded', 'verified', 'drawn', 'differing', 'unexplained', 'suspended_until_ms', 'at_ms'] as const;
+const STANDING_COLUMNS = ['accepted', 'refuted', 'discarded', 'verified', 'drawn', 'differing', 'unexplained', 'at_ms'] as const;
 
-/** A record that knows of more proven lies is left alone: whoever wrote this had not heard of them yet, and is being told (`proven`). */
+/**
+ * A record that knows of more proven lies is left alone: whoever wrote this had not heard of them yet, and is being told (`proven`). Of as many lies, a
+ * suspension that ends sooner was pardoned, which he had not heard of either.
+ */
 const upsertStandings = bulkInsert<StandingsTable>(
   'standings',
-  sql`${replacing(['contributor', 'workload'], STANDING_COLUMNS)} where standings.refuted <= excluded.refuted`,
+  sql`${replacing(['contributor', 'workload'], STANDING_COLUMNS)}, suspended_until_ms =
+    case when standings.refuted = excluded.refuted and standings.suspended_until_ms < excluded.suspended_until_ms
+      then standings.suspended_until_ms else excluded.suspended_until_ms end
+    where standings.refuted <= excluded.refuted`,
 );
 
 /** Inside the caller's transaction; at most one of a contributor and workload. */
