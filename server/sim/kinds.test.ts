@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { kinds } from './kinds/index.ts';
 import { simDefaults, simulate } from './simulate.ts';
 
-const world = { ...simDefaults, contributors: 60, hours: 0.25, liars: 0.3 };
+const world = { ...simDefaults, contributors: 60, hours: 0.15, liars: 0.3 };
 
 /** Of a world of sixty, where one small lie that passes shows more than among thousands. */
 const WRONG_MAX = 1e-4;
