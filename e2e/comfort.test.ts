@@ -18,7 +18,7 @@ const WOULD_WORK_MS = 1000;
 /** Dozens of slices at a tenth of the power, hundreds at all of it. */
 const MEASURED_MS = 1500;
 /** A GPU that works without pauses is busy nearly all of the time; one whose kernel is still compiled hardly ever. */
-const WORKS_SHARE_MIN = 0.5;
+const WORKS_SHARE_MIN = 0.3;
 /** For pages that look every five seconds, on a busy test machine. */
 const SEEN_MS_MAX = 20_000;
 

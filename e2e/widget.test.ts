@@ -71,7 +71,7 @@ test('from consent to split earnings to stop', { timeout: 2 * WORK_MS_MAX }, asy
   // It runs, and says so.
   await card.getByText('Running').waitFor();
   await untilJob(coordinator, id, 'some tiles are accepted', ({ parts }) => parts.accepted >= 16);
-  await expect.poll(() => visitor.page.evaluate('states.at(-1)?.state')).toBe('running');
+  await expect.poll(() => visitor.page.evaluate('states.at(-1)?.state'), { timeout: 15_000 }).toBe('running');
   // The site's share vests with the visitor's pay.
   await expect.poll(() => siteEarned(owner.page), { timeout: VESTING_MS_MAX }).toBeGreaterThan(0n);
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { Server, type Socket } from 'socket.io';
 import msgpack from 'socket.io-msgpack-parser';
 import { readOpening, saltOf } from '../../../shared/commitment.ts';
-import { decodeResult, encodeAuditElements, fromHex } from '../../../shared/formats.ts';
+import { decodeResult, encodeAuditElements, FormatError, fromHex } from '../../../shared/formats.ts';
 import { type ElementRef, fullMask, type JobId, type PartMask, partsOf, type ResultId, type TileRef } from '../../../shared/model.ts';
 import {
   type Ack,
@@ -235,7 +235,13 @@ export class FakeCoordinator {
       if (!bytes) return reply(badHash);
       const answer = this.script.onOpen?.(message, socket) ?? true;
       if (typeof answer === 'object') return reply(answer);
-      this.#takeOpening(this.#result(message.result), bytes);
+      try {
+        this.#takeOpening(this.#result(message.result), bytes);
+      } catch (error) {
+        // Of the draw before this one, it was on its way while the coordinator began anew.
+        if (error instanceof FormatError) return reply({ error: { code: 'busy', message: error.message } });
+        throw error;
+      }
       if (answer) reply({ data: null });
     });
     socket.on('answer', (message: Answer, reply: (ack: Ack<unknown>) => void) => {
