@@ -350,7 +350,7 @@ function giveBack(state: State, { contributor: id, tokens, unopened }: Command &
   if (contributor && refused.length > 0) {
     const { ms, isTooOften } = noteRefusal(contributor, refused);
     if (isTooOften) rest(contributor, now);
-    contributor.restUntilMs = Math.max(contributor.restUntilMs, ms > 0 ? Math.max(now, contributor.restUntilMs) + ms : 0);
+    if (ms > 0) contributor.restUntilMs = Math.max(now, contributor.restUntilMs) + ms;
   }
   for (const active of refused) endLease(state, active);
   for (const token of tokens) {

@@ -20,7 +20,7 @@ export const LEASES_AHEAD = 2;
 const REFUSED_HALF = 4;
 /** By so much less counts what it refused with every lease it hands in. */
 const REFUSED_FADE = 0.9;
-/** So much of it costs nothing: tabs are hidden and devices lost. */
+/** So much of it costs nothing, one lease in eighteen: tabs are hidden and devices lost. */
 const REFUSED_FREE = 1.2;
 /** What is beyond it costs so many times what it would have taken. */
 const REFUSED_PRICE = 2;
@@ -90,7 +90,7 @@ export const hasRoom = ({ leases, refused }: Contributor, heldMs: number, moreMs
 
 /**
  * It gave back what it was granted, a bundle or some of it. Bundles are taken unseen; who looks into them and keeps what is cheaper than it is paid for
- * loses the time that the rest of it would have taken, at its own speed: picking pays less than working (`picking.test.ts`). Returns milliseconds for
+ * loses the time that the rest of it would have taken, at its own speed: picking pays no more than working (`picking.test.ts`). Returns milliseconds for
  * which it gets nothing new, and whether it has done so too often.
  */
 export function noteRefusal(contributor: Contributor, given: readonly ActiveLease[]): { readonly ms: number; readonly isTooOften: boolean } {

@@ -14,7 +14,7 @@ export function packListeners(...emitters: readonly EventEmitter[]): void {
   for (const emitter of emitters as readonly (EventEmitter & { _events: object })[]) emitter._events = Object.assign(Object.create(nothing), emitter._events);
 }
 
-/** What is read of a handshake, without its date and address as texts of their own. */
+/** What is read of a handshake, without its date, its URL and the rest. */
 export function packHandshake(socket: Socket): void {
   const { address, headers } = socket.handshake;
   Object.assign(socket, { handshake: { address, headers } });

@@ -24,7 +24,7 @@ type Bulk<Row> = (db: Db, rows: readonly Row[]) => Promise<number>;
 
 /** The two ways to say a statement, whose text is built once, because that takes longer than running it. */
 interface Texts {
-  /** For one row: SQLite runs it for each, which takes half the time of one statement over many. */
+  /** For one row: SQLite runs it for each, which takes two thirds of the time of one statement over many. */
   each(names: readonly string[]): RawBuilder<unknown>;
   /** Over `given`, a list of rows. */
   all(names: readonly string[], given: RawBuilder<unknown>): RawBuilder<unknown>;
