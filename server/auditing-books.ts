@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { SECOND_MS } from '../shared/limits.ts';
 import { areRight, Books, type ProvedBooks } from './books.ts';
+import { Rounds } from './rounds.ts';
 import type { LedgerStore } from './store/store.ts';
 
 export interface AuditingBooksDeps {
@@ -19,14 +19,19 @@ const ROUND_MS = 10 * SECOND_MS;
 export class AuditingBooks {
   readonly #deps: AuditingBooksDeps;
   readonly #books: Books;
-  readonly #closing = new AbortController();
-  #running: Promise<void> = Promise.resolve();
+  readonly #rounds: Rounds;
   #proved: (ProvedBooks & { readonly atMs: number }) | undefined;
   #said = '';
 
   constructor(deps: AuditingBooksDeps) {
     this.#deps = deps;
     this.#books = new Books((from, rowsMax) => deps.ledger.look(from, rowsMax));
+    this.#rounds = new Rounds({
+      step: () => this.look(),
+      breathMs: BREATH_MS,
+      roundMs: ROUND_MS,
+      failed: (error) => deps.log.error({ error: String(error) }, 'the books could not be read'),
+    });
   }
 
   /** What the last proof came to, and when it was done; undefined before the first. */
@@ -35,24 +40,12 @@ export class AuditingBooks {
   }
 
   start(): void {
-    this.#running = this.#run();
+    this.#rounds.start();
   }
 
   /** Resolves when it reads nothing more. */
-  async close(): Promise<void> {
-    this.#closing.abort();
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#closing;
-    while (!signal.aborted) {
-      const isDone = await this.look().catch((error: unknown) => {
-        this.#deps.log.error({ error: String(error) }, 'the books could not be read');
-        return true;
-      });
-      await pause(isDone ? ROUND_MS : BREATH_MS, undefined, { signal }).catch(() => undefined);
-    }
+  close(): Promise<void> {
+    return this.#rounds.close();
   }
 
   /** Reads on; true when the books were proved to their end. */

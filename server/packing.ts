@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { MINUTE_MS } from '../shared/limits.ts';
 import type { JobId } from '../shared/model.ts';
 import type { Coordinator } from './coordinator.ts';
+import { Rounds } from './rounds.ts';
 import type { Store } from './store/store.ts';
 
 export interface PackingDeps {
@@ -32,35 +32,28 @@ const ROUND_MS = MINUTE_MS;
  */
 export class Packing {
   readonly #deps: PackingDeps;
-  readonly #closing = new AbortController();
-  #running: Promise<void> = Promise.resolve();
+  readonly #rounds: Rounds;
   #job: JobId | null = null;
   /** Where to go on with this job; null: with the next one. */
   #afterSeq: number | null = null;
 
   constructor(deps: PackingDeps) {
     this.#deps = deps;
+    this.#rounds = new Rounds({
+      step: () => this.step(),
+      breathMs: BREATH_MS,
+      roundMs: ROUND_MS,
+      failed: (error) => deps.log.error({ error: String(error), job: this.#job }, 'results could not be packed'),
+    });
   }
 
   start(): void {
-    this.#running = this.#run();
+    this.#rounds.start();
   }
 
   /** Resolves when it moves nothing more. */
-  async close(): Promise<void> {
-    this.#closing.abort();
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#closing;
-    while (!signal.aborted) {
-      const isRound = await this.step().catch((error: unknown) => {
-        this.#deps.log.error({ error: String(error), job: this.#job }, 'results could not be packed');
-        return true;
-      });
-      await pause(isRound ? ROUND_MS : BREATH_MS, undefined, { signal, ref: false }).catch(() => undefined);
-    }
+  close(): Promise<void> {
+    return this.#rounds.close();
   }
 
   /** One transaction at most. True when it has been at all jobs. */
