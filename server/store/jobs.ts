@@ -9,7 +9,7 @@ import { type JobOrder, type JobPageFilter, type ResultPageFilter, TooManyOpen }
 import { packedOf, packedResult, withPackedAfter, withPackedBefore } from './packed.ts';
 import { mayBeNegative, postTransfers } from './postings.ts';
 import { writeUsed } from './quotes.ts';
-import { resultColumns, resultOf, withoutBytes } from './results.ts';
+import { livingRows, resultColumns, resultOf, withoutBytes } from './results.ts';
 import type { JobsTable, Tables } from './schema.ts';
 import { InsufficientCredits, type JobStore, type StoredJob, type StoredResult, type Transfer, type Write } from './store.ts';
 import { inSnapshot, inTransaction } from './transaction.ts';
@@ -221,13 +221,7 @@ export class SqlJobs implements JobStore {
 
   results(job: JobId): Promise<StoredResult[]> {
     return inSnapshot(this.#db, async (trx) => {
-      const rows = await trx
-        .selectFrom('results')
-        .select([...resultColumns, 'seq'])
-        .where('job', '=', job)
-        .where('state', 'in', ['committed', 'accepted'])
-        .orderBy('seq')
-        .execute();
+      const rows = await livingRows(trx, job);
       const packed = await packedOf(trx, job);
       if (packed.length === 0) return rows.map(withoutBytes);
       return [...packed, ...rows].sort((a, b) => a.seq - b.seq).map(withoutBytes);

@@ -1,5 +1,5 @@
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
-import type { ResultId } from '../../shared/model.ts';
+import type { JobId, ResultId } from '../../shared/model.ts';
 import { bulkInsert, bulkUpdate, inBatches } from './batches.ts';
 import { anyOf, isPostgres } from './dialect.ts';
 import { unpackResults } from './packs.ts';
@@ -127,6 +127,16 @@ export const resultColumns = [
 ] as const;
 
 export const withoutBytes = (row: Omit<ResultRow, 'inline' | 'opening_inline'>): StoredResult => resultOf({ ...row, inline: null, opening_inline: null });
+
+/** Results of a job that still matter and are rows, oldest first. */
+export const livingRows = (db: Db, job: JobId) =>
+  db
+    .selectFrom('results')
+    .select([...resultColumns, 'seq'])
+    .where('job', '=', job)
+    .where('state', 'in', ['committed', 'accepted'])
+    .orderBy('seq')
+    .execute();
 
 const insertBatch = bulkInsert<Insertable<ResultsTable>>('results', sql`on conflict (id) do nothing`);
 

@@ -5,7 +5,7 @@ import { jobOf, writeJobEnd } from './jobs.ts';
 import { seqsOf } from './ledger.ts';
 import { packedOf } from './packed.ts';
 import { available, lockLedger, postTransfers } from './postings.ts';
-import { resultColumns, withoutBytes } from './results.ts';
+import { livingRows, withoutBytes } from './results.ts';
 import type { Tables } from './schema.ts';
 import type { BlocksTable } from './sharing-schema.ts';
 import { type Claimed, type ClaimedBlock, Fenced, type JobEnd, type Notice, type NoticeKind, type ShareFigures, type SharingStore } from './sharing-store.ts';
@@ -398,13 +398,7 @@ async function rowsIn(trx: Db, blocks: readonly Pick<BlockRow, 'job' | 'first' |
   const found = [];
   for (const job of new Set(blocks.map((block) => block.job))) {
     const ranges = blocks.filter((block) => block.job === job);
-    const rows = await trx
-      .selectFrom('results')
-      .select([...resultColumns, 'seq'])
-      .where('job', '=', job)
-      .where('state', 'in', ['committed', 'accepted'])
-      .orderBy('seq')
-      .execute();
+    const rows = await livingRows(trx, job);
     found.push(...rows.filter(({ tile }) => isIn(ranges, tile)));
   }
   return found;
