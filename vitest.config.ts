@@ -45,13 +45,15 @@ export default defineConfig({
       {
         plugins: [svelte({ configFile: false })],
         // Met only while a test runs, they would have the page loaded again.
-        optimizeDeps: { exclude: [...native, besideItsWasm], include: ['protobufjs', 'wabt'] },
+        optimizeDeps: { exclude: [...native, besideItsWasm], include: ['protobufjs', 'wabt', 'typebox', 'typebox/value'] },
         test: {
           name: 'browser',
           include: ['{shared,shaders,client}/**/*.browser.test.ts'],
           testTimeout: 120_000,
           sequence: { groupOrder: 1 },
           fileParallelism: false,
+          // As for `connectTimeout`, of the frame that each file gets: no setting of Vitest's, only this.
+          env: { VITEST_BROWSER_IFRAME_TIMEOUT: '180000' },
           browser: {
             enabled: true,
             headless: true,
