@@ -11,11 +11,11 @@ const native = ['better-sqlite3', 'sharp', 'webgpu'];
 /** Finds its WebAssembly beside itself, which a copy of its script cannot. */
 const besideItsWasm = 'onnxruntime-web';
 
-/** Stories that mostly wait, for time-outs and for clicks: beside them the kernels have a core. */
-const waiting = ['e2e/interruptions.test.ts', 'e2e/widget-attacks.test.ts'];
+/** Stories that mostly wait for time-outs: beside them the kernels have a core and more. */
+const waiting = ['e2e/interruptions.test.ts', 'e2e/tabs.test.ts'];
 
 /** Stories about shares of the GPU's time, and of five pages that compute: they have the machine alone. All others run two at a time. */
-const measuring = ['e2e/comfort.test.ts', 'e2e/tabs.test.ts', 'e2e/liars.test.ts'];
+const measuring = ['e2e/behind.test.ts', 'e2e/comfort.test.ts', 'e2e/liars.test.ts'];
 
 const story = { environment: 'node', testTimeout: 240_000, hookTimeout: 60_000, isolate: false } as const;
 
