@@ -1,24 +1,19 @@
 import { createSecretKey } from 'node:crypto';
 import type { MicroCredits } from '../shared/credits.ts';
 import type { LeaseBody } from '../shared/formats.ts';
-import { SECOND_MS } from '../shared/limits.ts';
 import type { ContributorId, GroupId, JobId, OwnerId, ResultId, SiteId } from '../shared/model.ts';
 import type { OpenRequest } from '../shared/protocol.ts';
-import type { Finish } from '../shared/schemas.ts';
 import type { WorkloadSpec } from '../shared/workload.ts';
 import { Checking } from './checking.ts';
 import type { Pool } from './checks/pool.ts';
 import { emptyState, step } from './core/coordinator.ts';
-import { inputBytesOf } from './core/fetching.ts';
 import { openLease } from './core/lease.ts';
-import { recordNameOf, requesterTag } from './core/offer.ts';
-import { outlookOf, outlookOfJob } from './core/outlook.ts';
 import type { CheckOutcome, CheckRequest, Command, Contributor, Event, Job, PendingResult, RandomBytes, State } from './core/state.ts';
 import { columnsOf } from './core/verdicts.ts';
 import { cutJob } from './cutting.ts';
+import { Estimates } from './estimates.ts';
 import { Joined } from './joined.ts';
 import { Measuring } from './measuring.ts';
-import type { Quoted } from './quoted.ts';
 import { Recall } from './recall.ts';
 import { macKeysOf, type StoredKey } from './store/keys.ts';
 import type { NoticeKind } from './store/sharing-store.ts';
@@ -48,7 +43,6 @@ export interface CoordinatorDeps {
 
 export { CommitFailed, Overloaded } from './waiting.ts';
 
-const LEFT_MS = 2000;
 const GROUP_COMMANDS_MAX = 1000;
 /** What a log names a result by. */
 const idsOf = ({ job, at, id, contributor }: StoredResult) => ({ job, ...at, result: id, contributor });
@@ -59,13 +53,12 @@ const idsOf = ({ job, at, id, contributor }: StoredResult) => ({ job, ...at, res
  * rebuilds it from the store and fails the commands of that group, which their senders repeat.
  */
 export class Coordinator {
+  readonly estimates: Estimates;
   readonly #deps: CoordinatorDeps;
   readonly #listeners = new Set<(events: readonly Event[]) => void>();
   readonly #checking: Checking;
   readonly #recall: Recall;
   readonly #measuring: Measuring;
-  /** Until which an estimate is told again: lists of jobs ask for many at once. */
-  readonly #left = new WeakMap<Job, { readonly finish: Finish | null; readonly untilMs: number }>();
   readonly #joined = new Joined();
   #state: State;
   #flushing: Promise<void> | null = null;
@@ -80,6 +73,7 @@ export class Coordinator {
   private constructor(deps: CoordinatorDeps, state: State) {
     this.#deps = deps;
     this.#state = state;
+    this.estimates = new Estimates(() => this.#state, deps.clock);
     this.#recall = new Recall({
       ...deps,
       state: () => this.#state,
@@ -119,39 +113,6 @@ export class Coordinator {
   /** From here on leases are sealed with the one that signs, and those sealed with any of these are opened. */
   useLeaseKeys(keys: readonly StoredKey[]): void {
     this.#state = { ...this.#state, config: { ...this.#state.config, leaseKeys: macKeysOf(keys) } };
-  }
-
-  /** Who could take a job that is being quoted, and when it would be done. */
-  outlook({ spec, context, grid, price, inputs, owner, group }: Quoted): { finish: Finish | null; contributors: number; unitsPerSecond: number } {
-    const now = this.#deps.clock();
-    const ratePerUnit = (price.work * 1_000_000n) / BigInt(Math.max(1, Math.round(price.units)));
-    const stored = { id: context.id, owner, group, gallery: false, ratePerUnit, createdMs: now };
-    const asked = {
-      spec,
-      stored,
-      record: recordNameOf({ workload: spec.id, group }),
-      requester: requesterTag(this.#state.config.drawKey, owner),
-      inputBytes: inputBytesOf({ inputs }),
-      fetchedBy: new Set<ContributorId>(),
-      parts: price.parts,
-      unitsPerPart: price.units / Math.max(1, price.parts),
-      partsPerTile: price.parts / Math.max(1, grid.tiles * grid.passes),
-      elementsPerPart: spec.elements(context, { pass: 0, tile: 0 }),
-    };
-    const { finish, contributors, speed } = outlookOf(this.#state, asked, now);
-    return { finish, contributors, unitsPerSecond: (speed * SECOND_MS) / 1e6 };
-  }
-
-  /** When what is left of an open job should be done; null while nobody could do it, or it stands still. Looked at anew after two seconds. */
-  left(id: JobId): Finish | null {
-    const job = this.#state.jobs.get(id);
-    if (!job || job.paused || job.closing || this.#state.halted !== null) return null;
-    const now = this.#deps.clock();
-    const known = this.#left.get(job);
-    if (known && known.untilMs > now) return known.finish;
-    const { finish } = outlookOfJob(this.#state, job, now);
-    this.#left.set(job, { finish, untilMs: now + LEFT_MS });
-    return finish;
   }
 
   /** Names this life of the coordinator; also in the tokens of its leases. */

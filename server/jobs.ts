@@ -121,7 +121,7 @@ export class Jobs {
     const grid = gridOf(spec, job);
     const rate = this.#rateOf(spec);
     const price = priceJob(spec, job, checks, rate.ratePerUnit);
-    const { finish, contributors, unitsPerSecond } = coordinator.outlook({ spec, context: job, grid, price, inputs: prepared.inputs, owner, group });
+    const { finish, contributors, unitsPerSecond } = coordinator.estimates.ofOrder({ spec, context: job, grid, price, inputs: prepared.inputs, owner, group });
     return {
       ...(await this.#quotes.keep(owner, request, rate, finish)),
       rateMicroCredits: rate.ratePerUnit.toString(),
@@ -375,7 +375,7 @@ export class Jobs {
     const { coordinator, retentionMs } = this.#deps;
     const job = coordinator.openJob(stored.id);
     const shared = job?.share ? await this.#deps.sharing?.()?.summary(job) : undefined;
-    const view = describeJob(stored, job, grid, { mine: stored.owner === owner, left: coordinator.left(stored.id), retentionMs, shared });
+    const view = describeJob(stored, job, grid, { mine: stored.owner === owner, left: coordinator.estimates.ofJob(stored.id), retentionMs, shared });
     return group ? { ...view, group } : view;
   }
 

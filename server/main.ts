@@ -250,6 +250,7 @@ export async function main(load = new Load()): Promise<{ readonly url: string; r
   const heard = hearing({ store, coordinator, operating, watching, endConsent, endSession, endSite, clock });
   if (coordinator.isShared) sharing = await Sharing.open({ store, coordinator, clock, log, heard, jobChanged: (job) => void watching.changed(job) });
   const network = await Network.open({ store: store.network, coordinator, clock, log, bus, ...(sharing && { sharing }) });
+  coordinator.estimates.lookAt(network);
   await app.register(operatorRoutes({ operating, config, store, clock, randomBytes, isSuspended }));
   if (config.roomControl) await app.register(roomRoutes({ control: config.roomControl, config, store, clock, randomBytes }));
   await app.register(reportRoutes({ store, clock, randomBytes, jobs, sessions: app.sessions }));

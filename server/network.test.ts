@@ -2,15 +2,21 @@ import { expect, test } from 'vitest';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../shared/limits.ts';
 import type { ResultId } from '../shared/model.ts';
 import type { Bus } from './bus.ts';
-import type { Event } from './core/state.ts';
+import type { Event, Job } from './core/state.ts';
 import { Network, type NetworkDeps } from './network.ts';
 import type { Store } from './store/store.ts';
 import { exampleTransfer, jobIdOf, withStore } from './store/testing.ts';
 
+const SPEED = 20;
+const jobOf = (planned: number, partsAccepted: number, partsChecking: number, partsLeased: number, share: object[] | null = null) => ({
+  ...{ share, partsPlanned: planned, partsAccepted, partsChecking, partsLeased },
+  blocks: { waived: 0 },
+});
+
 /** A coordinator of which only what is counted exists. */
 class Stage {
   now = Date.UTC(2026, 0, 1, 12);
-  readonly connected: { drill: boolean; deviceClass: string | null }[] = [];
+  readonly connected: object[] = [];
   readonly jobs = new Map<string, object>();
   halted: string | null = null;
   #listeners: ((events: readonly Event[]) => void)[] = [];
@@ -38,7 +44,9 @@ class Stage {
   }
 
   join(deviceClass: string | null, count = 1, drill = false): void {
-    for (let each = 0; each < count; each++) this.connected.push({ deviceClass, drill });
+    const kinds = new Set(['render']);
+    for (let each = 0; each < count; each++)
+      this.connected.push({ deviceClass, drill, kinds, preferences: {}, trusted: false, speed: SPEED, leases: new Map() });
   }
 
   accept(elements: number, more: { drawn?: number; errorBound?: number; microCredits?: bigint } = {}): void {
@@ -152,8 +160,8 @@ test('classes of few, without a name, or called other, are one; drills are none'
 test('what waits, a pause, and only what has not ended since', () =>
   withStage(async (stage) => {
     const network = await stage.open();
-    stage.jobs.set('a', { partsTotal: 10, partsAccepted: 3, partsChecking: 2, partsLeased: 1 });
-    stage.jobs.set('b', { partsTotal: 5, partsAccepted: 0, partsChecking: 0, partsLeased: 0 });
+    stage.jobs.set('a', jobOf(10, 3, 2, 1));
+    stage.jobs.set('b', jobOf(5, 0, 0, 0));
     stage.halted = 'Power is out.';
     await stage.pass(network, 3 * MINUTE_MS + SECOND_MS);
     const { now, minutes } = network.view();
@@ -180,13 +188,13 @@ test('two coordinators on one database: each shows, and one writes, what the who
   withStage(async (one) => {
     const other = new Stage(one.store);
     const firsts = [true, false];
-    const parts = { total: 10, accepted: 4, checking: 1, leased: 2 };
     const [here, there] = twoEnds();
     const sharingOf = (index: number) => ({
       get isFirst() {
         return firsts[index]!;
       },
-      partsOf: () => parts,
+      partsFree: () => 3,
+      partsOf: () => ({ total: 10, accepted: 4, checking: 1, leased: 2 }),
     });
     const networks = [await one.open({ bus: here, sharing: sharingOf(0) }), await other.open({ bus: there, sharing: sharingOf(1) })] as const;
     const pass = async (ms: number): Promise<void> => {
@@ -203,7 +211,7 @@ test('two coordinators on one database: each shows, and one writes, what the who
     other.join('nvidia/ampere/y', 1);
     other.join('amd/rdna-3/x', 2);
     // A job is open at both; each has a share of it.
-    for (const stage of [one, other]) stage.jobs.set('a', { share: [], partsTotal: 4, partsAccepted: 2, partsChecking: 0, partsLeased: 1 });
+    for (const stage of [one, other]) stage.jobs.set('a', jobOf(10, 2, 0, 1, []));
     await pass(2 * SECOND_MS);
     one.accept(1000, { drawn: 100, microCredits: 5n });
     other.accept(3000, { drawn: 100, microCredits: 2n });
@@ -222,6 +230,9 @@ test('two coordinators on one database: each shows, and one writes, what the who
         recomputed: 0.05,
         paidMicroCredits: '7',
       });
+    expect(networks.map((network) => network.others('render'))).toEqual([3, 2].map((contributors) => ({ contributors, speed: contributors * SPEED })));
+    expect(networks[0].progress(one.jobs.get('a') as Job)).toBe(0.4);
+    expect(networks[0].others('matmul')).toEqual({ contributors: 0, speed: 0 });
     await pass(64 * SECOND_MS);
     // The other one writes from here on.
     firsts.reverse();
@@ -238,5 +249,6 @@ test('two coordinators on one database: each shows, and one writes, what the who
     other.now += 6 * SECOND_MS;
     expect(networks[1].view().now).toMatchObject({ contributors: 3, classes: [{ name: 'other', contributors: 3 }] });
     await networks[1].close();
+    expect(networks[1].others('render')).toEqual({ contributors: 0, speed: 0 });
     expect([...one.failures, ...other.failures]).toEqual([]);
   }));

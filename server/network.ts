@@ -3,7 +3,8 @@ import { HOUR_MS, limits, MINUTE_MS, SECOND_MS } from '../shared/limits.ts';
 import type { NetworkNow, NetworkSeries, NetworkView } from '../shared/schemas.ts';
 import { type Bus, silentBus } from './bus.ts';
 import type { Coordinator } from './coordinator.ts';
-import type { Contributor, Event } from './core/state.ts';
+import { type Able, ableOf, type Everywhere, nobody, onlyHere, sumOf } from './core/everywhere.ts';
+import type { Contributor, Event, Job } from './core/state.ts';
 import type { Sharing } from './sharing.ts';
 import { type NetworkSample, type NetworkStore, spans } from './store/network.ts';
 
@@ -14,7 +15,7 @@ export interface NetworkDeps {
   readonly log: { error(fields: object, message: string): void };
   /** To other coordinators of the database; both left out where there are none. */
   readonly bus?: Bus;
-  readonly sharing?: Pick<Sharing, 'isFirst' | 'partsOf'>;
+  readonly sharing?: Pick<Sharing, 'isFirst' | 'partsFree' | 'partsOf'>;
 }
 
 type Counts = { -readonly [Name in keyof NetworkSample]: NetworkSample[Name] };
@@ -25,6 +26,8 @@ interface Seen {
   readonly contributors: number;
   /** By class, also of classes too small to be named: they may be large enough in all. */
   readonly classes: readonly (readonly [name: string, contributors: number])[];
+  /** By workload, who does it. Coordinators that are not updated yet leave it out. */
+  readonly able: readonly (readonly [kind: string, Able])[];
   /** Accepted in the last minute. */
   readonly tiles: number;
   readonly microUnits: number;
@@ -32,7 +35,7 @@ interface Seen {
   readonly minute: NetworkSample;
 }
 
-interface Told extends Seen {
+interface Told extends Omit<Seen, 'able'>, Partial<Pick<Seen, 'able'>> {
   /** Names a coordinator. */
   readonly from: string;
 }
@@ -76,7 +79,7 @@ const added = (a: NetworkSample, b: NetworkSample): NetworkSample => ({
  * Where several coordinators share the database each tells the others once a second what it sees, adds to the row what happened at itself, and reads
  * the rows back a few seconds later. How many contributors are here all of them count, and one writes it.
  */
-export class Network {
+export class Network implements Everywhere {
   readonly #deps: NetworkDeps;
   readonly #timer: NodeJS.Timeout;
   /** Rows of each span, oldest first. */
@@ -97,7 +100,7 @@ export class Network {
     this.#minute = nothing(startOf(deps.clock(), MINUTE_MS));
     this.#readAtMs = this.#minute.atMs;
     this.#bus = deps.bus ?? silentBus;
-    this.#bus.on('network', ({ from, ...seen }: Told) => void this.#others.set(from, { ...seen, untilMs: deps.clock() + TOLD_MS_MAX }));
+    this.#bus.on('network', ({ from, able = [], ...seen }: Told) => void this.#others.set(from, { able, ...seen, untilMs: deps.clock() + TOLD_MS_MAX }));
     deps.coordinator.onEvents((events) => events.forEach((event) => void this.#count(event)));
     this.#timer = setInterval(() => this.look(), SECOND_MS);
   }
@@ -129,6 +132,21 @@ export class Network {
         (this.#series.get(spanMs) ?? []).filter(({ atMs }) => atMs + spanMs > sinceMs),
       );
     return { now: this.#now(), minutes: seriesOf(MINUTE_MS), hours: seriesOf(HOUR_MS) };
+  }
+
+  /** Of a workload, who is connected to other coordinators. */
+  others(kind: string): Able {
+    return sumOf(this.#told().map(({ able }) => able.find(([name]) => name === kind)?.[1] ?? nobody));
+  }
+
+  /** Parts of an open job that nobody is at work on, as of a moment ago. Every coordinator knows all jobs, and of a shared one how far the others are. */
+  partsFree(job: Job): number {
+    return this.#deps.sharing?.partsFree(job) ?? onlyHere.partsFree(job);
+  }
+
+  progress(job: Job): number {
+    const parts = this.#deps.sharing?.partsOf(job);
+    return parts ? parts.accepted / Math.max(1, parts.total) : onlyHere.progress(job);
   }
 
   /** Writes the minute under way. */
@@ -199,7 +217,8 @@ export class Network {
   #seen(): Seen {
     const doneOf = (of: keyof Done): number => this.#seconds.reduce((sum, second) => sum + second[of], 0);
     const here = this.#here();
-    return { contributors: here.length, classes: countsOf(here), tiles: doneOf('tiles'), microUnits: doneOf('microUnits'), minute: this.#minute };
+    const done = { tiles: doneOf('tiles'), microUnits: doneOf('microUnits') };
+    return { contributors: here.length, classes: countsOf(here), able: [...ableOf(here)], ...done, minute: this.#minute };
   }
 
   /** What others see, as of a moment ago. */
@@ -209,20 +228,9 @@ export class Network {
     return [...this.#others.values()];
   }
 
-  /** Parts of open jobs that nobody is at work on. Every coordinator knows all jobs, and of a shared one how far the others are. */
   #partsWaiting(): number {
-    const { coordinator, sharing } = this.#deps;
     let waiting = 0;
-    for (const job of coordinator.state.jobs.values()) {
-      const shared = job.share && sharing?.partsOf(job);
-      const { total, accepted, checking, leased } = shared ?? {
-        total: job.partsTotal,
-        accepted: job.partsAccepted,
-        checking: job.partsChecking,
-        leased: job.partsLeased,
-      };
-      waiting += Math.max(0, total - accepted - checking - leased);
-    }
+    for (const job of this.#deps.coordinator.state.jobs.values()) waiting += this.partsFree(job);
     return waiting;
   }
 

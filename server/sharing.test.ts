@@ -13,6 +13,11 @@ async function until(what: () => Promise<boolean>, rounds = 200): Promise<void> 
   throw new Error('it did not come to that');
 }
 
+/** How far they are: who was first hears of the other in its next turn. */
+async function tellEachOther(members: readonly Member[]): Promise<void> {
+  for (let turns = 0; turns < 2; turns++) for (const member of members) await member.turn();
+}
+
 const isOver = async (store: Store, id: JobId): Promise<boolean> => (await store.jobs.get(id))?.status !== 'open';
 
 describe.each(stores)('coordinators that share $name', ({ withStore }) => {
@@ -40,6 +45,25 @@ describe.each(stores)('coordinators that share $name', ({ withStore }) => {
       await b.join(bob);
       const { id } = await order(store, a, 100);
       const counts = { a: 0, b: 0 };
+      const free = (member: Member): number => member.sharing.partsFree(member.coordinator.openJob(id)!);
+      expect(await tellEachOther([a, b]).then(() => [free(a), free(b)])).toEqual([100, 100]);
+      const [ofA, ofB] = [(await a.work(ada)).length, (await b.work(bob)).length];
+      counts.a += ofA;
+      counts.b += ofB;
+      await settle();
+      expect(ofA + ofB).toBeGreaterThan(0);
+      // What neither has claimed is left too; what was done counts also of blocks that were claimed, left lying, and given back.
+      const shares: number[] = [];
+      for (let turns = 0; turns < 8; turns++) {
+        for (const member of [a, b]) await member.turn();
+        shares.push(a.coordinator.openJob(id)!.share!.length);
+        // Who is first has not heard of the other yet.
+        if (turns === 0) continue;
+        expect([free(a), free(b)]).toEqual([100 - ofA - ofB, 100 - ofA - ofB]);
+        for (const { coordinator, sharing } of [a, b]) expect(sharing.partsOf(coordinator.openJob(id)!)).toMatchObject({ total: 100, accepted: ofA + ofB });
+      }
+      expect(Math.min(...shares)).toBe(0);
+      expect(Math.max(...shares)).toBeGreaterThan(0);
       await until(async () => {
         for (const member of [a, b]) await member.turn();
         counts.a += (await a.work(ada)).length;

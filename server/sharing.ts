@@ -1,7 +1,8 @@
 import { SECOND_MS } from '../shared/limits.ts';
 import type { ContributorId, JobId } from '../shared/model.ts';
 import type { Coordinator } from './coordinator.ts';
-import { endOfShared, figuresOf, milestoneOf, summaryOfShares } from './core/ending.ts';
+import { endOfShared, figuresOf, figuresOfBlocks, milestoneOf, summaryOfShares } from './core/ending.ts';
+import { onlyHere } from './core/everywhere.ts';
 import { mayTake } from './core/offer.ts';
 import { isShareDone } from './core/sharing.ts';
 import type { Command, Event, Job } from './core/state.ts';
@@ -129,6 +130,12 @@ export class Sharing {
     return { ...parts, total: job.partsPlanned - (parts.waived ?? 0) };
   }
 
+  /** Parts of an open job that nobody is at work on, here or elsewhere, as of a moment ago. */
+  partsFree(job: Job): number {
+    const { accepted = 0, checking = 0, leased = 0, waived = 0 } = this.#others.get(job.stored.id)?.parts ?? {};
+    return Math.max(0, onlyHere.partsFree(job) - accepted - checking - leased - waived);
+  }
+
   /** What an open job has come to, here and elsewhere, as of a moment ago. */
   async summary(job: Job): Promise<JobSummary> {
     const figures = this.#figures(job);
@@ -169,7 +176,7 @@ export class Sharing {
     await this.#takeOver(async () => [await this.#inherit(await store.sharing.fence(epoch))]);
     for (const job of await store.sharing.orphaned(JOBS_MAX)) if (coordinator.openJob(job)) await this.#claim(job, ORPHANS_MAX);
     await this.#tellFigures(epoch);
-    this.#others = await store.sharing.figures(epoch);
+    await this.#hearFigures();
     const alive = await store.sharing.alive();
     this.#isAlone = alive.length <= 1;
     this.#isFirst = alive[0] === epoch;
@@ -207,6 +214,11 @@ export class Sharing {
       return [{ job: job.stored.id, figures }];
     });
     await this.#deps.store.sharing.putFigures(epoch, changed);
+  }
+
+  async #hearFigures(): Promise<void> {
+    const { coordinator, store } = this.#deps;
+    this.#others = await store.sharing.figures(coordinator.epoch);
   }
 
   /** One coordinator tells requesters how far their jobs are: the one that has been there longest. */
@@ -258,10 +270,11 @@ export class Sharing {
     const { coordinator } = this.#deps;
     const { id } = job.stored;
     this.#told.delete(id);
-    const blocks = numbersOf(job);
+    const blocks = figuresOfBlocks(job);
     const leaving = coordinator.apply({ type: 'leaveJob', job: id, anew: true });
     const joining = coordinator.apply({ type: 'joinJob', job: job.stored });
     await Promise.all([leaving, joining, coordinator.write([{ kind: 'shareReleased', id, blocks }])]);
+    await this.#hearFigures();
   }
 
   /**
@@ -314,18 +327,29 @@ export class Sharing {
     return blocks;
   }
 
-  #claim(id: JobId, limit: number, tiles?: readonly number[]): Promise<void> {
-    return this.#takeOver(async (epoch) => {
+  async #claim(id: JobId, limit: number, tiles?: readonly number[]): Promise<void> {
+    let isBegun = false;
+    await this.#takeOver(async (epoch) => {
       const { blocks, results } = await this.#deps.store.sharing.claim(epoch, id, limit, tiles);
+      isBegun = results.length > 0;
+      // What was done of them is from now on told as ours: between the two it is told by nobody, rather than twice.
+      if (isBegun) await this.#hearFigures();
       return blocks.length === 0 ? [] : [await this.#inherit(results), { type: 'claimBlocks', job: id, blocks, results }];
     });
+    if (isBegun) await this.#tellFigures(this.#deps.coordinator.epoch);
   }
 
   /** In the order of commits: nothing is closed before all that it consists of is stored. */
   async #close(job: Job): Promise<void> {
     const blocks = numbersOf(job);
-    await this.#deps.coordinator.write([{ kind: 'shareClosed', id: job.stored.id, blocks, figures: figuresOf(job) }]);
+    // Noted before: a result may be taken back with the same commit, and is heard of (`#reopened`) before this goes on.
     this.#closed.set(job, blocks.length);
+    try {
+      await this.#deps.coordinator.write([{ kind: 'shareClosed', id: job.stored.id, blocks, figures: figuresOf(job) }]);
+    } catch (error) {
+      this.#closed.delete(job);
+      throw error;
+    }
     await this.#finish(job.stored.id);
   }
 

@@ -65,7 +65,7 @@ export function partsInTime(contributor: Contributor, allowedMs: number, unitsPe
 /** It works, or asks for work again and again. One that is paused does neither. */
 const isActive = ({ connected, leases, askedMs }: Contributor, now: number): boolean => connected && (leases.size > 0 || now - askedMs <= ACTIVE_MS);
 
-export const partsPerTile = (job: Job): number => (job.partsTotal + job.blocks.waived) / (job.grid.passes * job.grid.tiles);
+export const partsPerTile = (job: Job): number => job.partsPlanned / (job.grid.passes * job.grid.tiles);
 
 /** Of contributors: how fast each is, and how much of it counts. */
 type Speeds = readonly { readonly whole: number; readonly here: number }[];

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { MicroCredits } from '../../shared/credits.ts';
-import type { ContributorId } from '../../shared/model.ts';
+import { type ContributorId, countParts } from '../../shared/model.ts';
 import type { Finish, JobView } from '../../shared/schemas.ts';
 import type { JobEnd, JobSummary, ShareFigures, StoredJob } from '../store/store.ts';
 import { refunds } from './ledger.ts';
@@ -123,6 +123,39 @@ export const figuresOf = (job: Job): ShareFigures => ({
   checks: { ...job.elements, refuted: job.refuted, revoked: job.revoked },
   errorSum: job.errorSum,
 });
+
+/**
+ * The same for each block of a share that is given back, so that its progress is told while the block is nobody's. Accepted parts are counted; of all
+ * else, which is not kept by block, each has as large a part as it has of the accepted parts.
+ */
+export function figuresOfBlocks(job: Job): { readonly number: number; readonly figures: ShareFigures | null }[] {
+  const { parts, checks, errorSum } = figuresOf(job);
+  let before = 0;
+  return (job.share ?? []).map(({ number, first, count }) => {
+    const accepted = acceptedIn(job, first, count);
+    if (accepted === 0) return { number, figures: null };
+    const [from, to] = [before / parts.accepted, (before + accepted) / parts.accepted];
+    before += accepted;
+    // Whole numbers whose sum is the whole.
+    const share = (whole: number): number => Math.round(whole * to) - Math.round(whole * from);
+    const { cpu, trusted, contributor, refuted, revoked } = checks;
+    return {
+      number,
+      figures: {
+        parts: { total: 0, accepted, checking: 0, leased: 0, waived: share(parts.waived ?? 0) },
+        checks: { cpu: share(cpu), trusted: share(trusted), contributor: share(contributor), refuted: share(refuted), revoked: share(revoked) },
+        errorSum: errorSum * (to - from),
+      },
+    };
+  });
+}
+
+function acceptedIn({ grid, blocks }: Job, first: number, count: number): number {
+  let accepted = 0;
+  for (let pass = 0; pass < grid.passes; pass++)
+    for (let tile = first; tile < first + count; tile++) accepted += countParts(blocks.accepted(pass * grid.tiles + tile));
+  return accepted;
+}
 
 /** A job whose shares came to this, of so many parts that it had at first. */
 export function summaryOfShares({ parts, checks, errorSum }: ShareFigures, planned: number, contributors: number, paid: MicroCredits): JobSummary {

@@ -14,7 +14,8 @@ export const inputBytesOf = ({ inputs }: Pick<StoredJob, 'inputs'>): number =>
   [...new Map(inputs.map(({ hash, bytes }) => [hash, bytes])).values()].reduce((sum, bytes) => sum + bytes, 0);
 
 /** Whether a job's download is within what the contributor allows. */
-export const mayFetch = ({ downloadBytesMax }: Contributor, { inputBytes }: Pick<Job, 'inputBytes'>): boolean => inputBytes <= downloadBytesMax;
+export const mayFetch = ({ downloadBytesMax }: Pick<Contributor, 'downloadBytesMax'>, { inputBytes }: Pick<Job, 'inputBytes'>): boolean =>
+  inputBytes <= downloadBytesMax;
 
 /** Time to allow for the download, 0 for whoever has shown that it has the inputs. Never longer than a lease token lives. */
 export const fetchMs = ({ id }: Contributor, { inputBytes, fetchedBy }: Pick<Job, 'inputBytes' | 'fetchedBy'>): number =>

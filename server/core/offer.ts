@@ -30,11 +30,14 @@ export type Offered = Pick<Job, 'spec' | 'record' | 'requester' | 'inputBytes' |
   readonly stored: Pick<StoredJob, 'id' | 'owner' | 'group' | 'gallery' | 'ratePerUnit' | 'createdMs'>;
 };
 
-const isMember = ({ groups }: Contributor, { stored: { group } }: Offered): boolean => group !== null && groups.has(group.id);
-const isOwn = ({ owner }: Contributor, { stored }: Offered): boolean => owner === stored.owner;
+/** Of a contributor, what decides which jobs it has, and which before others. */
+export type Taker = Pick<Contributor, 'owner' | 'kinds' | 'groups' | 'preferences' | 'downloadBytesMax'>;
+
+const isMember = ({ groups }: Taker, { stored: { group } }: Offered): boolean => group !== null && groups.has(group.id);
+const isOwn = ({ owner }: Taker, { stored }: Offered): boolean => owner === stored.owner;
 
 /** Whether this contributor may have work or audits of this job, and wants them. */
-export function mayTake(contributor: Contributor, job: Offered): boolean {
+export function mayTake(contributor: Taker, job: Offered): boolean {
   const { kinds, preferences } = contributor;
   const workload = job.spec.id;
   if (!kinds.has(workload) || !mayFetch(contributor, job)) return false;
@@ -48,7 +51,7 @@ export function mayTake(contributor: Contributor, job: Offered): boolean {
  * Lower comes first: the job that was picked, one's own jobs where that is wanted, jobs of one's groups, other paying jobs, those that
  * belong to a group whose members are here and have them first, the gallery.
  */
-export function rankOf(state: State, contributor: Contributor, job: Offered): number {
+export function rankOf(state: State, contributor: Taker, job: Offered): number {
   const { id, group, gallery } = job.stored;
   if (contributor.preferences.job === id) return -1;
   if (contributor.preferences.ownFirst && isOwn(contributor, job)) return 0;

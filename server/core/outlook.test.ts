@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../shared/limits.ts';
 import { type ContributorId, countParts, type GroupId, type JobId } from '../../shared/model.ts';
+import { type Everywhere, onlyHere } from './everywhere.ts';
 import { type Asked, outlookOf, outlookOfJob } from './outlook.ts';
 import { Desk, owner, storedJob } from './testing.ts';
 import { arrivalRate, leavingRate } from './traffic.ts';
@@ -21,7 +22,13 @@ const asked = (more: Partial<Asked> = {}): Asked => ({
   elementsPerPart: 4096,
   ...more,
 });
-const ask = (more: Partial<Asked> = {}) => outlookOf(desk.state, asked(more), desk.now);
+const ask = (more: Partial<Asked> = {}, everywhere: Everywhere = onlyHere) => outlookOf(desk.state, asked(more), desk.now, everywhere);
+/** Of those that do what the job needs. */
+const others = (contributors: number, speed: number, partsFree = onlyHere.partsFree): Everywhere => ({
+  ...onlyHere,
+  others: (kind) => (kind === open().spec.id ? { contributors, speed } : { contributors: 0, speed: 0 }),
+  partsFree,
+});
 /** Hands in one lease after the other, a second for each part of 1000 micro-units. */
 function work(id: ContributorId, leases: number): void {
   for (let count = 0; count < leases; count++) {
@@ -70,6 +77,40 @@ describe('the outlook of a job', () => {
     const first = ask();
     expect(ask()).toEqual(first);
     expect({ idle: desk.state.idle, traffic: desk.state.traffic, charged: open().turn.tag }).toEqual(before);
+  });
+
+  it('counts who is connected to other coordinators: three times as many more take a quarter of the time', () => {
+    work(desk.join('a'), 20);
+    const alone = ask({ parts: 4000 });
+    const { contributors, speed, finish } = ask({ parts: 4000 }, others(3, 3 * alone.speed));
+    expect({ contributors, speed }).toEqual({ contributors: 4, speed: 4 * alone.speed });
+    expect(alone.finish!.p50Seconds / finish!.p50Seconds).toBeGreaterThan(3);
+    expect(alone.finish!.p50Seconds / finish!.p50Seconds).toBeLessThan(5);
+  });
+
+  it('is there also where all of them are connected to others, and not of a group that nobody here knows of', () => {
+    const far = others(4, 4);
+    const here = ask({ parts: 400 }, far);
+    expect(here).toMatchObject({ contributors: 4, speed: 4 });
+    // 400 parts of the open job and 400 of this one, in turns, by four that need a second for each.
+    expect(here.finish!.p50Seconds).toBeGreaterThan(100);
+    expect(here.finish!.p50Seconds).toBeLessThan(600);
+    expect(here.finish!.p95Seconds).toBeLessThan(10 * here.finish!.p50Seconds);
+    const stored = { ...asked().stored, group: { id: group, mode: 'only' as const } };
+    expect(ask({ stored }, far)).toMatchObject({ contributors: 0, finish: null });
+  });
+
+  it('of an open one is of what is left everywhere', () => {
+    work(desk.join('a'), 20);
+    const free = onlyHere.partsFree(open());
+    const all = outlookOfJob(desk.state, open(), desk.now).finish!.p50Seconds;
+    const quarter = outlookOfJob(
+      desk.state,
+      open(),
+      desk.now,
+      others(0, 0, () => free / 4),
+    ).finish!.p50Seconds;
+    expect(all / quarter).toBeGreaterThan(3);
   });
 
   it('of an open one is of what is left: it gets shorter as it goes on', () => {

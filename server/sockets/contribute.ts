@@ -153,7 +153,7 @@ async function workOf({ coordinator, store, clock }: ContributeDeps, session: Se
     session.told.set(id, job.stored.extensions);
     const { workload, version, title, seed, params, prepared, inputs, group } = job.stored;
     const name = group?.mode === 'only' ? (await store.groups.get(group.id))?.name : undefined;
-    const brief = { id, workload, version, title, seed, params, prepared, inputs, progress: job.partsAccepted / job.partsTotal, requester: job.requester };
+    const brief = { id, workload, version, title, seed, params, prepared, inputs, progress: coordinator.estimates.progressOf(job), requester: job.requester };
     return name === undefined ? brief : { ...brief, group: name };
   });
   const jobs = (await Promise.all(found)).filter((brief) => brief !== undefined);

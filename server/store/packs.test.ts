@@ -298,7 +298,7 @@ describe.each(stores)('packs of results on $name', ({ withStore, withDatabase })
       await store.sharing.cut({ ...job, extensions: 0 }, 2000, 500);
       const claimed = await store.sharing.claim(epoch, open, 2);
       expect(claimed.results).toEqual([]);
-      await store.commit([{ kind: 'shareReleased', id: open, blocks: claimed.blocks.map(({ number }) => number) }], epoch);
+      await store.commit([{ kind: 'shareReleased', id: open, blocks: claimed.blocks.map(({ number }) => ({ number, figures: null })) }], epoch);
       const { blocks, results: found } = await store.sharing.claim(epoch, open, 2);
       const tiles = blocks.map(({ first, count }) => [first, first + count] as const);
       const wanted = results.filter(

@@ -21,7 +21,7 @@ export interface BlocksTable {
   /** 0: nobody has had it. 1: somebody has, or had until it died. 2: somebody had, and gave it back. */
   touched: number;
   closed: number;
-  /** `ShareFigures` of all that this epoch had closed of the job, in one of its blocks. */
+  /** `ShareFigures`: of all that this epoch had closed of the job, in one of its blocks; or of a block that it gave back, until it is claimed. */
   figures_epoch: number | null;
   figures_json: string | null;
 }

@@ -95,7 +95,7 @@ export interface SharingStore {
 
   /** Says how far one is with jobs that are open. */
   putFigures(epoch: number, shares: readonly { readonly job: JobId; readonly figures: ShareFigures }[]): Promise<void>;
-  /** How far all others are, by job. */
+  /** How far all others are, by job; what was given back and is nobody's counts as theirs. */
   figures(epoch: number): Promise<Map<JobId, ShareFigures>>;
 
   tell(epoch: number, kind: NoticeKind, subject: string): Promise<void>;

@@ -1,4 +1,4 @@
-import { type Kysely, type Selectable, sql } from 'kysely';
+import { type Kysely, type NotNull, type Selectable, sql } from 'kysely';
 import type { JobId } from '../../shared/model.ts';
 import { exclusively, isPostgres, databaseNowMs as nowMs } from './dialect.ts';
 import { jobOf, writeJobEnd } from './jobs.ts';
@@ -49,8 +49,21 @@ export async function releaseShare(trx: Db, epoch: number, { id, blocks }: Write
     .set({ owner: null, touched: RELEASED, closed: 0, figures_epoch: null, figures_json: null })
     .where('job', '=', id)
     .where('owner', '=', epoch)
-    .where('number', 'in', blocks)
+    .where(
+      'number',
+      'in',
+      blocks.map(({ number }) => number),
+    )
     .execute();
+  for (const { number, figures } of blocks)
+    if (figures)
+      await trx
+        .updateTable('blocks')
+        .set({ figures_epoch: epoch, figures_json: JSON.stringify(figures) })
+        .where('job', '=', id)
+        .where('number', '=', number)
+        .where('owner', 'is', null)
+        .execute();
   await trx.deleteFrom('shares').where('job', '=', id).where('epoch', '=', epoch).execute();
 }
 
@@ -211,7 +224,7 @@ export class SqlSharing implements SharingStore {
       if (free.length === 0) return { blocks: [], results: [] };
       await trx
         .updateTable('blocks')
-        .set({ owner: epoch, touched: CLAIMED })
+        .set({ owner: epoch, touched: CLAIMED, figures_epoch: null, figures_json: null })
         .where('job', '=', job)
         .where(
           'number',
@@ -318,7 +331,15 @@ export class SqlSharing implements SharingStore {
   }
 
   async figures(epoch: number): Promise<Map<JobId, ShareFigures>> {
-    const rows = await this.#db.selectFrom('shares').select(['job', 'figures_json']).where('epoch', '!=', epoch).execute();
+    const nobodys = this.#db
+      .selectFrom('blocks')
+      .innerJoin('jobs', 'jobs.id', 'blocks.job')
+      .select(['blocks.job', 'blocks.figures_json'])
+      .where('jobs.status', '=', 'open')
+      .where('blocks.owner', 'is', null)
+      .where('blocks.figures_json', 'is not', null)
+      .$narrowType<{ figures_json: NotNull }>();
+    const rows = await this.#db.selectFrom('shares').select(['job', 'figures_json']).where('epoch', '!=', epoch).unionAll(nobodys).execute();
     const sums = new Map<JobId, ShareFigures>();
     for (const { job, figures_json: json } of rows) sums.set(job, addFigures(sums.get(job) ?? noFigures, JSON.parse(json)));
     return sums;

@@ -124,7 +124,7 @@ export type Write =
   | { readonly kind: 'shareClosed'; readonly id: JobId; readonly blocks: readonly number[]; readonly figures: ShareFigures }
   | { readonly kind: 'shareReopened'; readonly id: JobId }
   /** These blocks of it are anybody's: nobody here takes it on. */
-  | { readonly kind: 'shareReleased'; readonly id: JobId; readonly blocks: readonly number[] }
+  | { readonly kind: 'shareReleased'; readonly id: JobId; readonly blocks: readonly { readonly number: number; readonly figures: ShareFigures | null }[] }
   /** It was proven to lie: other coordinators have to know, also if this one dies over it. */
   | { readonly kind: 'proven'; readonly contributor: ContributorId }
   /** Adds to what is known of a pair of device classes. */
