@@ -1,4 +1,3 @@
-import type { JobId } from '../../shared/model.ts';
 import type { Answered, AuditLease } from '../../shared/protocol.ts';
 import { Refused } from './api.ts';
 import type { Clock } from './clock.ts';
@@ -91,9 +90,9 @@ export class Audits {
     for (const { audit, cancel } of this.#deliveries.items) if (tokens.has(audit.token)) cancel.abort(new Error(reason));
   }
 
-  /** Holds what was not begun no longer: all of it, or of one job. Returns it. */
-  removeQueue(job?: JobId): readonly AuditLease[] {
-    const removed = this.#queue.filter((audit) => job === undefined || audit.job === job);
+  /** Of what was not begun, holds this no longer, or all of it. Returns it. */
+  removeQueue(goes: (audit: AuditLease) => boolean = () => true): readonly AuditLease[] {
+    const removed = this.#queue.filter(goes);
     this.#queue = this.#queue.filter((audit) => !removed.includes(audit));
     return removed;
   }

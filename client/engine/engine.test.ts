@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { limits, MIB } from '../../shared/limits.ts';
+import type { PartMask } from '../../shared/model.ts';
 import type { VerdictMessage } from '../../shared/protocol.ts';
 import { record, type Script } from './testing/coordinator.ts';
 import { partContent } from './testing/workload.ts';
@@ -29,6 +30,22 @@ describe('the ordinary way', () => {
     expect(last().tiles).toEqual({ handedIn: 7, accepted: 0, refuted: 0, discarded: 0 });
     expect(coordinator.greetings[0]).not.toHaveProperty('trusted');
     expect(last().device).toMatchObject({ vendor: 'fake', backend: 'test', software: false });
+  });
+
+  it('does parts of one tile that it was leased one by one as work of their own, and gives none of them back', async () => {
+    const { coordinator, engine, work, last } = await world({ inParts: true, grantMax: 4 });
+    const job = coordinator.addJob('a', 2);
+    engine.start();
+    await until(() => storedTiles(coordinator).length === 2, 'two tiles');
+    await until(() => last().tiles.handedIn === 8, 'the last acknowledgement');
+    expect(coordinator.tokensOf(job)).toHaveLength(8);
+    expect(coordinator.givenBack).toEqual([]);
+    expect(work.computed).toHaveLength(8);
+    const judged = [1, 2, 4, 8].map((parts) => verdictOn(job, 0, { verdict: parts === 4 ? 'discarded' : 'accepted', parts: parts as PartMask }));
+    for (const verdict of judged) coordinator.fact('verdicts', [verdict]);
+    // All four are of the tile that the discarded one is of.
+    await until(() => last().tiles.discarded === 4, 'the verdicts');
+    expect(last().tiles).toEqual({ handedIn: 8, accepted: 0, refuted: 0, discarded: 4 });
   });
 
   it('says how long it gets nothing after it kept others waiting', async () => {

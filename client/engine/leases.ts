@@ -1,12 +1,12 @@
 import { limits } from '../../shared/limits.ts';
-import { type JobId, type PartMask, withoutParts } from '../../shared/model.ts';
+import { type PartMask, withoutParts } from '../../shared/model.ts';
 import type { Lease } from '../../shared/protocol.ts';
 
 interface Held {
   readonly lease: Lease;
   /** Parts that are not stored yet. */
   left: PartMask;
-  /** Other leases of the same tile: done when this one is. */
+  /** Other leases of the same parts: done when this one is. */
   readonly twins: Lease[];
 }
 
@@ -48,10 +48,12 @@ export class Leases {
 
   /**
    * A coordinator that restarted knows nothing of a tile at work, and may grant it again: such a twin is not computed, but
-   * goes back once the tile is stored.
+   * goes back once the tile is stored. Other parts of a tile are other work: newcomers get them one by one.
    */
   add(lease: Lease): void {
-    const original = [...this.#held.values()].find(({ lease: { job, at } }) => job === lease.job && at.pass === lease.at.pass && at.tile === lease.at.tile);
+    const isSame = ({ lease: { job, at }, left }: Held): boolean =>
+      job === lease.job && at.pass === lease.at.pass && at.tile === lease.at.tile && (left & lease.parts) !== 0;
+    const original = [...this.#held.values()].find(isSame);
     if (original) {
       original.twins.push(lease);
       return;
@@ -90,8 +92,8 @@ export class Leases {
     return [held.lease, ...held.twins];
   }
 
-  /** Holds what was not begun no longer: all of it, or of one job. Returns it. */
-  removeQueue(job?: JobId): readonly Lease[] {
-    return this.#queue.filter((lease) => job === undefined || lease.job === job).flatMap(({ token }) => this.remove(token));
+  /** Of what was not begun, holds this no longer, or all of it. Returns it. */
+  removeQueue(goes: (lease: Lease) => boolean = () => true): readonly Lease[] {
+    return this.#queue.filter(goes).flatMap(({ token }) => this.remove(token));
   }
 }

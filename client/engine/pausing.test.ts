@@ -117,6 +117,21 @@ describe('pause and stop', () => {
     expect(coordinator.hellos).toBe(2);
   });
 
+  it('keeps at a welcome what was not begun and still counts as held, and gives back the rest of it', async () => {
+    const script: Script = { grantMax: 3 };
+    const { coordinator, engine, work } = await world(script, { slicesPerPart: 10, sliceMs: 5 });
+    const job = coordinator.addJob('a', 3);
+    engine.start();
+    await until(() => work.computed.length === 1, 'a part');
+    const [current, kept, gone] = coordinator.tokensOf(job);
+    script.held = [current!, kept!];
+    coordinator.cut();
+    await until(() => storedTiles(coordinator).length === 3, 'all tiles');
+    expect(coordinator.hellos).toBe(2);
+    expect(coordinator.givenBack).toEqual([gone]);
+    expect(work.computed).toHaveLength(12);
+  });
+
   it('hands in finished parts and gives back the lease at a stop', async () => {
     const { coordinator, engine, work, modes } = await world({ grantMax: 2 }, { slicesPerPart: 10, sliceMs: 5 });
     coordinator.addJob('a', 2);

@@ -35,8 +35,8 @@ export class Meter {
 interface Standing {
   /** Parts that the coordinator has stored and no verdict has named yet. */
   open: number;
-  /** All parts of the lease are stored. */
-  complete: boolean;
+  /** Leases of it of which all parts are stored. */
+  complete: number;
   /** The worst so far. */
   verdict: Verdict;
 }
@@ -46,7 +46,7 @@ const gravity: Readonly<Record<Verdict, number>> = { accepted: 0, discarded: 1, 
 /** Tiles whose verdict never comes (their job was cancelled) are forgotten in the order they came. */
 const STANDINGS_MAX = 4096;
 
-/** Counts tiles, by the worst verdict on any of their parts. Verdicts name parts, may arrive in any order, and before the acknowledgement of the hand-in they judge. */
+/** Counts leases, whole tiles as a rule, by the worst verdict on any part of their tile that is open with theirs. Verdicts name parts, may arrive in any order, and before the acknowledgement of the hand-in they judge. */
 export class Tally {
   handedIn = 0;
   accepted = 0;
@@ -59,7 +59,7 @@ export class Tally {
     const standing = this.#standing(job, at);
     standing.open ^= parts;
     if (complete) {
-      standing.complete = true;
+      standing.complete++;
       this.handedIn++;
     }
     this.#close(job, at, standing);
@@ -74,8 +74,8 @@ export class Tally {
   }
 
   #close(job: JobId, at: TileRef, standing: Standing): void {
-    if (!standing.complete || standing.open !== 0) return;
-    this[standing.verdict]++;
+    if (standing.complete === 0 || standing.open !== 0) return;
+    this[standing.verdict] += standing.complete;
     this.#standings.delete(keyOf(job, at));
   }
 
@@ -83,7 +83,7 @@ export class Tally {
     const key = keyOf(job, at);
     let standing = this.#standings.get(key);
     if (!standing) {
-      standing = { open: 0, complete: false, verdict: 'accepted' };
+      standing = { open: 0, complete: 0, verdict: 'accepted' };
       this.#standings.set(key, standing);
       if (this.#standings.size > STANDINGS_MAX) this.#standings.delete(this.#standings.keys().next().value!);
     }

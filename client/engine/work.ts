@@ -149,13 +149,15 @@ export class WorkLoop {
   }
 
   /**
-   * After every (re)connect. What was not begun may be with others by now; what was gathered goes before anything is asked for. Of what
-   * counts as held here, what an engine before this one had, or a lost answer brought, goes back: it would be waited for until its deadline.
+   * After every (re)connect. What was gathered goes before anything is asked for. What was not begun, and does not count as held here any more, is with
+   * others by now, or with a coordinator that we are not connected to. Of what counts as held, what an engine before this one had, or a lost answer brought,
+   * goes back: it would be waited for until its deadline.
    */
   welcomed(held: readonly string[]): void {
     const known = new Set(this.heldTokens);
     this.#giveBack(held.filter((token) => !known.has(token)).map((token) => ({ token })));
-    this.giveBackQueue();
+    const ours = new Set(held);
+    this.#giveBackQueue(({ token }) => !ours.has(token));
     this.#deps.handIns.flush();
     void this.requests.welcomed();
   }
@@ -195,7 +197,7 @@ export class WorkLoop {
   /** Gives back what was not begun, and the audit at work: others wait for it. Nothing is fetched. The tile at work stands still. */
   pause(): void {
     this.#giveBack(this.#deps.audits.interrupt('paused'));
-    this.giveBackQueue();
+    this.#giveBackQueue();
     this.#deps.jobs.closeUnopened();
   }
 
@@ -218,9 +220,9 @@ export class WorkLoop {
     if (this.#deps.pace.paused) this.#deps.jobs.closeAll();
   }
 
-  /** Gives back what was not begun: others can have it while we pause, or have it already after an absence. */
-  giveBackQueue(): void {
-    this.#giveBack([...this.#leases.removeQueue(), ...this.#deps.audits.removeQueue()]);
+  /** Gives back what was not begun, all of it or this. */
+  #giveBackQueue(goes?: (granted: { readonly token: string }) => boolean): void {
+    this.#giveBack([...this.#leases.removeQueue(goes), ...this.#deps.audits.removeQueue(goes)]);
     this.#ring();
   }
 
@@ -229,8 +231,9 @@ export class WorkLoop {
     const { jobs, audits } = this.#deps;
     const refused = new Set([...audits.queue, ...this.#leases.queue].map(({ job }) => job).filter((id) => jobs.refusal(id) !== null));
     for (const id of refused) {
-      this.#giveBack(audits.removeQueue(id));
-      this.#giveUp(this.#leases.removeQueue(id), jobs.refusal(id) ?? '');
+      const isRefused = ({ job }: { readonly job: JobId }): boolean => job === id;
+      this.#giveBack(audits.removeQueue(isRefused));
+      this.#giveUp(this.#leases.removeQueue(isRefused), jobs.refusal(id) ?? '');
     }
     jobs.closeRefused(this.#running);
     this.requests.available();
@@ -377,8 +380,9 @@ export class WorkLoop {
     const message = error instanceof Error ? error.message : String(error);
     if (++this.#failures >= FAILURES_MAX) throw new Error(`${FAILURES_MAX} tiles in a row failed here. The last said: ${message}`);
     this.#undoable.set(job, message);
-    this.#giveBack(audits.removeQueue(job));
-    this.#giveUp(this.#leases.removeQueue(job), message);
+    const isOf = (granted: { readonly job: JobId }): boolean => granted.job === job;
+    this.#giveBack(audits.removeQueue(isOf));
+    this.#giveUp(this.#leases.removeQueue(isOf), message);
     return message;
   }
 

@@ -6,7 +6,7 @@ import { Server, type Socket } from 'socket.io';
 import msgpack from 'socket.io-msgpack-parser';
 import { readOpening, saltOf } from '../../../shared/commitment.ts';
 import { decodeResult, encodeAuditElements, FormatError, fromHex } from '../../../shared/formats.ts';
-import { type ElementRef, fullMask, type JobId, type PartMask, partsOf, type ResultId, type TileRef } from '../../../shared/model.ts';
+import { type ElementRef, fullMask, type JobId, maskOf, type PartMask, partsOf, type ResultId, type TileRef } from '../../../shared/model.ts';
 import {
   type Ack,
   type AuditLease,
@@ -55,6 +55,14 @@ export interface Script {
   held?: readonly string[];
   /** What is drawn of every result. */
   drawn?: readonly number[];
+  /** Each part is leased by itself, as to a newcomer. */
+  inParts?: boolean;
+}
+
+/** What is leased at once. */
+interface Piece {
+  readonly tile: number;
+  readonly parts: PartMask;
 }
 
 const PARTS_PER_TILE = 4;
@@ -82,7 +90,7 @@ export class FakeCoordinator {
   handIns = 0;
   openings = 0;
   workRequests = 0;
-  readonly #jobs = new Map<JobId, { brief: JobBrief; tiles: number[] }>();
+  readonly #jobs = new Map<JobId, { brief: JobBrief; free: Piece[] }>();
   readonly #leases = new Map<string, Lease>();
   #audits: AuditLease[] = [];
   #http: HttpServer | null = null;
@@ -106,7 +114,8 @@ export class FakeCoordinator {
     const id = `j_${name.padEnd(16, '0')}` as JobId;
     const inputs = input ? [{ name: 'scene', hash: this.addBlob(input) as JobBrief['inputs'][number]['hash'], bytes: input.byteLength }] : [];
     const brief: JobBrief = { id, workload, version: 1, title: name, seed: 1, params: {}, prepared: {}, inputs, progress: 0 };
-    this.#jobs.set(id, { brief, tiles: Array.from({ length: tiles }, (_, tile) => tile) });
+    const pieces = this.script.inParts ? Array.from({ length: PARTS_PER_TILE }, (_, part) => maskOf([part])) : [fullMask(PARTS_PER_TILE)];
+    this.#jobs.set(id, { brief, free: Array.from({ length: tiles }, (_, tile) => pieces.map((parts) => ({ tile, parts }))).flat() });
     return id;
   }
 
@@ -147,11 +156,8 @@ export class FakeCoordinator {
   /** Leases are forgotten, results are not; tiles that were leased and not handed in are free again. */
   async restart(): Promise<void> {
     await this.stop();
-    for (const { job, at } of this.#leases.values()) {
-      const tiles = this.#jobs.get(job)?.tiles;
-      if (tiles && !this.#isStored(job, at.tile) && !tiles.includes(at.tile)) tiles.push(at.tile);
-      tiles?.sort((a, b) => a - b);
-    }
+    for (const lease of this.#leases.values()) this.#offer(lease);
+    for (const { free } of this.#jobs.values()) free.sort((a, b) => a.tile - b.tile || a.parts - b.parts);
     await this.start();
   }
 
@@ -283,12 +289,12 @@ export class FakeCoordinator {
 
   #grant(leasesMax: number, told: Set<JobId>): Work {
     const leases: Lease[] = [];
-    for (const { brief, tiles } of this.#jobs.values()) {
-      while (leases.length < Math.min(leasesMax, this.script.grantMax ?? 2) && tiles.length > 0) {
-        const tile = tiles.shift()!;
-        if (this.#isStored(brief.id, tile)) continue;
+    for (const { brief, free } of this.#jobs.values()) {
+      while (leases.length < Math.min(leasesMax, this.script.grantMax ?? 2) && free.length > 0) {
+        const { tile, parts } = free.shift()!;
+        if (this.#isStored(brief.id, { tile, parts })) continue;
         const token = `t${String(++this.#tokens).padStart(40, '0')}`;
-        const lease = { token, job: brief.id, at: { pass: 0, tile }, parts: fullMask(PARTS_PER_TILE), deadlineMs: Date.now() + 60_000 };
+        const lease = { token, job: brief.id, at: { pass: 0, tile }, parts, deadlineMs: Date.now() + 60_000 };
         this.#leases.set(token, lease);
         leases.push(lease);
       }
@@ -306,14 +312,21 @@ export class FakeCoordinator {
     };
   }
 
-  #isStored(job: JobId, tile: number): boolean {
+  #isStored(job: JobId, { tile, parts }: Piece): boolean {
     const results = [...this.stored.values()].filter((result) => result.at.tile === tile && result.job === job);
-    return results.reduce((mask, { parts }) => mask | parts, 0) === fullMask(PARTS_PER_TILE);
+    return (results.reduce((mask, result) => mask | result.parts, 0) & parts) === parts;
+  }
+
+  /** What is not stored and not offered already. */
+  #offer({ job, at: { tile }, parts }: Lease): void {
+    const free = this.#jobs.get(job)?.free;
+    if (!free || this.#isStored(job, { tile, parts }) || free.some((piece) => piece.tile === tile && piece.parts === parts)) return;
+    free.push({ tile, parts });
   }
 
   #free(token: string): void {
     const lease = this.#leases.get(token);
-    if (lease && !this.#isStored(lease.job, lease.at.tile)) this.#jobs.get(lease.job)?.tiles.push(lease.at.tile);
+    if (lease) this.#offer(lease);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
