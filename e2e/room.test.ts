@@ -11,7 +11,7 @@ interface Figures {
 }
 
 test('unlike devices render one picture on a wall; liars come, the coordinator is killed, and the papers are in order', { timeout: 240_000 }, async () => {
-  const args = ['scripts/room.ts', '--local', '3', '--seconds', String(SECONDS), '--width', '96', '--samples', '32', '--json'];
+  const args = ['scripts/room.ts', '--local', '3', '--seconds', String(SECONDS), '--width', '96', '--samples', '96', '--json'];
   const lines: string[] = [];
   const room = startChild(process.execPath, args, { cwd: root, env: process.env, onLine: (line) => lines.push(line) });
   const code = await room.exited;
