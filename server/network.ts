@@ -26,8 +26,6 @@ interface Seen {
   readonly contributors: number;
   /** By class, also of classes too small to be named: they may be large enough in all. */
   readonly classes: readonly (readonly [name: string, contributors: number])[];
-  /** By workload, who does it. Coordinators that are not updated yet leave it out. */
-  readonly able: readonly (readonly [kind: string, Able])[];
   /** Accepted in the last minute. */
   readonly tiles: number;
   readonly microUnits: number;
@@ -35,9 +33,11 @@ interface Seen {
   readonly minute: NetworkSample;
 }
 
-interface Told extends Omit<Seen, 'able'>, Partial<Pick<Seen, 'able'>> {
+interface Told extends Seen {
   /** Names a coordinator. */
   readonly from: string;
+  /** By workload, who does it. Coordinators that are not updated yet leave it out. */
+  readonly able?: readonly (readonly [kind: string, Able])[];
 }
 
 const CACHED_MS = SECOND_MS;
@@ -86,7 +86,7 @@ export class Network implements Everywhere {
   readonly #series: Map<number, NetworkSample[]>;
   readonly #bus: Bus;
   readonly #name = randomUUID();
-  readonly #others = new Map<string, Seen & { readonly untilMs: number }>();
+  readonly #others = new Map<string, Told & { readonly untilMs: number }>();
   /** What was accepted in each of the last seconds, oldest first. */
   readonly #seconds: { readonly atMs: number; tiles: number; microUnits: number }[] = [];
   #minute: Counts;
@@ -100,7 +100,7 @@ export class Network implements Everywhere {
     this.#minute = nothing(startOf(deps.clock(), MINUTE_MS));
     this.#readAtMs = this.#minute.atMs;
     this.#bus = deps.bus ?? silentBus;
-    this.#bus.on('network', ({ from, able = [], ...seen }: Told) => void this.#others.set(from, { able, ...seen, untilMs: deps.clock() + TOLD_MS_MAX }));
+    this.#bus.on('network', (told: Told) => void this.#others.set(told.from, { ...told, untilMs: deps.clock() + TOLD_MS_MAX }));
     deps.coordinator.onEvents((events) => events.forEach((event) => void this.#count(event)));
     this.#timer = setInterval(() => this.look(), SECOND_MS);
   }
@@ -116,7 +116,7 @@ export class Network implements Everywhere {
     this.#minute.samples++;
     this.#minute.contributors += this.#here().length + countOf(this.#told());
     if (this.#bus === silentBus) return;
-    this.#bus.tell('network', { from: this.#name, ...this.#seen() } satisfies Told);
+    this.#bus.tell('network', { from: this.#name, ...this.#seen(), able: [...ableOf(this.#deps.coordinator.state.connected)] } satisfies Told);
     if (this.#readAtMs === this.#minute.atMs || now < this.#minute.atMs + WRITTEN_MS) return;
     this.#readAtMs = this.#minute.atMs;
     this.#saving = this.#saving
@@ -136,7 +136,7 @@ export class Network implements Everywhere {
 
   /** Of a workload, who is connected to other coordinators. */
   others(kind: string): Able {
-    return sumOf(this.#told().map(({ able }) => able.find(([name]) => name === kind)?.[1] ?? nobody));
+    return sumOf(this.#told().map(({ able }) => able?.find(([name]) => name === kind)?.[1] ?? nobody));
   }
 
   /** Parts of an open job that nobody is at work on, as of a moment ago. Every coordinator knows all jobs, and of a shared one how far the others are. */
@@ -217,12 +217,11 @@ export class Network implements Everywhere {
   #seen(): Seen {
     const doneOf = (of: keyof Done): number => this.#seconds.reduce((sum, second) => sum + second[of], 0);
     const here = this.#here();
-    const done = { tiles: doneOf('tiles'), microUnits: doneOf('microUnits') };
-    return { contributors: here.length, classes: countsOf(here), able: [...ableOf(here)], ...done, minute: this.#minute };
+    return { contributors: here.length, classes: countsOf(here), tiles: doneOf('tiles'), microUnits: doneOf('microUnits'), minute: this.#minute };
   }
 
   /** What others see, as of a moment ago. */
-  #told(): Seen[] {
+  #told(): Told[] {
     const now = this.#deps.clock();
     for (const [name, { untilMs }] of this.#others) if (untilMs < now) this.#others.delete(name);
     return [...this.#others.values()];

@@ -67,6 +67,7 @@ export class Sharing {
   #ends = false;
   #timers: NodeJS.Timeout[] = [];
   #looking: Promise<void> = Promise.resolve();
+  #figuring: Promise<void> = Promise.resolve();
   #beating: Promise<void> = Promise.resolve();
   readonly #standings = new Set<ContributorId>();
   /** By job, tiles that no coordinator has and somebody hands in. */
@@ -205,15 +206,24 @@ export class Sharing {
     for (const { stored } of this.#shared()) if (!ids.has(stored.id)) await this.#jobTold(stored.id);
   }
 
-  async #tellFigures(epoch: number): Promise<void> {
-    const changed = this.#shared().flatMap((job) => {
-      const figures = figuresOf(job);
-      const text = JSON.stringify(figures);
-      if (job.share?.length === 0 || this.#told.get(job.stored.id) === text) return [];
-      this.#told.set(job.stored.id, text);
-      return [{ job: job.stored.id, figures }];
+  #tellFigures(epoch: number): Promise<void> {
+    return this.#inTurn(async () => {
+      const changed = this.#shared().flatMap((job) => {
+        const figures = figuresOf(job);
+        const text = JSON.stringify(figures);
+        return job.share?.length === 0 || this.#told.get(job.stored.id) === text ? [] : [{ job: job.stored.id, figures, text }];
+      });
+      await this.#deps.store.sharing.putFigures(epoch, changed);
+      // What could not be told is told again.
+      for (const { job, text } of changed) this.#told.set(job, text);
     });
-    await this.#deps.store.sharing.putFigures(epoch, changed);
+  }
+
+  /** One after the other: what is told of a share while it is given back would count twice. */
+  #inTurn(run: () => Promise<void>): Promise<void> {
+    const done = this.#figuring.then(run);
+    this.#figuring = done.catch(() => undefined);
+    return done;
   }
 
   async #hearFigures(): Promise<void> {
@@ -250,7 +260,7 @@ export class Sharing {
     }
     for (const job of this.#shared()) {
       if (job.share?.length && isShareDone(job) && this.#closed.get(job) !== job.share.length) await this.#close(job);
-      if (this.#isIdle(job)) await this.#release(job);
+      if (this.#isIdle(job)) await this.#inTurn(() => this.#release(job));
       else if (this.#wantsMore(job)) await this.#claim(job.stored.id, this.#appetite(job.stored.id));
     }
   }
@@ -269,6 +279,8 @@ export class Sharing {
   async #release(job: Job): Promise<void> {
     const { coordinator } = this.#deps;
     const { id } = job.stored;
+    // It has waited for its turn: by now somebody may be at work on it, or it has ended.
+    if (coordinator.openJob(id) !== job || !this.#isIdle(job)) return;
     this.#told.delete(id);
     const blocks = figuresOfBlocks(job);
     const leaving = coordinator.apply({ type: 'leaveJob', job: id, anew: true });

@@ -46,7 +46,10 @@ const gravity: Readonly<Record<Verdict, number>> = { accepted: 0, discarded: 1, 
 /** Tiles whose verdict never comes (their job was cancelled) are forgotten in the order they came. */
 const STANDINGS_MAX = 4096;
 
-/** Counts leases, whole tiles as a rule, by the worst verdict on any part of their tile that is open with theirs. Verdicts name parts, may arrive in any order, and before the acknowledgement of the hand-in they judge. */
+/**
+ * Counts leases, whole tiles as a rule, by the worst verdict on any part of their tile that is open with theirs. Verdicts name parts, may arrive in any
+ * order, and before the acknowledgement of the hand-in they judge.
+ */
 export class Tally {
   handedIn = 0;
   accepted = 0;
