@@ -1,5 +1,5 @@
 import { type CreateTableBuilder, type Kysely, PostgresAdapter, type QueryExecutorProvider, sql } from 'kysely';
-import { creditColumns } from './schema.ts';
+import { creditColumns, type Tables } from './schema.ts';
 
 /*
  * What SQLite and PostgreSQL do not say alike, for queries and migrations. All else is one text for both. Migrations are written for SQLite;
@@ -73,6 +73,14 @@ export async function whileChangeable<Schema>(trx: Kysely<Schema>, table: string
   await sql`drop trigger ${sql.id(`${table}_no_update`)}`.execute(trx);
   await run();
   await refuse(trx, table, 'update');
+}
+
+/**
+ * Outside of transactions: what was deleted is not in the log any more either. SQLite overwrites it in its pages (`secure_delete`), and keeps what they
+ * were before in its log until that is written from the beginning again. PostgreSQL has no such promise: rows lie in its pages until others take their place.
+ */
+export async function emptyLog(db: Kysely<Tables>): Promise<void> {
+  if (!isPostgres(db)) await sql`pragma wal_checkpoint(truncate)`.execute(db);
 }
 
 /**

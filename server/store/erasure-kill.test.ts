@@ -1,10 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import type { GroupId } from '../../shared/model.ts';
+import { newGoneOwner } from '../ids.ts';
+import { pooledRandom } from '../random.ts';
 import { enter, enterBob, everything, found, type Person, personOf } from './erasure.testing.ts';
 import { openSqliteStore } from './sqlite.ts';
 import { sqliteIn } from './stores.testing.ts';
@@ -26,6 +30,31 @@ async function killedWriter(folder: string, from: number, acknowledgedMin: numbe
   await ended;
   return last;
 }
+
+/** Which traces of a person are anywhere in the files of a data folder, in use or not. */
+async function inFiles(folder: string, { traces }: Person): Promise<string[]> {
+  const names = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const files = await Promise.all(names.map(async ({ parentPath, name }) => ({ name, bytes: await readFile(join(parentPath, name)) })));
+  return traces.flatMap((trace) => files.flatMap(({ name, bytes }) => (bytes.includes(Buffer.from(trace as string)) ? [`${name}: ${String(trace)}`] : [])));
+}
+
+test('not one byte of what was said is left in the files, also not of what had been deleted before', async () => {
+  const folder = temporaryFolder();
+  const store = await openSqliteStore(folder.path);
+  await enterBob(store);
+  const people: Person[] = [];
+  for (let index = 0; index < PEOPLE; index++) people.push(await enter(store, index));
+  const [first, second] = people;
+  if (!first || !second) throw new Error('nobody is there');
+  expect((await inFiles(folder.path, first)).length).toBeGreaterThan(first.traces.length);
+  // His name in Bob's group goes before he does.
+  await store.groups.removeMember('g_0000000000000001' as GroupId, first.wallet);
+  await store.erasure.erase({ owner: first.wallet, forfeit: true, newName: () => newGoneOwner(pooledRandom()), atMs: 11 });
+  expect(await inFiles(folder.path, first)).toEqual([]);
+  expect(await inFiles(folder.path, second)).not.toEqual([]);
+  await store.close();
+  folder.remove();
+});
 
 test('killed at any moment, each person is deleted as a whole or not at all, and the books are right', async () => {
   const folder = temporaryFolder();

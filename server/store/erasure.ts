@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import { formatCredits, type MicroCredits } from '../../shared/credits.ts';
 import type { ConsentId, ContributorId, CreditUnit, GroupId, JobId, OwnerId, SiteId } from '../../shared/model.ts';
 import { FORFEITED, isGone } from '../core/ledger.ts';
-import { exclusively } from './dialect.ts';
+import { emptyLog, exclusively } from './dialect.ts';
 import { emptyContributors, emptyJobs, emptyRecords, emptySites, removeCredentials, removeGroups } from './emptying.ts';
 import type { Forgotten } from './lifecycle.ts';
 import { renameAuthor } from './packs.ts';
@@ -102,8 +102,8 @@ export class SqlErasure implements ErasureStore {
     this.#db = db;
   }
 
-  erase({ owner, forfeit, newName, atMs }: Erasing): Promise<Erased> {
-    return inTransaction(this.#db, async (trx) => {
+  async erase({ owner, forfeit, newName, atMs }: Erasing): Promise<Erased> {
+    const erased = await inTransaction(this.#db, async (trx) => {
       const aliases = await trx.selectFrom('owner_aliases').select('alias').where('owner', '=', owner).execute();
       const names = [owner, ...aliases.map(({ alias }) => alias)];
       for (const name of names) for (const what of ['jobs', 'withdrawals', 'groups', 'API keys', 'webhooks']) await exclusively(trx, `${what} of ${name}`);
@@ -124,6 +124,8 @@ export class SqlErasure implements ErasureStore {
       await forfeitAll(trx, [...(await renameAccounts(trx, renamed)), ...(await accountsOfSites(trx, gone.sites))], atMs);
       return { ...gone, names, sessions, jobs, forgotten, dismissed };
     });
+    await emptyLog(this.#db);
+    return erased;
   }
 
   gone(owner: OwnerId): Promise<Gone> {
@@ -154,6 +156,7 @@ export class SqlErasure implements ErasureStore {
       await lockLedger(trx);
       await forfeitAll(trx, await renameAccounts(trx, renamed), atMs);
     });
+    await emptyLog(this.#db);
   }
 }
 
