@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseYaml } from '@redocly/openapi-core';
 import { expect, test } from 'vitest';
@@ -100,6 +100,35 @@ test('what the Containerfile copies is there, and the Caddyfile sends to the coo
   expect(upstreams.split(' ')).toEqual(['coordinator-1:8080', 'coordinator-2:8080']);
   expect(caddyfile.match(/\{$/gm)?.length).toBe(caddyfile.match(/^\s*\}$/gm)?.length);
   expect(text('garage.toml')).toContain('s3_region = "garage"');
+});
+
+/** Instructions of a build stage and of those that it is made from, base image first. */
+function stepsOf(target: string): readonly (readonly [instruction: string, argument: string])[] {
+  const stages = text('Containerfile')
+    .replace(/\\\n/g, '')
+    .split(/^(?=FROM )/m)
+    .map((stage) => stage.split('\n'));
+  const stage = stages.find(([from]) => from!.endsWith(` AS ${target}`));
+  const [, base = ''] = /^FROM (\S+) AS/.exec(stage?.[0] ?? '') ?? [];
+  return stage
+    ? [...stepsOf(base), ...stage.slice(1).flatMap((line): [string, string][] => (/^(COPY|RUN|CMD) (.+)$/.exec(line) ? [[RegExp.$1, RegExp.$2]] : []))]
+    : [];
+}
+
+test('images have all that building the pages, the coordinator and a contributor need', { timeout: 120_000 }, () => {
+  const folder = temporaryFolder();
+  mkdirSync(folder.path, { recursive: true });
+  const root = join(deploy, '..');
+  symlinkSync(join(root, 'node_modules'), join(folder.path, 'node_modules'));
+  const run = (command: string): void => expect(spawnSync('sh', ['-c', command], { cwd: folder.path, encoding: 'utf8' }), command).toMatchObject({ status: 0 });
+  for (const [instruction, argument] of stepsOf('coordinator')) {
+    if (instruction === 'COPY') for (const path of argument.split(' ').slice(0, -1)) cpSync(join(root, path), join(folder.path, path), { recursive: true });
+    // What needs a registry or root is left out: packages, and folders of another user.
+    else if (instruction === 'RUN' && !argument.startsWith('npm ci')) run(argument.split(' && mkdir ')[0]!);
+  }
+  expect(existsSync(join(folder.path, 'dist/client/index.html'))).toBe(true);
+  run('node client/headless.ts --help');
+  folder.remove();
 });
 
 test('a container and a service start Node with a compile cache and one arena of memory, as npm start does', () => {
