@@ -3,6 +3,7 @@ import type { ConsentGrant, ContributorView, Problem } from '../../shared/schema
 import type { PartialResult } from '../../shared/workload.ts';
 import { parseHours } from '../comfort/hours.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
+import { ConnectionNews } from './connection.ts';
 import { drills } from './drill.ts';
 import type { Options } from './options.ts';
 import type { Outcome, Report } from './outcome.ts';
@@ -16,6 +17,7 @@ export async function contribute(gpu: GPU, options: Options, report: Report, not
   const { consent, contributor } = options.identity ?? (await request<ConsentGrant>(origin, 'POST', '/api/consents', { kinds: workloadIds, site: null }));
   const authorization = `Contributor ${contributor.id}.${contributor.secret}`;
   const ended = Promise.withResolvers<void>();
+  const news = new ConnectionNews(origin, note);
   const engine = createEngine({
     origin,
     powerPercent,
@@ -28,6 +30,8 @@ export async function contribute(gpu: GPU, options: Options, report: Report, not
     ...(drill !== null && { alter: ({ bytes }: PartialResult) => drills[drill](new Uint32Array(bytes.buffer)) }),
     onState(snapshot) {
       report(outcomeOf(snapshot));
+      // Who pauses or stops need not be connected.
+      news.is(snapshot.online || (snapshot.mode !== 'connecting' && snapshot.mode !== 'working'));
       if (snapshot.mode === 'failed') ended.reject(new Error(snapshot.error?.message ?? 'the engine failed'));
       else if (snapshot.mode === 'stopped' && snapshot.reason) ended.reject(new Error(snapshot.reason));
       else if (snapshot.mode === 'stopped') ended.resolve();
@@ -46,6 +50,7 @@ export async function contribute(gpu: GPU, options: Options, report: Report, not
     return { ...outcomeOf(engine.snapshot), earnedMicroCredits: me.earnedMicroCredits, vestingMicroCredits: me.vestingMicroCredits };
   } finally {
     endHours();
+    news.end();
     signal.removeEventListener('abort', stop);
     // Nothing is lost when the coordinator is gone: the consent runs out by itself.
     await request(origin, 'DELETE', `/api/consents/${consent.id}`, undefined, authorization).catch(() => undefined);
