@@ -48,9 +48,10 @@ export default function drawPlot(element: HTMLElement, { height, format, spanSec
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
       scales: {
         x: {
-          range(_, min, max) {
-            const end = max ?? Date.now() / SECOND_MS;
-            return [Math.min(min ?? end, end - spanSecondsMin), end];
+          // Of a single point uPlot makes a range of a thousand days.
+          range({ data: [times] }) {
+            const end = times.at(-1) ?? Date.now() / SECOND_MS;
+            return [Math.min(times[0] ?? end, end - spanSecondsMin), end];
           },
         },
         y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
