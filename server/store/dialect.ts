@@ -78,9 +78,13 @@ export async function whileChangeable<Schema>(trx: Kysely<Schema>, table: string
 /**
  * Outside of transactions: what was deleted is not in the log any more either. SQLite overwrites it in its pages (`secure_delete`), and keeps what they
  * were before in its log until that is written from the beginning again. PostgreSQL has no such promise: rows lie in its pages until others take their place.
+ * What was committed stays so: on a full disk the log is emptied when there is room again, by a later call or the next start.
  */
 export async function emptyLog(db: Kysely<Tables>): Promise<void> {
-  if (!isPostgres(db)) await sql`pragma wal_checkpoint(truncate)`.execute(db);
+  if (isPostgres(db)) return;
+  await sql`pragma wal_checkpoint(truncate)`.execute(db).catch((error: { code?: unknown }) => {
+    if (error.code !== 'SQLITE_FULL') throw error;
+  });
 }
 
 /**

@@ -38,14 +38,22 @@ export function openDatabaseFile(path: string, folder: string): Database.Databas
     database.pragma('wal_autocheckpoint = 1000');
     // Exclusive locking takes its lock with the first access, not with the pragma.
     database.exec('BEGIN EXCLUSIVE; COMMIT');
-    // What a killed process left in its log may have been deleted since.
-    database.pragma('wal_checkpoint(TRUNCATE)');
+    emptyLogIfRoom(database);
     database.defaultSafeIntegers(true);
     return database;
   } catch (error) {
     database.close();
     const busy = error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
     throw busy ? new Error(`${folder} is in use by another coordinator. Stop that one first, or set DATA_DIR to another folder.`, { cause: error }) : error;
+  }
+}
+
+/** What a killed process left in its log may have been deleted since. A coordinator starts on a full disk as well. */
+function emptyLogIfRoom(database: Database.Database): void {
+  try {
+    database.pragma('wal_checkpoint(TRUNCATE)');
+  } catch (error) {
+    if (!(error instanceof Database.SqliteError) || error.code !== 'SQLITE_FULL') throw error;
   }
 }
 
