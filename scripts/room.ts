@@ -9,6 +9,8 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright';
 import { Tessera } from '../client/sdk/index.ts';
+import { checkedShareOf } from '../client/wall/bill.ts';
+import { freePort } from '../server/free-port.ts';
 import { workload, workloadIds } from '../shaders/registry.ts';
 import type { JobRequest, JobView } from '../shared/schemas.ts';
 import type { WorkloadSample } from '../shared/workload.ts';
@@ -18,7 +20,7 @@ import { acceptedOf, accusedAmong, acknowledgedIn, contributorsOf, type Evidence
 import { Liars } from './room/liars.ts';
 import { LocalFleet, launch } from './room/local.ts';
 import { type RoomOptions, readOptions, UsageError, usage } from './room/options.ts';
-import { freePort, RoomCoordinator } from './room/process.ts';
+import { RoomCoordinator } from './room/process.ts';
 import { Recording } from './room/record.ts';
 
 /** `npm run room`: a room full of devices renders one picture on a wall, bears liars and a kill -9, and shows its papers. See `usage`. */
@@ -229,10 +231,6 @@ async function playAlone(room: Room, wallUrl: string, count: number): Promise<Ev
       say(`Recorded   ${relative(root, resolve(options.record))}, ${(bytes / 1e6).toFixed(1)} MB`);
     }
     const accepted = new Set((await acceptedOf(tessera, room.job.id)).map(({ id }) => id as string));
-    const entry = workload(view.workload)!;
-    let elements = 0;
-    for (let tile = 0; tile < view.grid.tiles; tile++) elements += entry.spec.elements(view, { pass: 0, tile });
-    const { cpu, trusted, contributor } = view.checksDone;
     return {
       tiles: view.grid.tiles * view.grid.passes,
       parts: view.parts.total,
@@ -245,7 +243,7 @@ async function playAlone(room: Room, wallUrl: string, count: number): Promise<Ev
       acknowledged_at_kill: acknowledged.size,
       lost_over_kill: [...acknowledged].filter((id) => !accepted.has(id)).length,
       back_after_ms: Math.round(coordinator.backAfterMs ?? 0),
-      checking_share: (cpu + trusted + contributor) / ((view.parts.accepted * elements) / view.grid.tiles),
+      checking_share: checkedShareOf(view, workload(view.workload)!.spec),
       accept_to_paint_ms_p95: Math.round(painted),
       receipt_verified: isWhole ? 1 : 0,
       contributors: view.contributors,

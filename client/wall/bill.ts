@@ -23,11 +23,16 @@ function elementsPerPart(spec: WorkloadSpec, { id, seed, params, prepared, grid 
   return sum / Math.max(1, grid.tiles);
 }
 
-export function billOf(job: JobView, spec: WorkloadSpec, gpuHourUsd: number): Bill {
-  const { cpu, trusted, contributor } = job.checksDone;
-  const checked = cpu + trusted + contributor;
+const checkedOf = ({ checksDone: { cpu, trusted, contributor } }: JobView): number => cpu + trusted + contributor;
+
+/** Values computed again, as a share of those accepted. */
+export function checkedShareOf(job: JobView, spec: WorkloadSpec): number {
   const accepted = job.parts.accepted * elementsPerPart(spec, job);
-  const checkedShare = accepted === 0 ? 0 : checked / accepted;
+  return accepted === 0 ? 0 : checkedOf(job) / accepted;
+}
+
+export function billOf(job: JobView, spec: WorkloadSpec, gpuHourUsd: number): Bill {
+  const checkedShare = checkedShareOf(job, spec);
   const units = Number(BigInt(job.paidMicroCredits)) / Math.max(1, Number(BigInt(job.rateMicroCredits)));
-  return { units, checked, checkedShare, checkingUnits: units * checkedShare, rentedUsd: (units / HOUR_S) * gpuHourUsd };
+  return { units, checked: checkedOf(job), checkedShare, checkingUnits: units * checkedShare, rentedUsd: (units / HOUR_S) * gpuHourUsd };
 }

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,6 +12,7 @@ import type { ConsentId, ContributorId, JobId, OwnerId } from '../../shared/mode
 import { Rng } from '../../shared/rng.ts';
 import { holds } from '../core/ledger.ts';
 import { cutJob } from '../cutting.ts';
+import { freePort } from '../free-port.ts';
 import { issuedJob } from '../order.testing.ts';
 import { postgresUrl, startPostgres } from '../store/postgres.testing.ts';
 import { openPostgresStore } from '../store/postgres.ts';
@@ -52,15 +52,6 @@ export interface ChaosReport {
   readonly jobsOpen: number;
   readonly seconds: number;
   readonly refusals: Readonly<Record<string, number>>;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** A coordinator on a port of its own that is killed and started again. */
