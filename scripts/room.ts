@@ -9,9 +9,8 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright';
 import { Tessera } from '../client/sdk/index.ts';
-import { checkedShareOf } from '../client/wall/bill.ts';
-import { freePort } from '../server/free-port.ts';
 import { workload, workloadIds } from '../shaders/registry.ts';
+import { checkedShareOf } from '../shared/checked.ts';
 import type { JobRequest, JobView } from '../shared/schemas.ts';
 import type { WorkloadSample } from '../shared/workload.ts';
 import { buildPages, root } from './pages.ts';
@@ -20,7 +19,7 @@ import { acceptedOf, accusedAmong, acknowledgedIn, contributorsOf, type Evidence
 import { Liars } from './room/liars.ts';
 import { LocalFleet, launch } from './room/local.ts';
 import { type RoomOptions, readOptions, UsageError, usage } from './room/options.ts';
-import { RoomCoordinator } from './room/process.ts';
+import { freePort, RoomCoordinator } from './room/process.ts';
 import { Recording } from './room/record.ts';
 
 /** `npm run room`: a room full of devices renders one picture on a wall, bears liars and a kill -9, and shows its papers. See `usage`. */

@@ -1,3 +1,4 @@
+import { checkedOf, checkedShareOf } from '../../shared/checked.ts';
 import type { JobView } from '../../shared/schemas.ts';
 import type { WorkloadSpec } from '../../shared/workload.ts';
 
@@ -14,21 +15,6 @@ export interface Bill {
   readonly checkingUnits: number;
   /** What as many seconds of the reference GPU cost where one rents it, in US dollars. */
   readonly rentedUsd: number;
-}
-
-/** Values of one part, on average over the tiles of the first pass: those at the edge of a picture have fewer. */
-function elementsPerPart(spec: WorkloadSpec, { id, seed, params, prepared, grid }: JobView): number {
-  let sum = 0;
-  for (let tile = 0; tile < grid.tiles; tile++) sum += spec.elements({ id, seed, params, prepared }, { pass: 0, tile });
-  return sum / Math.max(1, grid.tiles);
-}
-
-const checkedOf = ({ checksDone: { cpu, trusted, contributor } }: JobView): number => cpu + trusted + contributor;
-
-/** Values computed again, as a share of those accepted. */
-export function checkedShareOf(job: JobView, spec: WorkloadSpec): number {
-  const accepted = job.parts.accepted * elementsPerPart(spec, job);
-  return accepted === 0 ? 0 : checkedOf(job) / accepted;
 }
 
 export function billOf(job: JobView, spec: WorkloadSpec, gpuHourUsd: number): Bill {

@@ -1,7 +1,19 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { type Child, startChild } from '../child.ts';
 import { root } from '../pages.ts';
 
 const READY_MS_MAX = 60_000;
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
 
 /** The coordinator of a room: always on the same port and folder, however often it is killed. */
 export class RoomCoordinator {
