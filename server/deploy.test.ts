@@ -108,11 +108,13 @@ function stepsOf(target: string): readonly (readonly [instruction: string, argum
     .replace(/\\\n/g, '')
     .split(/^(?=FROM )/m)
     .map((stage) => stage.split('\n'));
-  const stage = stages.find(([from]) => from!.endsWith(` AS ${target}`));
-  const [, base = ''] = /^FROM (\S+) AS/.exec(stage?.[0] ?? '') ?? [];
-  return stage
-    ? [...stepsOf(base), ...stage.slice(1).flatMap((line): [string, string][] => (/^(COPY|RUN|CMD) (.+)$/.exec(line) ? [[RegExp.$1, RegExp.$2]] : []))]
-    : [];
+  const [from = '', ...lines] = stages.find(([first]) => first!.endsWith(` AS ${target}`)) ?? [];
+  const [, base] = /^FROM (\S+) AS/.exec(from) ?? [];
+  const steps = lines.flatMap((line): [string, string][] => {
+    const [, instruction, argument] = /^(COPY|RUN) (.+)$/.exec(line) ?? [];
+    return instruction && argument ? [[instruction, argument]] : [];
+  });
+  return base === undefined ? [] : [...stepsOf(base), ...steps];
 }
 
 test('images have all that building the pages, the coordinator and a contributor need', { timeout: 120_000 }, () => {

@@ -1,3 +1,5 @@
+import type { Snapshot } from '../engine/api.ts';
+
 /** A connection that comes back at once is no news: a coordinator was restarted, or another one took over. */
 const TOLD_AFTER_MS = 5000;
 
@@ -13,9 +15,10 @@ export class ConnectionNews {
     this.#note = note;
   }
 
-  /** To be called with every state of the engine. */
-  is(online: boolean): void {
-    if (!online) {
+  /** To be called with every state of the engine. Who pauses or stops need not be connected. */
+  is({ mode, online }: Pick<Snapshot, 'mode' | 'online'>): void {
+    const isWanted = mode === 'connecting' || mode === 'working';
+    if (isWanted && !online) {
       this.#timer ??= setTimeout(() => {
         this.#isTold = true;
         this.#note(`No connection to ${this.#origin}. Trying again until there is one; finished work is kept.`);
@@ -23,8 +26,9 @@ export class ConnectionNews {
       return;
     }
     this.end();
-    if (this.#isTold) this.#note('Connected.');
+    if (!this.#isTold || !online) return;
     this.#isTold = false;
+    this.#note('Connected.');
   }
 
   end(): void {

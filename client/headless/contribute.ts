@@ -30,8 +30,7 @@ export async function contribute(gpu: GPU, options: Options, report: Report, not
     ...(drill !== null && { alter: ({ bytes }: PartialResult) => drills[drill](new Uint32Array(bytes.buffer)) }),
     onState(snapshot) {
       report(outcomeOf(snapshot));
-      // Who pauses or stops need not be connected.
-      news.is(snapshot.online || (snapshot.mode !== 'connecting' && snapshot.mode !== 'working'));
+      news.is(snapshot);
       if (snapshot.mode === 'failed') ended.reject(new Error(snapshot.error?.message ?? 'the engine failed'));
       else if (snapshot.mode === 'stopped' && snapshot.reason) ended.reject(new Error(snapshot.reason));
       else if (snapshot.mode === 'stopped') ended.resolve();

@@ -1,6 +1,6 @@
 import uPlot from 'uplot';
 import { SECOND_MS } from '../../shared/limits.ts';
-import { tickOf } from './series.ts';
+import { rangeOf, tickOf } from './series.ts';
 
 /** uPlot on one series, in the page's colours. Loaded when a plot is shown: it is 22 kB of code. */
 
@@ -48,11 +48,8 @@ export default function drawPlot(element: HTMLElement, { height, format, spanSec
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
       scales: {
         x: {
-          // Of a single point uPlot makes a range of a thousand days.
-          range({ data: [times] }) {
-            const end = times.at(-1) ?? Date.now() / SECOND_MS;
-            return [Math.min(times[0] ?? end, end - spanSecondsMin), end];
-          },
+          // uPlot's own is a thousand days for a single point.
+          range: ({ data: [times] }) => rangeOf(times, spanSecondsMin, Date.now() / SECOND_MS),
         },
         y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
       },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { HOUR_MS, MINUTE_MS } from '../../shared/limits.ts';
 import type { NetworkSeries } from '../../shared/schemas.ts';
-import { descriptionOf, merged, plots, pointsOf } from './series.ts';
+import { descriptionOf, merged, plots, pointsOf, rangeOf } from './series.ts';
 
 const start = Date.UTC(2026, 0, 1);
 /** Minutes of a series, each with as many contributors as its number. */
@@ -68,3 +68,16 @@ it('a plot describes itself', () => {
   expect(descriptionOf(contributors, series(1, 2, 6))).toBe('From 1 to 6 by the minute, 3 in the mean; last 6.');
   expect(descriptionOf(checks, series(1))).toBe('No value yet.');
 });
+
+it.each([
+  [[], [40, 100]],
+  [[90], [30, 90]],
+  [
+    [80, 90],
+    [30, 90],
+  ],
+  [
+    [10, 90],
+    [10, 90],
+  ],
+])('a plot of %j spans %j', (times, range) => expect(rangeOf(times, 60, 100)).toEqual(range));

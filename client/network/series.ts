@@ -35,6 +35,12 @@ export function pointsOf(series: NetworkSeries, read: PlotKind['value']): { time
   return { times, values };
 }
 
+/** From where to where a plot of these ascending seconds goes: to the last of them, and so far back at least. */
+export function rangeOf(times: ArrayLike<number>, spanSecondsMin: number, now: number): [from: number, to: number] {
+  const to = times[times.length - 1] ?? now;
+  return [Math.min(times[0] ?? to, to - spanSecondsMin), to];
+}
+
 /** One plot, and the columns of its table. */
 export interface PlotKind {
   readonly id: string;

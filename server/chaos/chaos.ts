@@ -12,7 +12,7 @@ import type { ConsentId, ContributorId, JobId, OwnerId } from '../../shared/mode
 import { Rng } from '../../shared/rng.ts';
 import { holds } from '../core/ledger.ts';
 import { cutJob } from '../cutting.ts';
-import { freePort } from '../free-port.ts';
+import { freePort } from '../free-port.testing.ts';
 import { issuedJob } from '../order.testing.ts';
 import { postgresUrl, startPostgres } from '../store/postgres.testing.ts';
 import { openPostgresStore } from '../store/postgres.ts';

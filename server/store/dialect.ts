@@ -78,7 +78,7 @@ export async function whileChangeable<Schema>(trx: Kysely<Schema>, table: string
 /**
  * Outside of transactions: what was deleted is not in the log any more either. SQLite overwrites it in its pages (`secure_delete`), and keeps what they
  * were before in its log until that is written from the beginning again. PostgreSQL has no such promise: rows lie in its pages until others take their place.
- * What was committed stays so: on a full disk the log is emptied when there is room again, by a later call or the next start.
+ * A full disk is no error here, for nothing depends on it: a later call or the next start empties the log.
  */
 export async function emptyLog(db: Kysely<Tables>): Promise<void> {
   if (isPostgres(db)) return;

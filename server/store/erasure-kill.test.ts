@@ -10,7 +10,7 @@ import type { GroupId } from '../../shared/model.ts';
 import { newGoneOwner } from '../ids.ts';
 import { pooledRandom } from '../random.ts';
 import { enter, enterBob, everything, found, type Person, personOf } from './erasure.testing.ts';
-import { openSqliteStore } from './sqlite.ts';
+import { type EmbeddedStore, openSqliteStore } from './sqlite.ts';
 import { sqliteIn } from './stores.testing.ts';
 import { temporaryFolder } from './testing.ts';
 
@@ -38,18 +38,26 @@ async function inFiles(folder: string, { traces }: Person): Promise<string[]> {
   return traces.flatMap((trace) => files.flatMap(({ name, bytes }) => (bytes.includes(Buffer.from(trace as string)) ? [`${name}: ${String(trace)}`] : [])));
 }
 
-test('not one byte of what was said is left in the files, also not of what had been deleted before', async () => {
+/** A store full of people, some of whom go. */
+async function crowd(): Promise<{ folder: ReturnType<typeof temporaryFolder>; store: EmbeddedStore; people: Person[] }> {
   const folder = temporaryFolder();
   const store = await openSqliteStore(folder.path);
   await enterBob(store);
   const people: Person[] = [];
   for (let index = 0; index < PEOPLE; index++) people.push(await enter(store, index));
+  return { folder, store, people };
+}
+
+test('not one byte of what was said is left in the files, also not of what had been deleted before', async () => {
+  const { folder, store, people } = await crowd();
   const [first, second] = people;
   if (!first || !second) throw new Error('nobody is there');
   expect((await inFiles(folder.path, first)).length).toBeGreaterThan(first.traces.length);
   // His name in Bob's group goes before he does.
   await store.groups.removeMember('g_0000000000000001' as GroupId, first.wallet);
-  await store.erasure.erase({ owner: first.wallet, forfeit: true, newName: () => newGoneOwner(pooledRandom()), atMs: 11 });
+  const newName = () => newGoneOwner(pooledRandom());
+  const erased = await store.erasure.erase({ owner: first.wallet, forfeit: true, newName, atMs: 11 });
+  await store.erasure.sweep(erased, erased.names, newName, 12);
   expect(await inFiles(folder.path, first)).toEqual([]);
   expect(await inFiles(folder.path, second)).not.toEqual([]);
   await store.close();
@@ -57,11 +65,7 @@ test('not one byte of what was said is left in the files, also not of what had b
 });
 
 test('killed at any moment, each person is deleted as a whole or not at all, and the books are right', async () => {
-  const folder = temporaryFolder();
-  const store = await openSqliteStore(folder.path);
-  await enterBob(store);
-  const people: Person[] = [];
-  for (let index = 0; index < PEOPLE; index++) people.push(await enter(store, index));
+  const { folder, store, people } = await crowd();
   await store.close();
   const database = sqliteIn(folder.path);
   const tracesOf = async (): Promise<string[][]> => {

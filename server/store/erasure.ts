@@ -89,7 +89,7 @@ export interface ErasureStore {
   gone(owner: OwnerId): Promise<Gone>;
   /** Of these jobs, those whose requester is gone. */
   goneJobs(jobs: readonly JobId[]): Promise<JobId[]>;
-  /** What was on its way under names that somebody had, and came after they had gone, goes the same way. Names that somebody has again are left alone. */
+  /** What was on its way under names that somebody had, and came after they had gone, goes the same way. Names that somebody has again are left alone. Then nothing deleted is in SQLite's log any more. */
   sweep(gone: Pick<Gone, 'owner' | 'contributors'>, names: readonly OwnerId[], newName: () => OwnerId, atMs: number): Promise<void>;
 }
 
@@ -102,8 +102,8 @@ export class SqlErasure implements ErasureStore {
     this.#db = db;
   }
 
-  async erase({ owner, forfeit, newName, atMs }: Erasing): Promise<Erased> {
-    const erased = await inTransaction(this.#db, async (trx) => {
+  erase({ owner, forfeit, newName, atMs }: Erasing): Promise<Erased> {
+    return inTransaction(this.#db, async (trx) => {
       const aliases = await trx.selectFrom('owner_aliases').select('alias').where('owner', '=', owner).execute();
       const names = [owner, ...aliases.map(({ alias }) => alias)];
       for (const name of names) for (const what of ['jobs', 'withdrawals', 'groups', 'API keys', 'webhooks']) await exclusively(trx, `${what} of ${name}`);
@@ -124,8 +124,6 @@ export class SqlErasure implements ErasureStore {
       await forfeitAll(trx, [...(await renameAccounts(trx, renamed)), ...(await accountsOfSites(trx, gone.sites))], atMs);
       return { ...gone, names, sessions, jobs, forgotten, dismissed };
     });
-    await emptyLog(this.#db);
-    return erased;
   }
 
   gone(owner: OwnerId): Promise<Gone> {

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kysely } from 'kysely';
+import { emptyLog } from './dialect.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { Tables } from './schema.ts';
 import { SqlStore } from './sql-store.ts';
@@ -23,6 +24,8 @@ export async function openSqliteStore(folder: string): Promise<EmbeddedStore> {
   const db = new Kysely<Tables>({ dialect: new EmbeddedDialect(database) });
   try {
     await migrate(db);
+    // What a killed process left there may have been deleted since.
+    await emptyLog(db);
     await db.deleteFrom('sessions').where('expires_ms', '<=', Date.now()).execute();
     return Object.assign(new SqlStore(db), { copyTo: (path: string) => copyDatabase(database, path) });
   } catch (error) {
